@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wavesynth.audio.companding import PREEMPHASIS, Deemphasis, decode, encode, preemphasis
+from wavesynth.models.wavenet import START_TOKEN
+
+
+def noise(samples: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(samples, generator=torch.Generator().manual_seed(seed)).clamp(-4, 4) / 8
+
+
+def test_preemphasis_is_the_filter_of_its_definition() -> None:
+    assert preemphasis(torch.tensor([1.0, 1.0, 0.0]), 0.5).tolist() == [1.0, 0.5, -0.5]
+
+
+def test_deemphasis_undoes_preemphasis() -> None:
+    x = noise(16000)
+    y = Deemphasis(PREEMPHASIS).push(preemphasis(x, PREEMPHASIS).numpy())
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y, x.numpy(), atol=1e-6)
+
+
+@given(st.lists(st.integers(0, 700), max_size=20))
+def test_deemphasised_bytes_do_not_depend_on_the_chunks(sizes: list[int]) -> None:
+    x = noise(1000).numpy()
+    cuts = np.minimum(np.cumsum(sizes), len(x)).astype(int)
+    stream = Deemphasis(PREEMPHASIS)
+    parts = [stream.push(chunk) for chunk in np.split(x, cuts)]
+    assert np.concatenate(parts).tobytes() == Deemphasis(PREEMPHASIS).push(x).tobytes()
+
+
+def test_silence_is_the_start_token() -> None:
+    assert encode(torch.zeros(5)).tolist() == [START_TOKEN] * 5
+
+
+@pytest.mark.parametrize("classes", [16, 256, 1024])
+def test_classes_stay_in_range_and_clipping_is_quiet(classes: int) -> None:
+    tokens = encode(torch.tensor([3.0, -3.0]), classes)
+    assert tokens.dtype == torch.int64
+    assert tokens.tolist() == [classes - 1, 0]
+
+
+def test_decoded_classes_encode_to_themselves() -> None:
+    tokens = torch.arange(256)
+    assert torch.equal(encode(decode(tokens), coefficient=0.0), tokens)
+
+
+def test_quantisation_is_as_fine_as_eight_bits_of_mu_law() -> None:
+    x = noise(16000)
+    y = decode(encode(x, coefficient=0.0))
+    signal_to_noise = 10 * (x.square().sum() / (x - y).square().sum()).log10()
+    assert 36 < signal_to_noise < 40  # G.711's is about 38 dB
+
+
+def test_speech_comes_back_from_classes() -> None:
+    x = torch.sin(torch.arange(8000) * 2 * torch.pi * 220 / 16000) * 0.5
+    y = torch.from_numpy(Deemphasis().push(decode(encode(x)).numpy()))
+    assert 10 * (x.square().sum() / (x - y).square().sum()).log10() > 30

@@ -1,0 +1,126 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torchaudio.functional import melscale_fbanks
+from torchaudio.transforms import MelSpectrogram
+
+from wavesynth.audio.mel import MelConfig, StreamingLogMel, log_mel
+
+
+def noise(samples: int, seed: int = 0) -> Tensor:
+    return torch.randn(samples, generator=torch.Generator().manual_seed(seed)) / 8
+
+
+def streamed(waveform: Tensor, sizes: list[int], config: MelConfig | None = None) -> Tensor:
+    """The features of a waveform pushed in chunks of these sizes, over and over."""
+    mel, parts, at = StreamingLogMel(config), [], 0
+    for size in itertools.cycle(sizes):
+        if at >= len(waveform):
+            return torch.cat([*parts, mel.finish()])
+        parts.append(mel.push(waveform[at : at + size]))
+        at += size
+    raise AssertionError
+
+
+def test_features_are_those_the_shipped_voices_were_trained_on() -> None:
+    x = noise(16000)
+    reference = MelSpectrogram(
+        16000, n_fft=1024, win_length=800, hop_length=160, n_mels=80, f_min=0, f_max=8000, pad_mode="constant"
+    )
+    expected = ((reference(x).clamp(min=1e-5).log10() + 2) / 2).T[:100]
+    torch.testing.assert_close(log_mel(x), expected, atol=1e-5, rtol=0)
+
+
+def test_silence_is_the_silence_value() -> None:
+    assert MelConfig().silence == -1.5
+    assert (log_mel(torch.zeros(400)) == -1.5).all()
+
+
+@pytest.mark.parametrize(("samples", "frames"), [(0, 0), (1, 1), (160, 1), (161, 2), (1600, 10)])
+def test_there_is_one_frame_for_each_hop_begun(samples: int, frames: int) -> None:
+    assert log_mel(noise(samples)).shape == (frames, 80)
+    assert MelConfig().frames(samples) == frames
+
+
+def test_beyond_its_ends_a_recording_is_silent() -> None:
+    x = noise(1000)
+    padded = torch.cat([torch.zeros(800), x, torch.zeros(800)])
+    torch.testing.assert_close(log_mel(padded)[5:12], log_mel(x), atol=1e-6, rtol=0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 2500), st.lists(st.integers(1, 2500), min_size=1, max_size=5), st.integers(0, 9))
+def test_a_stream_gives_the_features_of_the_whole(samples: int, sizes: list[int], seed: int) -> None:
+    x = noise(samples, seed)
+    features = streamed(x, sizes)
+    assert features.dtype == torch.float32
+    torch.testing.assert_close(features, log_mel(x), atol=1e-5, rtol=0)
+    assert torch.equal(features, streamed(x, [samples])), "the bits depend on the chunks"
+
+
+def test_one_sample_at_a_time_gives_the_same_bits() -> None:
+    x = noise(1500)
+    assert torch.equal(streamed(x, [1]), streamed(x, [1500]))
+
+
+def test_other_configurations_stream_too() -> None:
+    config = MelConfig(sample_rate=8000, n_fft=256, window=201, hop=70, bands=20, low=50, high=3800)
+    x = noise(3000)
+    torch.testing.assert_close(streamed(x, [33], config), log_mel(x, config), atol=1e-5, rtol=0)
+
+
+def test_a_quiet_band_beside_a_loud_tone_is_not_rounding_noise() -> None:
+    x = torch.sin(torch.arange(1600) * 2 * torch.pi * 1000 / 16000) + 2e-3 * noise(1600)
+    window = np.hanning(801)[:800]
+    bank = melscale_fbanks(513, 0, 8000, 80, 16000).double().numpy()
+    for frame in (3, 4, 5):
+        samples = x[frame * 160 - 400 : frame * 160 + 400].double().numpy()
+        power = np.abs(np.fft.rfft(samples * window, 1024)) ** 2 @ bank
+        expected = (np.log10(np.maximum(power, 1e-5)) + 2) / 2
+        assert ((expected > -1.5) & (expected < -0.5)).sum() > 20  # quiet, and not at the floor
+        np.testing.assert_allclose(log_mel(x)[frame], expected, atol=1e-6)
+
+
+def test_a_frame_is_out_as_soon_as_its_window_is_in() -> None:
+    mel = StreamingLogMel()
+    for f in range(4):
+        missing = f * 160 + 400 - mel.samples
+        assert len(mel.push(noise(missing - 1))) == 0
+        assert len(mel.push(noise(1))) == 1
+
+
+def test_a_stream_remembers_no_more_than_a_window() -> None:
+    mel = StreamingLogMel()
+    for _ in range(20):
+        mel.push(noise(1601))
+        assert mel.pending.numel() < 800
+        assert mel.pending.untyped_storage().nbytes() < 800 * 8
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("window", 2048),
+        ("hop", 0),
+        ("hop", 900),
+        ("bands", 0),
+        ("low", 9000.0),
+        ("high", 8001.0),
+        ("floor", 0.0),
+    ],
+)
+def test_an_impossible_configuration_is_refused_by_name(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"mel {field} is {value}; it must be"):
+        MelConfig(**{field: value})
+
+
+def test_stereo_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\[2, 100\]"):
+        log_mel(torch.zeros(2, 100))
+    with pytest.raises(ValueError, match=r"\[2, 100\]"):
+        StreamingLogMel().push(torch.zeros(2, 100))
