@@ -8,44 +8,51 @@
 
 namespace wavesynth::WAVESYNTH_ISA {
 
-// What one batch of streams works with between two samples.
-template <int B>
-struct Workspace {
-  alignas(64) float x[B][kMaxChannels];
-  alignas(64) float h[B][2 * kMaxChannels];
-  alignas(64) uint8_t inputs[B][2 * kMaxChannels];  // (past, now)
-  alignas(64) int32_t sums[B][kMaxChannels];
-  alignas(64) uint8_t activations[B][kMaxLayers * kMaxResidual];  // [L][R]
-  int slots[B][kMaxLayers];             // row of each layer's ring buffer
-};
-
-// Sums of `Blocks` blocks of rows, from the group's block `first` on, for B streams; `use(s, row, sums)` gets
-// them 16 rows at a time.
+// Sums of W x for rows `first` to `last` and B streams, beginning with `start`; `use(s, row, sums)` gets them 16
+// rows at a time.
 template <int B, int Group, class Use>
-inline void product(const Matrix& m, const uint8_t* const* x, Use use) {
+inline void product(const Matrix& m, int first, int last, const int32_t* const* start, const uint8_t* const* x, Use use) {
   constexpr int kBlocks = Group < blocks(B) ? Group : blocks(B);
-  for (int row = 0; row < m.rows; row += 16 * Group) {
-    for (int first = 0; first < Group; first += kBlocks) {
-      const int8_t* w = m.weights + static_cast<size_t>(row) * m.columns + 64 * first;
+  for (int group = first; group < last; group += 16 * Group) {
+    for (int row = group; row < group + 16 * Group; row += 16 * kBlocks) {
+      const int8_t* w = m.weights + static_cast<size_t>(group) * m.columns + 4 * (row - group);
+      // Unrolled, so that every sum has a register of its own.
       Sums sums[B][kBlocks];
+#pragma GCC unroll 8
       for (int s = 0; s < B; s++)
-        for (int b = 0; b < kBlocks; b++) sums[s][b] = begin(m.start + row + 16 * (first + b));
+#pragma GCC unroll 8
+        for (int b = 0; b < kBlocks; b++) sums[s][b] = begin(start[s] + row + 16 * b);
       for (int k = 0; k < m.columns; k += 4, w += 64 * Group) {
         Quad q[B];
+#pragma GCC unroll 8
         for (int s = 0; s < B; s++) q[s] = quad(x[s] + k);
-        for (int b = 0; b < kBlocks; b++)
-          for (int s = 0; s < B; s++) sums[s][b] = accumulate(sums[s][b], q[s], w + 64 * b);
+#pragma GCC unroll 8
+        for (int b = 0; b < kBlocks; b++) {
+          const Block block = read_block(w + 64 * b);
+#pragma GCC unroll 8
+          for (int s = 0; s < B; s++) accumulate(sums[s][b], q[s], block);
+        }
       }
+#pragma GCC unroll 8
       for (int s = 0; s < B; s++)
-        for (int b = 0; b < kBlocks; b++) use(s, row + 16 * (first + b), finish(sums[s][b]));
+#pragma GCC unroll 8
+        for (int b = 0; b < kBlocks; b++) use(s, row + 16 * b, finish(sums[s][b]));
     }
   }
 }
 
 template <int B, class Use>
+inline void product(const Matrix& m, const int32_t* const* start, const uint8_t* const* x, Use use) {
+  if (m.group == 4) return product<B, 4>(m, 0, m.rows, start, x, use);
+  return product<B, 1>(m, 0, m.rows, start, x, use);
+}
+
+// The same, beginning with what undoes the activations' offset.
+template <int B, class Use>
 inline void product(const Matrix& m, const uint8_t* const* x, Use use) {
-  if (m.group == 4) return product<B, 4>(m, x, use);
-  return product<B, 1>(m, x, use);
+  const int32_t* start[B];
+  for (int s = 0; s < B; s++) start[s] = m.start;
+  product<B>(m, start, x, use);
 }
 
 inline Floats scaled(const Matrix& m, int row, Ints sums) { return mul(to_floats(sums), load(m.step + row)); }
@@ -98,44 +105,53 @@ inline int32_t draw(const float* logits, int32_t* weights, int classes, const St
   return classes - 1;  // not reached: share is less than the total
 }
 
+// What one batch of streams works with between two samples.
+template <int B>
+struct Workspace {
+  // A few cache lines more than a power of two: two streams' values at one distance of 4,096 bytes would stand in
+  // each other's way, in the cache and in the store buffer.
+  static constexpr int kStride = kMaxChannels + 5 * 16;
+  alignas(64) float x[B][kStride];       // a layer's input; at the end, the logits
+  alignas(64) float h[B][kStride];       // what the gate gets
+  alignas(64) int32_t sums[B][kStride];
+  alignas(64) uint8_t skip[B][kStride], hidden[B][kStride];
+  alignas(64) uint8_t activations[B][kMaxLayers * kMaxResidual + 5 * 64];  // [L][R]
+  int slots[B][kMaxLayers];              // row of each layer's ring buffer
+};
+
 template <int B>
 void advance(const Network& net, Stream* streams, Workspace<B>& work, int n) {
-  const int R = net.residual, A = net.classes;
-  const uint8_t *inputs[B], *activations[B], *z[B];
+  const int R = net.residual;
+  const uint8_t *skip[B], *hidden[B], *activations[B];
+  const int32_t* sums_of[B];
+  uint64_t first_frame[B];
   for (int s = 0; s < B; s++) {
-    inputs[s] = work.inputs[s];
-    activations[s] = work.activations[s];
+    skip[s] = work.skip[s], hidden[s] = work.hidden[s], activations[s] = work.activations[s], sums_of[s] = work.sums[s];
+    first_frame[s] = streams[s].index / net.hop;
     for (int l = 0; l < net.layers; l++) work.slots[s][l] = static_cast<int>(streams[s].index % net.dilations[l]);
   }
-  const uint64_t hop = net.hop;
-  uint64_t first_frame[B];
-  for (int s = 0; s < B; s++) first_frame[s] = streams[s].index / hop;
 
   for (int t = 0; t < n; t++) {
     const float* conditioning[B];
     uint8_t* queue[B];
     for (int s = 0; s < B; s++) {
-      conditioning[s] = streams[s].conditioning + (streams[s].index / hop - first_frame[s]) * net.layers * 2 * R;
+      conditioning[s] = streams[s].conditioning + (streams[s].index / net.hop - first_frame[s]) * net.layers * 2 * R;
       queue[s] = streams[s].queues;
       std::memcpy(work.x[s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
     }
     for (int l = 0; l < net.layers; l++) {
-      const int dilation = net.dilations[l];
       const float* input_gain = net.input_gain + static_cast<size_t>(l) * R;
       const float* gate_gain = net.gate_gain + static_cast<size_t>(l) * R;
-      for (int s = 0; s < B; s++) {
-        int& slot = work.slots[s][l];
-        uint8_t* row = queue[s] + static_cast<size_t>(slot) * R;
-        std::memcpy(work.inputs[s], row, R);
+      const uint8_t *entry[B], *z[B];
+      for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
+      product<B>(net.past[l], entry, [&](int s, int row, Ints sums) { store(work.sums[s] + row, sums); });
+      for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
+        uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
         for (int i = 0; i < R; i += 16)
-          store_signed(work.inputs[s] + R + i, round(mul(load(work.x[s] + i), load(input_gain + i))));
-        std::memcpy(row, work.inputs[s] + R, R);
-        queue[s] += static_cast<size_t>(dilation) * R;
-        if (++slot == dilation) slot = 0;
+          store_signed(out + i, round(mul(load(work.x[s] + i), load(input_gain + i))));
       }
-      const Matrix& dilated = net.dilated[l];
-      product<B>(dilated, inputs, [&](int s, int row, Ints sums) {
-        store(work.h[s] + row, add(scaled(dilated, row, sums), load(conditioning[s] + static_cast<size_t>(l) * 2 * R + row)));
+      product<B>(net.now[l], sums_of, entry, [&](int s, int row, Ints sums) {
+        store(work.h[s] + row, add(scaled(net.now[l], row, sums), load(conditioning[s] + static_cast<size_t>(l) * 2 * R + row)));
       });
       for (int s = 0; s < B; s++) {
         uint8_t* out = work.activations[s] + static_cast<size_t>(l) * R;
@@ -143,31 +159,31 @@ void advance(const Network& net, Stream* streams, Workspace<B>& work, int n) {
         for (int i = 0; i < R; i += 16)
           store_signed(out + i, round(mul(gate(load(work.h[s] + i), load(work.h[s] + R + i)), load(gate_gain + i))));
       }
-      const Matrix& residual = net.residuals[l];
-      product<B>(residual, z, [&](int s, int row, Ints sums) {
-        store(work.x[s] + row, add(load(work.x[s] + row), affine(residual, row, sums)));
+      product<B>(net.residuals[l], z, [&](int s, int row, Ints sums) {
+        store(work.x[s] + row, add(load(work.x[s] + row), affine(net.residuals[l], row, sums)));
       });
+      for (int s = 0; s < B; s++) {
+        queue[s] += static_cast<size_t>(net.dilations[l]) * R;
+        if (++work.slots[s][l] == net.dilations[l]) work.slots[s][l] = 0;
+      }
     }
 
     const Floats zero = splat(0.0f);
     product<B>(net.skips, activations, [&](int s, int row, Ints sums) {
-      Floats skip = max(affine(net.skips, row, sums), zero);
-      store_unsigned(work.inputs[s] + row, round(mul(skip, load(net.skip_gain + row))));
+      Floats value = max(affine(net.skips, row, sums), zero);
+      store_unsigned(work.skip[s] + row, round(mul(value, load(net.skip_gain + row))));
     });
-    // The hidden layer's bytes go where h stood, since the product still reads `inputs`.
-    const uint8_t* hidden[B];
-    for (int s = 0; s < B; s++) hidden[s] = reinterpret_cast<uint8_t*>(work.h[s]);
-    product<B>(net.hidden, inputs, [&](int s, int row, Ints sums) {
+    product<B>(net.hidden, skip, [&](int s, int row, Ints sums) {
       Floats value = max(affine(net.hidden, row, sums), zero);
-      store_unsigned(const_cast<uint8_t*>(hidden[s]) + row, round(mul(value, load(net.hidden_gain + row))));
+      store_unsigned(work.hidden[s] + row, round(mul(value, load(net.hidden_gain + row))));
     });
     product<B>(net.output_high, hidden, [&](int s, int row, Ints sums) { store(work.sums[s] + row, shift_left(sums, 8)); });
-    product<B>(net.output_low, hidden, [&](int s, int row, Ints sums) {
-      store(work.x[s] + row, affine(net.output_low, row, add(sums, load(work.sums[s] + row))));
+    product<B>(net.output_low, sums_of, hidden, [&](int s, int row, Ints sums) {
+      store(work.x[s] + row, affine(net.output_low, row, sums));
     });
     for (int s = 0; s < B; s++) {
       Stream& stream = streams[s];
-      stream.token = stream.tokens[t] = draw(work.x[s], work.sums[s], A, stream);
+      stream.token = stream.tokens[t] = draw(work.x[s], work.sums[s], net.classes, stream);
       stream.index++;
     }
   }

@@ -141,12 +141,15 @@ class Sampler {
     expect("residual", residual, {L, R, R}), expect("residual_step", residual_step, {L, R});
     expect("residual_bias", residual_bias, {L, R});
     for (size_t l = 0; l < L; l++) {
-      dilated_.push_back(pack(dilated.data() + l * 4 * R * R, dilated_step.data() + l * 2 * R, nullptr, 2 * R, 2 * R, 128));
-      residuals_.push_back(pack(residual.data() + l * R * R, residual_step.data() + l * R, residual_bias.data() + l * R, R, R, 128));
+      const int8_t* taps = dilated.data() + l * 4 * R * R;  // columns (past, now)
+      const float* step = dilated_step.data() + l * 2 * R;
+      past_.push_back(pack(taps, step, nullptr, 2 * R, R, 2 * R, 128));
+      now_.push_back(pack(taps + R, step, nullptr, 2 * R, R, 2 * R, 128));
+      residuals_.push_back(pack(residual.data() + l * R * R, residual_step.data() + l * R, residual_bias.data() + l * R, R, R, R, 128));
     }
-    net_.dilations = dilations_.data(), net_.dilated = dilated_.data(), net_.residuals = residuals_.data();
-    net_.skips = pack(expect("skip", skip, {S, L * R}), expect("skip_step", skip_step, {S}), expect("skip_bias", skip_bias, {S}), S, L * R, 128);
-    net_.hidden = pack(expect("hidden", hidden, {A, S}), expect("hidden_step", hidden_step, {A}), expect("hidden_bias", hidden_bias, {A}), A, S, 0);
+    net_.dilations = dilations_.data(), net_.past = past_.data(), net_.now = now_.data(), net_.residuals = residuals_.data();
+    net_.skips = pack(expect("skip", skip, {S, L * R}), expect("skip_step", skip_step, {S}), expect("skip_bias", skip_bias, {S}), S, L * R, L * R, 128);
+    net_.hidden = pack(expect("hidden", hidden, {A, S}), expect("hidden_step", hidden_step, {A}), expect("hidden_bias", hidden_bias, {A}), A, S, S, 0);
     const int16_t* wide = expect("output", output, {A, A});
     std::vector<int8_t> high(A * A), low(A * A);
     for (size_t i = 0; i < A * A; i++) {
@@ -154,8 +157,8 @@ class Sampler {
       high[i] = static_cast<int8_t>((wide[i] - low[i]) / 256);
     }
     const float *step = expect("output_step", output_step, {A}), *bias = expect("output_bias", output_bias, {A});
-    net_.output_high = pack(high.data(), step, bias, A, A, 0);
-    net_.output_low = pack(low.data(), step, bias, A, A, 0);
+    net_.output_high = pack(high.data(), step, bias, A, A, A, 0);
+    net_.output_low = pack(low.data(), step, bias, A, A, A, 0);
     net_.embedding = arena_.copy(embedding.data(), A * R);
     net_.input_gain = arena_.copy(expect("input_gain", input_gain, {L, R}), L * R);
     net_.gate_gain = arena_.copy(expect("gate_gain", gate_gain, {L, R}), L * R);
@@ -201,18 +204,19 @@ class Sampler {
   static size_t room(size_t layers, const Array<float>& embedding, const Array<int8_t>& skip) {
     if (embedding.ndim() != 2 || skip.ndim() != 2) return 1;
     const size_t A = embedding.shape(0), R = embedding.shape(1), S = skip.shape(0);
-    const size_t bytes = layers * (5 * R * R + 3 * R * 12 + 8 * R + S * R) + S * 16 + A * (S + 2 * A + 48 + 4 * R);
-    return bytes + 4096 * (layers + 4);  // each array is padded to a cache line
+    const size_t bytes = layers * (5 * R * R + 7 * R * 12 + 8 * R + S * R) + S * 16 + A * (S + 2 * A + 48 + 4 * R);
+    return bytes + 1024 * (layers + 8);  // each array is padded to a cache line
   }
 
-  Matrix pack(const int8_t* weights, const float* step, const float* bias, int rows, int columns, int offset) {
+  // `stride` from one row of `weights` to the next; `offset` is what stands for zero in the activations.
+  Matrix pack(const int8_t* weights, const float* step, const float* bias, int rows, int columns, int stride, int offset) {
     const int group = rows % 64 == 0 ? 4 : 1;
     int8_t* packed = arena_.take<int8_t>(static_cast<size_t>(rows) * columns);
     int32_t* start = arena_.take<int32_t>(rows);
     for (int row = 0; row < rows; row++) {
       start[row] = 0;
       for (int column = 0; column < columns; column++) {
-        const int8_t w = weights[static_cast<size_t>(row) * columns + column];
+        const int8_t w = weights[static_cast<size_t>(row) * stride + column];
         start[row] -= offset * w;
         const int top = row / (16 * group), block = row / 16 % group;
         packed[static_cast<size_t>(top) * 16 * group * columns + ((column / 4 * group + block) * 16 + row % 16) * 4 + column % 4] = w;
@@ -224,7 +228,7 @@ class Sampler {
   const InstructionSet& set_;
   Arena arena_;
   std::vector<int> dilations_;
-  std::vector<Matrix> dilated_, residuals_;
+  std::vector<Matrix> past_, now_, residuals_;
   Network net_;
   size_t rows_;
 };

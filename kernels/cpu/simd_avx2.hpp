@@ -11,6 +11,7 @@ struct Floats { __m256 a, b; };
 struct Ints { __m256i a, b; };
 struct Sums { __m256i part[4]; };  // each: 4 rows x (the even and the odd pair of columns)
 using Quad = __m256i;
+struct Block { __m256i words[4]; };
 
 constexpr int kMaxBatch = 2;
 constexpr int blocks(int batch) { return batch == 1 ? 2 : 1; }
@@ -77,12 +78,14 @@ inline Sums begin(const int32_t* start) {
     sums.part[i] = _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(start + 4 * i)));
   return sums;
 }
-inline Sums accumulate(Sums sums, Quad x, const int8_t* weights) {
-  for (int i = 0; i < 4; i++) {
-    __m256i w = _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(weights + 16 * i)));
-    sums.part[i] = _mm256_add_epi32(sums.part[i], _mm256_madd_epi16(x, w));
-  }
-  return sums;
+inline Block read_block(const int8_t* weights) {
+  Block block;
+  for (int i = 0; i < 4; i++)
+    block.words[i] = _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(weights + 16 * i)));
+  return block;
+}
+inline void accumulate(Sums& sums, Quad x, const Block& weights) {
+  for (int i = 0; i < 4; i++) sums.part[i] = _mm256_add_epi32(sums.part[i], _mm256_madd_epi16(x, weights.words[i]));
 }
 inline Ints finish(Sums sums) {
   const __m256i order = _mm256_setr_epi32(0, 1, 4, 5, 2, 3, 6, 7);

@@ -14,6 +14,7 @@ using Floats = Lanes<float>;
 using Ints = Lanes<int32_t>;
 using Sums = Ints;
 struct Quad { int32_t x[4]; };
+using Block = const int8_t*;
 
 constexpr int kMaxBatch = 2;
 constexpr int blocks(int batch) { return 1; }
@@ -88,10 +89,10 @@ inline void store_unsigned(uint8_t* p, Ints x) {
 
 inline Quad quad(const uint8_t* x) { return {x[0], x[1], x[2], x[3]}; }
 inline Sums begin(const int32_t* start) { return load(start); }
-inline Sums accumulate(Sums sums, Quad q, const int8_t* weights) {
+inline Block read_block(const int8_t* weights) { return weights; }
+inline void accumulate(Sums& sums, Quad q, Block weights) {
   for (int i = 0; i < 16; i++)
     for (int k = 0; k < 4; k++) sums.lane[i] += q.x[k] * weights[4 * i + k];
-  return sums;
 }
 inline Ints finish(Sums sums) { return sums; }
 

@@ -74,6 +74,16 @@ def test_a_streams_samples_do_not_depend_on_batch_neighbours_or_chunks(instructi
         np.testing.assert_array_equal(samples, ALONE[stream][: len(samples)])
 
 
+@pytest.mark.parametrize("streams", [1, 2, 5, 9])
+def test_streams_shared_out_to_several_cores_are_the_same(streams):
+    sampler = CpuSampler(WEIGHTS, threads=3)
+    states = [WEIGHTS.start() for _ in range(streams)]
+    frames = [CONDITIONING[i % 4] for i in range(streams)]
+    tokens = sampler.advance(states, frames, KEYS[:streams], 320)
+    np.testing.assert_array_equal(tokens, ALONE[:streams])
+    assert all(state.index == 320 for state in states)
+
+
 def test_one_sampler_serves_several_threads():
     results = [None] * 4
     sampler = SAMPLERS[instruction_sets()[0]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 
 import numpy as np
@@ -26,13 +27,19 @@ __all__ = ["CpuSampler"]
 class CpuSampler:
     """Samples with packed `Int8Weights`; safe to call from several threads for different states.
 
+    Several streams are shared out to `threads` cores; one stream takes one core.
+
     Raises ValueError if the processor does not have the instruction set that was asked for.
     """
 
-    def __init__(self, weights: Int8Weights, instruction_set: str | None = None) -> None:
+    def __init__(self, weights: Int8Weights, instruction_set: str | None = None, threads: int = 1) -> None:
         if instruction_set is None:
             instruction_set = os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; it must be at least 1")
         self.weights = weights
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
         arrays = {field.name: getattr(weights, field.name) for field in fields(weights)}
         self._sampler = Sampler(
             **{name: a.contiguous().numpy() if isinstance(a, Tensor) else a for name, a in arrays.items()},
@@ -59,6 +66,16 @@ class CpuSampler:
         `conditioning[s]` is [F, L, 2R] float32 and begins with the frame of `states[s].index`. A stream's
         samples do not depend on the others.
         """
+        share = -(-len(states) // self._threads)
+        if self._pool is None or share == len(states):
+            return self._advance(states, conditioning, keys, n)
+        parts = [slice(first, first + share) for first in range(0, len(states), share)]
+        shares = [(states[part], conditioning[part], keys[part], n) for part in parts]
+        return np.concatenate(list(self._pool.map(self._advance, *zip(*shares, strict=True))))
+
+    def _advance(
+        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[Key], n: int
+    ) -> np.ndarray:
         indices = np.array([state.index for state in states], np.uint64)
         last = np.array([state.token for state in states], np.int32)
         tokens = np.empty((len(states), n), np.int32)

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from wavesynth.synthesis import reference
 from wavesynth.synthesis.cpu import CpuSampler
+from wavesynth.synthesis.int8 import Int8Weights
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
 from wavesynth.synthesis.voice import Voice
 from wavesynth.synthesis.weights import Weights
 
-__all__ = ["BACKENDS", "ReferenceSampler", "Sampler", "make_sampler"]
+__all__ = ["BACKENDS", "ReferenceSampler", "Sampler", "make_sampler", "sampler_for"]
 
 BACKENDS = ("cpu", "reference")
 
@@ -51,13 +52,18 @@ class ReferenceSampler:
         return np.stack(rows)
 
 
-def make_sampler(voice: Voice, backend: str = "cpu") -> Sampler:
-    """The sampler `backend` for `voice`, with its int8 weights.
+def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1) -> Sampler:
+    """The sampler `backend` for `voice`, with its int8 weights, on `threads` cores.
 
     Raises ValueError for an unknown backend.
     """
+    return sampler_for(voice.int8(), backend, threads)
+
+
+def sampler_for(weights: Int8Weights, backend: str = "cpu", threads: int = 1) -> Sampler:
+    """The sampler `backend` for packed weights; ValueError for an unknown backend."""
     if backend == "cpu":
-        return CpuSampler(voice.int8())
+        return CpuSampler(weights, threads=threads)
     if backend == "reference":
-        return ReferenceSampler(voice.int8())
+        return ReferenceSampler(weights)
     raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")
