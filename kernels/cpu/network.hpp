@@ -25,7 +25,7 @@ struct Network {
   const float* gate_gain;   // [L][R]
   const float* skip_gain;   // [S]
   const float* hidden_gain; // [A]
-  const Matrix *past, *now;  // [L] the dilated convolution's two taps, 2R x R each
+  const Matrix *past, *now;  // [L] the two taps of the dilated convolution; the second goes on from the first's sums
   const Matrix* residuals;   // [L]
   Matrix skips, hidden, output_high, output_low;
 };

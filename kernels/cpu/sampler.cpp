@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -144,7 +145,7 @@ class Sampler {
       const int8_t* taps = dilated.data() + l * 4 * R * R;  // columns (past, now)
       const float* step = dilated_step.data() + l * 2 * R;
       past_.push_back(pack(taps, step, nullptr, 2 * R, R, 2 * R, 128));
-      now_.push_back(pack(taps + R, step, nullptr, 2 * R, R, 2 * R, 128));
+      now_.push_back(pack(taps + R, step, nullptr, 2 * R, R, 2 * R, 0));  // goes on from the past's sums
       residuals_.push_back(pack(residual.data() + l * R * R, residual_step.data() + l * R, residual_bias.data() + l * R, R, R, R, 128));
     }
     net_.dilations = dilations_.data(), net_.past = past_.data(), net_.now = now_.data(), net_.residuals = residuals_.data();
@@ -208,19 +209,18 @@ class Sampler {
     return bytes + 1024 * (layers + 8);  // each array is padded to a cache line
   }
 
-  // `stride` from one row of `weights` to the next; `offset` is what stands for zero in the activations.
+  // Packs the first `columns` of each row of `stride`; `start` undoes the offset for the whole row, so that a
+  // second product may go on where this one ended. `offset` is what stands for zero in the activations.
   Matrix pack(const int8_t* weights, const float* step, const float* bias, int rows, int columns, int stride, int offset) {
     const int group = rows % 64 == 0 ? 4 : 1;
     int8_t* packed = arena_.take<int8_t>(static_cast<size_t>(rows) * columns);
     int32_t* start = arena_.take<int32_t>(rows);
     for (int row = 0; row < rows; row++) {
-      start[row] = 0;
-      for (int column = 0; column < columns; column++) {
-        const int8_t w = weights[static_cast<size_t>(row) * stride + column];
-        start[row] -= offset * w;
-        const int top = row / (16 * group), block = row / 16 % group;
-        packed[static_cast<size_t>(top) * 16 * group * columns + ((column / 4 * group + block) * 16 + row % 16) * 4 + column % 4] = w;
-      }
+      const int8_t* from = weights + static_cast<size_t>(row) * stride;
+      start[row] = offset ? -offset * std::accumulate(from, from + stride, 0) : 0;
+      const int top = row / (16 * group), block = row / 16 % group;
+      int8_t* to = packed + static_cast<size_t>(top) * 16 * group * columns + (block * 16 + row % 16) * 4;
+      for (int column = 0; column < columns; column++) to[column / 4 * group * 64 + column % 4] = from[column];
     }
     return {packed, start, arena_.copy(step, rows), bias ? arena_.copy(bias, rows) : nullptr, rows, columns, group};
   }
