@@ -8,21 +8,25 @@
 
 namespace wavesynth::WAVESYNTH_ISA {
 
-// Sums of W x for rows `first` to `last` and B streams, beginning with `start`; `use(s, row, sums)` gets them 16
-// rows at a time.
+// A part of a matrix: rows `first` to `last` and `columns` columns from `column` on.
+struct Part { int first, last, column, columns; };
+inline Part whole(const Matrix& m) { return {0, m.rows, 0, m.columns}; }
+
+// Sums of W x over a part of W for B streams, beginning with `start`; x[s] is of the part's first column.
+// `use(s, row, sums)` gets them 16 rows at a time.
 template <int B, int Group, class Use>
-inline void product(const Matrix& m, int first, int last, const int32_t* const* start, const uint8_t* const* x, Use use) {
+inline void product(const Matrix& m, Part part, const int32_t* const* start, const uint8_t* const* x, Use use) {
   constexpr int kBlocks = Group < blocks(B) ? Group : blocks(B);
-  for (int group = first; group < last; group += 16 * Group) {
+  for (int group = part.first; group < part.last; group += 16 * Group) {
     for (int row = group; row < group + 16 * Group; row += 16 * kBlocks) {
-      const int8_t* w = m.weights + static_cast<size_t>(group) * m.columns + 4 * (row - group);
+      const int8_t* w = m.weights + static_cast<size_t>(group) * m.columns + 16 * Group * part.column + 4 * (row - group);
       // Unrolled, so that every sum has a register of its own.
       Sums sums[B][kBlocks];
 #pragma GCC unroll 8
       for (int s = 0; s < B; s++)
 #pragma GCC unroll 8
         for (int b = 0; b < kBlocks; b++) sums[s][b] = begin(start[s] + row + 16 * b);
-      for (int k = 0; k < m.columns; k += 4, w += 64 * Group) {
+      for (int k = 0; k < part.columns; k += 4, w += 64 * Group) {
         Quad q[B];
 #pragma GCC unroll 8
         for (int s = 0; s < B; s++) q[s] = quad(x[s] + k);
@@ -42,17 +46,21 @@ inline void product(const Matrix& m, int first, int last, const int32_t* const* 
 }
 
 template <int B, class Use>
-inline void product(const Matrix& m, const int32_t* const* start, const uint8_t* const* x, Use use) {
-  if (m.group == 4) return product<B, 4>(m, 0, m.rows, start, x, use);
-  return product<B, 1>(m, 0, m.rows, start, x, use);
+inline void product(const Matrix& m, Part part, const int32_t* const* start, const uint8_t* const* x, Use use) {
+  if (m.group == 4) return product<B, 4>(m, part, start, x, use);
+  return product<B, 1>(m, part, start, x, use);
 }
 
 // The same, beginning with what undoes the activations' offset.
 template <int B, class Use>
-inline void product(const Matrix& m, const uint8_t* const* x, Use use) {
+inline void product(const Matrix& m, Part part, const uint8_t* const* x, Use use) {
   const int32_t* start[B];
   for (int s = 0; s < B; s++) start[s] = m.start;
-  product<B>(m, start, x, use);
+  product<B>(m, part, start, x, use);
+}
+template <int B, class Use>
+inline void product(const Matrix& m, const uint8_t* const* x, Use use) {
+  product<B>(m, whole(m), x, use);
 }
 
 inline Floats scaled(const Matrix& m, int row, Ints sums) { return mul(to_floats(sums), load(m.step + row)); }
@@ -117,70 +125,96 @@ struct Workspace {
   alignas(64) uint8_t skip[B][kStride], hidden[B][kStride];
   alignas(64) uint8_t activations[B][kMaxLayers * kMaxResidual + 5 * 64];  // [L][R]
   int slots[B][kMaxLayers];              // row of each layer's ring buffer
+  uint64_t first_frame[B];               // the frame that the conditioning begins with
 };
 
 template <int B>
-void advance(const Network& net, Stream* streams, Workspace<B>& work, int n) {
-  const int R = net.residual;
-  const uint8_t *skip[B], *hidden[B], *activations[B];
-  const int32_t* sums_of[B];
-  uint64_t first_frame[B];
+void begin_call(const Network& net, const Stream* streams, Workspace<B>& work) {
   for (int s = 0; s < B; s++) {
-    skip[s] = work.skip[s], hidden[s] = work.hidden[s], activations[s] = work.activations[s], sums_of[s] = work.sums[s];
-    first_frame[s] = streams[s].index / net.hop;
+    work.first_frame[s] = streams[s].index / net.hop;
     for (int l = 0; l < net.layers; l++) work.slots[s][l] = static_cast<int>(streams[s].index % net.dilations[l]);
   }
+}
 
-  for (int t = 0; t < n; t++) {
-    const float* conditioning[B];
-    uint8_t* queue[B];
+// One sample's layers: from the last class to the activations of all layers. `done(l)` is told when layer l's are
+// there.
+template <int B, class Done>
+inline void layers(const Network& net, const Stream* streams, Workspace<B>& work, Done done) {
+  const int R = net.residual;
+  const float* conditioning[B];
+  uint8_t* queue[B];
+  const int32_t* past[B];
+  for (int s = 0; s < B; s++) {
+    const uint64_t frame = streams[s].index / net.hop - work.first_frame[s];
+    conditioning[s] = streams[s].conditioning + frame * net.layers * 2 * R;
+    queue[s] = streams[s].queues;
+    past[s] = work.sums[s];
+    std::memcpy(work.x[s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
+  }
+  for (int l = 0; l < net.layers; l++) {
+    const float* input_gain = net.input_gain + static_cast<size_t>(l) * R;
+    const float* gate_gain = net.gate_gain + static_cast<size_t>(l) * R;
+    const uint8_t *entry[B], *z[B];
+    for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
+    product<B>(net.past[l], entry, [&](int s, int row, Ints sums) { store(work.sums[s] + row, sums); });
+    for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
+      uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
+      for (int i = 0; i < R; i += 16)
+        store_signed(out + i, round(mul(load(work.x[s] + i), load(input_gain + i))));
+    }
+    product<B>(net.now[l], whole(net.now[l]), past, entry, [&](int s, int row, Ints sums) {
+      store(work.h[s] + row, add(scaled(net.now[l], row, sums), load(conditioning[s] + static_cast<size_t>(l) * 2 * R + row)));
+    });
     for (int s = 0; s < B; s++) {
-      conditioning[s] = streams[s].conditioning + (streams[s].index / net.hop - first_frame[s]) * net.layers * 2 * R;
-      queue[s] = streams[s].queues;
-      std::memcpy(work.x[s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
+      uint8_t* out = work.activations[s] + static_cast<size_t>(l) * R;
+      z[s] = out;
+      for (int i = 0; i < R; i += 16)
+        store_signed(out + i, round(mul(gate(load(work.h[s] + i), load(work.h[s] + R + i)), load(gate_gain + i))));
     }
-    for (int l = 0; l < net.layers; l++) {
-      const float* input_gain = net.input_gain + static_cast<size_t>(l) * R;
-      const float* gate_gain = net.gate_gain + static_cast<size_t>(l) * R;
-      const uint8_t *entry[B], *z[B];
-      for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
-      product<B>(net.past[l], entry, [&](int s, int row, Ints sums) { store(work.sums[s] + row, sums); });
-      for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
-        uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
-        for (int i = 0; i < R; i += 16)
-          store_signed(out + i, round(mul(load(work.x[s] + i), load(input_gain + i))));
-      }
-      product<B>(net.now[l], sums_of, entry, [&](int s, int row, Ints sums) {
-        store(work.h[s] + row, add(scaled(net.now[l], row, sums), load(conditioning[s] + static_cast<size_t>(l) * 2 * R + row)));
-      });
-      for (int s = 0; s < B; s++) {
-        uint8_t* out = work.activations[s] + static_cast<size_t>(l) * R;
-        z[s] = out;
-        for (int i = 0; i < R; i += 16)
-          store_signed(out + i, round(mul(gate(load(work.h[s] + i), load(work.h[s] + R + i)), load(gate_gain + i))));
-      }
-      product<B>(net.residuals[l], z, [&](int s, int row, Ints sums) {
-        store(work.x[s] + row, add(load(work.x[s] + row), affine(net.residuals[l], row, sums)));
-      });
-      for (int s = 0; s < B; s++) {
-        queue[s] += static_cast<size_t>(net.dilations[l]) * R;
-        if (++work.slots[s][l] == net.dilations[l]) work.slots[s][l] = 0;
-      }
+    done(l);
+    product<B>(net.residuals[l], z, [&](int s, int row, Ints sums) {
+      store(work.x[s] + row, add(load(work.x[s] + row), affine(net.residuals[l], row, sums)));
+    });
+    for (int s = 0; s < B; s++) {
+      queue[s] += static_cast<size_t>(net.dilations[l]) * R;
+      if (++work.slots[s][l] == net.dilations[l]) work.slots[s][l] = 0;
     }
+  }
+}
 
-    const Floats zero = splat(0.0f);
-    product<B>(net.skips, activations, [&](int s, int row, Ints sums) {
-      Floats value = max(affine(net.skips, row, sums), zero);
-      store_unsigned(work.skip[s] + row, round(mul(value, load(net.skip_gain + row))));
-    });
-    product<B>(net.hidden, skip, [&](int s, int row, Ints sums) {
-      Floats value = max(affine(net.hidden, row, sums), zero);
-      store_unsigned(work.hidden[s] + row, round(mul(value, load(net.hidden_gain + row))));
-    });
-    product<B>(net.output_high, hidden, [&](int s, int row, Ints sums) { store(work.sums[s] + row, shift_left(sums, 8)); });
-    product<B>(net.output_low, sums_of, hidden, [&](int s, int row, Ints sums) {
-      store(work.x[s] + row, affine(net.output_low, row, sums));
-    });
+// relu, then to bytes: what the head's products hand on.
+inline void rectified(uint8_t* out, const Matrix& m, const float* gain, int row, Ints sums) {
+  store_unsigned(out + row, round(mul(max(affine(m, row, sums), splat(0.0f)), load(gain + row))));
+}
+
+// The two products of 8 bits that make one of 14: rows of `part`; `sums` is room for the first.
+template <int B>
+inline void output(const Network& net, Part part, const uint8_t* const* hidden, int32_t* const* sums, float* const* logits) {
+  const int32_t* high[B];
+  for (int s = 0; s < B; s++) high[s] = sums[s];
+  product<B>(net.output_high, part, hidden, [&](int s, int row, Ints x) { store(sums[s] + row, shift_left(x, 8)); });
+  product<B>(net.output_low, part, high, hidden, [&](int s, int row, Ints x) { store(logits[s] + row, affine(net.output_low, row, x)); });
+}
+
+// One sample's logits from its activations.
+template <int B>
+inline void head(const Network& net, Workspace<B>& work) {
+  const uint8_t *activations[B], *skip[B], *hidden[B];
+  int32_t* sums[B];
+  float* logits[B];
+  for (int s = 0; s < B; s++)
+    activations[s] = work.activations[s], skip[s] = work.skip[s], hidden[s] = work.hidden[s], sums[s] = work.sums[s], logits[s] = work.x[s];
+  product<B>(net.skips, activations, [&](int s, int row, Ints x) { rectified(work.skip[s], net.skips, net.skip_gain, row, x); });
+  product<B>(net.hidden, skip, [&](int s, int row, Ints x) { rectified(work.hidden[s], net.hidden, net.hidden_gain, row, x); });
+  output<B>(net, whole(net.output_high), hidden, sums, logits);
+}
+
+template <int B>
+void advance(const Network& net, Stream* streams, Workspace<B>& work, int n) {
+  begin_call<B>(net, streams, work);
+  for (int t = 0; t < n; t++) {
+    layers<B>(net, streams, work, [](int) {});
+    head<B>(net, work);
     for (int s = 0; s < B; s++) {
       Stream& stream = streams[s];
       stream.token = stream.tokens[t] = draw(work.x[s], work.sums[s], net.classes, stream);

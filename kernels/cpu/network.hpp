@@ -43,8 +43,33 @@ struct Stream {
 
 constexpr int kMaxLayers = 240, kMaxResidual = 512, kMaxChannels = 1024;
 
-namespace avx512 { void advance(const Network&, Stream*, int streams, int n); }
-namespace avx2 { void advance(const Network&, Stream*, int streams, int n); }
-namespace portable { void advance(const Network&, Stream*, int streams, int n); }
+// What two cores share while they make one stream; see pair.hpp. Each counter has a cache line of its own.
+struct Meeting {
+  alignas(64) int present;    // the helper is awake
+  alignas(64) int begin;      // 1 + the sample with which they begin to share
+  alignas(64) int layers;     // layers whose activations are there, counted over the call
+  alignas(64) int skips;      // skip products that are whole
+  alignas(64) int first;      // first parts of hidden layers, the chain's core's
+  alignas(64) int second;     // second parts of hidden layers, the helper's
+  alignas(64) int logits;     // second parts of logits, the helper's
+  alignas(64) int abandoned;  // the chain's core goes on alone
+  alignas(64) uint8_t activations[kMaxLayers * kMaxResidual];  // [L][R]
+  alignas(64) int32_t skip_sums[kMaxChannels], output_sums[2][kMaxChannels];
+  alignas(64) uint8_t skip[kMaxChannels], hidden[kMaxChannels];
+  alignas(64) float values[kMaxChannels];  // the logits
+};
+
+// advance: n samples of each stream. lead and help: n samples of one stream, by two threads at once; lead is done
+// when the samples are, help soon after.
+#define WAVESYNTH_KERNEL(isa)                                    \
+  namespace isa {                                                \
+  void advance(const Network&, Stream*, int streams, int n);     \
+  void lead(const Network&, Stream&, Meeting&, int n);           \
+  void help(const Network&, Meeting&, int n);                    \
+  }
+WAVESYNTH_KERNEL(avx512)
+WAVESYNTH_KERNEL(avx2)
+WAVESYNTH_KERNEL(portable)
+#undef WAVESYNTH_KERNEL
 
 }  // namespace wavesynth

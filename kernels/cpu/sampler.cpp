@@ -5,12 +5,15 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #ifdef __linux__
@@ -25,12 +28,13 @@ namespace wavesynth {
 
 template <class T>
 using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
-using Advance = void (*)(const Network&, Stream*, int, int);
 
 struct InstructionSet {
   const char* name;
   bool (*runs_here)();
-  Advance advance;
+  void (*advance)(const Network&, Stream*, int, int);
+  void (*lead)(const Network&, Stream&, Meeting&, int);
+  void (*help)(const Network&, Meeting&, int);
 };
 
 static const InstructionSet kInstructionSets[] = {
@@ -39,10 +43,10 @@ static const InstructionSet kInstructionSets[] = {
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
               __builtin_cpu_supports("avx512vnni");
-     }, avx512::advance},
-    {"avx2", [] { return static_cast<bool>(__builtin_cpu_supports("avx2")); }, avx2::advance},
+     }, avx512::advance, avx512::lead, avx512::help},
+    {"avx2", [] { return static_cast<bool>(__builtin_cpu_supports("avx2")); }, avx2::advance, avx2::lead, avx2::help},
 #endif
-    {"portable", [] { return true; }, portable::advance},
+    {"portable", [] { return true; }, portable::advance, portable::lead, portable::help},
 };
 
 static std::vector<std::string> instruction_sets() {
@@ -112,6 +116,58 @@ static const T* expect(const char* name, const Array<T>& array, std::vector<size
                               "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
 }
 
+// The second core of a stream that has two: a thread that sleeps between calls.
+class Helper {
+ public:
+  Helper(const InstructionSet& set, const Network& net) : set_(set), net_(net), thread_([this] { work(); }) {}
+  ~Helper() {
+    {
+      std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  // Makes the samples with the helper; false, with nothing done, if its core has other work: if it is not back from
+  // an earlier call, or was late in one not long ago.
+  bool advance(Stream& stream, int n) {
+    {
+      std::lock_guard lock(mutex_);
+      if (samples_ || --pause_ >= 0) return false;
+      meeting_->present = meeting_->begin = meeting_->layers = meeting_->skips = meeting_->first = meeting_->second = meeting_->logits = meeting_->abandoned = 0;
+      samples_ = n;
+    }
+    wake_.notify_one();
+    set_.lead(net_, stream, *meeting_, n);
+    pause_ = meeting_->abandoned ? kPause : 0;
+    return true;
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return samples_ || ending_; });
+      if (ending_) return;
+      lock.unlock();
+      set_.help(net_, *meeting_, samples_);
+      lock.lock();
+      samples_ = 0;
+    }
+  }
+
+  const InstructionSet& set_;
+  const Network& net_;
+  std::unique_ptr<Meeting> meeting_ = std::make_unique<Meeting>();
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  static constexpr int kPause = 100;  // calls; about a second of a live stream
+  int samples_ = 0, pause_ = 0;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
 class Sampler {
  public:
   Sampler(std::vector<int> dilations, int hop, Array<float> embedding,
@@ -167,12 +223,13 @@ class Sampler {
     net_.hidden_gain = arena_.copy(expect("hidden_gain", hidden_gain, {A}), A);
   }
 
-  // queues, indices, tokens are changed in place; see synthesis/cpu.py.
+  // queues, indices, last and tokens are changed in place; see synthesis/cpu.py. With `two_cores` a lone stream
+  // takes a second core if that is idle.
   void advance(std::vector<nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>> queues,
                nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> indices,
                nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> last,
                Array<uint64_t> seeds, Array<float> inverse_temperatures, std::vector<Array<float>> conditioning,
-               nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> tokens) {
+               nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> tokens, bool two_cores) {
     const size_t B = queues.size(), n = tokens.shape(1);
     const uint64_t hop = net_.hop;
     if (indices.shape(0) != B || last.shape(0) != B || conditioning.size() != B || tokens.shape(0) != B)
@@ -194,7 +251,13 @@ class Sampler {
     }
     {
       nb::gil_scoped_release unlocked;
-      set_.advance(net_, streams.data(), static_cast<int>(B), static_cast<int>(n));
+      std::unique_lock one_at_a_time(helper_mutex_, std::defer_lock);
+      bool done = false;
+      if (two_cores && B == 1 && one_at_a_time.try_lock()) {
+        if (!helper_) helper_ = std::make_unique<Helper>(set_, net_);
+        done = helper_->advance(streams[0], static_cast<int>(n));
+      }
+      if (!done) set_.advance(net_, streams.data(), static_cast<int>(B), static_cast<int>(n));
     }
     for (size_t s = 0; s < B; s++) indices.data()[s] = streams[s].index, last.data()[s] = streams[s].token;
   }
@@ -231,6 +294,8 @@ class Sampler {
   std::vector<Matrix> past_, now_, residuals_;
   Network net_;
   size_t rows_;
+  std::mutex helper_mutex_;
+  std::unique_ptr<Helper> helper_;  // last, so that it ends first
 };
 
 }  // namespace wavesynth
@@ -252,6 +317,6 @@ NB_MODULE(_sampler, m) {
            "hidden"_a, "hidden_step"_a, "hidden_bias"_a, "hidden_gain"_a, "output"_a, "output_step"_a, "output_bias"_a,
            "instruction_set"_a = "")
       .def("advance", &Sampler::advance, "queues"_a, "indices"_a, "last"_a, "seeds"_a, "inverse_temperatures"_a,
-           "conditioning"_a, "tokens"_a)
+           "conditioning"_a, "tokens"_a, "two_cores"_a = false)
       .def_prop_ro("instruction_set", &Sampler::instruction_set);
 }

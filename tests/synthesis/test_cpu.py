@@ -84,6 +84,17 @@ def test_streams_shared_out_to_several_cores_are_the_same(streams):
     assert all(state.index == 320 for state in states)
 
 
+@pytest.mark.parametrize("instruction_set", instruction_sets())
+@pytest.mark.parametrize("n", [1, 16, 160])
+def test_a_lone_stream_on_two_cores_is_the_same(instruction_set, n):
+    sampler = CpuSampler(WEIGHTS, instruction_set, threads=2)
+    state, made = WEIGHTS.start(), []
+    while state.index < 320:
+        frames = CONDITIONING[0][state.index // 16 :]
+        made.extend(sampler.advance([state], [frames], [KEYS[0]], n)[0])
+    np.testing.assert_array_equal(made, ALONE[0])
+
+
 def test_one_sampler_serves_several_threads():
     results = [None] * 4
     sampler = SAMPLERS[instruction_sets()[0]]

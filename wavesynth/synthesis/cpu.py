@@ -27,7 +27,7 @@ __all__ = ["CpuSampler"]
 class CpuSampler:
     """Samples with packed `Int8Weights`; safe to call from several threads for different states.
 
-    Several streams are shared out to `threads` cores; one stream takes one core.
+    Several streams are shared out to `threads` cores; a lone stream takes a second one if it is idle.
 
     Raises ValueError if the processor does not have the instruction set that was asked for.
     """
@@ -87,6 +87,7 @@ class CpuSampler:
             np.array([inverse_temperature(key.temperature) for key in keys], np.float32),
             [np.ascontiguousarray(c.numpy(), np.float32) for c in conditioning],
             tokens,
+            two_cores=self._threads > 1,
         )
         for state, index, token in zip(states, indices, last, strict=True):
             state.index, state.token = int(index), int(token)
