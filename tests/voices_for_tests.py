@@ -1,0 +1,44 @@
+"""Voices with random weights, small enough to be served in tests."""
+
+from pathlib import Path
+
+import torch
+
+from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.synthesis.calibrate import calibrate
+from wavesynth.synthesis.voice import Voice, save_voice
+
+__all__ = ["make_voice", "tiny_voice"]
+
+
+def make_voice(name: str = "tiny", speakers: int = 0, mel: bool = True, layers: int = 4) -> Voice:
+    """A voice of one stack whose predictions are far from uniform."""
+    with torch.random.fork_rng():
+        torch.manual_seed(sum(name.encode()))
+        config = WaveNetConfig(
+            stacks=1,
+            layers_per_stack=layers,
+            residual=32,
+            skip=32,
+            mel_bands=80 if mel else 0,
+            mel_channels=16,
+            speakers=speakers,
+        )
+        model = WaveNet(config).requires_grad_(False).eval()
+        model.output.weight *= 20
+        tokens = torch.randint(256, (1, 20 * config.hop))
+        speaker = torch.zeros(1, dtype=torch.long) if speakers else None
+        features = torch.randn(1, 20 + 2 * config.mel_context, 80) if mel else None
+        with torch.inference_mode():
+            conditioning = model.conditioning(features, speaker, frames=20)
+        gains = calibrate(model, tokens, conditioning)
+    names = tuple(f"speaker-{i}" for i in range(speakers))
+    return Voice(name, f"A tiny {name}", "en", "CC0-1.0", model, gains, speakers=names)
+
+
+def tiny_voice(
+    folder: Path, name: str = "tiny", speakers: int = 0, mel: bool = True, layers: int = 4
+) -> Path:
+    """Saves such a voice to `folder`/`name`, and returns that."""
+    save_voice(folder / name, make_voice(name, speakers, mel, layers))
+    return folder / name
