@@ -1,0 +1,95 @@
+"""wavesynth serve: a process that says when it is ready, drains when told to end, and fails in one sentence."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+from wavesynth.clients.client import Client, ServiceError
+
+from tests.voices_for_tests import tiny_voice
+from wavesynth.cli import app
+
+
+def serve(*options):
+    return CliRunner().invoke(app, ["serve", *map(str, options)])
+
+
+@pytest.fixture(scope="module")
+def voices(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("voices")
+    tiny_voice(folder)
+    return folder
+
+
+def test_sigterm_lets_a_call_end_and_the_process_exits_well(voices):
+    command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--voices", str(voices)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        line = process.stdout.readline()
+        assert line.startswith("listening on 127.0.0.1:")
+        pieces = [np.zeros(1000, np.float32)] * 2
+
+        def microphone():
+            yield pieces[0]
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(ServiceError) as refused:
+                while True:
+                    client.voices()
+            assert refused.value.code == "UNAVAILABLE"
+            yield pieces[1]
+
+        with Client(line.removeprefix("listening on ").strip()) as client:
+            call = client.resynthesize(microphone())
+            assert sum(len(samples) for samples in call) == 2000
+        assert process.wait(30) == 0
+        logged = [json.loads(line) for line in process.stderr]
+        spoken = next(entry for entry in logged if entry.get("method") == "Resynthesize")
+        assert spoken["code"] == "OK" and spoken["voice"] == "tiny" and spoken["samples"] == 2000
+        assert spoken["time_to_first_audio"] > 0 and spoken["real_time_factor"] > 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_port_in_use_is_one_sentence_and_exit_code_1(voices):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = serve("--port", port, "--voices", voices)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        f"wavesynth: cannot listen on 127.0.0.1:{port}: the port is in use or the address is not ours"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--voices", "{tmp}"],
+            "{tmp} holds no voices; a voice is a folder with voice.json and weights.safetensors",
+        ),
+        (["--backend", "abacus"], "backend is 'abacus'; it must be one of cpu, reference"),
+        (
+            ["--tls-cert", "{tmp}/cert.pem"],
+            "--tls-key is missing; TLS needs both of --tls-cert and --tls-key",
+        ),
+        (["--token-file", "{tmp}/none"], "none"),
+        (["--token-file", "{tmp}/empty"], "{tmp}/empty is empty; it must hold the token"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence_and_exit_code_1(options, sentence, voices, tmp_path):
+    (tmp_path / "empty").touch()
+    filled = [option.format(tmp=tmp_path) for option in options]
+    result = serve("--port", 0, *([] if "--voices" in options else ["--voices", voices]), *filled)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("wavesynth: ") and sentence.format(tmp=tmp_path) in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,117 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tests.training.runs import prepared, values
+from wavesynth.cli.export import export
+from wavesynth.cli.train import train
+from wavesynth.training.checkpoint import Checkpoint, newest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return prepared(tmp_path_factory.mktemp("data"))
+
+
+def toml(path, configuration):
+    """A configuration as a TOML file; JSON's values are TOML's, but for objects."""
+    lines = []
+    for section, keys in configuration.items():
+        lines.append(f"[{section}]")
+        for name, value in keys.items():
+            if isinstance(value, dict):
+                lines += [f"{name}.{key} = {json.dumps(item)}" for key, item in value.items()]
+            else:
+                lines.append(f"{name} = {json.dumps(value)}")
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def run(command, *arguments):
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def test_a_run_is_trained_and_its_curves_are_written(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(train, toml(tmp_path / "small.toml", values(folder, validate_every=3)))
+    assert result.exit_code == 0, result.output
+    assert Checkpoint.load(newest(tmp_path / "runs" / "small")).step == 6
+    assert list((tmp_path / "runs" / "small").glob("events.out.tfevents.*"))
+    for part in (
+        "step 0: validation 8.",
+        "step 3: validation ",
+        "step 6/6  ",
+        " bits/sample  ",
+        " samples/s  ",
+    ):
+        assert part in result.output
+    assert "learning rate" in result.output and " left" in result.output
+
+    result = run(export, "runs/small", "voice", "--json", "--seconds", "0.1")
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert figures["name"] == "test" and figures["step"] == 6
+    assert figures["int8"] == pytest.approx(figures["float32"], abs=0.1)
+
+
+def test_without_tensorboard_it_says_so_and_trains(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    result = run(train, toml(tmp_path / "small.toml", values(folder, steps=1)), "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert (
+        "TensorBoard is not installed, so no curves are written; pip install 'wavesynth[train]'"
+        in " ".join(result.output.split())
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"training": {"step": 3}}, "[training] step is not a key; it must be one of batch_size, "),
+        ({"data": {"speakers": {"a": ["nowhere"]}}}, "nowhere is not a prepared folder"),
+        ({"model": {"residual": 20}}, "[model] residual is 20; it must be a multiple of 16"),
+    ],
+)
+def test_a_wrong_configuration_is_one_sentence_and_exit_code_1(folder, tmp_path, change, message):
+    configuration = values(folder)
+    for section, keys in change.items():
+        configuration[section] |= keys
+    result = run(train, toml(tmp_path / "small.toml", configuration), "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert message in result.stderr and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("wavesynth: ")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_finite_is_one_sentence_and_exit_code_1(folder, tmp_path):
+    configuration = values(folder, learning_rate=1.0, warmup_steps=0, weight_decay=1e30, steps=30)
+    result = run(train, toml(tmp_path / "small.toml", configuration), "--out", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "both must be finite" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_sigterm_saves_the_run_and_exits_with_143(folder, tmp_path):
+    configuration = toml(tmp_path / "small.toml", values(folder, steps=1_000_000))
+    command = "import typer; from wavesynth.cli.train import train; typer.run(train)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, configuration, "--out", tmp_path / "run"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdout and any(line.startswith("step 0: validation") for line in process.stdout)
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 143
+    step = Checkpoint.load(newest(tmp_path / "run")).step
+    assert error.splitlines()[-1] == (
+        f"wavesynth: stopped by SIGTERM at step {step}, which is saved; --resume goes on from there"
+    )

@@ -1,0 +1,209 @@
+"""The server around the calls: health, reflection, access, room, cancelling, shutdown, metrics."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+from prometheus_client import generate_latest
+
+from tests.server.calls import (
+    clip,
+    configuration,
+    of_audio,
+    of_nothing,
+    rest_of,
+    stream_bytes,
+    streamed,
+    whole,
+)
+from wavesynth.server.server import Server, load_voices
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NAME = "wavesynth.v1.SynthesisService"
+SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@asynccontextmanager
+async def serving(config, **changes):
+    async with (
+        Server(replace(config, **changes)) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        yield server, channel
+
+
+async def eventually(condition):
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def health(channel, name=NAME):
+    return (await HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name))).status
+
+
+@pytest.mark.parametrize("name", ["", NAME])
+async def test_health_is_serving(channel, name):
+    assert await health(channel, name) == SERVING
+
+
+async def test_reflection_knows_the_service(channel):
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    call = ServerReflectionStub(channel).ServerReflectionInfo(iter([request]))
+    listed = [service.name async for r in call for service in r.list_services_response.service]
+    assert NAME in listed
+
+
+async def test_a_live_call_beyond_the_room_is_refused_with_the_time_to_come_back(config):
+    async with serving(config, live_streams=1) as (_, channel):
+        stub = SynthesisServiceStub(channel)
+        first = stub.Resynthesize()
+        await first.write(configuration())
+        await first.write(pb.ResynthesizeRequest(audio=clip(880).tobytes()))
+        await first.read()
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await streamed(stub, **of_audio())
+        assert error.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert error.value.details() == "all 1 places for live streams are taken"
+        assert int(dict(error.value.trailing_metadata())["retry-after-ms"]) == 1000
+        assert len((await whole(stub, **of_audio())).audio) == 2000  # offline calls have places of their own
+        first.cancel()
+
+
+@pytest.mark.parametrize("end", ["cancel", "deadline", "vanish"])
+async def test_a_call_that_is_given_up_frees_its_place(config, end):
+    async with serving(config, live_streams=1) as (server, channel):
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as its_own:
+            stub = SynthesisServiceStub(its_own)
+            call = stub.Resynthesize(timeout=0.3 if end == "deadline" else None)
+            await call.write(configuration())
+            await call.write(pb.ResynthesizeRequest(audio=clip(1000).tobytes()))
+            await call.read()
+            assert server.engine.live == 1
+            if end == "cancel":
+                call.cancel()
+            if end == "deadline":
+                with pytest.raises(grpc.aio.AioRpcError) as error:
+                    await rest_of(call)
+                assert error.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        await eventually(lambda: server.engine.live == 0)
+        assert len(await stream_bytes(SynthesisServiceStub(channel), **of_audio())) == 2000
+
+
+async def test_a_failing_sampler_is_internal_and_says_so(config):
+    async with serving(config) as (server, channel):
+        stub = SynthesisServiceStub(channel)
+        sampler = server.engine.voices["tiny"].sampler
+        advance, sampler.advance = sampler.advance, lambda *_: 1 / 0
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await streamed(stub, **of_audio())
+        assert error.value.code() == grpc.StatusCode.INTERNAL
+        assert error.value.details() == "making the audio failed: division by zero"
+        sampler.advance = advance
+        assert len(await stream_bytes(stub, **of_audio())) == 2000
+
+
+async def test_draining_lets_calls_end_and_refuses_new_ones(config):
+    async with serving(config) as (server, channel):
+        stub = SynthesisServiceStub(channel)
+        under_way = stub.Resynthesize()
+        await under_way.write(configuration())
+        await under_way.write(pb.ResynthesizeRequest(audio=clip(880).tobytes()))
+        await under_way.read()
+        drained = asyncio.create_task(server.drain())
+        await asyncio.sleep(0)
+        assert await health(channel) == NOT_SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await streamed(stub, **of_nothing())
+        assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert error.value.details() == "the service is shutting down"
+        assert not drained.done()
+        await under_way.done_writing()
+        assert (await rest_of(under_way))[-1].statistics.samples == 880
+        await asyncio.wait_for(drained, 10)
+
+
+async def test_draining_does_not_wait_for_ever(config):
+    async with serving(config, grace=0.05) as (server, channel):
+        call = SynthesisServiceStub(channel).Resynthesize()
+        await call.write(configuration())
+        await eventually(lambda: server.engine.live)
+        await asyncio.wait_for(server.drain(), 10)
+
+
+@pytest.mark.parametrize("sent", [None, "Bearer wrong", "secret"])
+async def test_without_the_token_there_is_nothing_but_health(config, sent):
+    async with serving(config, token="secret") as (_, channel):
+        stub = SynthesisServiceStub(channel)
+        metadata = [("authorization", sent)] if sent else None
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await stub.ListVoices(pb.ListVoicesRequest(), metadata=metadata)
+        assert error.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        assert "secret" not in error.value.details()
+        assert await health(channel) == SERVING
+        await stub.ListVoices(pb.ListVoicesRequest(), metadata=[("authorization", "Bearer secret")])
+
+
+async def test_with_a_certificate_the_connection_is_encrypted(config):
+    folder = Path(__file__).parent / "tls"
+    async with serving(config, tls=(folder / "cert.pem", folder / "key.pem")) as (server, in_the_clear):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await health(in_the_clear)
+        assert error.value.code() == grpc.StatusCode.UNAVAILABLE
+        trusted = grpc.ssl_channel_credentials((folder / "cert.pem").read_bytes())
+        async with grpc.aio.secure_channel(f"localhost:{server.port}", trusted) as channel:
+            assert await health(channel) == SERVING
+
+
+async def test_a_port_in_use_is_one_sentence(config):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}: the port is in use"):
+            async with serving(config, port=port):
+                pass
+        with pytest.raises(
+            OSError, match=f"cannot serve metrics on 127.0.0.1:{port}: Address already in use"
+        ):
+            async with serving(config, metrics_port=port):
+                pass
+
+
+async def test_two_voices_of_a_name_or_none_are_refused(voices, tmp_path):
+    with pytest.raises(ValueError, match="holds no voices"):
+        load_voices(tmp_path, "cpu")
+    for copy in ("a", "b"):
+        (tmp_path / copy).symlink_to(voices / "tiny")
+    with pytest.raises(ValueError, match="name is 'tiny', which another voice"):
+        load_voices(tmp_path, "cpu")
+
+
+async def test_what_happened_is_counted_and_logged_without_audio(config, capsys):
+    async with serving(config) as (server, channel):
+        stub = SynthesisServiceStub(channel)
+        await streamed(stub, **of_audio())
+        with pytest.raises(grpc.aio.AioRpcError):
+            await streamed(stub, **of_audio(voice="nobody"))
+        metrics = server.service._metrics.registry
+        await eventually(lambda: b'code="NOT_FOUND"' in generate_latest(metrics))
+    said = generate_latest(metrics).decode()
+    assert 'wavesynth_calls_total{code="OK",method="StreamSynthesize"} 1.0' in said
+    assert 'wavesynth_samples_total{voice="tiny"} 1000.0' in said
+    assert "wavesynth_streams_live 0.0" in said
+    assert "wavesynth_time_to_first_audio_seconds_count 1.0" in said
+    logged = [line for line in capsys.readouterr().out.splitlines() if "StreamSynthesize" in line]
+    assert len(logged) == 2
+    assert "samples=1000" in logged[0] and "voice=tiny" in logged[0] and "real_time_factor=" in logged[0]
+    assert "code=NOT_FOUND" in logged[1] and "voice is 'nobody'" in logged[1]

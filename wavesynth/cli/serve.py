@@ -1,0 +1,91 @@
+"""wavesynth serve: the gRPC service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavesynth.cli.common import one_sentence_errors
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine's.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 50051,
+    voices: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
+    backend: Annotated[str, typer.Option(help="cpu or reference.")] = "cpu",
+    threads: Annotated[
+        int | None, typer.Option(help="Cores that sample; all but one if not given.", min=1, max=256)
+    ] = None,
+    live_streams: Annotated[
+        int | None, typer.Option(help="Live streams at once; measured if not given.", min=1, max=100_000)
+    ] = None,
+    max_seconds: Annotated[
+        float, typer.Option(help="Seconds of audio that a call may make.", min=0.1, max=86_400)
+    ] = 600,
+    grace: Annotated[
+        float, typer.Option(help="Seconds that calls have to end at shutdown.", min=0, max=3600)
+    ] = 30,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve Prometheus metrics on this port.", min=1, max=65535)
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="PEM file of the certificate chain; with --tls-key.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's private key.")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File of the token that clients must send.")] = None,
+) -> None:
+    """Serves the voices over gRPC until SIGTERM or Ctrl-C, then lets the calls under way end.
+
+    Prints one line when it is ready; logs one JSON line a call on standard error.
+
+    Example: wavesynth serve --port 50051 --metrics-port 9090
+    """
+    with one_sentence_errors():
+        import asyncio
+        import sys
+
+        import torch
+
+        from wavesynth.server.observe import log_as_json
+        from wavesynth.server.server import Server, ServerConfig
+        from wavesynth.server.server import serve as run
+        from wavesynth.synthesis.voice import SHIPPED
+
+        if (tls_cert is None) != (tls_key is None):
+            raise ValueError(
+                f"--tls-{'key' if tls_key is None else 'cert'} is missing; TLS needs both of --tls-cert and --tls-key"
+            )
+        config = ServerConfig(
+            host=host,
+            port=port,
+            voices=voices or SHIPPED,
+            backend=backend,
+            live_streams=live_streams,
+            max_seconds=max_seconds,
+            grace=grace,
+            metrics_port=metrics_port,
+            tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
+            token=_token(token_file) if token_file else None,
+            **({"threads": threads} if threads else {}),
+        )
+
+        def ready(server: Server) -> None:
+            typer.echo(f"listening on {host}:{server.port}")
+            sys.stdout.flush()
+
+        log_as_json()
+        torch.set_num_threads(1)  # the engine brings its own threads
+        asyncio.run(run(config, ready))
+
+
+def _token(path: Path) -> str:
+    token = path.read_text(encoding="utf-8").strip()
+    if not token:
+        raise ValueError(f"{path} is empty; it must hold the token")
+    return token
