@@ -1,0 +1,62 @@
+"""A small training set and small runs on it, for the tests of training."""
+
+import json
+from pathlib import Path
+
+import soundfile
+import torch
+
+from wavesynth.data.prepare import FORMAT
+from wavesynth.training.configuration import parse
+from wavesynth.training.processes import Processes
+from wavesynth.training.trainer import Report, Validation
+from wavesynth.training.wavenet import trainer
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
+def prepared(folder, seed=0):
+    """A folder as `wavesynth prepare` makes it: half a second of a noisy tone, four times."""
+    generator = torch.Generator().manual_seed(seed)
+    files = []
+    for number, split in enumerate(("train", "train", "train", "validation")):
+        waveform = 0.005 * torch.randn(8000, generator=generator)
+        waveform += 0.4 * torch.sin(0.05 * (1 + seed) * torch.arange(8000) + number)
+        path = Path(folder) / "audio" / split / f"{number}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, waveform.numpy(), 16000)
+        files.append({"stem": str(number), "split": split, "samples": 8000})
+    (Path(folder) / "dataset.json").write_text(
+        json.dumps({"format": FORMAT, "sample_rate": 16000, "files": files})
+    )
+    return str(folder)
+
+
+def values(folder, model=None, data=None, **training):
+    """A configuration as a TOML file would give it: 3 layers, crops of 640 samples."""
+    return {
+        "model": {
+            "stacks": 1, "layers_per_stack": 3, "residual": 16, "skip": 16, "mel_channels": 8, **(model or {})
+        },
+        "data": {"speakers": {"a": [folder]}, "crop_frames": 4, **(data or {})},
+        "training": {
+            "batch_size": 4, "steps": 6, "learning_rate": 3e-3, "warmup_steps": 2, "validate_every": 100,
+            "checkpoint_every": 100, "precision": "float32", "compile": False, **training,
+        },
+        "voice": {"name": "test"},
+    }  # fmt: skip
+
+
+def train(configuration, run, resume=False, log=lambda report: None, processes=ALONE):
+    """Trains, and returns the trainer, the losses of its steps and its validations, by their steps."""
+    losses, validations = {}, {}
+
+    def collect(report):
+        kept = losses if isinstance(report, Report) else validations
+        assert isinstance(report, Report | Validation)
+        kept[report.step] = report.bits
+        log(report)
+
+    t = trainer(parse(configuration), Path(run), processes, resume=resume, log=collect)
+    t.run()
+    return t, losses, validations

@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.training.runs import values
+from wavesynth.training.configuration import parse, read
+
+SHIPPED = sorted((Path(__file__).parents[2] / "configurations").glob("*.toml"))
+
+
+def with_(section, **keys):
+    v = values("somewhere")
+    if section:
+        v[section] |= keys
+    else:
+        v |= keys
+    return v
+
+
+@pytest.mark.parametrize(
+    ("section", "keys", "message"),
+    [
+        (
+            "training",
+            {"stepz": 1},
+            r"\[training\] stepz is not a key; it must be one of batch_size, steps, .*",
+        ),
+        (
+            "",
+            {"modle": {}},
+            r"modle is not a key; it must be one of data, voice, model, training, start_from",
+        ),
+        ("training", {"steps": "many"}, r"\[training\] steps is 'many'; it must be a whole number"),
+        ("training", {"steps": 1.5}, r"\[training\] steps is 1.5; it must be a whole number"),
+        ("training", {"steps": True}, r"\[training\] steps is True; it must be a whole number"),
+        ("training", {"steps": 0}, r"\[training\] steps is 0; it must be at least 1"),
+        ("training", {"learning_rate": float("nan")}, r"\[training\] learning_rate is nan; .* at most 1"),
+        ("training", {"betas": [0.9]}, r"\[training\] betas is \[0.9\]; it must be a list of 2 numbers"),
+        (
+            "training",
+            {"precision": "fp8"},
+            r"\[training\] precision is 'fp8'; it must be 'bf16' or 'float32'",
+        ),
+        ("training", {"compile": 1}, r"\[training\] compile is 1; it must be true or false"),
+        ("model", {"stacks": 0}, r"\[model\] stacks is 0; it must be a whole number from 1 to 20"),
+        ("model", {"speakers": 3}, r"\[model\] speakers is 3; it must be 1, .*, or 0 .*"),
+        ("model", {"mel_bands": 40}, r"\[model\] mel_bands is 40; it must be data.mel.bands, 80, or 0"),
+        ("model", {"hop": 80}, r"\[model\] hop is 80; it must be data.mel.hop, 160"),
+        ("data", {"mel": {"low": 9000.0}}, r"\[data.mel\] mel low is 9000.0; .*"),
+        ("data", {"mel": 3}, r"data.mel is 3; it must be a section, \[data.mel\]"),
+        ("data", {"speakers": {}}, r"\[data\] speakers is {}; it must be at least one name with its folders"),
+        ("data", {"speakers": {"a": []}}, r"\[data\] speakers.a is empty; .*"),
+        ("data", {"speakers": {"a": "x"}}, r"\[data\] speakers is .*; it must be a list of texts"),
+        ("data", {"unscored_samples": 640}, r"\[data\] unscored_samples is 640; it must be from 0 to 639"),
+        ("", {"voice": {}}, r"\[voice\] name is missing; it has no default"),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_sentence(section, keys, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        parse(with_(section, **keys))
+
+
+def test_a_file_that_is_no_configuration_is_named(tmp_path):
+    path = tmp_path / "c.toml"
+    with pytest.raises(ValueError, match=r"c\.toml cannot be read: No such file"):
+        read(path)
+    path.write_text("steps = ")
+    with pytest.raises(ValueError, match=r"c\.toml is not TOML"):
+        read(path)
+    path.write_text("[voice]\nname = 3\n[data]\nspeakers.a = ['b']")
+    with pytest.raises(ValueError, match=r"c\.toml: \[voice\] name is 3; it must be a text"):
+        read(path)
+
+
+def test_a_checkpoint_gives_back_the_configuration():
+    configuration = parse(with_("training", clip=float("inf"), betas=[0.5, 0.9]))
+    assert parse(json.loads(json.dumps(configuration.to_json()))) == configuration
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_shipped_configurations_are_valid(path):
+    configuration = read(path)
+    assert configuration.voice.name == path.stem
+
+
+def test_the_learning_rate_rises_and_falls_as_configured():
+    c = parse(with_("training", steps=110, learning_rate=0.1, warmup_steps=10, final_fraction=0.2)).training
+    rates = [c.rate(step) for step in range(111)]
+    assert rates[0] == pytest.approx(0.01) and rates[9] == rates[10] == 0.1
+    assert rates[60] == pytest.approx(0.1 * (0.2 + 0.8 / 2))
+    assert rates[110] == pytest.approx(0.02)
+    assert rates[10:] == sorted(rates[10:], reverse=True)

@@ -1,0 +1,61 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from wavesynth.training import progress
+from wavesynth.training.progress import Display
+from wavesynth.training.trainer import Report, Validation
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test sets."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def show(folder, console, clock, steps=range(1, 11), first=0):
+    with Display(10, folder, first, console) as display:
+        for step in steps:
+            clock[0] += 100 if step == 1 else 4  # the first step compiles
+            display(Report(step, 4.0, 8000, 2e-4, 0.5))
+            if step == 5:
+                clock[0] += 1000
+                display(Validation(5, 3.9876))
+
+
+def test_lines_tell_what_is_going_on(tmp_path, clock):
+    console = Console(file=StringIO(), width=200)
+    show(tmp_path, console, clock)
+    lines = console.file.getvalue().splitlines()
+    assert lines[0] == "step 1/10  4.000 bits/sample  learning rate 2.0e-04"
+    # One line every 15 seconds and one at the end; neither compiling nor validating counts as training time.
+    assert lines[1:] == [
+        "step 5/10  4.000 bits/sample  2,000 samples/s  learning rate 2.0e-04  0:00:20 left",
+        "step 5: validation 3.9876 bits/sample",
+        "step 6/10  4.000 bits/sample  2,000 samples/s  learning rate 2.0e-04  0:00:16 left",
+        "step 10/10  4.000 bits/sample  2,000 samples/s  learning rate 2.0e-04  0:00:00 left",
+    ]
+
+
+def test_a_terminal_has_one_line_that_moves(tmp_path, clock):
+    console = Console(file=StringIO(), width=200, force_terminal=True)
+    show(tmp_path, console, clock)
+    text = console.file.getvalue()
+    assert "10/10" in text and "2,000 samples/s" in text and "step 5: validation" in text
+
+
+def test_the_curves_are_written_and_continued(tmp_path, clock):
+    show(tmp_path, Console(file=StringIO()), clock, steps=range(1, 8))
+    show(tmp_path, Console(file=StringIO()), clock, steps=range(6, 11), first=5)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    curve = {event.step: event.value for event in events.Scalars("bits_per_sample/training")}
+    assert curve == dict.fromkeys(range(1, 11), 4.0)
+    assert [event.step for event in events.Scalars("bits_per_sample/training")] == list(range(1, 11))
+    assert events.Scalars("bits_per_sample/validation")[0].value == pytest.approx(3.9876)
+    assert events.Scalars("learning_rate")[0].value == pytest.approx(2e-4)
+    assert events.Scalars("samples_per_second")[0].value == pytest.approx(2000)

@@ -1,0 +1,101 @@
+import pytest
+import torch
+
+from tests.synthesis.networks import network
+from tests.training.runs import prepared, train, values
+from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.training.checkpoint import Checkpoint, newest
+from wavesynth.training.configuration import parse
+from wavesynth.training.export import export
+from wavesynth.training.start import grow, starting_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return prepared(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("run")
+    train(values(folder), path)
+    return path
+
+
+def grown(**others):
+    source = network(stacks=1, mel_bands=4, speakers=2)
+    torch.manual_seed(1)
+    model = WaveNet(WaveNetConfig(**{**vars(source.config), "stacks": 3, **others}))
+    grow(source, model)
+    return source, model
+
+
+def test_a_grown_network_begins_with_the_same_predictions():
+    source, model = grown()
+    tokens = torch.randint(32, (2, 60))
+    mel, speaker = torch.randn(2, 12 + 6, 4), torch.tensor([0, 1])
+    with torch.no_grad():
+        before, after = (m(tokens, m.conditioning(mel, speaker)) for m in (source, model))
+    assert before.std() > 0.5
+    assert torch.allclose(before, after, atol=1e-5)
+
+
+def test_the_new_layers_of_a_grown_network_learn():
+    _, model = grown()
+    tokens = torch.randint(32, (2, 60))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(2):
+        conditioning = model.conditioning(torch.randn(2, 12 + 6, 4), torch.tensor([0, 1]))
+        model(tokens, conditioning).square().mean().backward()
+        new = model.dilated.grad[3:].abs().amax((1, 2)), model.skip.weight.grad[:, 3 * 16 :].abs().amax()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=False)
+    assert (new[0] > 0).all() and new[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"skip": 64}, r"\[model\] skip is 64; to begin with start_from's weights it must be 32"),
+        ({"speakers": 3}, r"\[model\] speakers is 3; .* it must be 2"),
+    ],
+)
+def test_only_stacks_can_be_added(others, message):
+    with pytest.raises(ValueError, match=message):
+        grown(**others)
+    source = network(stacks=2)
+    with pytest.raises(ValueError, match=r"stacks is 1; .* it must be at least 2"):
+        grow(source, network(stacks=1))
+
+
+def test_a_run_begins_with_the_averaged_weights_of_another(folder, run, tmp_path):
+    trained = Checkpoint.load(newest(run))
+    for number, source in enumerate((run, newest(run))):
+        model = starting_model(parse(values(folder) | {"start_from": str(source)}))
+        for name, parameter in model.named_parameters():
+            assert torch.equal(parameter, trained.average[name]) and parameter.requires_grad
+        _, _, validations = train(
+            values(folder, steps=1) | {"start_from": str(source)}, tmp_path / str(number)
+        )
+        assert validations[0] == trained.validation
+
+
+def test_a_run_begins_with_a_voice(folder, run, tmp_path):
+    export(run, tmp_path / "voice", seconds=0.1)
+    trained = starting_model(parse(values(folder) | {"start_from": str(run)}))
+    model = starting_model(parse(values(folder) | {"start_from": str(tmp_path / "voice")}))
+    for (name, a), b in zip(model.named_parameters(), trained.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-3, atol=1e-5), name  # a voice's weights are float16
+
+
+def test_what_cannot_be_begun_with_is_named(folder, run, tmp_path):
+    with pytest.raises(
+        ValueError, match=r"start_from is .*nothing, which does not exist; it must be a voice"
+    ):
+        starting_model(parse(values(folder) | {"start_from": str(tmp_path / "nothing")}))
+    with pytest.raises(ValueError, match=r"start_from is .* preemphasis is not the configured one"):
+        starting_model(parse(values(folder, data={"preemphasis": 0.5}) | {"start_from": str(run)}))
+    damaged = tmp_path / "step-00000001.safetensors"
+    damaged.write_bytes((run / "step-00000006.safetensors").read_bytes()[:1000])
+    with pytest.raises(ValueError, match="cannot be read"):
+        starting_model(parse(values(folder) | {"start_from": str(damaged)}))

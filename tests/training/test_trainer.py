@@ -1,0 +1,185 @@
+import json
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.runs import ALONE, prepared, train, values
+from wavesynth.training.checkpoint import Checkpoint, checkpoints, newest
+from wavesynth.training.configuration import parse
+from wavesynth.training.trainer import Report, Stopped
+from wavesynth.training.wavenet import trainer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return prepared(tmp_path_factory.mktemp("data"))
+
+
+def stop_at(step, signum=signal.SIGTERM):
+    """A log that sends this process a signal after a step."""
+    return lambda report: os.kill(os.getpid(), signum) if report.step == step else None
+
+
+def test_training_lowers_the_loss_on_the_validation_set(folder, tmp_path):
+    configuration = values(folder, steps=60, ema_decay=0.9, data={"unscored_samples": 8})
+    _, _, validations = train(configuration, tmp_path)
+    assert validations[60] < validations[0] - 1
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path, signum):
+    straight, losses, validations = train(values(folder), tmp_path / "straight")
+    with pytest.raises(Stopped, match="at step 3, which is saved") as stopped:
+        train(values(folder), tmp_path / "stopped", log=stop_at(2, signum))  # so during step 3
+    assert stopped.value.signum == signum
+    resumed, later, again = train(values(folder), tmp_path / "stopped", resume=True)
+    assert later == {step: losses[step] for step in (4, 5, 6)}
+    assert again == {6: validations[6]}
+    first, second = (Checkpoint.load(newest(t.folder)) for t in (straight, resumed))
+    for group in ("model", "average", "optimizer"):
+        a, b = getattr(first, group), getattr(second, group)
+        assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+    assert len(first.optimizer) == 3 * len(list(straight.model.parameters()))
+
+
+def test_the_signal_handlers_are_put_back(folder, tmp_path):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    train(values(folder, steps=1), tmp_path)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_every_step_has_its_own_crops_and_every_seed(folder, tmp_path):
+    t = trainer(parse(values(folder)), tmp_path, ALONE)
+    other = trainer(parse(values(folder, seed=1)), tmp_path, ALONE)
+    batches = [t._batch(0), t._batch(1), other._batch(0)]
+    assert torch.equal(t._batch(0)[1], batches[0][1])
+    assert all(not torch.equal(a[1], b[1]) for i, a in enumerate(batches) for b in batches[:i])
+
+
+def test_a_run_is_not_begun_twice_nor_resumed_without_one(folder, tmp_path):
+    with pytest.raises(ValueError, match="holds no checkpoint"):
+        train(values(folder), tmp_path / "a", resume=True)
+    train(values(folder, steps=1), tmp_path / "a")
+    with pytest.raises(ValueError, match="already holds a run; go on with --resume"):
+        train(values(folder), tmp_path / "a")
+    with pytest.raises(ValueError, match=r"steps is 1; to resume .* it must be above 1"):
+        train(values(folder, steps=1), tmp_path / "a", resume=True)
+
+
+def test_steps_may_change_when_resuming_but_the_network_and_its_inputs_may_not(folder, tmp_path):
+    train(values(folder, steps=2), tmp_path)
+    with pytest.raises(ValueError, match=r"^\[model\] skip is 32; to resume .* it must be 16$"):
+        train(values(folder, model={"skip": 32}), tmp_path, resume=True)
+    with pytest.raises(ValueError, match=r"^\[data\] preemphasis is 0.5; to resume .* it must be 0.85$"):
+        train(values(folder, data={"preemphasis": 0.5}), tmp_path, resume=True)
+    _, losses, _ = train(values(folder, steps=3), tmp_path, resume=True)
+    assert list(losses) == [3]
+
+
+def test_validation_is_of_the_averaged_weights(folder, tmp_path):
+    t, _, validations = train(values(folder), tmp_path)
+    assert validations[6] == t.validate()
+    average = t.average.output.weight
+    assert not torch.equal(average, t.model.output.weight)
+    average.copy_(t.model.output.weight)
+    assert validations[6] != t.validate()
+
+
+def test_the_average_follows_the_weights(folder, tmp_path):
+    weights = []
+    t = trainer(parse(values(folder, ema_decay=0.25)), tmp_path, ALONE)
+    expected = t.model.hidden.weight.detach().clone()
+    t.log = lambda report: weights.append(t.model.hidden.weight.detach().clone()) if report.step else None
+    t.run()
+    for step, weight in enumerate(weights[:6], 1):
+        expected.lerp_(weight, 1 - min(0.25, (1 + step) / (10 + step)))
+    assert torch.allclose(t.average.hidden.weight, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_what_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(folder, tmp_path, broken):
+    def poison(report):
+        if isinstance(report, Report) and report.step == 5:
+            with torch.no_grad():
+                if broken == "loss":
+                    t.model.output.bias[0] = math.nan
+                else:
+                    t.model.output.weight.register_hook(lambda gradient: gradient * math.inf)
+
+    t = trainer(parse(values(folder, checkpoint_every=2)), tmp_path, ALONE, log=poison)
+    with pytest.raises(FloatingPointError, match=r"step 5 has a loss of .*; both must be finite"):
+        t.run()
+    last = Checkpoint.load(newest(tmp_path))
+    assert last.step == 4
+    assert all(torch.isfinite(tensor).all() for tensor in last.model.values())
+
+
+def test_a_full_disk_is_an_error_that_leaves_the_last_checkpoint_whole(folder, tmp_path):
+    def fill_the_disk(report):
+        if report.step == 3:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(
+            OSError, match=r"checkpoint .*step-00000004.safetensors cannot be written: File too"
+        ):
+            train(values(folder, checkpoint_every=2), tmp_path, log=fill_the_disk)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002.safetensors"]
+    assert Checkpoint.load(newest(tmp_path)).step == 2
+
+
+def test_old_checkpoints_are_deleted_but_for_the_best(folder, tmp_path):
+    configuration = values(folder, validate_every=2, checkpoint_every=1, keep=1)
+    _, _, validations = train(configuration, tmp_path)
+    best = min(range(2, 7, 2), key=validations.__getitem__)
+    assert {Checkpoint.load(path).step for path in checkpoints(tmp_path)} == {best, 6}
+
+
+def test_the_batch_must_divide_among_the_processes(folder, tmp_path):
+    processes = type(ALONE)(0, 3, ALONE.device)
+    with pytest.raises(
+        ValueError, match="batch_size is 4; it must be a multiple of the number of processes, 3"
+    ):
+        train(values(folder), tmp_path, processes=processes)
+
+
+SCRIPT = """
+import json, sys
+from tests.training.runs import train
+from wavesynth.training.processes import Processes
+
+with Processes.joined() as processes:
+    _, losses, validations = train(json.loads(sys.argv[1]), sys.argv[2], processes=processes)
+    if processes.first:
+        print(json.dumps([losses, validations]))
+"""
+
+
+def test_two_processes_take_the_steps_that_one_takes_with_their_joint_batch(folder, tmp_path):
+    one, losses, validations = train(values(folder, steps=3), tmp_path / "one")
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    output = subprocess.run(
+        [*torchrun, script, json.dumps(values(folder, steps=3)), tmp_path / "two"],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert output.returncode == 0, output.stderr
+    theirs, validated = json.loads(output.stdout.splitlines()[-1])
+    assert list(theirs.values()) == pytest.approx(list(losses.values()), rel=1e-6)
+    assert list(validated.values()) == pytest.approx(list(validations.values()), rel=1e-6)
+    two = Checkpoint.load(newest(tmp_path / "two"))
+    # The first step's gradient is the first moment's only term, and AdamW's own steps would hide its size.
+    for name, mine in Checkpoint.load(newest(one.folder)).optimizer.items():
+        assert torch.allclose(two.optimizer[name], mine, rtol=1e-4, atol=1e-7), name

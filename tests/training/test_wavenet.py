@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from tests.training.runs import prepared, values
+from wavesynth.models.wavenet import WaveNet
+from wavesynth.training.configuration import parse
+from wavesynth.training.wavenet import WaveNetTask
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return [prepared(tmp_path_factory.mktemp(f"data{i}"), seed=i) for i in range(3)]
+
+
+def task(folders, **kwargs):
+    configuration = parse(values(folders[0], **kwargs))
+    torch.manual_seed(0)
+    return WaveNetTask(WaveNet(configuration.model), configuration)
+
+
+def test_samples_whose_context_the_crop_cuts_short_do_not_count(folders):
+    t = task(folders)
+    assert t.unscored == t.model.config.receptive_field == 8
+    tokens, *others = t.batch(torch.Generator().manual_seed(0), 3)
+    nats = t.loss(t.model, tokens, *others)
+    assert nats.shape == (3 * (640 - 8),)
+    # The target that a sample is scored against is the sample after its last input.
+    assert torch.equal(others[0][:, :-1], tokens[:, 1:])
+
+
+def test_at_most_half_of_a_crop_does_not_count(folders):
+    assert task(folders, model={"layers_per_stack": 10}).unscored == 320
+    assert task(folders, model={"layers_per_stack": 10}, data={"unscored_samples": 600}).unscored == 600
+
+
+def test_a_speakers_folders_have_one_number(folders):
+    t = task(folders, model={"speakers": 2}, data={"speakers": {"a": folders[:2], "b": folders[2:]}})
+    *_, speaker = t.batch(torch.Generator().manual_seed(0), 60)
+    assert set(speaker.tolist()) == {0, 1}
+    assert 10 < int(speaker.sum()) < 30
+    assert [int(batch[3]) for batch in t.validation(1)] == [0] * 24 + [1] * 12
+
+
+def test_each_speaker_is_learned_apart(folders):
+    t = task(folders, model={"speakers": 2}, data={"speakers": {"a": folders[:1], "b": folders[1:]}})
+    batch = next(b for b in t.validation(1) if int(b[3]) == 1)
+    t.loss(t.model, *batch).mean().backward()
+    gradient = t.model.speaker.weight.grad.abs().sum(1)
+    assert gradient[0] == 0 and gradient[1] > 0
+
+
+@pytest.mark.parametrize("model", [{"mel_bands": 0}, {"mel_bands": 0, "speakers": 1}, {"speakers": 1}])
+def test_any_conditioning_can_be_trained(folders, model):
+    t = task(folders, model=model)
+    t.loss(t.model, *t.batch(torch.Generator().manual_seed(0), 2)).mean().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in t.model.parameters())

@@ -1,0 +1,62 @@
+"""wavesynth train: a training set to a run of checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavesynth.cli.common import fail, one_sentence_errors
+
+__all__ = ["train"]
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Configuration, a TOML file; see docs/training.md.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints and curves [default: runs/NAME-OF-CONFIG]")
+    ] = None,
+) -> None:
+    """Trains a WaveNet as a configuration says, on a GPU if there is one, and otherwise on the CPU.
+
+    Ctrl-C (exit code 130) and SIGTERM (143) end it after the step it is at, and save that step; with --resume
+    it goes on as if it had never stopped. Several GPUs: torchrun --nproc-per-node 8 --no-python wavesynth
+    train CONFIG.
+
+    Example: wavesynth train configurations/allison-small.toml
+    """
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
+    from wavesynth.training.configuration import read
+    from wavesynth.training.processes import Processes
+    from wavesynth.training.progress import Display
+    from wavesynth.training.trainer import Stopped
+    from wavesynth.training.wavenet import trainer
+
+    folder = out or Path("runs") / config.stem
+    with one_sentence_errors(), ExitStack() as stack:
+        configuration = read(config)
+        processes = stack.enter_context(Processes.joined())
+        training = trainer(configuration, folder, processes, resume=resume)
+        if processes.first:
+            console = Console()
+            count = sum(parameter.numel() for parameter in training.model.parameters())
+            arithmetic = ("bf16" if training.bf16 else "float32") + ", compiled" * training.compiled
+            console.print(
+                f"{count:,} parameters in {arithmetic} on {processes.world} x {processes.device} → {folder}",
+                soft_wrap=True,
+            )
+            steps = configuration.training.steps
+            training.log = stack.enter_context(Display(steps, folder, training.step, console))
+        try:
+            training.run()
+        except Stopped as stopped:
+            if processes.first:
+                typer.echo(f"wavesynth: {stopped}; --resume goes on from there", err=True)
+            raise typer.Exit(128 + stopped.signum) from None
+        except FloatingPointError as error:
+            fail(error)

@@ -1,0 +1,78 @@
+"""The weights that a run begins with: new ones, or those of a voice or of another run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from wavesynth.audio.mel import MelConfig
+from wavesynth.models.wavenet import WaveNet
+from wavesynth.synthesis.voice import load_voice
+from wavesynth.training.checkpoint import Checkpoint, newest
+from wavesynth.training.configuration import Configuration, parse
+
+__all__ = ["averaged_model", "grow", "starting_model"]
+
+
+def starting_model(configuration: Configuration) -> WaveNet:
+    """A network of the configured size with the weights that `start_from` names, or random ones by the seed.
+
+    `start_from` is a voice's folder, a run's folder (its newest checkpoint) or a checkpoint; its network may
+    have fewer stacks. Raises ValueError when it cannot be read or its network or features are others.
+    """
+    torch.manual_seed(configuration.training.seed)
+    model = WaveNet(configuration.model)
+    if configuration.start_from is None:
+        return model
+    source, mel, preemphasis = _read(Path(configuration.start_from))
+    if (mel, preemphasis) != (configuration.data.mel, configuration.data.preemphasis):
+        raise ValueError(
+            f"start_from is {configuration.start_from}, whose [data] mel or preemphasis is not the configured "
+            f"one; it must be {mel} and {preemphasis}"
+        )
+    grow(source, model)
+    return model
+
+
+@torch.no_grad()
+def grow(source: WaveNet, model: WaveNet) -> None:
+    """Gives `model` the weights of `source`, and layers beyond those of `source` that change nothing yet.
+
+    The new layers' residual and skip products are zero, so the logits stay what they were; the skip weights
+    have gradients from the first step on. Raises ValueError unless the networks differ in stacks only.
+    """
+    old, new = asdict(source.config), asdict(model.config)
+    for name in new:
+        if old[name] > new[name] if name == "stacks" else old[name] != new[name]:
+            allowed = f"at least {old[name]}" if name == "stacks" else str(old[name])
+            raise ValueError(
+                f"[model] {name} is {new[name]}; to begin with start_from's weights it must be {allowed}"
+            )
+    for products in (model.residual, model.residual_bias, model.skip.weight):
+        products.zero_()
+    weights = source.state_dict()
+    for name, tensor in model.state_dict().items():
+        # Where a tensor is longer it is for the new layers, and these come last.
+        tensor[tuple(slice(length) for length in weights[name].shape)] = weights[name]
+
+
+def averaged_model(checkpoint: Checkpoint) -> tuple[WaveNet, Configuration]:
+    """The moving average of a run's weights, and the run's configuration."""
+    configuration = parse(checkpoint.configuration)
+    model = WaveNet(configuration.model)
+    model.load_state_dict(checkpoint.average)
+    return model.requires_grad_(False).eval(), configuration
+
+
+def _read(path: Path) -> tuple[WaveNet, MelConfig, float]:
+    if (path / "voice.json").exists():
+        voice = load_voice(path)
+        return voice.model, voice.mel, voice.preemphasis
+    if not path.exists():
+        raise ValueError(
+            f"start_from is {path}, which does not exist; it must be a voice, a run or a checkpoint"
+        )
+    model, configuration = averaged_model(Checkpoint.load(newest(path) if path.is_dir() else path))
+    return model, configuration.data.mel, configuration.data.preemphasis

@@ -1,0 +1,110 @@
+"""Training a WaveNet: crops of μ-law classes and their conditioning, and what each sample costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavesynth.data.dataset import Crops
+from wavesynth.data.split import Split
+from wavesynth.models.wavenet import WaveNet
+from wavesynth.training.checkpoint import Checkpoint, checkpoints, newest
+from wavesynth.training.configuration import Configuration, parse
+from wavesynth.training.processes import Processes
+from wavesynth.training.start import starting_model
+from wavesynth.training.trainer import Batch, Report, Trainer, Validation
+
+__all__ = ["WaveNetTask", "crops", "trainer"]
+
+
+def trainer(
+    configuration: Configuration,
+    folder: Path,
+    processes: Processes,
+    *,
+    resume: bool = False,
+    log: Callable[[Report | Validation], None] = lambda report: None,
+) -> Trainer:
+    """The configured run in `folder`, before its first step or, with `resume`, after its newest checkpoint.
+
+    Raises ValueError when there is something to resume but it was not asked for, when there is nothing, when
+    the run is at its last step, or when it was begun with another network or other features.
+    """
+    if not resume and checkpoints(folder):
+        raise ValueError(
+            f"{folder} already holds a run; go on with --resume, or name another folder with --out"
+        )
+    if resume:
+        last = Checkpoint.load(newest(folder))
+        before = parse(last.configuration).fixed()
+        for name, value in configuration.fixed().items():
+            if value != before[name]:
+                raise ValueError(f"{name} is {value}; to resume {folder} it must be {before[name]}")
+        if last.step >= configuration.training.steps:
+            raise ValueError(
+                f"[training] steps is {configuration.training.steps}; to resume {folder} it must be above "
+                f"{last.step}, the steps already taken"
+            )
+    model = WaveNet(configuration.model) if resume else starting_model(configuration)
+    task = WaveNetTask(model, configuration)
+    run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
+    if resume:
+        run.resume(last)
+    return run
+
+
+def crops(configuration: Configuration, split: Split) -> Crops:
+    """A split of the configured folders."""
+    data, model = configuration.data, configuration.model
+    folders = [folder for _, folder in data.folders]
+    return Crops(
+        folders,
+        split,
+        data.mel,
+        context=model.mel_context,
+        classes=model.classes,
+        coefficient=data.preemphasis,
+    )
+
+
+class WaveNetTask:
+    """The negative log-likelihood of eq. 1 of van den Oord et al., 2016, on random crops.
+
+    The first samples of a crop do not count: what they depend on lies before it (DataConfig.unscored).
+    """
+
+    def __init__(self, model: WaveNet, configuration: Configuration) -> None:
+        self.model = model
+        self.frames = configuration.data.crop_frames
+        self.unscored = configuration.data.unscored(model.config.receptive_field)
+        self.training = crops(configuration, "train")
+        self.validating = crops(configuration, "validation")
+        self.speakers = torch.tensor([speaker for speaker, _ in configuration.data.folders])
+
+    def batch(self, generator: torch.Generator, size: int) -> Batch:
+        """Crops: tokens [B, T], targets [B, T], mel [B, F + 2 · context, bands], speaker [B]."""
+        return self._by_speaker(self.training.batch(generator, size, self.frames))
+
+    def validation(self, size: int) -> Iterator[Batch]:
+        """The validation split, in crops that do not overlap."""
+        return map(self._by_speaker, self.validating.sequential(self.frames, size))
+
+    def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
+        """Nats [B · (T - unscored)]."""
+        logits = model(tokens, self.conditioning(model, mel, speaker))[:, self.unscored :]
+        return F.cross_entropy(
+            logits.flatten(0, 1).float(), targets[:, self.unscored :].flatten(), reduction="none"
+        )
+
+    def conditioning(self, model: WaveNet, mel: Tensor, speaker: Tensor) -> Tensor:
+        """[B, F, L, 2R], of whatever the network is conditioned on."""
+        c = model.config
+        return model.conditioning(mel if c.mel_bands else None, speaker if c.speakers else None, self.frames)
+
+    def _by_speaker(self, batch: Batch) -> Batch:
+        tokens, targets, mel, folder = batch
+        return tokens, targets, mel, self.speakers[folder]
