@@ -1,0 +1,37 @@
+# A server of the shipped voices, on the CPU:
+#
+#   docker build -t wavesynth . && docker run --stop-timeout 40 -p 50051:50051 wavesynth
+#
+# (The server gives calls under way 30 s to end; Docker alone would kill it after 10.) Every step is proven,
+# without a Docker engine, by tools/check_dockerfile.sh.
+
+# The dependencies are a stage of their own, so that a change of the code does not install them again.
+FROM python:3.13-slim-trixie AS dependencies
+ENV PATH=/opt/wavesynth/bin:$PATH PIP_NO_CACHE_DIR=1
+RUN python3 -m venv /opt/wavesynth
+COPY pyproject.toml /source/
+RUN python -c "import tomllib; print(*tomllib.load(open('/source/pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+        > /source/requirements.txt \
+    && pip install -r /source/requirements.txt
+# PyTorch is the CUDA build although this image serves from the CPU: torchaudio's wheel does not load beside
+# a CPU-only one. What the two link to must stay (2 GB). What they would only open on a GPU goes: Triton,
+# and the parts of cuDNN behind its front library (another 2 GB).
+RUN pip uninstall --yes triton \
+    && find /opt/wavesynth/lib -path '*/nvidia/cudnn/lib/libcudnn_*' -delete
+
+FROM python:3.13-slim-trixie AS wheel
+RUN apt-get update && apt-get install --yes --no-install-recommends g++
+COPY . /source
+RUN pip wheel --no-deps --wheel-dir /wheels /source
+
+FROM python:3.13-slim-trixie
+ENV PATH=/opt/wavesynth/bin:$PATH PYTHONUNBUFFERED=1
+COPY --from=dependencies /opt/wavesynth /opt/wavesynth
+COPY --from=wheel /wheels /wheels
+RUN pip install --no-cache-dir --no-deps /wheels/*.whl && rm -r /wheels && useradd --create-home wavesynth
+USER wavesynth
+WORKDIR /home/wavesynth
+EXPOSE 50051
+# The standard gRPC health protocol, by the package that the server answers it with.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-c", "import grpc; from grpc_health.v1 import health_pb2 as h, health_pb2_grpc as g; r = g.HealthStub(grpc.insecure_channel('localhost:50051')).Check(h.HealthCheckRequest(), timeout=4); exit(r.status != h.HealthCheckResponse.SERVING)"]
+CMD ["wavesynth", "serve", "--host", "0.0.0.0"]

@@ -1,0 +1,49 @@
+# A fresh machine needs Python 3.11 or newer, a C++17 compiler and make; `make` alone lists what it can do.
+# Another interpreter than python3: `make test PYTHON=python3.12`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help demo test lint bench proto clean
+
+help: ## list these
+	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## hear and see a trained voice through a real server
+	$(BIN)/wavesynth demo
+
+test: $(READY) ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## check style, types and the API's definition
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/buf lint
+	$(BIN)/buf breaking --against proto/baseline.binpb
+
+bench: $(READY) ## measure the engine and the service on this machine
+	$(BIN)/wavesynth bench engine --layers 20
+	$(BIN)/wavesynth bench engine --layers 30
+	$(BIN)/wavesynth bench engine --layers 50
+	$(BIN)/wavesynth bench service
+
+proto: $(READY) ## generate the Python code of the API from proto/
+	tools/proto.sh
+
+clean: ## remove everything that make made, .venv too
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Editable, so that an edited .py counts at once; the extension is built again when its sources change.
+# A .venv whose first installation did not finish is made anew; one that was finished is only brought up to date.
+$(READY): pyproject.toml CMakeLists.txt $(wildcard kernels/cpu/*.cpp kernels/cpu/*.hpp kernels/cpu/CMakeLists.txt)
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on this machine: install Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) tools/check_machine.py
+	if [ ! -d .venv ] || [ -e .venv/unfinished ]; then \
+	    rm -rf .venv && mkdir .venv && touch .venv/unfinished && $(PYTHON) -m venv .venv; fi
+	@echo "Installing: about 3 GB (PyTorch and its CUDA libraries), a few minutes the first time."
+	$(BIN)/pip install --editable ".[dev]"
+	@rm -f .venv/unfinished
+	@touch $@

@@ -1,0 +1,105 @@
+"""What the source must be as a whole: one direction of imports, files for one sitting, a licence on each voice."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = [ROOT / name for name in ("wavesynth", "kernels", "clients")]
+MAX_LINES = 400
+
+#: What each part may import of the others. The command line may import them all, and none imports it.
+MAY_IMPORT: dict[str, set[str]] = {
+    "files": set(),
+    "v1": set(),
+    "kernels": set(),
+    "audio": {"files"},
+    "models": set(),
+    "data": {"audio", "models", "files"},
+    "synthesis": {"kernels", "models", "audio", "files"},
+    "evaluation": {"synthesis", "models", "data", "audio", "files"},
+    "training": {"evaluation", "synthesis", "models", "data", "audio", "files"},
+    "server": {"synthesis", "models", "audio", "files", "v1"},
+    "clients": {"server", "audio", "files", "v1"},
+}
+MAY_IMPORT["cli"] = set(MAY_IMPORT)
+
+
+def modules() -> Iterator[tuple[Path, list[str]]]:
+    """Every Python file that ships and its installed name, in parts: wavesynth, part, ..."""
+    for folder in FOLDERS:
+        for path in sorted(folder.rglob("*.py")):
+            name = path.relative_to(ROOT).with_suffix("")
+            yield path, ["wavesynth", *name.parts] if folder.name != "wavesynth" else list(name.parts)
+
+
+def imports(path: Path, name: list[str]) -> set[str]:
+    """The full names of all that a file imports, wherever in the file it does."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = [*(name[: -node.level] if node.level else []), *([node.module] if node.module else [])]
+            found |= {".".join([*package, alias.name]) for alias in node.names}
+    return found
+
+
+def part(name: str) -> str:
+    """The part of the package that a full name belongs to; "" if to none."""
+    top, _, rest = name.partition(".")
+    return rest.split(".")[0] if top == "wavesynth" else ""
+
+
+@pytest.mark.parametrize("importer", MAY_IMPORT)
+def test_imports_point_one_way(importer: str) -> None:
+    allowed = MAY_IMPORT[importer] | {importer, ""}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {imported}"
+        for path, name in modules()
+        if name[1] == importer
+        for imported in imports(path, name)
+        if part(imported) not in allowed
+    ]
+    assert not wrong
+
+
+def test_every_part_has_its_place_in_the_direction_of_imports() -> None:
+    assert {name[1] for _, name in modules()} <= {*MAY_IMPORT, "__init__"}
+
+
+def test_kernels_know_nothing_of_pytorch_modules() -> None:
+    for path, name in modules():
+        if name[1] == "kernels":
+            assert not [i for i in imports(path, name) if i.startswith("torch.nn")], path
+
+
+def test_the_cpu_kernel_does_without_pytorch() -> None:
+    for path, name in modules():
+        if name[1:3] == ["kernels", "cpu"]:
+            assert not [i for i in imports(path, name) if i.split(".")[0] == "torch"], path
+
+
+def test_a_file_can_be_read_in_one_sitting() -> None:
+    suffixes = {".py", ".cpp", ".hpp", ".js", ".css", ".html"}
+    sources = [path for folder in FOLDERS for path in folder.rglob("*") if path.suffix in suffixes]
+    lengths = {
+        path: len(path.read_text(encoding="utf-8").splitlines())
+        for path in sources
+        if "_pb2" not in path.name
+    }
+    assert lengths
+    assert not {str(path.relative_to(ROOT)): n for path, n in lengths.items() if n > MAX_LINES}
+
+
+@pytest.mark.parametrize(
+    "folder", [path.parent for path in ROOT.glob("wavesynth/voices/*/voice.json")], ids=lambda p: p.name
+)
+def test_a_shipped_voice_names_its_licence_on_its_card(folder: Path) -> None:
+    licence = json.loads((folder / "voice.json").read_text(encoding="utf-8"))["licence"]
+    assert licence in (folder / "CARD.md").read_text(encoding="utf-8")
