@@ -303,6 +303,7 @@ class Sampler {
 NB_MODULE(_sampler, m) {
   using namespace nb::literals;
   using wavesynth::Sampler;
+  nb::set_leak_warnings(false);  // a sampler may well live until the interpreter ends
   m.doc() = "The int8 WaveNet sampler; wavesynth.synthesis.cpu is its Python side.";
   m.def("instruction_sets", &wavesynth::instruction_sets, "The instruction sets this processor can run, fastest first.");
   nb::class_<Sampler>(m, "Sampler")

@@ -20,10 +20,11 @@ from wavesynth.synthesis.schedule import Capacity
 from wavesynth.synthesis.source import AudioSource, DurationSource
 from wavesynth.synthesis.stream import Request
 
-VOICES = {
-    voice.name: LoadedVoice(voice, make_sampler(voice))
-    for voice in (make_voice("tiny"), make_voice("other"), make_voice("free", mel=False))
-}
+_VOICES = (make_voice("tiny"), make_voice("other"), make_voice("free", mel=False))
+VOICES, ON_THREE_CORES = (
+    {voice.name: LoadedVoice(voice, make_sampler(voice, threads=threads)) for voice in _VOICES}
+    for threads in (1, 3)
+)
 
 
 def clip(samples, seed=0):

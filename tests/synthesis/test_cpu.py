@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wavesynth.kernels.cpu import instruction_sets
 
 from tests.synthesis.networks import conditioning_for, int8, network
+from wavesynth.kernels.cpu import instruction_sets
 from wavesynth.synthesis import reference
 from wavesynth.synthesis.cpu import CpuSampler
 from wavesynth.synthesis.reference import Key

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.synthesis.engines import (
+    ON_THREE_CORES,
     VOICES,
     audio,
     chunks,
@@ -49,7 +50,7 @@ def test_the_audio_is_the_definitions(chunk, live, defined):
 @given(
     chunk=st.integers(1, 400),
     queue=st.integers(400, 1200),
-    threads=st.integers(1, 3),
+    voices=st.sampled_from([VOICES, ON_THREE_CORES]),
     neighbours=st.lists(
         st.tuples(st.sampled_from(sorted(VOICES)), st.booleans(), st.integers(1, 1500)), max_size=5
     ),
@@ -57,10 +58,10 @@ def test_the_audio_is_the_definitions(chunk, live, defined):
     late=st.booleans(),
 )
 def test_neighbours_ticks_pieces_and_readers_do_not_change_a_stream(
-    chunk, queue, threads, neighbours, cuts, late, defined
+    chunk, queue, voices, neighbours, cuts, late, defined
 ):
     pieces = np.split(CLIP.numpy(), sorted(cuts))
-    with running(chunk=chunk, queue=queue, threads=threads) as engine:
+    with running(voices, chunk=chunk, queue=queue) as engine:
         for seed, (voice, live, samples) in enumerate(neighbours):
             make = from_nothing if voice == "free" else lambda n, **k: from_audio(**k)
             request = make(samples, voice=voice, seed=seed, live=live)
@@ -263,7 +264,7 @@ def test_one_notification_a_tick_names_the_live_streams_and_those_that_ended():
     assert sum(offline in tick for tick in rung) == 1
 
 
-@pytest.mark.parametrize("values", [{"chunk": 0}, {"queue": 100}, {"waiting": 0}, {"threads": 257}])
+@pytest.mark.parametrize("values", [{"chunk": 0}, {"queue": 100}, {"waiting": 0}])
 def test_a_configuration_out_of_range_is_refused(values):
     with pytest.raises(
         ValueError, match=f"{next(iter(values))} is {next(iter(values.values()))}; it must be"

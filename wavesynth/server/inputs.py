@@ -64,15 +64,11 @@ def audio_input(voice: Voice, audio: pb.AudioFormat) -> Input:
     low, high = _SAMPLE_RATES
     if not low <= rate <= high:
         raise invalid(f"audio.format.sample_rate is {rate}; it must be from {low} to {high} hertz")
-    kind: np.dtype[np.int16 | np.float32]
-    match audio.sample_format:
-        case pb.SAMPLE_FORMAT_UNSPECIFIED | pb.SAMPLE_FORMAT_PCM16:
-            kind, scale = np.dtype("<i2"), np.float32(2**-15)
-        case pb.SAMPLE_FORMAT_FLOAT32:
-            kind, scale = np.dtype("<f4"), np.float32(1)
-        case other:
-            most = max(pb.SampleFormat.values())
-            raise invalid(f"audio.format.sample_format is {other}; it must be from 0 to {most}")
+    if audio.sample_format not in pb.SampleFormat.values():
+        most = max(pb.SampleFormat.values())
+        raise invalid(f"audio.format.sample_format is {audio.sample_format}; it must be from 0 to {most}")
+    floats = audio.sample_format == pb.SAMPLE_FORMAT_FLOAT32
+    kind = np.dtype("<f4" if floats else "<i2")
 
     def read(samples: bytes | pb.MelFrames) -> Tensor:
         assert isinstance(samples, bytes)
@@ -80,10 +76,10 @@ def audio_input(voice: Voice, audio: pb.AudioFormat) -> Input:
             raise invalid(
                 f"audio has {len(samples)} bytes; it must be a multiple of {kind.itemsize}, whole samples"
             )
-        values = np.frombuffer(samples, kind).astype(np.float32) * scale
-        if not np.isfinite(values).all():
+        values = torch.from_numpy(np.frombuffer(samples, kind).astype(kind.newbyteorder("=")))
+        if floats and not torch.isfinite(values).all():
             raise invalid("audio has NaN or infinite samples; they must be finite")
-        return torch.from_numpy(values).clamp(-1, 1)
+        return values.clamp(-1, 1) if floats else values
 
     length = StreamingResampler(rate, target).length if rate != target else lambda n: n
     return Input("audio", "sample", read, length, lambda speaker: AudioSource(voice, speaker, rate))

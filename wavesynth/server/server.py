@@ -59,7 +59,7 @@ class ServerConfig:
     """What clients must send as `authorization: Bearer TOKEN`."""
 
 
-def load_voices(folder: Path, backend: str) -> dict[str, LoadedVoice]:
+def load_voices(folder: Path, backend: str, threads: int = 1) -> dict[str, LoadedVoice]:
     """The voices below `folder` by name, with their samplers.
 
     Raises VoiceError for one that is broken, ValueError when there are none or two of a name.
@@ -69,7 +69,7 @@ def load_voices(folder: Path, backend: str) -> dict[str, LoadedVoice]:
         voice = load_voice(path)
         if voice.name in voices:
             raise ValueError(f"{path}: name is {voice.name!r}, which another voice in {folder} has")
-        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend))
+        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads))
     if not voices:
         raise ValueError(
             f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
@@ -89,8 +89,8 @@ class Server:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        voices = load_voices(config.voices, config.backend)
-        engine_config = EngineConfig(threads=config.threads)
+        voices = load_voices(config.voices, config.backend, config.threads)
+        engine_config = EngineConfig()
         if config.live_streams is None:
             capacity = measure_capacity(voices, engine_config)
         else:

@@ -29,7 +29,14 @@ def random_weights(config: WaveNetConfig) -> Int8Weights:
 
 
 def measure_engine(
-    backend: str, layers: int, residual: int, skip: int, classes: int, streams: int, seconds: float, threads: int = 1
+    backend: str,
+    layers: int,
+    residual: int,
+    skip: int,
+    classes: int,
+    streams: int,
+    seconds: float,
+    threads: int = 1,
 ) -> dict[str, object]:
     """Advances `streams` streams for about `seconds` in ten parts; the median part decides.
 

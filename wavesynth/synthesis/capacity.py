@@ -24,7 +24,7 @@ _TICKS = 5
 
 def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
     """Times ticks of 1, 2, 3, ... streams of each voice, analysis included, until one is over the limit."""
-    ticker = Ticker(config.threads)
+    ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
     for name, loaded in voices.items():
         streams = 1

@@ -48,11 +48,9 @@ class EngineConfig:
     """Samples of a live stream that wait for their reader before it is left out."""
     waiting: int = 16
     """Offline streams that may be under way or wait."""
-    threads: int = 1
-    """Threads that sample."""
 
     def __post_init__(self) -> None:
-        limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "waiting": (1, 10_000), "threads": (1, 256)}
+        limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "waiting": (1, 10_000)}
         for name, (low, high) in limits.items():
             if not low <= (value := getattr(self, name)) <= high:
                 raise ValueError(f"{name} is {value}; it must be from {low} to {high}")
@@ -86,7 +84,7 @@ class Engine:
         self._streams: list[Stream] = []
         self._closed = False
         self._jobs: dict[Stream, Job] = {}
-        self._ticker = Ticker(self.config.threads)
+        self._ticker = Ticker()
         self._thread = threading.Thread(target=self._run, name="wavesynth-engine", daemon=True)
 
     def __enter__(self) -> Engine:

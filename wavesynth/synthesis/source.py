@@ -137,7 +137,7 @@ class MelSource(_InputSource):
 
 
 class AudioSource(_InputSource):
-    """Samples at `sample_rate` hertz, pushed as [n]; they are resampled if the voice has another rate."""
+    """Samples at `sample_rate` hertz, pushed as [n], float32 or int16; resampled if the voice has another rate."""
 
     def __init__(self, voice: Voice, speaker: int | None, sample_rate: int) -> None:
         super().__init__(voice, speaker)
@@ -148,6 +148,8 @@ class AudioSource(_InputSource):
 
     def _analyse(self) -> Tensor:
         samples = self._take(self._step)
+        if samples.dtype == torch.int16:
+            samples = samples / 32768
         return self._hear(self._resampler.push(samples) if self._resampler else samples)
 
     def _analyse_rest(self) -> Tensor:

@@ -20,26 +20,22 @@ Result = Chunk | Exception | None
 
 
 class Ticker:
-    """Samples on `threads` threads, the caller's among them, and looks ahead on one more.
+    """Samples on the caller's thread and whatever threads the samplers have, and looks ahead on one of its own.
 
     The kernel releases the interpreter's lock, so they run side by side: while a chunk is drawn, the input of the
     next one is analysed.
     """
 
-    def __init__(self, threads: int = 1) -> None:
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, "wavesynth-engine")
+    def __init__(self) -> None:
+        self._ahead = ThreadPoolExecutor(1, "wavesynth-ahead")
 
     def tick(self, jobs: Sequence[Job]) -> list[tuple[Job, Result]]:
         """Makes the next `job.n` samples of each job."""
-        together = sorted(jobs, key=_group)
-        parts = [part for _, group in groupby(together, _group) for part in self._split(list(group))]
+        parts = [list(group) for _, group in groupby(sorted(jobs, key=_group), _group)]
         # Taken before anything runs: looking ahead changes the sources.
         conditioning = [[job.source.conditioning(job.state.index, job.n) for job in part] for part in parts]
-        work = list(zip(parts, conditioning, strict=True))
-        others = [self._pool.submit(_draw, *part) for part in work[1:]]
-        ahead = self._pool.submit(_look_ahead, jobs)
-        drawn = [*(_draw(*part) for part in work[:1]), *(other.result() for other in others)]
+        ahead = self._ahead.submit(_look_ahead, jobs)
+        drawn = [_draw(*part) for part in zip(parts, conditioning, strict=True)]
         ahead.result()
         results: list[tuple[Job, Result]] = []
         for part, rows in zip(parts, drawn, strict=True):
@@ -50,12 +46,8 @@ class Ticker:
         return results
 
     def close(self) -> None:
-        """Ends the threads."""
-        self._pool.shutdown()
-
-    def _split(self, jobs: list[Job]) -> list[list[Job]]:
-        size = -(-len(jobs) // self._threads)
-        return [jobs[i : i + size] for i in range(0, len(jobs), size)]
+        """Ends the thread."""
+        self._ahead.shutdown()
 
 
 def _group(job: Job) -> tuple[str, int]:
