@@ -13,6 +13,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from tests.server.calls import (
     clip,
@@ -190,20 +191,21 @@ async def test_two_voices_of_a_name_or_none_are_refused(voices, tmp_path):
         load_voices(tmp_path, "cpu")
 
 
-async def test_what_happened_is_counted_and_logged_without_audio(config, capsys):
-    async with serving(config) as (server, channel):
-        stub = SynthesisServiceStub(channel)
-        await streamed(stub, **of_audio())
-        with pytest.raises(grpc.aio.AioRpcError):
-            await streamed(stub, **of_audio(voice="nobody"))
-        metrics = server.service._metrics.registry
-        await eventually(lambda: b'code="NOT_FOUND"' in generate_latest(metrics))
+async def test_what_happened_is_counted_and_logged_without_audio(config):
+    with capture_logs() as logs:
+        async with serving(config) as (server, channel):
+            stub = SynthesisServiceStub(channel)
+            await streamed(stub, **of_audio())
+            with pytest.raises(grpc.aio.AioRpcError):
+                await streamed(stub, **of_audio(voice="nobody"))
+            metrics = server.service._metrics.registry
+            await eventually(lambda: b'code="NOT_FOUND"' in generate_latest(metrics))
     said = generate_latest(metrics).decode()
     assert 'wavesynth_calls_total{code="OK",method="StreamSynthesize"} 1.0' in said
     assert 'wavesynth_samples_total{voice="tiny"} 1000.0' in said
     assert "wavesynth_streams_live 0.0" in said
     assert "wavesynth_time_to_first_audio_seconds_count 1.0" in said
-    logged = [line for line in capsys.readouterr().out.splitlines() if "StreamSynthesize" in line]
-    assert len(logged) == 2
-    assert "samples=1000" in logged[0] and "voice=tiny" in logged[0] and "real_time_factor=" in logged[0]
-    assert "code=NOT_FOUND" in logged[1] and "voice is 'nobody'" in logged[1]
+    made, refused = [entry for entry in logs if entry.get("method") == "StreamSynthesize"]
+    assert made["samples"] == 1000 and made["voice"] == "tiny" and made["real_time_factor"] > 0
+    assert refused["code"] == "NOT_FOUND" and "voice is 'nobody'" in refused["reason"]
+    assert not any(isinstance(value, bytes) for entry in logs for value in entry.values())
