@@ -5,14 +5,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-from wavesynth.clients.client import Client, ServiceError
 
 from tests.voices_for_tests import tiny_voice
 from wavesynth.cli import app
+from wavesynth.clients.client import Client, ServiceError
 
 
 def serve(*options):
@@ -35,9 +36,11 @@ def test_sigterm_lets_a_call_end_and_the_process_exits_well(voices):
         line = process.stdout.readline()
         assert line.startswith("listening on 127.0.0.1:")
         pieces = [np.zeros(1000, np.float32)] * 2
+        heard = threading.Event()
 
         def microphone():
             yield pieces[0]
+            assert heard.wait(20)  # so that the call is under way
             process.send_signal(signal.SIGTERM)
             with pytest.raises(ServiceError) as refused:
                 while True:
@@ -47,7 +50,11 @@ def test_sigterm_lets_a_call_end_and_the_process_exits_well(voices):
 
         with Client(line.removeprefix("listening on ").strip()) as client:
             call = client.resynthesize(microphone())
-            assert sum(len(samples) for samples in call) == 2000
+            made = 0
+            for samples in call:
+                made += len(samples)
+                heard.set()
+            assert made == 2000
         assert process.wait(30) == 0
         logged = [json.loads(line) for line in process.stderr]
         spoken = next(entry for entry in logged if entry.get("method") == "Resynthesize")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 from typer.testing import CliRunner
-from wavesynth.clients.client import Client
 
 from tests.clients.servers import served
 from wavesynth.cli import app
+from wavesynth.clients.client import Client
 
 
 @pytest.fixture(scope="module")
