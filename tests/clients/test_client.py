@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+
 from wavesynth.clients.client import Client, ServiceError
 
 CLIP = np.random.default_rng(0).uniform(-0.3, 0.3, 1000).astype(np.float32)

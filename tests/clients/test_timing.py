@@ -1,6 +1,7 @@
 """What a listener would notice of how a stream arrived."""
 
 import pytest
+
 from wavesynth.clients.timing import Timing, percentiles
 
 

@@ -5,6 +5,7 @@ import socket
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -189,6 +190,19 @@ async def test_two_voices_of_a_name_or_none_are_refused(voices, tmp_path):
         (tmp_path / copy).symlink_to(voices / "tiny")
     with pytest.raises(ValueError, match="name is 'tiny', which another voice"):
         load_voices(tmp_path, "cpu")
+
+
+async def test_metrics_are_served_and_their_port_is_free_afterwards(config):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    async with serving(config, metrics_port=port) as (_, channel):
+        await streamed(SynthesisServiceStub(channel), **of_audio())
+        page = await asyncio.to_thread(lambda: urlopen(f"http://127.0.0.1:{port}/metrics").read())
+        assert b"wavesynth_time_to_first_audio_seconds_count 1.0" in page
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
 
 
 async def test_what_happened_is_counted_and_logged_without_audio(config):

@@ -1,6 +1,7 @@
 """The engine's promises: the same bytes whatever the company, fairness, and room."""
 
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -142,13 +143,17 @@ class Gate:
 
 @pytest.fixture
 def gate():
-    gate = Gate(VOICES["free"].sampler)
-    yield gate
-    gate.allowed.release(1000)
+    return Gate(VOICES["free"].sampler)
 
 
+@contextmanager
 def gated(gate, **others):
-    return running({**VOICES, "free": LoadedVoice(VOICES["free"].voice, gate)}, **others)
+    """A running engine whose voice without mel is sampled through `gate`, which is open at the end."""
+    with running({**VOICES, "free": LoadedVoice(VOICES["free"].voice, gate)}, **others) as engine:
+        try:
+            yield engine
+        finally:
+            gate.allowed.release(1000)
 
 
 def test_streams_join_and_leave_between_ticks(gate):
@@ -176,7 +181,6 @@ def test_a_cancelled_stream_is_in_no_further_tick_and_its_slot_is_free(gate):
         gate.tick()
         assert gate.ticks == [[1], [1, 2], [2, 3]]
         assert cancelled.take() == []
-        gate.allowed.release(1000)
 
 
 def test_offline_streams_get_what_live_ones_leave_in_their_order(gate):
@@ -228,7 +232,6 @@ def test_offline_streams_wait_in_a_queue_that_has_an_end(gate):
         with pytest.raises(BusyError, match="offline"):
             engine.open(from_nothing(160, live=False))
         engine.open(from_nothing(160))  # live ones have places of their own
-        gate.allowed.release(1000)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import typer
 
 from wavesynth.cli.bench import bench
 from wavesynth.cli.demo import demo
+from wavesynth.cli.evaluate import evaluate
 from wavesynth.cli.export import export
 from wavesynth.cli.prepare import prepare
 from wavesynth.cli.serve import serve
@@ -21,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (demo, voices, serve, stream, prepare, train, export):
+for command in (demo, voices, serve, stream, prepare, train, export, evaluate):
     app.command()(command)
 app.add_typer(bench, name="bench")
 

@@ -78,7 +78,6 @@ def _measure(
         "streams": streams,
         "seconds": seconds,
         "time_to_first_audio_ms": percentiles(first),
-        "time_to_first_audio_loaded_ms": percentiles([timing.time_to_first_audio for timing in heard]),
         "chunk_gap_ms": percentiles([gap for timing in heard for gap in timing.gaps()]),
         "underruns": sum(timing.underruns for timing in heard),
         "refused": refused,

@@ -57,7 +57,8 @@ def demo(
         made = np.concatenate(chunks)
         write_wav(out / "original.wav", original)
         write_wav(out / "wavesynth.wav", made)
-        save_spectrograms(out / "spectrograms.png", {f"original: {audio.name}": original, f"wavesynth: {name}": made})
+        heard: dict[str, Any] = {f"original: {audio.name}": original, f"wavesynth: {name}": made}
+        save_spectrograms(out / "spectrograms.png", heard)
     figures = {"voice": name, **timing.figures(), "out": str(out)}
     if as_json:
         import json
@@ -71,7 +72,9 @@ def _print(figures: dict[str, Any]) -> None:
     gaps = figures["chunk_gap_ms"]
     typer.echo(f"time to first audio  {figures['time_to_first_audio_ms']:7.1f} ms")
     typer.echo(f"real-time factor     {figures['real_time_factor']:7.2f} (seconds of audio made in a second)")
-    typer.echo(f"gap between chunks   {gaps['p50']:7.1f} ms median, {gaps['p99']:.1f} ms p99, {gaps['max']:.1f} ms longest")
+    typer.echo(
+        f"gap between chunks   {gaps['p50']:7.1f} ms median, {gaps['p99']:.1f} ms p99, {gaps['max']:.1f} ms longest"
+    )
     typer.echo(f"underruns            {figures['underruns']:7d} in {figures['seconds']:.2f} s")
     for name, what in (("original.wav", "hear"), ("wavesynth.wav", "hear"), ("spectrograms.png", "see")):
         typer.echo(f"{what:5}{Path(figures['out']) / name}")

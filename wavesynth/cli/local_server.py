@@ -20,7 +20,9 @@ def local_server(*options: str | Path) -> Iterator[str]:
     """
     command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve", "--port", "0"]
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen([*command, *map(str, options)], stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(
+            [*command, *map(str, options)], stdout=subprocess.PIPE, stderr=log, text=True
+        )
         try:
             assert process.stdout is not None
             line = process.stdout.readline()

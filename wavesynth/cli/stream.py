@@ -67,10 +67,10 @@ def stream(
 def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[str, Any]:
     """What the call is made from, as keywords of the client."""
     if audio is not None:
-        from wavesynth.audio.files import read
+        from wavesynth.audio.files import pcm16, read
 
         # At 16 kHz; the service takes it to the voice's rate, should that be another.
-        return {"audio": read(audio).numpy(), "sample_rate": 16000}
+        return {"audio": pcm16(read(audio)), "sample_rate": 16000}
     if mel is not None:
         import numpy as np
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -44,8 +44,8 @@ class ServerConfig:
     """0 takes a free one."""
     voices: Path = SHIPPED
     backend: str = "cpu"
-    threads: int = max(1, len(os.sched_getaffinity(0)) - 1)
-    """Threads that sample; one core is left for moving bytes."""
+    threads: int = field(default_factory=lambda: max(1, _cores() - 1))
+    """Threads that sample; one core is left for analysis and for moving bytes."""
     live_streams: int | None = None
     """Live streams at once; measured if None."""
     max_seconds: float = 600.0
@@ -118,9 +118,9 @@ class Server:
         )
         reflection.enable_server_reflection(names, self._grpc)
         self.port = self._bind()
-        if config.metrics_port is not None:
-            _serve_metrics(config.host, config.metrics_port, metrics)
         async with AsyncExitStack() as stack:
+            if config.metrics_port is not None:
+                stack.enter_context(_metrics(config.host, config.metrics_port, metrics))
             stack.enter_context(self.engine)
             stack.push_async_callback(self._grpc.stop, 0)
             await self._grpc.start()
@@ -155,11 +155,24 @@ class Server:
             ) from error
 
 
-def _serve_metrics(host: str, port: int, metrics: Metrics) -> None:
+@contextmanager
+def _metrics(host: str, port: int, metrics: Metrics) -> Iterator[None]:
+    """Serves `metrics` over HTTP."""
     try:
-        start_http_server(port, host, metrics.registry)
+        server, thread = start_http_server(port, host, metrics.registry)
     except OSError as error:
         raise OSError(f"cannot serve metrics on {host}:{port}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 async def serve(config: ServerConfig, ready: Callable[[Server], None]) -> None:

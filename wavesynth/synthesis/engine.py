@@ -145,7 +145,7 @@ class Engine:
                     break
                 self._streams = [stream for stream in self._streams if not stream.closed]
                 collected = [(stream, *stream.collect(), self._has_room(stream)) for stream in self._streams]
-            self._jobs = {stream: job for stream, job in self._jobs.items() if not stream.closed}
+            self._jobs = {stream: self._jobs[stream] for stream, *_ in collected if stream in self._jobs}
             if not self._tick(collected):
                 self._wake.wait()
         with self._lock:

@@ -157,6 +157,6 @@ class Stream:
         self._closed = chunk.statistics is not None
 
     def end(self, error: Exception) -> None:
-        """Ends the stream with `error`."""
-        self._error = None if self._closed else error
-        self._closed = True
+        """Ends the stream with `error`, if it has not ended."""
+        if not self._closed:
+            self._closed, self._error = True, error

@@ -1,0 +1,159 @@
+"""wavesynth evaluate, with a tiny voice and without the libraries that only evaluation needs."""
+
+import json
+
+import pytest
+import soundfile
+import torch
+import typer
+from typer.testing import CliRunner
+
+from tests.voices_for_tests import tiny_voice
+from wavesynth.cli.evaluate import evaluate
+from wavesynth.data.prepare import FORMAT
+from wavesynth.evaluation import measure
+
+app = typer.Typer()
+app.command()(evaluate)
+LIGHT = ("--without", ",".join(name for name, modules in measure.NAMES.items() if modules), "--threads", 1)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def voices(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("voices")
+    tiny_voice(folder)
+    tiny_voice(folder, "free", mel=False)
+    tiny_voice(folder, "two", speakers=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A folder as `wavesynth prepare` makes it, with three test recordings, one of them too short to copy."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "audio/test").mkdir(parents=True)
+    generator = torch.Generator().manual_seed(0)
+    files = []
+    for stem, samples in (("long", 16800), ("short", 4000), ("vm-prev", 16000)):
+        waveform = 0.1 * torch.randn(samples, generator=generator)
+        soundfile.write(folder / f"audio/test/{stem}.flac", waveform.numpy(), 16000)
+        files.append({"stem": stem, "split": "test", "samples": samples})
+    (folder / "dataset.json").write_text(json.dumps({"format": FORMAT, "sample_rate": 16000, "files": files}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def copied(voices, data, tmp_path_factory):
+    page = tmp_path_factory.mktemp("page") / "report.html"
+    result = run(voices / "tiny", data, *LIGHT, "--seed", 3, "--json", "--report", page)
+    assert result.exit_code == 0, result.output
+    return result, page.read_text("utf-8")
+
+
+def test_json_is_one_object_with_the_figures_and_progress_is_not_in_it(copied):
+    result, _ = copied
+    figures = json.loads(result.stdout)
+    assert figures["voice"] == "tiny" and figures["seed"] == 3 and figures["temperature"] == 1
+    assert set(figures["bits_per_sample"]) == {"float32", "seconds", "int8", "int8_seconds", "float32_there"}
+    assert figures["bits_per_sample"]["seconds"] == (16800 + 4000 + 16000) / 16000
+    assert figures["clips"] == 2 and figures["clip_seconds"] == (16800 + 16000) / 16000
+    assert set(figures["rows"]) == {"original", "copy", "griffin_lim", "mu_law"}
+    assert figures["rows"]["mu_law"]["log_mel_db"] < figures["rows"]["copy"]["log_mel_db"]
+    assert [clip["clip"] for clip in figures["per_clip"]] == ["long", "vm-prev"]
+    mean = sum(clip["rows"]["copy"]["log_mel_db"] for clip in figures["per_clip"]) / 2
+    assert figures["rows"]["copy"]["log_mel_db"] == pytest.approx(mean)
+    assert set(figures["took_seconds"]) == {"bits", "speaking", "measuring"}
+    assert "speaking" in result.stderr
+
+
+def test_the_report_has_the_clips_to_listen_to(copied):
+    _, page = copied
+    assert page.count("<audio") == page.count("<img") == 4
+    assert (
+        "long" in page
+        and "vm-prev" in page
+        and "short" not in page.split("<article>", 1)[1].split("base64")[0]
+    )
+
+
+def test_the_same_seed_gives_the_same_copies_and_another_does_not(copied, voices, data):
+    first = json.loads(copied[0].stdout)["per_clip"][0]["rows"]["copy"]
+    again, other = (
+        run(
+            voices / "tiny",
+            data,
+            *LIGHT[:1],
+            LIGHT[1] + ",bits",
+            *LIGHT[2:],
+            "--seed",
+            seed,
+            "--clips",
+            1,
+            "--json",
+        )
+        for seed in (3, 4)
+    )
+    figures = json.loads(again.stdout)
+    assert figures["bits_per_sample"] is None and figures["clips"] == 1
+    assert figures["per_clip"][0]["rows"]["copy"] == first
+    assert json.loads(other.stdout)["per_clip"][0]["rows"]["copy"] != first
+
+
+def test_a_speaker_is_asked_for_by_name_and_the_table_is_printed(voices, data):
+    result = run(voices / "two", data, *LIGHT, "--speaker", "speaker-1", "--clips", 1)
+    assert result.exit_code == 0, result.output
+    assert (
+        "bits/sample in float32" in result.stdout and "log-mel dB" in result.stdout and "two" in result.stdout
+    )
+
+
+def test_a_voice_that_cannot_copy_has_its_bits_and_a_sample_and_needs_no_extra(
+    voices, data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(measure, "find_spec", lambda name: None)
+    page = tmp_path / "free.html"
+    result = run(voices / "free", data, "--threads", 1, "--json", "--report", page)
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert figures["bits_per_sample"]["float32"] > 0 and "rows" not in figures
+    assert "cannot copy" in figures["notes"][0]
+    assert page.read_text("utf-8").count("<audio") == 1
+
+
+def test_a_missing_extra_is_one_sentence_before_any_work(voices, data, monkeypatch):
+    monkeypatch.setattr(measure, "find_spec", lambda name: None)
+    result = run(voices / "tiny", data, "--without", "f0,dnsmos,wer,world")
+    assert result.exit_code == 1 and result.stdout == ""
+    assert result.stderr.splitlines() == [
+        "wavesynth: evaluating needs pesq, pystoi: pip install 'wavesynth[evaluate]', "
+        "or leave out what needs it with --without pesq,stoi"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("voice", "options", "sentence"),
+    [
+        ("nobody", (), "voice is 'nobody'; it must be one of allison"),
+        ("tiny", ("--without", "mos"), "without is mos; it must be some of bits, pesq"),
+        ("tiny", (*LIGHT, "--temperature", 3), "temperature is 3.0; it must be"),
+        ("tiny", (*LIGHT, "--split", "best"), "split is 'best'; it must be one of train, validation, test"),
+        ("tiny", (*LIGHT, "--split", "validation"), "has no recordings in its validation split"),
+        ("tiny", (*LIGHT, "--speaker", "Ann"), "speaker is 'Ann'; the speakers of tiny are none"),
+        ("two", (*LIGHT, "--speaker", "Ann"), "the speakers of two are speaker-0, speaker-1"),
+        ("tiny", (*LIGHT, "--transcripts", "nowhere.tsv"), "nowhere.tsv"),
+    ],
+)
+def test_bad_input_is_one_sentence_that_names_it(voices, data, voice, options, sentence):
+    result = run(voices / voice if (voices / voice).exists() else voice, data, *options)
+    assert result.exit_code == 1 and result.stdout == ""
+    [line] = result.stderr.splitlines()
+    assert line.startswith("wavesynth: ") and sentence in line
+
+
+def test_a_folder_that_was_not_prepared_is_one_sentence(voices, tmp_path):
+    result = run(voices / "tiny", tmp_path, *LIGHT)
+    assert result.exit_code == 1 and "is not a prepared folder" in result.stderr

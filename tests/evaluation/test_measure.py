@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+from wavesynth.evaluation import measure as module
+from wavesynth.evaluation.clips import Clip
+from wavesynth.evaluation.measure import COLUMNS, NAMES, Measured, Task, check_libraries, measure, summarise
+
+#: What needs libraries that only evaluation has.
+HEAVY = frozenset(name for name, modules in NAMES.items() if modules)
+
+
+def noise(seed):
+    return (0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(seed))).numpy()
+
+
+def test_a_missing_library_is_one_sentence_that_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name in ("pystoi", "pyworld") else object())
+    with pytest.raises(ValueError) as error:
+        check_libraries(["wer"])
+    assert str(error.value) == (
+        "evaluating needs pystoi, pyworld: pip install 'wavesynth[evaluate]', "
+        "or leave out what needs it with --without stoi,f0,world"
+    )
+    check_libraries(["stoi", "f0", "world"])
+
+
+def test_an_unknown_name_to_leave_out_is_refused():
+    with pytest.raises(ValueError, match="without is mos; it must be some of bits, pesq, stoi"):
+        check_libraries(["mos", "wer"])
+
+
+def test_what_is_left_out_is_left_out():
+    measured = measure(Task(Clip("a", noise(0), True), noise(1), "words", HEAVY))
+    assert set(measured.rows) == {"original", "copy", "griffin_lim", "mu_law"}
+    assert measured.rows["original"] == {} and measured.words == 0 and measured.heard == {}
+    assert all(set(row) == {"log_mel_db"} for name, row in measured.rows.items() if name != "original")
+    fewer = measure(Task(Clip("a", noise(0), True), noise(1), None, HEAVY | {"griffin-lim", "mu-law"}))
+    assert set(fewer.rows) == {"original", "copy"}
+    assert fewer.rows["copy"] == measured.rows["copy"] and measured.seconds == 1
+
+
+def test_words_are_counted_in_all_versions_and_a_cut_text_ends_where_the_original_does(monkeypatch):
+    understood = {0: "press one", 1: "press none"}
+    original, copy = noise(0), noise(1)
+    monkeypatch.setattr(
+        module.words, "recognise", lambda samples: understood[0 if samples is original else 1]
+    )
+    without = HEAVY - {"wer"} | {"griffin-lim", "mu-law"}
+    cut = measure(Task(Clip("a", original, False), copy, "Press 1 for help.", without))
+    assert cut.words == 2 and cut.rows["original"]["wer_percent"] == 0
+    assert cut.rows["copy"]["wer_percent"] == 50 and cut.heard == {
+        "original": "press one",
+        "copy": "press none",
+    }
+    whole = measure(Task(Clip("a", original, True), copy, "Press 1 for help.", without))
+    assert whole.words == 4 and whole.rows["original"]["wer_percent"] == 50
+
+
+def test_the_summary_is_the_mean_of_clips_but_of_all_words():
+    def clip(said, wer, pesq):
+        return Measured("a", 1.0, said, {"copy": {"wer_percent": wer, "pesq_wb": pesq}}, {})
+
+    summary = summarise([clip(1, 100.0, 2.0), clip(9, 0.0, 3.0), clip(0, None, None)])
+    assert summary == {"copy": {"pesq_wb": 2.5, "wer_percent": pytest.approx(10)}}
+
+
+def test_all_measures_together():
+    for name in HEAVY:
+        for library in NAMES[name]:
+            pytest.importorskip(library)
+    samples = noise(0)
+    measured = measure(Task(Clip("a", samples, True), samples, "no words at all"))
+    assert set(measured.rows) == set(module.ROWS) and measured.words == 4
+    for name, row in measured.rows.items():
+        assert set(row) == (set(COLUMNS) if name != "original" else {"dnsmos", "wer_percent"})
+    assert measured.rows["copy"]["log_mel_db"] == 0
+    assert np.isfinite(
+        [value for row in measured.rows.values() for value in row.values() if value is not None]
+    ).all()
