@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,8 +62,10 @@ def evaluate(
     Example: wavesynth evaluate allison-small datasets/allison --report report.html
     """
     with one_sentence_errors():
+        import json
         import shlex
         import sys
+        from contextlib import ExitStack
 
         from rich.console import Console
         from rich.progress import Progress
@@ -92,27 +94,25 @@ def evaluate(
         cores = threads or len(os.sched_getaffinity(0))
         settings = Settings(split, clips, seed, speaker, language, omitted, int8_seconds, cores)  # type: ignore[arg-type]
         speak = _speak(folder, cores, temperature, speaker)
-        try:
-            with Progress(console=Console(stderr=True)) as progress:
-                figures, heard = run(
-                    loaded,
-                    recordings,
-                    texts,
-                    settings,
-                    speak,
-                    lambda name, results, total: progress.track(results, total, description=f"{name:11}"),
-                )
-        except ServiceError as error:
-            fail(error)
+        with ExitStack() as stack:
+            progress = Progress(console=Console(stderr=True))
+
+            def track(name: str, results: Iterable[Any], total: int) -> Iterable[Any]:
+                if not progress.live.is_started:  # an error before has standard error for itself
+                    stack.enter_context(progress)
+                return progress.track(results, total, description=f"{name:11}")
+
+            try:
+                figures, heard = run(loaded, recordings, texts, settings, speak, track)
+            except ServiceError as error:
+                fail(error)
         figures |= {"temperature": temperature, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
+        if as_json:
+            typer.echo(json.dumps(figures, ensure_ascii=False))
+        else:
+            _print(figures)
         if report:
             write_report(report, figures, heard)
-    if as_json:
-        import json
-
-        typer.echo(json.dumps(figures, ensure_ascii=False))
-    else:
-        _print(figures)
 
 
 def _speak(folder: Path, threads: int, temperature: float, speaker: str) -> Speak:
