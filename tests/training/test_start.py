@@ -53,14 +53,35 @@ def test_the_new_layers_of_a_grown_network_learn():
     assert (new[0] > 0).all() and new[1] > 0
 
 
+def test_other_speakers_begin_with_the_predictions_of_a_network_without_any():
+    source = network(stacks=1, mel_bands=4)
+    torch.manual_seed(1)
+    model = WaveNet(WaveNetConfig(**{**vars(source.config), "speakers": 3}))
+    grow(source, model)
+    tokens, mel = torch.randint(32, (2, 60)), torch.randn(2, 12 + 6, 4)
+    before = source(tokens, source.conditioning(mel))
+    after = model(tokens, model.conditioning(mel, torch.tensor([0, 2])))
+    assert torch.equal(before, after)
+    after.square().mean().backward()
+    assert (model.speaker.weight.grad[[0, 2]].abs().amax(1) > 0).all()
+
+
+def test_a_network_without_mel_takes_all_but_the_mel_network():
+    source = network(stacks=1, mel_bands=4)
+    model = WaveNet(WaveNetConfig(**{**vars(source.config), "mel_bands": 0}))
+    grow(source, model)
+    weights = source.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+
+
 @pytest.mark.parametrize(
     ("others", "message"),
     [
         ({"skip": 64}, r"\[model\] skip is 64; to begin with start_from's weights it must be 32"),
-        ({"speakers": 3}, r"\[model\] speakers is 3; .* it must be 2"),
+        ({"mel_bands": 8}, r"\[model\] mel_bands is 8; .* it must be 4"),
     ],
 )
-def test_only_stacks_can_be_added(others, message):
+def test_a_network_of_another_shape_is_refused(others, message):
     with pytest.raises(ValueError, match=message):
         grown(**others)
     source = network(stacks=2)

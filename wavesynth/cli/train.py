@@ -29,6 +29,7 @@ def train(
     """
     from contextlib import ExitStack
 
+    import torch
     from rich.console import Console
 
     from wavesynth.training.configuration import read
@@ -42,10 +43,12 @@ def train(
         configuration = read(config)
         processes = stack.enter_context(Processes.joined())
         training = trainer(configuration, folder, processes, resume=resume)
+        if training.fused:
+            torch.set_num_threads(1)  # the kernel has threads of its own, and the rest is too small to share out
         if processes.first:
             console = Console()
             count = sum(parameter.numel() for parameter in training.model.parameters())
-            arithmetic = ("bf16" if training.bf16 else "float32") + ", compiled" * training.compiled
+            arithmetic = ("bf16" if training.bf16 else "float32") + ", compiled" * training.compiled + ", fused" * training.fused
             console.print(
                 f"{count:,} parameters in {arithmetic} on {processes.world} x {processes.device} → {folder}",
                 soft_wrap=True,

@@ -20,7 +20,7 @@ def starting_model(configuration: Configuration) -> WaveNet:
     """A network of the configured size with the weights that `start_from` names, or random ones by the seed.
 
     `start_from` is a voice's folder, a run's folder (its newest checkpoint) or a checkpoint; its network may
-    have fewer stacks. Raises ValueError when it cannot be read or its network or features are others.
+    have fewer stacks, other speakers, and mel conditioning where the run has none. Raises ValueError when it cannot be read or its network or features are others.
     """
     torch.manual_seed(configuration.training.seed)
     model = WaveNet(configuration.model)
@@ -38,24 +38,31 @@ def starting_model(configuration: Configuration) -> WaveNet:
 
 @torch.no_grad()
 def grow(source: WaveNet, model: WaveNet) -> None:
-    """Gives `model` the weights of `source`, and layers beyond those of `source` that change nothing yet.
+    """Gives `model` the weights of `source`, and what it has beyond `source` changes nothing yet.
 
-    The new layers' residual and skip products are zero, so the logits stay what they were; the skip weights
-    have gradients from the first step on. Raises ValueError unless the networks differ in stacks only.
+    New layers' residual and skip products are zero and new speakers' embeddings are, so the logits stay what they
+    were; the skip weights and the embeddings have gradients from the first step on. A `model` without mel
+    conditioning leaves the mel network of `source` behind. Raises ValueError where the networks differ otherwise.
     """
     old, new = asdict(source.config), asdict(model.config)
+    free = {"speakers"} | ({"mel_bands", "mel_channels"} if not model.config.mel_bands else set())
     for name in new:
-        if old[name] > new[name] if name == "stacks" else old[name] != new[name]:
+        if name not in free and (old[name] > new[name] if name == "stacks" else old[name] != new[name]):
             allowed = f"at least {old[name]}" if name == "stacks" else str(old[name])
             raise ValueError(
                 f"[model] {name} is {new[name]}; to begin with start_from's weights it must be {allowed}"
             )
-    for products in (model.residual, model.residual_bias, model.skip.weight):
-        products.zero_()
+    new_parts = [model.residual, model.residual_bias, model.skip.weight]
+    same_speakers = old["speakers"] == new["speakers"]
+    if new["speakers"] and not same_speakers:
+        new_parts.append(model.speaker.weight)
+    for part in new_parts:
+        part.zero_()
     weights = source.state_dict()
     for name, tensor in model.state_dict().items():
-        # Where a tensor is longer it is for the new layers, and these come last.
-        tensor[tuple(slice(length) for length in weights[name].shape)] = weights[name]
+        if name in weights and (same_speakers or name != "speaker.weight"):
+            # Where a tensor is longer it is for the new layers, and these come last.
+            tensor[tuple(slice(length) for length in weights[name].shape)] = weights[name]
 
 
 def averaged_model(checkpoint: Checkpoint) -> tuple[WaveNet, Configuration]:

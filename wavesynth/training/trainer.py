@@ -49,6 +49,10 @@ class Task(Protocol):
     def loss(self) -> Callable[..., Tensor]:
         """`loss(model, *batch)` is the nats that `model` pays for each sample that counts, in any shape."""
 
+    @property
+    def fused(self) -> bool:
+        """Whether `loss` has a kernel of its own on this CPU in bfloat16, which leaves nothing to compile."""
+
     def batch(self, generator: torch.Generator, size: int) -> Batch:
         """`size` random examples of the training set, [size, ...] each, on the CPU."""
 
@@ -113,12 +117,13 @@ class Trainer:
             self.model.parameters(), betas=config.betas, weight_decay=config.weight_decay
         )
         # bfloat16 without instructions for it is slower than float32; and on a CPU compiling needs a C++
-        # compiler, and pays only in bfloat16 (docs/training.md has the figures).
+        # compiler, and pays only in bfloat16 without a fused kernel (docs/training.md has the figures).
         cuda, cpu = processes.device.type == "cuda", torch.cpu.get_capabilities()
         fast = cuda or any(cpu.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
         self.bf16 = fast if config.precision is None else config.precision == "bf16"
-        pays = cuda or (self.bf16 and shutil.which("g++") is not None)
+        pays = cuda or (self.bf16 and not task.fused and shutil.which("g++") is not None)
         self.compiled = pays if config.compile is None else config.compile
+        self.fused = task.fused and self.bf16 and not (cuda or self.compiled)
 
     def run(self) -> None:
         """Trains until the last step.

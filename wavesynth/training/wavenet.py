@@ -14,6 +14,7 @@ from wavesynth.data.split import Split
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.training.checkpoint import Checkpoint, checkpoints, newest
 from wavesynth.training.configuration import Configuration, parse
+from wavesynth.training.fused import fused_nats, is_supported
 from wavesynth.training.processes import Processes
 from wavesynth.training.start import starting_model
 from wavesynth.training.trainer import Batch, Report, Trainer, Validation
@@ -84,6 +85,7 @@ class WaveNetTask:
         self.training = crops(configuration, "train")
         self.validating = crops(configuration, "validation")
         self.speakers = torch.tensor([speaker for speaker, _ in configuration.data.folders])
+        self.fused = is_supported(model.config)
 
     def batch(self, generator: torch.Generator, size: int) -> Batch:
         """Crops: tokens [B, T], targets [B, T], mel [B, F + 2 · context, bands], speaker [B]."""
@@ -95,7 +97,11 @@ class WaveNetTask:
 
     def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B · (T - unscored)]."""
-        logits = model(tokens, self.conditioning(model, mel, speaker))[:, self.unscored :]
+        conditioning = self.conditioning(model, mel, speaker)
+        on_cpu_in_bf16 = tokens.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        if self.fused and on_cpu_in_bf16 and not torch.compiler.is_compiling():
+            return fused_nats(model, tokens, targets, conditioning, self.unscored).flatten()
+        logits = model(tokens, conditioning)[:, self.unscored :]
         return F.cross_entropy(
             logits.flatten(0, 1).float(), targets[:, self.unscored :].flatten(), reduction="none"
         )
