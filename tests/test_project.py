@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"audio", "models", "files"},
     "synthesis": {"kernels", "models", "audio", "files"},
     "evaluation": {"synthesis", "models", "data", "audio", "files"},
-    "training": {"evaluation", "synthesis", "models", "data", "audio", "files"},
+    "training": {"kernels", "evaluation", "synthesis", "models", "data", "audio", "files"},
     "server": {"synthesis", "models", "audio", "files", "v1"},
     "clients": {"server", "audio", "files", "v1"},
 }
