@@ -48,6 +48,9 @@ def evaluate(
     int8_seconds: Annotated[
         float, typer.Option(help="Seconds on which int8 bits/sample is measured, which is slow.", min=0)
     ] = 8.0,
+    long_form: Annotated[
+        float, typer.Option(help="Seconds, at least 20, of one long stream to examine too; 0 for none.", min=0)
+    ] = 0.0,
     threads: Annotated[
         int | None, typer.Option(help="Cores to use; all if not given.", min=1, max=256)
     ] = None,
@@ -91,8 +94,10 @@ def evaluate(
         loaded, recordings = load_voice(folder), Recordings(data)
         check_libraries(omitted if loaded.model.config.mel_bands else omitted | set(NAMES))
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
+        if 0 < long_form < 20:
+            raise ValueError(f"long-form is {long_form:g}; it must be 0 or at least 20 seconds")
         cores = threads or len(os.sched_getaffinity(0))
-        settings = Settings(split, clips, seed, speaker, language, omitted, int8_seconds, cores)  # type: ignore[arg-type]
+        settings = Settings(split, clips, seed, speaker, language, omitted, int8_seconds, long_form, cores)  # type: ignore[arg-type]
         speak = _speak(folder, cores, temperature, speaker)
         with ExitStack() as stack:
             progress = Progress(console=Console(stderr=True))
@@ -177,5 +182,13 @@ def _print(figures: dict[str, Any]) -> None:
         console.print(table)
         if figures["words"]:
             console.print(f"word errors in {figures['words']} words")
+    if long := figures.get("long_form"):
+        console.print(
+            f"one stream of {long['seconds']:.0f} s: bend at frame boundaries {long['boundary_ratio']:.2f} times that "
+            f"elsewhere (original {long['boundary_ratio_original']:.2f}), level {long['level_drift_db']:+.1f} dB and "
+            f"delay {long['delay_samples']} samples from first to last, log-mel {long['log_mel_first_db']:.2f} then "
+            f"{long['log_mel_last_db']:.2f} dB",
+            soft_wrap=True,
+        )
     for note in figures["notes"]:
         console.print(note, soft_wrap=True, markup=False)

@@ -15,6 +15,7 @@ from wavesynth.data.dataset import Recordings
 from wavesynth.data.split import Split
 from wavesynth.evaluation.bits import measure_bits
 from wavesynth.evaluation.clips import LONGEST, Clip, choose_clips
+from wavesynth.evaluation.long_form import long_input, measure_long_form
 from wavesynth.evaluation.measure import Measured, Task, measure, summarise
 from wavesynth.evaluation.processes import share_out
 from wavesynth.evaluation.report import Heard
@@ -46,6 +47,7 @@ class Settings:
     language: str = ""
     without: frozenset[str] = frozenset()
     int8_seconds: float = 8.0
+    long_form: float = 0.0
     processes: int = 1
 
 
@@ -133,8 +135,13 @@ def evaluate(
             "per_clip": [clip.to_json() for clip in measured],
         }
         heard = [_heard(voice.name, *three) for three in zip(clips, copies, measured, strict=True)]
+    if settings.long_form and voice.model.config.mel_bands:
+        whole = long_input([samples.numpy() for _, samples in split], settings.long_form, voice.sample_rate)
+        [copy] = track("long form", speak([(whole, settings.seed)]), 1)
+        clock.append(time.monotonic())
+        figures["long_form"] = asdict(measure_long_form(whole, copy, voice.mel.hop, voice.sample_rate))
     steps = [after - before for before, after in pairwise(clock)]
-    figures["took_seconds"] = dict(zip(("bits", "speaking", "measuring"), steps, strict=False))
+    figures["took_seconds"] = dict(zip(("bits", "speaking", "measuring", "long form"), steps, strict=False))
     return figures, heard
 
 
