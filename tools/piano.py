@@ -23,6 +23,8 @@ SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 COMPOSERS = ("bach", "joplin", "schumann_clara", "schumann_robert", "mozart", "haydn")
 #: Seconds of a score that are played: chorales are shorter, movements of quartets much longer.
 LONGEST = 60.0
+#: Of a score are read at most so many measures, which is about that long.
+MEASURES = 40
 
 
 def main() -> None:
@@ -53,14 +55,18 @@ def main() -> None:
 
 
 def scores(root: Path, count: int) -> list[Path]:
-    """Up to `count` scores without a statement of rights, evenly over each composer's; all composers alike."""
-    groups = []
-    for composer in COMPOSERS:
-        found = [path for path in sorted((root / composer).rglob("*.mxl")) if not states_rights(path)]
-        groups.append(found)
-    share = {id(group): min(len(group), 6) for group in groups}
-    share[id(groups[0])] = max(0, count - sum(share[id(group)] for group in groups[1:]))  # the rest is Bach's
-    return [group[i * len(group) // n] for group in groups for n in [min(share[id(group)], len(group))] for i in range(n)]
+    """Up to `count` scores without a statement of rights: up to 6 of each composer, the rest Bach's chorales."""
+    bach, *others = (
+        [path for path in sorted((root / composer).rglob("*.mxl")) if not states_rights(path)] for composer in COMPOSERS
+    )
+    chosen = [path for found in others for path in spread(found, 6)][:count]
+    return spread(bach, count - len(chosen)) + chosen
+
+
+def spread(paths: list[Path], count: int) -> list[Path]:
+    """At most `count` of the paths, evenly over them."""
+    count = min(count, len(paths))
+    return [paths[i * len(paths) // count] for i in range(count)]
 
 
 def states_rights(path: Path) -> bool:
@@ -76,7 +82,7 @@ def play(score: Path, out: Path) -> None:
     from music21 import converter, instrument, tempo
 
     chance = random.Random(score.name)
-    music = converter.parse(score).expandRepeats() if score.stem == "maple_leaf_rag" else converter.parse(score)
+    music = converter.parse(score).measures(0, MEASURES)
     for old in list(music.recurse().getElementsByClass(instrument.Instrument)):
         old.activeSite.remove(old)
     for part in music.parts:

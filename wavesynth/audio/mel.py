@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchaudio.functional import melscale_fbanks
 
-__all__ = ["MelConfig", "StreamingLogMel", "log_mel"]
+__all__ = ["MelConfig", "StreamingLogMel", "filter_bank", "log_mel"]
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,14 @@ def _features(windows: Tensor, config: MelConfig) -> Tensor:
 @lru_cache(maxsize=8)
 def _tables(config: MelConfig, device: torch.device) -> tuple[Tensor, Tensor]:
     """The window [window] and the filter bank [n_fft // 2 + 1, bands]."""
+    window = torch.hann_window(config.window, dtype=torch.float64, device=device)
+    return window, filter_bank(config).to(device)
+
+
+def filter_bank(config: MelConfig) -> Tensor:
+    """How much each bin of the power spectrum adds to each band, float64 [n_fft // 2 + 1, bands]."""
     c = config
-    bank = melscale_fbanks(c.n_fft // 2 + 1, c.low, c.high, c.bands, c.sample_rate)
-    return torch.hann_window(c.window, dtype=torch.float64, device=device), bank.double().to(device)
+    return melscale_fbanks(c.n_fft // 2 + 1, c.low, c.high, c.bands, c.sample_rate).double()
 
 
 def _check_mono(waveform: Tensor) -> None:

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+
+from wavesynth.audio.correction import SpectralCorrection
+from wavesynth.audio.mel import MelConfig, log_mel
+
+CONFIG = MelConfig()
+
+
+def speechlike(seed, samples=12_000):
+    """Noise whose loudness and colour change all the time."""
+    generator = np.random.default_rng(seed)
+    envelope = np.interp(np.arange(samples), np.arange(0, samples, 600), generator.uniform(0.02, 0.3, 20))
+    noise = generator.standard_normal(samples)
+    colour = np.interp(np.arange(samples), np.arange(0, samples, 1200), generator.uniform(0, 1, 10))
+    return (envelope * (colour * noise + (1 - colour) * np.convolve(noise, np.ones(9) / 3, "same"))).astype(np.float32)
+
+
+def mel(samples):
+    return log_mel(torch.from_numpy(samples), CONFIG).numpy()
+
+
+def correct(samples, wanted, cuts=(), lead=0):
+    """In pieces, cut at `cuts`; each frame is given `lead` pieces before its samples."""
+    correction = SpectralCorrection(CONFIG)
+    pieces = np.split(samples, cuts)
+    ends = np.cumsum([len(piece) for piece in pieces])
+    out, given = [], 0
+    for number, piece in enumerate(pieces):
+        known = CONFIG.frames(ends[min(number + lead, len(ends) - 1)])
+        out.append(correction.push(piece, wanted[given:known]))
+        given = known
+    return np.concatenate([*out, correction.finish()])
+
+
+def distance(a, b):
+    return 20 * float(np.abs(a - b).mean())
+
+
+@pytest.mark.parametrize("samples", [1, 159, 160, 161, 4000, 12_000])
+def test_what_is_already_right_stays_as_it_is(samples):
+    original = speechlike(0)[:samples]
+    corrected = correct(original, mel(original))
+    assert corrected.dtype == np.float32 and len(corrected) == samples
+    assert np.abs(corrected - original).max() < 1e-6
+
+
+def test_the_log_mel_comes_nearer_to_what_was_asked_for():
+    wanted = mel(speechlike(0))
+    made = speechlike(1)
+    assert distance(mel(made), wanted) > 4
+    assert distance(mel(correct(made, wanted)), wanted) < 0.5 * distance(mel(made), wanted)
+
+
+def test_a_wrong_level_is_made_good_within_the_limits():
+    original = speechlike(0)
+    for factor in (0.3, 3.0):
+        assert distance(mel(correct(factor * original, mel(original))), mel(original)) < 0.3
+    quiet = correct(original / 100, mel(original))  # 40 dB below, and at most 12 are given
+    assert np.sqrt(np.mean(quiet**2) / np.mean((original / 100) ** 2)) == pytest.approx(10**0.6, rel=0.05)
+
+
+def test_the_bits_do_not_depend_on_where_the_stream_is_cut():
+    made, wanted = speechlike(1), mel(speechlike(0))
+    whole = correct(made, wanted)
+    cuts = np.sort(np.random.default_rng(2).integers(0, len(made), 40))
+    assert np.array_equal(correct(made, wanted, cuts), whole)
+    assert np.array_equal(correct(made, wanted, cuts, lead=3), whole)
+    assert np.array_equal(correct(made, wanted, range(160, len(made), 160)), whole)
+
+
+def test_a_sample_comes_35_ms_after_it_was_made():
+    made, wanted = speechlike(1), mel(speechlike(0))
+    correction = SpectralCorrection(CONFIG)
+    out = 0
+    for number in range(50):
+        out += len(correction.push(made[160 * number : 160 * (number + 1)], wanted[number : number + 1]))
+        assert out >= 160 * (number + 1) - 560 - 160  # chunks of a hop
+    # Nothing that comes 560 samples after has a part in it.
+    other = made.copy()
+    other[4000 + 656 :] = 0
+    assert np.array_equal(correct(other, wanted)[:4000], correct(made, wanted)[:4000])
+    assert not np.array_equal(correct(other, wanted)[:4200], correct(made, wanted)[:4200])
+
+
+def test_an_analysis_that_does_not_overlap_is_refused():
+    with pytest.raises(ValueError, match="mel window is 400; .* at least 512"):
+        SpectralCorrection(MelConfig(window=400, hop=200))
