@@ -29,14 +29,20 @@ MEASURES = 40
 
 def main() -> None:
     """Parses the arguments and does it all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path, help="folder of the training set")
-    parser.add_argument("--scores", type=int, default=120, help="how many scores (default 120, about an hour)")
+    parser.add_argument(
+        "--scores", type=int, default=120, help="how many scores (default 120, about an hour)"
+    )
     arguments = parser.parse_args()
     if arguments.scores < 1:
         parser.error(f"--scores is {arguments.scores}; it must be at least 1")
     if shutil.which("fluidsynth") is None or not SOUNDFONT.exists():
-        sys.exit("piano: fluidsynth and its soundfont are missing: apt-get install fluidsynth fluid-soundfont-gm")
+        sys.exit(
+            "piano: fluidsynth and its soundfont are missing: apt-get install fluidsynth fluid-soundfont-gm"
+        )
     try:
         from music21 import corpus
     except ImportError:
@@ -57,7 +63,8 @@ def main() -> None:
 def scores(root: Path, count: int) -> list[Path]:
     """Up to `count` scores without a statement of rights: up to 6 of each composer, the rest Bach's chorales."""
     bach, *others = (
-        [path for path in sorted((root / composer).rglob("*.mxl")) if not states_rights(path)] for composer in COMPOSERS
+        [path for path in sorted((root / composer).rglob("*.mxl")) if not states_rights(path)]
+        for composer in COMPOSERS
     )
     chosen = [path for found in others for path in spread(found, 6)][:count]
     return spread(bach, count - len(chosen)) + chosen

@@ -14,7 +14,9 @@ def speechlike(seed, samples=12_000):
     envelope = np.interp(np.arange(samples), np.arange(0, samples, 600), generator.uniform(0.02, 0.3, 20))
     noise = generator.standard_normal(samples)
     colour = np.interp(np.arange(samples), np.arange(0, samples, 1200), generator.uniform(0, 1, 10))
-    return (envelope * (colour * noise + (1 - colour) * np.convolve(noise, np.ones(9) / 3, "same"))).astype(np.float32)
+    return (envelope * (colour * noise + (1 - colour) * np.convolve(noise, np.ones(9) / 3, "same"))).astype(
+        np.float32
+    )
 
 
 def mel(samples):
@@ -85,5 +87,5 @@ def test_a_sample_comes_35_ms_after_it_was_made():
 
 
 def test_an_analysis_that_does_not_overlap_is_refused():
-    with pytest.raises(ValueError, match="mel window is 400; .* at least 512"):
+    with pytest.raises(ValueError, match=r"mel window is 400; .* at least 512"):
         SpectralCorrection(MelConfig(window=400, hop=200))

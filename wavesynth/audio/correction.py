@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from wavesynth.audio.mel import MelConfig, StreamingLogMel, filter_bank
 
-__all__ = ["SpectralCorrection", "window_length"]
+__all__ = ["SpectralCorrection", "can_correct"]
 
 #: The most that a band is cut and boosted, in log10 of amplitude: 20 and 12 decibels.
 _CUT, _BOOST = -1.0, 0.6
@@ -34,7 +34,7 @@ _CUT, _BOOST = -1.0, 0.6
 class SpectralCorrection:
     """The filter over a stream, with the same bits wherever the stream is cut.
 
-    Raises ValueError for an analysis whose hop is too long to overlap: `window_length(config)` below two hops.
+    Raises ValueError for an analysis that cannot be corrected by: see `can_correct`.
 
     >>> correction = SpectralCorrection(MelConfig())
     >>> hop, frame = np.zeros(160, np.float32), np.zeros((1, 80), np.float32)
@@ -44,7 +44,7 @@ class SpectralCorrection:
 
     def __init__(self, config: MelConfig) -> None:
         self._hop, self._length, self._n_fft = config.hop, window_length(config), config.n_fft
-        if self._length < 2 * config.hop:
+        if not can_correct(config):
             raise ValueError(
                 f"mel window is {config.window}; to correct the spectrum it must be at least "
                 f"{1 << (2 * config.hop - 1).bit_length()}, two hops"
@@ -81,7 +81,9 @@ class SpectralCorrection:
         frames = min(len(self._made), len(self._wanted))
         out = [np.zeros(0, np.float32)]
         for made, wanted in zip(self._made[:frames], self._wanted[:frames], strict=True):
-            gain = np.clip((wanted - made).astype(np.float64), _CUT, _BOOST)  # a feature is log10 of amplitude
+            gain = np.clip(
+                (wanted - made).astype(np.float64), _CUT, _BOOST
+            )  # a feature is log10 of amplitude
             spectrum = np.fft.rfft(self._input[: self._length] * self._window, self._n_fft)
             spectrum *= 10 ** (self._spread @ gain)
             self._sum += np.fft.irfft(spectrum, self._n_fft)[: self._length] * self._window
@@ -100,6 +102,11 @@ class SpectralCorrection:
         self._sum, self._weight = (np.concatenate([a[count:], rest]) for a in (self._sum, self._weight))
         self._left -= len(final)
         return final.astype(np.float32)
+
+
+def can_correct(config: MelConfig) -> bool:
+    """Whether windows overlap enough: by half at least."""
+    return window_length(config) >= 2 * config.hop
 
 
 def window_length(config: MelConfig) -> int:

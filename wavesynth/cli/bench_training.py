@@ -18,7 +18,8 @@ def training(
     frames: Annotated[int, typer.Option(help="Frames of 10 ms in a crop.", min=1, max=1000)] = 100,
     steps: Annotated[int, typer.Option(help="Steps of each way; the median counts.", min=1, max=1000)] = 5,
     without_compiled: Annotated[
-        bool, typer.Option("--without-compiled", help="Leave out torch.compile, which takes minutes to begin.")
+        bool,
+        typer.Option("--without-compiled", help="Leave out torch.compile, which takes minutes to begin."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:

@@ -49,7 +49,8 @@ def evaluate(
         float, typer.Option(help="Seconds on which int8 bits/sample is measured, which is slow.", min=0)
     ] = 8.0,
     long_form: Annotated[
-        float, typer.Option(help="Seconds, at least 20, of one long stream to examine too; 0 for none.", min=0)
+        float,
+        typer.Option(help="Seconds, at least 20, of one long stream to examine too; 0 for none.", min=0),
     ] = 0.0,
     threads: Annotated[
         int | None, typer.Option(help="Cores to use; all if not given.", min=1, max=256)

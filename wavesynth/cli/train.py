@@ -44,11 +44,17 @@ def train(
         processes = stack.enter_context(Processes.joined())
         training = trainer(configuration, folder, processes, resume=resume)
         if training.fused:
-            torch.set_num_threads(1)  # the kernel has threads of its own, and the rest is too small to share out
+            torch.set_num_threads(
+                1
+            )  # the kernel has threads of its own, and the rest is too small to share out
         if processes.first:
             console = Console()
             count = sum(parameter.numel() for parameter in training.model.parameters())
-            arithmetic = ("bf16" if training.bf16 else "float32") + ", compiled" * training.compiled + ", fused" * training.fused
+            arithmetic = (
+                ("bf16" if training.bf16 else "float32")
+                + ", compiled" * training.compiled
+                + ", fused" * training.fused
+            )
             console.print(
                 f"{count:,} parameters in {arithmetic} on {processes.world} x {processes.device} → {folder}",
                 soft_wrap=True,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import grpc
 from torch import Tensor
 
+from wavesynth.audio.correction import can_correct
 from wavesynth.server.encoding import bytes_per_sample, encoder
 from wavesynth.server.inputs import Input, audio_input, mel_input
 from wavesynth.server.refusal import RefusedError, invalid
@@ -126,15 +127,21 @@ def _request(
     if samples is not None and first >= samples:
         raise invalid(f"first_sample is {first}; it must be below {samples}, the samples of the whole")
     left = None if samples is None else samples - first
+    correction = synthesis.correction if synthesis.HasField("correction") else voice.correction
+    if correction and not (voice.model.config.mel_bands and can_correct(voice.mel)):
+        raise invalid(
+            f"correction is true; voice {voice.name} has no mel bands to correct by, so it must be false"
+        )
     try:
-        key = Key(synthesis.seed, synthesis.temperature if synthesis.HasField("temperature") else 1.0)
+        given = synthesis.HasField("temperature")
+        key = Key(synthesis.seed, synthesis.temperature if given else voice.temperature)
         encode = encoder(synthesis.encoding, voice.sample_rate, left)
     except ValueError as error:
         raise invalid(str(error)) from error
     fits = (MAX_MESSAGE - _OVERHEAD) // bytes_per_sample(synthesis.encoding)
     if not live and left is not None and left > fits:
         raise invalid(f"Synthesize would return {left} samples; at most {fits} fit, so use StreamSynthesize")
-    return Request(voice.name, source, key, samples, live, first, encode)
+    return Request(voice.name, source, key, samples, live, first, encode, correction)
 
 
 def _describe(voice: Voice) -> pb.Voice:
@@ -150,4 +157,6 @@ def _describe(voice: Voice) -> pb.Voice:
         mel_bands=config.mel_bands,
         hop=config.hop if config.mel_bands else 0,
         speakers=voice.speakers,
+        temperature=voice.temperature,
+        correction=voice.correction,
     )

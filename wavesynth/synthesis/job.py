@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from wavesynth.audio.companding import Deemphasis, decode
+from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.files import pcm16
 from wavesynth.synthesis.samplers import Sampler
 from wavesynth.synthesis.stream import Chunk, InputError, Statistics, Stream
@@ -46,6 +47,8 @@ class Job:
         self.n = 0
         """Samples that the next tick makes of it."""
         self._deemphasis = Deemphasis(loaded.voice.preemphasis)
+        self._correction = SpectralCorrection(loaded.voice.mel) if stream.request.correction else None
+        self._ready = 0  # samples that came out of the filters
         self._first_made: float | None = None
         self._chunk = self._end = 0  # samples asked of `prepare`; where the samples that it promised end
         self._error: Exception | None = None
@@ -75,17 +78,21 @@ class Job:
             self._error = error  # for `prepare` to raise
 
     def chunk(self, classes: NDArray[np.int32]) -> Chunk | None:
-        """The audio of the classes [n] that the sampler just drew; None if it is to be dropped."""
-        end, request = self.state.index, self.stream.request
-        samples = pcm16(self._deemphasis.push(self.loaded.levels[classes]))
-        if end <= request.first_sample:
+        """The audio that the classes [n] that the sampler just drew complete; None if there is none to hand out."""
+        request, last = self.stream.request, self.state.index == self.source.total
+        samples = self._deemphasis.push(self.loaded.levels[classes])
+        if self._correction is not None:
+            samples = self._correction.push(samples, self.source.wanted())
+            if last:
+                samples = np.concatenate([samples, self._correction.finish()])
+        self._ready = end = self._ready + len(samples)
+        wanted = pcm16(samples[max(0, len(samples) - max(0, end - request.first_sample)) :])
+        if not len(wanted):
             return None
-        samples = samples[-min(len(samples), end - request.first_sample) :]
-        last = end == self.source.total
-        audio = request.encode(samples, last)
+        audio = request.encode(wanted, last)
         now = time.monotonic()
         self._first_made = self._first_made or now
-        return Chunk(audio, end - len(samples), len(samples), now, self._statistics(now) if last else None)
+        return Chunk(audio, end - len(wanted), len(wanted), now, self._statistics(now) if last else None)
 
     def _statistics(self, now: float) -> Statistics:
         started, index = self.stream.started, self.state.index

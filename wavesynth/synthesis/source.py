@@ -8,7 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wavesynth.audio.mel import StreamingLogMel
@@ -55,6 +57,10 @@ class Source(ABC):
         count = (index + n - 1) // self._hop - self._first + 1
         return torch.stack([self._frames[i] for i in range(count)])
 
+    def wanted(self) -> NDArray[np.float32]:
+        """The log-mel frames [f, bands] that came since the last time this was asked."""
+        return np.zeros((0, 0), np.float32)
+
     @abstractmethod
     def _advance(self) -> bool:
         """Looks at a little more of the input; False if there is none."""
@@ -91,6 +97,7 @@ class _InputSource(Source):
         self._pieces: deque[Tensor] = deque()
         self._ended = False
         self._samples = 0  # that the input seen so far makes
+        self._mel = [np.zeros((0, voice.mel.bands), np.float32)]
 
     def push(self, piece: Tensor) -> None:
         if len(piece):
@@ -98,6 +105,17 @@ class _InputSource(Source):
 
     def finish(self) -> None:
         self._ended = True
+
+    def wanted(self) -> NDArray[np.float32]:
+        mel = np.concatenate(self._mel)
+        self._mel = [mel[:0]]
+        return mel
+
+    def _condition(self, mel: Tensor) -> Tensor:
+        """The frames [f, L, 2R] that the next log-mel frames complete."""
+        conditioning = self._conditioner.push(mel)  # which refuses what it cannot use
+        self._mel.append(mel.numpy())
+        return conditioning
 
     def _take(self, count: int) -> Tensor:
         """At most `count` rows of the first piece."""
@@ -130,7 +148,7 @@ class MelSource(_InputSource):
 
     def _analyse(self) -> Tensor:
         self._samples += self._hop
-        return self._conditioner.push(self._take(1))
+        return self._condition(self._take(1))
 
     def _analyse_rest(self) -> Tensor:
         return self._conditioner.finish()
@@ -141,7 +159,7 @@ class AudioSource(_InputSource):
 
     def __init__(self, voice: Voice, speaker: int | None, sample_rate: int) -> None:
         super().__init__(voice, speaker)
-        self._mel = StreamingLogMel(voice.mel)
+        self._analysis = StreamingLogMel(voice.mel)
         self._step = max(1, self._hop * sample_rate // voice.sample_rate)
         other = sample_rate != voice.sample_rate
         self._resampler = StreamingResampler(sample_rate, voice.sample_rate) if other else None
@@ -154,8 +172,8 @@ class AudioSource(_InputSource):
 
     def _analyse_rest(self) -> Tensor:
         last = [self._hear(self._resampler.finish())] if self._resampler else []
-        return torch.cat([*last, self._conditioner.push(self._mel.finish()), self._conditioner.finish()])
+        return torch.cat([*last, self._condition(self._analysis.finish()), self._conditioner.finish()])
 
     def _hear(self, samples: Tensor) -> Tensor:
         self._samples += len(samples)
-        return self._conditioner.push(self._mel.push(samples))
+        return self._condition(self._analysis.push(samples))

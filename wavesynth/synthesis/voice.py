@@ -11,9 +11,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from wavesynth.audio.correction import can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.files import atomic_path
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.synthesis.draw import TEMPERATURES
 from wavesynth.synthesis.int8 import Gains, Int8Weights
 from wavesynth.synthesis.weights import Float32Weights
 
@@ -42,6 +44,10 @@ class Voice:
     mel: MelConfig = field(default_factory=MelConfig)
     preemphasis: float = 0.85
     speakers: tuple[str, ...] = ()
+    temperature: float = 1.0
+    """Of streams that name none."""
+    correction: bool = False
+    """Whether streams that do not say are corrected (wavesynth.audio.correction)."""
 
     @property
     def sample_rate(self) -> int:
@@ -72,6 +78,8 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
         "mel": asdict(voice.mel),
         "preemphasis": voice.preemphasis,
         "speakers": list(voice.speakers),
+        "temperature": voice.temperature,
+        "correction": voice.correction,
     }
     with atomic_path(folder / "weights.safetensors") as path:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
@@ -92,7 +100,10 @@ def load_voice(folder: str | Path) -> Voice:
         description = json.loads(text)
     except (OSError, ValueError) as error:
         raise VoiceError(f"{path} cannot be read: {error}") from error
-    names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers"}
+    manner = {"temperature": 1.0, "correction": False}
+    if isinstance(description, dict):
+        description = manner | description  # the first voices had neither
+    names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers", *manner}
     _expect_fields(path, "voice.json", description, names)
     if description["format"] != _FORMAT:
         raise VoiceError(f"{path}: format is {description['format']!r}; this version reads {_FORMAT}")
@@ -102,6 +113,16 @@ def load_voice(folder: str | Path) -> Voice:
     preemphasis, speakers = description["preemphasis"], description["speakers"]
     if isinstance(preemphasis, bool) or not isinstance(preemphasis, int | float) or not 0 <= preemphasis < 1:
         raise VoiceError(f"{path}: preemphasis is {preemphasis!r}; it must be a number from 0 to below 1")
+    temperature, correction = description["temperature"], description["correction"]
+    low, high = TEMPERATURES
+    if (
+        isinstance(temperature, bool)
+        or not isinstance(temperature, int | float)
+        or not low <= temperature <= high
+    ):
+        raise VoiceError(f"{path}: temperature is {temperature!r}; it must be a number from {low} to {high}")
+    if not isinstance(correction, bool):
+        raise VoiceError(f"{path}: correction is {correction!r}; it must be true or false")
     if not isinstance(speakers, list) or not all(isinstance(speaker, str) for speaker in speakers):
         raise VoiceError(f"{path}: speakers is {speakers!r}; it must be a list of names")
     config: WaveNetConfig = _config(path, "model", description["model"], WaveNetConfig)
@@ -112,6 +133,10 @@ def load_voice(folder: str | Path) -> Voice:
         raise VoiceError(
             f"{path}: mel has {mel.bands} bands and hop {mel.hop}; "
             f"the model needs {config.mel_bands} and {config.hop}"
+        )
+    if correction and not (config.mel_bands and can_correct(mel)):
+        raise VoiceError(
+            f"{path}: correction is true; it must be false without mel bands that overlap by half"
         )
     with torch.device("meta"):
         model = WaveNet(config)
@@ -134,6 +159,8 @@ def load_voice(folder: str | Path) -> Voice:
         mel=mel,
         preemphasis=float(preemphasis),
         speakers=tuple(speakers),
+        temperature=float(temperature),
+        correction=correction,
     )
 
 

@@ -103,11 +103,15 @@ class _Fused(torch.autograd.Function):
         nats = torch.empty(tokens.shape, dtype=torch.float32)
         loss.forward(nats.numpy())
         if backward:
-            ctx.loss, ctx.first, ctx.shapes = loss, first, [tensor.shape for tensor in (conditioning, *parameters)]
+            ctx.loss, ctx.first, ctx.shapes = (
+                loss,
+                first,
+                [tensor.shape for tensor in (conditioning, *parameters)],
+            )
         return nats[:, first:]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         by = torch.nn.functional.pad(gradient.float(), (ctx.first, 0)).contiguous()
         conditioning, *parameters = (torch.zeros(shape) for shape in ctx.shapes)
         ctx.loss.backward(by.numpy(), [parameter.numpy() for parameter in parameters], conditioning.numpy())

@@ -19,8 +19,9 @@ __all__ = ["averaged_model", "grow", "starting_model"]
 def starting_model(configuration: Configuration) -> WaveNet:
     """A network of the configured size with the weights that `start_from` names, or random ones by the seed.
 
-    `start_from` is a voice's folder, a run's folder (its newest checkpoint) or a checkpoint; its network may
-    have fewer stacks, other speakers, and mel conditioning where the run has none. Raises ValueError when it cannot be read or its network or features are others.
+    `start_from` is a voice's folder, a run's folder (its newest checkpoint) or a checkpoint; its network may have
+    fewer stacks, other speakers, and mel conditioning where the run has none. Raises ValueError when it cannot be
+    read or its network or features are others.
     """
     torch.manual_seed(configuration.training.seed)
     model = WaveNet(configuration.model)

@@ -91,12 +91,15 @@ class Synthesis(_message.Message):
     SPEAKER_FIELD_NUMBER: _builtins.int
     ENCODING_FIELD_NUMBER: _builtins.int
     FIRST_SAMPLE_FIELD_NUMBER: _builtins.int
+    CORRECTION_FIELD_NUMBER: _builtins.int
     voice: _builtins.str
     """A voice's name from ListVoices; empty for the default voice."""
     seed: _builtins.int
     """Decides the random choices: the same request with the same seed gives the same bytes."""
     temperature: _builtins.float
-    """Sharpness of the random choices, from 0.1 (most likely samples) to 2; 1, as trained, when absent."""
+    """Sharpness of the random choices, from 0.1 (most likely samples) to 2, where 1 is as trained; the voice's own when
+    absent.
+    """
     speaker: _builtins.str
     """One of the voice's speakers; empty for its first. Must be empty for a voice without speakers."""
     encoding: Global___Encoding.ValueType
@@ -105,6 +108,10 @@ class Synthesis(_message.Message):
     """To resume a call that broke: the audio begins with this sample, counted from 0, with the same bytes that it had.
     The samples before it are made again and dropped, which takes the time it takes. Must be below the number of
     samples of the whole.
+    """
+    correction: _builtins.bool
+    """Whether the audio is filtered towards the log-mel that it is made from: nearer to the original, 35 ms later. As the
+    voice has it when absent; must not be true for a voice without mel bands.
     """
     def __init__(
         self,
@@ -115,13 +122,19 @@ class Synthesis(_message.Message):
         speaker: _builtins.str = ...,
         encoding: Global___Encoding.ValueType = ...,
         first_sample: _builtins.int = ...,
+        correction: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "temperature", b"temperature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_correction", b"_correction", "_temperature", b"_temperature", "correction", b"correction", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_temperature", b"_temperature", "encoding", b"encoding", "first_sample", b"first_sample", "seed", b"seed", "speaker", b"speaker", "temperature", b"temperature", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_correction", b"_correction", "_temperature", b"_temperature", "correction", b"correction", "encoding", b"encoding", "first_sample", b"first_sample", "seed", b"seed", "speaker", b"speaker", "temperature", b"temperature", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__correction: _TypeAlias = _typing.Literal["correction"]  # noqa: Y015
+    _WhichOneofArgType__correction: _TypeAlias = _typing.Literal["_correction", b"_correction"]  # noqa: Y015
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__correction) -> _WhichOneofReturnType__correction | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
 
 Global___Synthesis: _TypeAlias = Synthesis  # noqa: Y015
@@ -353,6 +366,8 @@ class Voice(_message.Message):
     MEL_BANDS_FIELD_NUMBER: _builtins.int
     HOP_FIELD_NUMBER: _builtins.int
     SPEAKERS_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_FIELD_NUMBER: _builtins.int
+    CORRECTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What calls name it by."""
     description: _builtins.str
@@ -371,6 +386,10 @@ class Voice(_message.Message):
     """Bands of the mel frames it needs; 0 if it takes a duration and nothing else."""
     hop: _builtins.int
     """Samples from one mel frame to the next."""
+    temperature: _builtins.float
+    """The temperature of calls that name none."""
+    correction: _builtins.bool
+    """Whether calls that do not say get the audio corrected."""
     @_builtins.property
     def speakers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Speakers it can be; empty if it has but one."""
@@ -388,10 +407,12 @@ class Voice(_message.Message):
         mel_bands: _builtins.int = ...,
         hop: _builtins.int = ...,
         speakers: _abc.Iterable[_builtins.str] | None = ...,
+        temperature: _builtins.float = ...,
+        correction: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "hop", b"hop", "language", b"language", "layers", b"layers", "licence", b"licence", "mel_bands", b"mel_bands", "name", b"name", "receptive_field", b"receptive_field", "sample_rate", b"sample_rate", "speakers", b"speakers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correction", b"correction", "description", b"description", "hop", b"hop", "language", b"language", "layers", b"layers", "licence", b"licence", "mel_bands", b"mel_bands", "name", b"name", "receptive_field", b"receptive_field", "sample_rate", b"sample_rate", "speakers", b"speakers", "temperature", b"temperature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

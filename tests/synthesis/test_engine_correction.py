@@ -1,0 +1,82 @@
+"""Streams that are corrected towards the log-mel that they are made from."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.synthesis.engines import (
+    VOICES,
+    audio,
+    chunks,
+    clip,
+    definition,
+    from_audio,
+    opened,
+    running,
+    until,
+)
+from wavesynth.audio.companding import Deemphasis, decode
+from wavesynth.audio.correction import SpectralCorrection
+from wavesynth.audio.files import pcm16
+from wavesynth.audio.mel import log_mel
+from wavesynth.synthesis.conditioning import Conditioner
+from wavesynth.synthesis.reference import Key, sample
+from wavesynth.synthesis.source import MelSource
+from wavesynth.synthesis.stream import Request
+
+VOICE = VOICES["tiny"].voice
+
+
+def corrected(waveform, seed):
+    """The 16-bit samples of a corrected request for audio, put together from the definitions."""
+    mel = log_mel(waveform, VOICE.mel)
+    conditioner = Conditioner(VOICE.model, VOICE.mel.silence)
+    frames = torch.cat([conditioner.push(mel), conditioner.finish()])
+    weights = VOICE.int8()
+    tokens, _ = sample(weights, weights.start(), frames, Key(seed), len(waveform))
+    made = Deemphasis(VOICE.preemphasis).push(decode(tokens).numpy())
+    correction = SpectralCorrection(VOICE.mel)
+    return pcm16(np.concatenate([correction.push(made, mel.numpy()), correction.finish()]))
+
+
+@pytest.fixture(scope="module")
+def waveform():
+    return clip(1300)
+
+
+@pytest.mark.parametrize("chunk", [160, 50, 1000])
+def test_a_corrected_stream_is_the_correction_of_the_stream(waveform, chunk):
+    with running(chunk=chunk) as engine:
+        stream = opened(engine, from_audio(seed=3, correction=True), *waveform.split(330))
+        read = chunks(stream)
+    assert b"".join(c.audio for c in read) == corrected(waveform, 3).tobytes() != definition(waveform, 3)
+    firsts = [c.first_sample for c in read]
+    assert firsts == list(np.cumsum([0, *(c.samples for c in read[:-1])]))
+    assert read[-1].statistics.samples == 1300
+
+
+def test_mel_frames_are_corrected_towards_as_audio_is(waveform):
+    whole = waveform[:1280]  # mel frames make whole hops
+    mel = log_mel(whole, VOICE.mel)
+    with running() as engine:
+        request = Request("tiny", lambda: MelSource(VOICE, None), Key(3), correction=True)
+        assert audio(opened(engine, request, *mel.split(2))) == corrected(whole, 3).tobytes()
+
+
+@pytest.mark.parametrize("first", [1, 159, 700, 1299])
+def test_a_corrected_stream_can_be_resumed_at_any_sample(waveform, first):
+    with running() as engine:
+        read = chunks(opened(engine, from_audio(seed=3, correction=True, first_sample=first), waveform))
+    assert b"".join(c.audio for c in read) == corrected(waveform, 3)[first:].tobytes()
+    assert read[0].first_sample == first and read[-1].statistics.samples == 1300 - first
+
+
+def test_while_the_input_goes_on_audio_follows_it_by_the_analysis_and_35_ms():
+    with running() as engine:
+        stream = engine.open(from_audio(correction=True))
+        stream.push(clip(640 + 560 + 880))
+        read = []
+        while sum(chunk.samples for chunk in read) < 640:
+            read += until(stream.take)
+        stream.cancel()
+    assert read[0].first_sample == 0
