@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"synthesis", "models", "data", "audio", "files"},
     "training": {"kernels", "evaluation", "synthesis", "models", "data", "audio", "files"},
     "server": {"synthesis", "models", "audio", "files", "v1"},
-    "clients": {"server", "audio", "files", "v1"},
+    "clients": {"server", "synthesis", "audio", "files", "v1"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 

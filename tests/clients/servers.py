@@ -1,6 +1,8 @@
 """A server on a thread of its own, as a client sees one."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -10,13 +12,19 @@ from tests.voices_for_tests import tiny_voice
 from wavesynth.server.server import Server, ServerConfig
 
 
-@contextmanager
-def served(folder):
-    """Serves two voices made in `folder`, tiny (the default) and free, with room for two live streams."""
+def two_voices(folder):
+    """Makes tiny, the default, and free in `folder`, and returns that."""
     tiny_voice(folder, "tiny")
     tiny_voice(folder, "free", mel=False, layers=5)
+    return folder
+
+
+@contextmanager
+def served(folder, **options):
+    """Serves two voices made in `folder`, tiny (the default) and free, with room for two live streams."""
+    two_voices(folder)
     started, stop, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
-    server = Server(ServerConfig(port=0, voices=folder, live_streams=2, threads=1))
+    server = Server(ServerConfig(port=0, voices=folder, live_streams=2, threads=1, **options))
 
     async def run():
         async with server:
@@ -33,3 +41,43 @@ def served(folder):
             loop.call_soon_threadsafe(stop.set)
             thread.join()
             loop.close()
+
+
+class Killable:
+    """A server process on one port, to be killed and started again."""
+
+    def __init__(self, folder, *options):
+        self._options = ["--voices", str(folder), "--live-streams", "4", *options]
+        self.port = 0
+        self._start()
+
+    def _start(self):
+        command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve"]
+        self._process = subprocess.Popen(
+            [*command, "--port", str(self.port), *self._options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.port = int(self._process.stdout.readline().rpartition(":")[2])
+
+    @property
+    def address(self):
+        return f"localhost:{self.port}"
+
+    def kill(self):
+        """The process is gone from one moment to the next."""
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def restart(self):
+        """Kills it, and starts another on its port; returns when that is ready."""
+        self.kill()
+        self._start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()

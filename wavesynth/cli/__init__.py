@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from wavesynth.cli.batch import batch
 from wavesynth.cli.bench import bench
 from wavesynth.cli.demo import demo
 from wavesynth.cli.evaluate import evaluate
@@ -22,7 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (demo, voices, serve, stream, prepare, train, export, evaluate):
+for command in (demo, voices, serve, stream, batch, prepare, train, export, evaluate):
     app.command()(command)
 app.add_typer(bench, name="bench")
 

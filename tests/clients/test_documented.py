@@ -1,0 +1,160 @@
+"""The examples of docs/clients.md do what the page says: Python, buf curl, Node.js, and the notebook."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.clients.servers import served
+from wavesynth.clients import Client
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+TLS = ROOT / "tests" / "server" / "tls"
+BUF = shutil.which("buf", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+CLIP = np.random.default_rng(0).integers(-8000, 8000, 1000, np.int16)
+
+
+def examples(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    options = {"tls": (TLS / "cert.pem", TLS / "key.pem"), "token": "secret"}
+    with served(tmp_path_factory.mktemp("voices"), **options) as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "speech.wav", CLIP, 16000)
+    (tmp_path / "speech.pcm").write_bytes(CLIP.tobytes())
+    (tmp_path / "root.pem").write_bytes((TLS / "cert.pem").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def expected(address):
+    with Client(address) as client:
+        return client.synthesize(audio=CLIP, sample_rate=16000, seed=1).pcm
+
+
+@pytest.fixture
+def shell(folder, address):
+    def run(script):
+        """Runs an example in the folder, with this environment's tools; returns what it prints."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        script = script.replace("localhost:50051", address)
+        result = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    return run
+
+
+PYTHON = examples("python")
+
+
+@pytest.mark.parametrize("example", PYTHON, ids=range(len(PYTHON)))
+def test_python(example, folder, address, secure, capsys):
+    code = example.replace("localhost:50051", address)
+    code = code.replace("localhost:50052", f"localhost:{secure.port}")
+    exec(compile(code, "docs/clients.md", "exec"), {"__name__": "example"})
+    printed = capsys.readouterr().out.split("\n")[:-1]
+    if "print(len(samples))" in code:
+        assert sum(map(int, printed)) == 1000
+    elif "nobody" in code:
+        assert printed == ["voice is 'nobody'; the voices are free, tiny"]
+    else:
+        assert printed == ["tiny"]
+
+
+@pytest.mark.skipif(BUF is None, reason="needs buf: pip install buf-bin")
+def test_buf_curl(shell, folder, expected):
+    methods, voices, health, stream, whole = (e for e in examples("sh") if "buf curl" in e)
+    assert "wavesynth.v1.SynthesisService/StreamSynthesize" in shell(methods).split()
+    assert [voice["name"] for voice in json.loads(shell(voices))["voices"]] == ["free", "tiny"]
+    assert json.loads(shell(health)) == {"status": "SERVING"}
+    shell(stream)
+    assert (folder / "again.pcm").read_bytes() == expected
+    shell(whole)
+    assert soundfile.info(folder / "again.wav").frames == 960
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory):
+    """A copy of the Node.js client with what it needs, laid out as in the repository."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        pytest.skip("needs Node.js 18 or newer: apt-get install nodejs npm")
+    copy = tmp_path_factory.mktemp("node")
+    for folder in ("clients/node", "proto"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("node_modules"))
+    install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(copy / "clients/node")]
+    if subprocess.run(install, capture_output=True).returncode:
+        pytest.skip("needs the npm registry, to install @grpc/grpc-js")
+    return copy
+
+
+def test_node_streams_to_a_file(node, shell, folder, expected):
+    (example,) = (e for e in examples("sh") if "node " in e)
+    command = example.strip().splitlines()[-1].replace("clients/node", f"{node}/clients/node")
+    assert shell(f"{command} --seed 1").startswith("1000 samples, the first after ")
+    samples, rate = soundfile.read(folder / "again.wav", dtype="int16")
+    assert rate == 16000
+    assert samples.tobytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--audio", "speech.wav"], "--audio and --out must both be given"),
+        (["--audio", "speech.pcm", "--out", "out.wav"], "speech.pcm is not a WAV file"),
+        (
+            ["--audio", "speech.wav", "--out", "out.wav", "--voice", "nobody"],
+            "voice is 'nobody'; the voices are free, tiny",
+        ),
+        (["--audio", "speech.wav", "--out", "out.wav", "--address", "localhost:1"], "ECONNREFUSED"),
+        (["--audio", "speech.wav", "--out", "none/out.wav"], "none"),
+    ],
+)
+def test_node_says_in_one_sentence_what_is_wrong_and_leaves_no_file(
+    node, folder, address, arguments, sentence
+):
+    given = arguments if "--address" in arguments else [*arguments, "--address", address]
+    program = ["node", str(node / "clients/node/stream.mjs"), *given]
+    result = subprocess.run(program, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("wavesynth: ") and sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert {path.name for path in folder.iterdir()} == {"speech.wav", "speech.pcm", "root.pem"}
+
+
+def test_the_notebook_plays_audio_as_it_comes(folder, address):
+    nbformat = pytest.importorskip("nbformat", reason="needs Jupyter: pip install nbclient ipykernel")
+    nbclient = pytest.importorskip("nbclient", reason="needs Jupyter: pip install nbclient ipykernel")
+    soundfile.write(folder / "speech.wav", np.tile(CLIP, 20), 16000)
+    notebook = nbformat.read(ROOT / "docs" / "stream.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("localhost:50051", address)
+    nbclient.NotebookClient(
+        notebook, kernel_name="python3", resources={"metadata": {"path": folder}}
+    ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    played = [output for output in outputs if "application/javascript" in output.get("data", {})]
+    assert len(played) >= 2  # at most half a second waits for a reader
+    assert "20000 samples" in "".join(output.get("text", "") for output in outputs)

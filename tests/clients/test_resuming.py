@@ -1,0 +1,139 @@
+"""A call goes on after its server was killed, at the sample where it stopped, with the bytes that would have come."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+
+from tests.clients.servers import Killable, two_voices
+from wavesynth.clients import AsyncClient, Backoff, BusyError, Client, UnavailableError
+from wavesynth.clients.errors import ServiceError
+from wavesynth.clients.resuming import Position
+
+# More than all buffers between a service and a reader who has stopped reading can hold.
+CLIP = np.random.default_rng(0).uniform(-0.3, 0.3, 240_000).astype(np.float32)
+PIECES = np.array_split(CLIP, 400)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with Killable(two_voices(tmp_path_factory.mktemp("voices"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def expected(server):
+    with Client(server.address) as client:
+        return client.synthesize(audio=CLIP, seed=3).pcm
+
+
+def test_every_call_goes_on_after_its_server_was_killed(server, expected):
+    heard_something = threading.Barrier(4, action=server.restart)
+
+    def check(chunks, call):
+        assert call.reconnected == 1
+        assert call.statistics.samples == len(CLIP)
+        ends = np.cumsum([len(chunk.samples) for chunk in chunks])
+        assert [chunk.first_sample for chunk in chunks] == [0, *ends[:-1]]
+        assert b"".join(chunk.pcm for chunk in chunks) == expected
+
+    def synchronous(make):
+        with Client(server.address) as client:
+            call, chunks = make(client), []
+            for chunk in call.chunks():
+                if not chunks:
+                    heard_something.wait(60)
+                chunks.append(chunk)
+            check(chunks, call)
+
+    async def asynchronous(make):
+        async with AsyncClient(server.address) as client:
+            call, chunks = make(client), []
+            async for chunk in call.chunks():
+                if not chunks:
+                    await asyncio.to_thread(heard_something.wait, 60)
+                chunks.append(chunk)
+            check(chunks, call)
+
+    def stream(client):
+        return client.stream(audio=CLIP, seed=3)
+
+    def resynthesize(client):
+        return client.resynthesize(iter(PIECES), seed=3)
+
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(synchronous, make) for make in (stream, resynthesize)]
+        runs += [
+            pool.submit(lambda make: asyncio.run(asynchronous(make)), make) for make in (stream, resynthesize)
+        ]
+        for run in runs:
+            run.result()
+
+
+class BrokenError(Exception):
+    """As gRPC raises it."""
+
+    def __init__(self, code, metadata=()):
+        self._code, self._metadata = code, metadata
+
+    def code(self):
+        return self._code
+
+    def details(self):
+        return "it broke"
+
+    def trailing_metadata(self):
+        return self._metadata
+
+
+def begun(**options):
+    """A call that has had audio."""
+    position = Position(0, options.pop("timeout", None), Backoff(**options))
+    position.next_sample = 100
+    return position
+
+
+def test_waits_grow_to_a_limit(monkeypatch):
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    position = begun(first=0.1, factor=3, longest=1)
+    waits = [position.wait_after(BrokenError(grpc.StatusCode.UNAVAILABLE)) for _ in range(4)]
+    assert waits == pytest.approx([0.1, 0.3, 0.9, 1])
+
+
+def test_a_full_service_is_asked_again_when_it_says_so():
+    error = BrokenError(grpc.StatusCode.RESOURCE_EXHAUSTED, (("retry-after-ms", "4500"),))
+    assert begun().wait_after(error) == 4.5
+    with pytest.raises(BusyError):  # a message that is too long will be so again
+        begun().wait_after(BrokenError(grpc.StatusCode.RESOURCE_EXHAUSTED))
+
+
+def test_what_trying_again_cannot_cure_is_raised_at_once():
+    for code in set(grpc.StatusCode) - {grpc.StatusCode.UNAVAILABLE}:
+        with pytest.raises(ServiceError) as error:
+            begun().wait_after(BrokenError(code))
+        assert error.value.code == code.name and str(error.value) == "it broke"
+    with pytest.raises(UnavailableError):  # nothing was lost
+        Position(0, None, Backoff()).wait_after(BrokenError(grpc.StatusCode.UNAVAILABLE))
+
+
+def test_the_callers_timeout_is_for_all_attempts():
+    position = begun(timeout=0.2, first=1)
+    assert position.timeout <= 0.2
+    with pytest.raises(ServiceError) as error:
+        position.wait_after(BrokenError(grpc.StatusCode.UNAVAILABLE))
+    assert error.value.code == "DEADLINE_EXCEEDED"
+    time.sleep(0.2)
+    assert position.timeout == 0
+
+
+def test_a_server_that_stays_away_ends_the_call_after_the_callers_patience(server):
+    with Client(server.address, backoff=Backoff(patience=0.5)) as client:
+        chunks = client.stream(audio=CLIP).chunks()
+        next(chunks)
+        server.kill()  # for good: this is the last test of this file
+        with pytest.raises(UnavailableError):
+            list(chunks)

@@ -1,0 +1,52 @@
+"""TLS and call credentials as gRPC has them, for both clients."""
+
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.clients.servers import served
+from wavesynth.clients import AsyncClient, AuthenticationError, Client
+
+TLS = Path(__file__).parents[1] / "server" / "tls"
+ROOT = (TLS / "cert.pem").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    options = {"tls": (TLS / "cert.pem", TLS / "key.pem"), "token": "secret"}
+    with served(tmp_path_factory.mktemp("voices"), **options) as server:
+        yield f"localhost:{server.port}"
+
+
+def composed(token):
+    return grpc.composite_channel_credentials(
+        grpc.ssl_channel_credentials(ROOT), grpc.access_token_call_credentials(token)
+    )
+
+
+async def test_grpcs_own_credentials_are_taken(address):
+    with Client(address, credentials=composed("secret")) as client:
+        assert client.voices().default_voice == "tiny"
+    async with AsyncClient(address, credentials=composed("secret")) as client:
+        assert (await client.voices()).default_voice == "tiny"
+
+
+async def test_so_are_a_token_and_root_certificates(address):
+    with Client(address, "secret", ROOT) as client:
+        assert sum(map(len, client.stream("free", seconds=0.1))) == 1600
+    async with AsyncClient(address, "secret", ROOT) as client:
+        assert (await client.voices()).default_voice == "tiny"
+
+
+def test_a_wrong_token_is_refused_in_a_sentence(address):
+    with (
+        Client(address, credentials=composed("wrong")) as client,
+        pytest.raises(AuthenticationError, match="authorization is missing or wrong"),
+    ):
+        client.voices()
+
+
+def test_two_ways_to_say_whom_to_trust_are_one_too_many():
+    with pytest.raises(ValueError, match="certificates and credentials are both given"):
+        Client("localhost:1", certificates=ROOT, credentials=composed("secret"))
