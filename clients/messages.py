@@ -34,8 +34,10 @@ class Manner(TypedDict, total=False):
 
     seed: int
     """The same seed gives the same audio; 0 if not given."""
-    temperature: float
-    """From 0.1 (most likely) to 2; 1, as trained, if not given."""
+    temperature: float | None
+    """From 0.1 (most likely) to 2, where 1 is as trained; the voice's own if not given."""
+    correction: bool | None
+    """Whether the audio is filtered towards the log-mel that it is made from; as the voice has it if not given."""
     speaker: str
     """One of the voice's speakers."""
     first_sample: int
@@ -67,7 +69,8 @@ def synthesis_of(voice: str, how: Manner) -> pb.Synthesis:
     return pb.Synthesis(
         voice=voice,
         seed=seed,
-        temperature=how.get("temperature", 1.0),
+        temperature=how.get("temperature"),
+        correction=how.get("correction"),
         speaker=how.get("speaker", ""),
         first_sample=how.get("first_sample", 0),
     )

@@ -32,7 +32,7 @@ class Entry:
     seconds: float | None = None
     voice: str = ""
     seed: int = 0
-    temperature: float = 1.0
+    temperature: float | None = None
     speaker: str = ""
 
     def to_json(self) -> str:

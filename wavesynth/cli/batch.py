@@ -24,7 +24,9 @@ def batch(
     out: Annotated[Path, typer.Argument(help="Folder for the outputs.")],
     voice: Annotated[str, typer.Option(help="For entries that name none; the default if not given.")] = "",
     seed: Annotated[int, typer.Option(help="For entries that have none.", min=0, max=2**64 - 1)] = 0,
-    temperature: Annotated[float, typer.Option(help="For entries that have none; 1 as trained.")] = 1.0,
+    temperature: Annotated[
+        float | None, typer.Option(help="For entries that have none; the voice's own if not given.")
+    ] = None,
     speaker: Annotated[str, typer.Option(help="For entries that name none.")] = "",
     voices: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
     backend: Annotated[str, typer.Option(help="cpu or reference.")] = "cpu",

@@ -20,7 +20,9 @@ def demo(
     voice: Annotated[str, typer.Option(help="Name of a voice; the default if not given.")] = "",
     audio: Annotated[Path, typer.Option(help="Recording to be spoken again.")] = HELD_OUT,
     seed: Annotated[int, typer.Option(help="The same seed gives the same audio.", min=0, max=2**64 - 1)] = 0,
-    temperature: Annotated[float, typer.Option(help="0.1 (most likely) to 2; 1 as trained.")] = 0.8,
+    temperature: Annotated[
+        float | None, typer.Option(help="0.1 (most likely) to 2, 1 as trained; the voice's own if not given.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Starts a server, sends it a recording over gRPC, and writes what the voice makes of it.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from wavesynth.clients.messages import How, Manner
     from wavesynth.evaluation.evaluation import Speak
 
 __all__ = ["evaluate"]
@@ -32,7 +33,16 @@ def evaluate(
     clips: Annotated[int, typer.Option(help="At most so many clips are copied.", min=1, max=1000)] = 16,
     split: Annotated[str, typer.Option(help="test; or validation, to choose a setting by.")] = "test",
     seed: Annotated[int, typer.Option(help="The same seed gives the same copies.", min=0, max=2**64 - 1)] = 0,
-    temperature: Annotated[float, typer.Option(help="0.1 (most likely) to 2; 1 as trained.")] = 1.0,
+    temperature: Annotated[
+        float | None, typer.Option(help="0.1 (most likely) to 2, 1 as trained; the voice's own if not given.")
+    ] = None,
+    correction: Annotated[
+        bool | None,
+        typer.Option(
+            "--correction/--no-correction",
+            help="Filter towards the wanted log-mel, 35 ms later; as the voice has it if not given.",
+        ),
+    ] = None,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers; the first if not given.")] = "",
     language: Annotated[str, typer.Option(help="Of the recordings; the voice's if not given.")] = "",
     transcripts: Annotated[
@@ -85,7 +95,6 @@ def evaluate(
         from wavesynth.synthesis.voice import find_voices, load_voice
 
         omitted = frozenset(filter(None, without.replace(" ", "").split(",")))
-        Key(seed, temperature)  # refuses a temperature out of range
         shipped = find_voices()
         folder = shipped.get(voice, Path(voice))
         if not folder.is_dir():
@@ -93,13 +102,18 @@ def evaluate(
                 f"voice is {voice!r}; it must be one of {', '.join(shipped)}, or a voice's folder"
             )
         loaded, recordings = load_voice(folder), Recordings(data)
+        manner = {
+            "temperature": loaded.temperature if temperature is None else temperature,
+            "correction": loaded.correction if correction is None else correction,
+        }
+        Key(seed, manner["temperature"])  # refuses a temperature out of range
         check_libraries(omitted if loaded.model.config.mel_bands else omitted | set(NAMES))
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
         if 0 < long_form < 20:
             raise ValueError(f"long-form is {long_form:g}; it must be 0 or at least 20 seconds")
         cores = threads or len(os.sched_getaffinity(0))
         settings = Settings(split, clips, seed, speaker, language, omitted, int8_seconds, long_form, cores)  # type: ignore[arg-type]
-        speak = _speak(folder, cores, temperature, speaker)
+        speak = _speak(folder, cores, {**manner, "speaker": speaker})
         with ExitStack() as stack:
             progress = Progress(console=Console(stderr=True))
 
@@ -112,7 +126,7 @@ def evaluate(
                 figures, heard = run(loaded, recordings, texts, settings, speak, track)
             except ServiceError as error:
                 fail(error)
-        figures |= {"temperature": temperature, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
+        figures |= {**manner, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
         if as_json:
             typer.echo(json.dumps(figures, ensure_ascii=False))
         else:
@@ -121,7 +135,7 @@ def evaluate(
             write_report(report, figures, heard)
 
 
-def _speak(folder: Path, threads: int, temperature: float, speaker: str) -> Speak:
+def _speak(folder: Path, threads: int, manner: Manner) -> Speak:
     """Copies by the voice in `folder` as callers get them: from a server of its own, over gRPC, some at a time."""
 
     def speak(wanted: Sequence[tuple[NDArray[np.float32] | float, int]]) -> Iterator[NDArray[np.float32]]:
@@ -142,10 +156,10 @@ def _speak(folder: Path, threads: int, temperature: float, speaker: str) -> Spea
 
                 def call(want: tuple[NDArray[np.float32] | float, int]) -> NDArray[np.float32]:
                     source, seed = want
-                    given: dict[str, Any] = {"seconds" if isinstance(source, float) else "audio": source}
-                    return client.synthesize(
-                        seed=seed, temperature=temperature, speaker=speaker, **given
-                    ).samples
+                    given: How = {**manner, "seed": seed}
+                    if isinstance(source, float):
+                        return client.synthesize(**given, seconds=source).samples
+                    return client.synthesize(**given, audio=source).samples
 
                 yield from pool.map(call, wanted)
 
@@ -169,6 +183,7 @@ def _print(figures: dict[str, Any]) -> None:
 
         table = Table(
             f"mean of {figures['clips']} clips, {figures['clip_seconds']:.0f} s, temperature {figures['temperature']:g}"
+            f"{', corrected' if figures['correction'] else ''}"
         )
         columns = [key for key in COLUMNS if any(key in row for row in figures["rows"].values())]
         for key in columns:

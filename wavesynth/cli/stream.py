@@ -29,7 +29,16 @@ def stream(
     ] = None,
     play: Annotated[bool, typer.Option("--play", help="Play on the loudspeaker.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same audio.", min=0, max=2**64 - 1)] = 0,
-    temperature: Annotated[float, typer.Option(help="0.1 (most likely) to 2; 1 as trained.")] = 1.0,
+    temperature: Annotated[
+        float | None, typer.Option(help="0.1 (most likely) to 2, 1 as trained; the voice's own if not given.")
+    ] = None,
+    correction: Annotated[
+        bool | None,
+        typer.Option(
+            "--correction/--no-correction",
+            help="Filter towards the wanted log-mel, 35 ms later; as the voice has it if not given.",
+        ),
+    ] = None,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",
     address: Annotated[str, typer.Option(help="The service, host:port.")] = "localhost:50051",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -55,7 +64,9 @@ def stream(
         timing = Timing(time.monotonic())
         with Client(address) as client, sink:
             try:
-                call = client.stream(voice, seed=seed, temperature=temperature, speaker=speaker, **given)
+                call = client.stream(
+                    voice, seed=seed, temperature=temperature, correction=correction, speaker=speaker, **given
+                )
                 for chunk in call.chunks():
                     timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
                     sink.write(chunk)

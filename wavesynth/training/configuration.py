@@ -27,8 +27,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from wavesynth.audio.correction import can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.models.wavenet import WaveNetConfig
+from wavesynth.synthesis.draw import TEMPERATURES
 
 __all__ = ["Configuration", "DataConfig", "TrainingConfig", "VoiceConfig", "parse", "read"]
 
@@ -124,9 +126,13 @@ class VoiceConfig:
     description: str = ""
     language: str = ""
     licence: str = ""
+    temperature: float = 1.0
+    correction: bool = False
 
     def __post_init__(self) -> None:
         _require(self, "name", bool(self.name.strip()), "a name")
+        low, high = TEMPERATURES
+        _require(self, "temperature", low <= self.temperature <= high, f"from {low} to {high}")
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,10 @@ class Configuration:
             raise ValueError(
                 f"[model] speakers is {model.speakers}; it must be {names}, the number of names under "
                 "data.speakers, or 0 for a voice that is not told who speaks"
+            )
+        if self.voice.correction and not (model.mel_bands and can_correct(mel)):
+            raise ValueError(
+                "[voice] correction is true; it must be false without mel bands that overlap by half"
             )
         if model.mel_bands not in (0, mel.bands):
             raise ValueError(

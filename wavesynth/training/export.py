@@ -63,6 +63,8 @@ def export(
         mel=data.mel,
         preemphasis=data.preemphasis,
         speakers=tuple(data.speakers) if model.config.speakers else (),
+        temperature=texts.temperature,
+        correction=texts.correction,
     )
     save_voice(out, voice)
     figures = _measure(load_voice(out), task, seconds, track)
