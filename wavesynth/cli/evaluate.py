@@ -30,6 +30,10 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(help="HTML page to write, with the clips to listen to.")
     ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="PNG file to write: spectrograms of the first clip, original and copy."),
+    ] = None,
     clips: Annotated[int, typer.Option(help="At most so many clips are copied.", min=1, max=1000)] = 16,
     split: Annotated[str, typer.Option(help="test; or validation, to choose a setting by.")] = "test",
     seed: Annotated[int, typer.Option(help="The same seed gives the same copies.", min=0, max=2**64 - 1)] = 0,
@@ -84,6 +88,7 @@ def evaluate(
         from rich.console import Console
         from rich.progress import Progress
 
+        from wavesynth.audio.plots import save_spectrograms
         from wavesynth.clients.client import ServiceError
         from wavesynth.data.dataset import Recordings
         from wavesynth.evaluation.evaluation import Settings
@@ -133,6 +138,10 @@ def evaluate(
             _print(figures)
         if report:
             write_report(report, figures, heard)
+        if picture:
+            save_spectrograms(
+                picture, {f"{title}, {heard[0].name}": s for title, s in heard[0].versions.items()}
+            )
 
 
 def _speak(folder: Path, threads: int, manner: Manner) -> Speak:
@@ -143,6 +152,7 @@ def _speak(folder: Path, threads: int, manner: Manner) -> Speak:
         from concurrent.futures import ThreadPoolExecutor
 
         from wavesynth.cli.local_server import local_server
+        from wavesynth.audio.plots import save_spectrograms
         from wavesynth.clients.client import Client
 
         with tempfile.TemporaryDirectory() as alone:
