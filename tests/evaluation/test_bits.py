@@ -74,3 +74,14 @@ def test_processes_do_not_change_the_figures(pieces_of_two_frames):
 def test_no_recordings_are_an_error():
     with pytest.raises(ValueError, match="there are no recordings to predict"):
         measure_bits(make_voice(), [])
+
+
+def test_of_a_long_split_a_part_is_scored_spread_over_it(monkeypatch):
+    monkeypatch.setattr("wavesynth.evaluation.bits.LONGEST", 0.5)
+    monkeypatch.setattr("wavesynth.evaluation.bits._FRAMES", 10)  # pieces of 0.1 s
+    seen = []
+    recordings = [(str(i), 0.1 * torch.randn(1600)) for i in range(10)]
+    bits = measure_bits(
+        make_voice("tiny"), recordings, track=lambda scores, total: seen.append(total) or scores
+    )
+    assert bits.seconds == 0.5 and seen == [5]

@@ -4,7 +4,7 @@ What a voice draws has the pitch and the timing of its conditioning, but each ba
 too loud or too soft: it is a random draw, of a model that is not perfect. What was asked for is known, since it is
 what the voice is conditioned on. So each frame of the short-time spectrum is scaled by their ratio, band by band:
 
-    gain[f] = clamp(wanted[f] / made[f])                      amplitudes of the mel bands, from -20 to +12 dB
+    gain[f] = clamp(wanted[f] / made[f])                      amplitudes of the mel bands, from -40 to +20 dB
     G[f]    = the bands' gains as the FFT's bins have them: of each bin, the geometric mean over its bands
     y       = sum over f of window · IFFT(G[f] · FFT(window · x)) / sum over f of window²
 
@@ -27,8 +27,8 @@ from wavesynth.audio.mel import MelConfig, StreamingLogMel, filter_bank
 
 __all__ = ["SpectralCorrection", "can_correct"]
 
-#: The most that a band is cut and boosted, in log10 of amplitude: 20 and 12 decibels.
-_CUT, _BOOST = -1.0, 0.6
+#: The most that a band is cut and boosted, in log10 of amplitude: 40 and 20 decibels.
+_CUT, _BOOST = -2.0, 1.0
 
 
 class SpectralCorrection:

@@ -19,8 +19,10 @@ from wavesynth.synthesis.int8 import Int8Weights
 from wavesynth.synthesis.voice import Voice
 from wavesynth.synthesis.weights import Float32Weights, Weights
 
-__all__ = ["Bits", "measure_bits"]
+__all__ = ["LONGEST", "Bits", "measure_bits"]
 
+#: Seconds of a split that are scored; of a longer one, as much is spread over it.
+LONGEST = 150.0
 #: Frames that are scored at once: all layers' activations of so many samples are in memory together.
 _FRAMES = 200
 
@@ -30,7 +32,7 @@ class Bits:
     """Bits/sample. The int8 arithmetic is slow to follow exactly, so it is measured on a part of the recordings."""
 
     float32: float
-    """On all `seconds`."""
+    """On `seconds`: all, or LONGEST of them."""
     seconds: float
     int8: float
     """On `int8_seconds`, spread over the recordings."""
@@ -39,7 +41,7 @@ class Bits:
     """float32 on the same `int8_seconds`: what int8 is to be compared with."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Piece:
     """Up to _FRAMES frames of a recording, from frame `first` on."""
 
@@ -82,7 +84,8 @@ def measure_bits(
     processes: int = 1,
     track: Callable[[Iterable[_Score], int], Iterable[_Score]] = lambda scores, total: scores,
 ) -> Bits:
-    """Scores every sample of the recordings [N] given all before it in float32, and about `int8_seconds` in int8.
+    """Scores every sample of the recordings [N], or about LONGEST seconds of them, given all before it in float32, and
+    about `int8_seconds` of these in int8.
 
     `track` takes the scores as they come and their number, and passes them on, to show progress. Raises
     ValueError when there are no recordings.
@@ -97,9 +100,12 @@ def measure_bits(
     if not pieces:
         raise ValueError("there are no recordings to predict")
     total = sum(piece.samples for piece in pieces)
+    if total > LONGEST * voice.sample_rate:
+        pieces = _spread(pieces, round(len(pieces) * LONGEST * voice.sample_rate / total))
+        total = sum(piece.samples for piece in pieces)
     share = round(len(pieces) * int8_seconds * voice.sample_rate / total)
-    spread = {round(place) for place in np.linspace(0, len(pieces) - 1, min(max(1, share), len(pieces)))}
-    work = [(piece, index in spread) for index, piece in enumerate(pieces)]
+    followed = _spread(pieces, share)
+    work = [(piece, piece in followed) for piece in pieces]
     scorer = _Scorer(voice, speaker, voice.float32(), voice.int8())
     scores = list(track(share_out(scorer, work, processes), len(work)))
     both = [(score.samples, score.int8, score.float32) for score in scores if score.int8 is not None]
@@ -111,6 +117,12 @@ def measure_bits(
         int8_seconds=scored / voice.sample_rate,
         float32_there=float32_there / scored / math.log(2),
     )
+
+
+def _spread(pieces: list[_Piece], count: int) -> list[_Piece]:
+    """About `count` of the pieces, at least one, evenly over them."""
+    places = np.linspace(0, len(pieces) - 1, min(max(1, count), len(pieces)))
+    return [pieces[place] for place in sorted({round(place) for place in places})]
 
 
 def _nats(weights: Weights, piece: _Piece, tokens: Tensor, targets: Tensor, conditioning: Tensor) -> float:
