@@ -110,7 +110,9 @@ def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
 
 def main() -> None:
     """Parses the arguments and makes what is missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/choices"), help="folder of the runs")
     parser.add_argument("--picture", type=Path, default=Path("docs/choices.png"), help="PNG file to write")
     parser.add_argument("--steps", type=int, default=160, help="steps of a run (default 160)")

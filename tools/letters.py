@@ -24,9 +24,13 @@ PAUSE = 0.15
 
 def main() -> None:
     """Parses the arguments and does it all."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path, help="folder of the test set")
-    parser.add_argument("--languages", default="de,hu,nl", help="of KLettres, separated by commas (default de,hu,nl)")
+    parser.add_argument(
+        "--languages", default="de,hu,nl", help="of KLettres, separated by commas (default de,hu,nl)"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         package, joined, names = Path(scratch) / "package", Path(scratch) / "joined", Path(scratch) / "names"

@@ -152,7 +152,6 @@ def _speak(folder: Path, threads: int, manner: Manner) -> Speak:
         from concurrent.futures import ThreadPoolExecutor
 
         from wavesynth.cli.local_server import local_server
-        from wavesynth.audio.plots import save_spectrograms
         from wavesynth.clients.client import Client
 
         with tempfile.TemporaryDirectory() as alone:

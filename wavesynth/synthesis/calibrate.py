@@ -13,11 +13,14 @@ __all__ = ["calibrate"]
 
 
 @torch.inference_mode()
-def calibrate(model: WaveNet, tokens: Tensor, conditioning: Tensor, keep: int = 20_000) -> Gains:
+def calibrate(
+    model: WaveNet, tokens: Tensor, conditioning: Tensor, keep: int = 20_000, balance: float = 1.0
+) -> Gains:
     """Gains that round the activations on `tokens` [B, T] (one step late) with the least squared error.
 
     A layer's input is first balanced between its channels and the weights that read them: each channel is
-    scaled by √(largest activation / largest weight) (Xiao et al., "SmoothQuant", 2023, eq. 4, α = 1/2). About
+    scaled by (largest activation / largest weight) to the power of `balance`; 1/2 is that of Xiao et al.,
+    "SmoothQuant", 2023, eq. 4. About
     `keep` positions are looked at; those without a full receptive field are left out when there are others.
     """
     c = model.config
@@ -32,8 +35,8 @@ def calibrate(model: WaveNet, tokens: Tensor, conditioning: Tensor, keep: int = 
     for index, dilation in enumerate(c.dilations):
         kept = seen(x)
         reads = model.dilated[index].abs().unflatten(1, (2, c.residual)).amax((0, 1))  # [R], past and now
-        balance = (kept.abs().amax(0).clamp(min=1e-6) / reads.clamp(min=1e-6)).sqrt()
-        input_gain.append(1 / (balance * _step(kept / balance, 127)))
+        scale = (kept.abs().amax(0).clamp(min=1e-6) / reads.clamp(min=1e-6)) ** balance
+        input_gain.append(1 / (scale * _step(kept / scale, 127)))
         past = F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
         frames = conditioning[:, :, index, None]
         x, z = layer(past, x, frames, model.dilated[index], model.residual[index], model.residual_bias[index])

@@ -12,16 +12,14 @@ import torch
 
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.files import atomic_path
-from wavesynth.synthesis.calibrate import calibrate
 from wavesynth.synthesis.voice import Voice, load_voice, save_voice
 from wavesynth.training.checkpoint import Checkpoint, best, newest
+from wavesynth.training.quantisation import best_gains
 from wavesynth.training.start import averaged_model
 from wavesynth.training.trainer import Batch
 from wavesynth.training.wavenet import WaveNetTask
 
 __all__ = ["Exported", "export"]
-
-_CALIBRATION_CROPS = 8
 
 Track = Callable[[list[Batch]], Iterable[Batch]]
 
@@ -52,14 +50,13 @@ def export(
     task = WaveNetTask(model, configuration)
     data, texts = configuration.data, configuration.voice
     generator = torch.Generator().manual_seed(configuration.training.seed)
-    tokens, _, *features = task.batch(generator, _CALIBRATION_CROPS)
     voice = Voice(
         name=texts.name,
         description=texts.description,
         language=texts.language,
         licence=texts.licence,
         model=model,
-        gains=calibrate(model, tokens, task.conditioning(model, *features)),
+        gains=best_gains(model, task, generator),
         mel=data.mel,
         preemphasis=data.preemphasis,
         speakers=tuple(data.speakers) if model.config.speakers else (),

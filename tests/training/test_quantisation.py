@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from tests.training.runs import prepared, train, values
+from wavesynth.synthesis.calibrate import calibrate
+from wavesynth.training import quantisation
+from wavesynth.training.checkpoint import Checkpoint, newest
+from wavesynth.training.start import averaged_model
+from wavesynth.training.wavenet import WaveNetTask
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    train(values(prepared(tmp_path_factory.mktemp("data"))), run := tmp_path_factory.mktemp("run"))
+    model, configuration = averaged_model(Checkpoint.load(newest(run)))
+    return WaveNetTask(model, configuration)
+
+
+def gains(task, monkeypatch, *balances):
+    monkeypatch.setattr(quantisation, "BALANCES", balances)
+    return quantisation.best_gains(task.model, task, torch.Generator().manual_seed(0))
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(vars(a).values(), vars(b).values(), strict=True))
+
+
+@pytest.mark.parametrize("best", [0, 1, 2])
+def test_the_balance_is_the_one_whose_int8_predicts_best(task, monkeypatch, best):
+    balances, scored = (0.5, 1.0, 1.5), []
+
+    def likelihood(weights, tokens, targets, conditioning):
+        scored.append(weights)
+        return torch.full(targets.shape, 1.0 if len(scored) - 1 == best else 2.0)
+
+    expected = gains(task, monkeypatch, balances[best])
+    monkeypatch.setattr(quantisation, "likelihood", likelihood)
+    assert same(gains(task, monkeypatch, *balances), expected)
+    assert len(scored) == 3 and not torch.equal(scored[0].input_gain, scored[1].input_gain)
+
+
+def test_gains_come_from_calibration_on_the_training_set(task, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    tokens, _, *features = task.batch(generator, 8)
+    expected = calibrate(task.model, tokens, task.conditioning(task.model, *features), balance=0.5)
+    assert same(gains(task, monkeypatch, 0.5), expected)
