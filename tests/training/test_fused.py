@@ -69,6 +69,20 @@ def test_gradients_do_not_depend_on_the_number_of_threads():
     assert all(torch.equal(one[name], three[name]) for name in one)
 
 
+def test_one_conditioning_serves_all_crops():
+    torch.manual_seed(0)
+    model = WaveNet(WaveNetConfig(**{**SHAPES[0][0], "mel_bands": 0}))
+    tokens, targets = torch.randint(96, (2, 3, 320))
+    gradients = []
+    for copies in (1, 3):
+        model.zero_grad()
+        conditioning = model.conditioning(frames=10).expand(copies, -1, -1, -1)
+        fused_nats(model, tokens, targets, conditioning, 0).mean().backward()
+        gradients.append(model.bias.grad.clone())
+    assert gradients[0].abs().max() > 0
+    assert torch.allclose(*gradients, rtol=1e-4, atol=1e-7)
+
+
 def test_without_gradients_the_loss_is_the_same():
     model, tokens, targets, mel = example(*SHAPES[0][:2])
     with_gradients = fused_nats(model, tokens, targets, model.conditioning(mel), 7)

@@ -42,7 +42,7 @@ def fused_nats(
 ) -> Tensor:
     """Nats [B, T - first] that `model` pays for `targets` [B, T] from sample `first` on, given `tokens` [B, T].
 
-    `conditioning` [B, F, L, 2R] is `model.conditioning`'s. What F.cross_entropy(model(tokens, conditioning)) is, in
+    `conditioning` [B or 1, F, L, 2R] is `model.conditioning`'s. What F.cross_entropy(model(tokens, conditioning)) is, in
     bfloat16 products summed in float32. One crop is one thread's work; `threads` are as many as there are cores
     unless given, and the result does not depend on them. AMX is used where there is some, unless `amx` says.
     """
@@ -65,7 +65,7 @@ def fused_nats(
         first,
         min(threads or len(os.sched_getaffinity(0)), len(tokens)),
         _training.has_amx() if amx is None else amx,
-        conditioning,
+        conditioning.expand(len(tokens), -1, -1, -1),
         *parameters,
     )
     return nats
