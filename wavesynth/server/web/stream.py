@@ -71,7 +71,7 @@ class Stream:
                 json_format.ParseDict({**given, "conditioning": seconds}, request)
             else:
                 config = json_format.ParseDict(given, pb.ResynthesizeConfig())
-        except (ValueError, AttributeError, json_format.ParseError) as error:
+        except (ValueError, TypeError, AttributeError, json_format.ParseError) as error:
             refusal = invalid(f"the first message is not a configuration: {error}")
             await _Context(socket, "").send_error(refusal.code, str(refusal))
             return
