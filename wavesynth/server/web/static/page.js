@@ -183,7 +183,7 @@ $("example").onclick = attempt(async (event) => {
 $("speak").onclick = attempt(async (event) => (current?.live ? stop() : speak(event.timeStamp)));
 $("stop").onclick = stop;
 $("voice").onchange = describe;
-$("temperature").oninput = () => ($("degrees").value = $("temperature").value);
+$("temperature").oninput = () => ($("degrees").textContent = $("temperature").value);
 $("settings").onsubmit = (event) => event.preventDefault();
 
 const chosen = attempt(async (event) => {
