@@ -93,7 +93,7 @@ def live(service, *arguments):
 def until_heard(record):
     """Waits until the voice was recorded for a while; its file is hidden as long as it is not whole."""
     end = time.monotonic() + 120
-    while sum(path.stat().st_size for path in record.glob(".voice-*")) < 20_000:
+    while sum(path.stat().st_size for path in record.glob(".voice-*")) < 80_000:
         assert time.monotonic() < end, "nothing was heard"
         time.sleep(0.05)
 

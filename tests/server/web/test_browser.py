@@ -26,11 +26,12 @@ SECONDS = 3
 
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory):
-    """Three seconds of speech at 48 kHz, which a browser does not have to resample."""
-    path = tmp_path_factory.mktemp("speech") / "speech.wav"
+    """Three seconds of speech at 48 kHz, which a browser does not have to resample: FLOAT.wav and PCM_16.wav."""
+    folder = tmp_path_factory.mktemp("speech")
     samples = soundfile.read(HELD_OUT)[0][: 16000 * SECONDS]
-    soundfile.write(path, np.repeat(samples, 3), 48000, "PCM_16")
-    return path
+    for subtype in ("FLOAT", "PCM_16"):
+        soundfile.write(folder / f"{subtype}.wav", np.repeat(samples, 3), 48000, subtype)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def chromium(speech):
         "--disable-sync",
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-audio-capture={speech}",
+        f"--use-file-for-fake-audio-capture={speech / 'PCM_16.wav'}",
     ]
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -63,6 +64,7 @@ def chromium(speech):
 @pytest.fixture
 def page(chromium, server):
     page = chromium.new_page()
+    page.set_default_timeout(120_000)
     problems = []
     page.on("pageerror", lambda problem: problems.append(problem))
     page.goto(f"http://127.0.0.1:{server.web_port}/")
@@ -86,10 +88,10 @@ def saved(page, path):
 
 
 def test_a_dropped_recording_comes_back_to_the_byte_as_over_grpc(page, server, speech, tmp_path):
-    page.get_by_label("Choose a recording").set_input_files(speech)
+    page.get_by_label("Choose a recording").set_input_files(speech / "FLOAT.wav")
     expect(page, r"Done\. First sound after \d+ ms")
     heard, rate = saved(page, tmp_path / "heard.wav")
-    sent = soundfile.read(speech, dtype="float32")[0]
+    sent = soundfile.read(speech / "FLOAT.wav", dtype="float32")[0]
     with Client(f"localhost:{server.port}") as client:
         whole = client.synthesize(audio=sent, sample_rate=48000, temperature=0.8)
     assert rate == 16000 and heard.tobytes() == whole.pcm
@@ -101,7 +103,7 @@ def test_a_dropped_recording_comes_back_to_the_byte_as_over_grpc(page, server, s
     )
 
 
-def test_a_microphone_comes_back_with_its_spectrum(page, speech, tmp_path):
+def test_a_microphone_comes_back_with_its_spectrum(page, tmp_path):
     speak = page.get_by_role("button", name="Speak")
     speak.click()
     expect(page, "First sound after")
@@ -111,15 +113,16 @@ def test_a_microphone_comes_back_with_its_spectrum(page, speech, tmp_path):
     expect(page, "Stopped")
     heard = saved(page, tmp_path / "heard.wav")[0].astype(np.float32) / 32768
     spoken = soundfile.read(HELD_OUT, dtype="float32")[0][: 16000 * SECONDS]
-    # The fake microphone plays its file again and again from wherever it is.
-    mels = [log_mel(torch.from_numpy(x)).numpy() for x in (heard, np.tile(spoken, 3))]
-    frames = min(len(mels[0]), 100 * SECONDS)
-    assert frames > 100
-    best = max(
-        np.corrcoef(mels[0][:frames].ravel(), mels[1][lag : lag + frames].ravel())[0, 1]
-        for lag in range(100 * SECONDS)
-    )
-    assert best > 0.8
+    # The fake microphone plays its file again and again from wherever it is, and a busy machine makes it stumble: so
+    # each second by itself.
+    mine, theirs = (log_mel(torch.from_numpy(x)).numpy() for x in (heard, np.tile(spoken, 2)))
+    seconds = [mine[i : i + 100].ravel() for i in range(50, len(mine) - 100, 50)]
+    assert len(seconds) >= 2
+    likeness = [
+        max(np.corrcoef(second, theirs[lag : lag + 100].ravel())[0, 1] for lag in range(len(theirs) - 100))
+        for second in seconds
+    ]
+    assert np.median(likeness) > 0.8
 
 
 def test_it_works_with_the_keyboard_alone(page):

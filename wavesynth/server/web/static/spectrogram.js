@@ -28,7 +28,7 @@ export function transform(real, imaginary) {
 export class Spectrogram {
   constructor(canvas, size = 512, hop = 160) {
     this.canvas = canvas;
-    this.context = canvas.getContext("2d");
+    this.context = canvas.getContext("2d", { willReadFrequently: true }); // a column a time is no work for a GPU
     this.hop = hop;
     this.window = Float32Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size));
     this.clear();
@@ -37,11 +37,12 @@ export class Spectrogram {
   clear() {
     this.history = new Float32Array(this.window.length);
     this.waiting = [];
+    this.columns = []; // that the next frame of the screen will show
     this.column = 0;
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
   }
 
-  /** Draws a column for each hop that the samples complete. */
+  /** Draws, with the screen's next frame, a column for each hop that the samples complete. */
   push(samples) {
     for (const sample of samples) {
       this.waiting.push(sample);
@@ -49,13 +50,20 @@ export class Spectrogram {
         this.history.copyWithin(0, this.hop);
         this.history.set(this.waiting, this.history.length - this.hop);
         this.waiting = [];
-        this.draw();
+        this.columns.push(this.history.slice());
+        if (this.columns.length === 1) requestAnimationFrame(() => this.draw());
       }
     }
   }
 
   draw() {
-    const real = this.history.map((sample, i) => sample * this.window[i]);
+    for (const samples of this.columns.splice(0)) this.drawColumn(samples);
+    this.context.fillStyle = "#fff";
+    this.context.fillRect(this.column, 0, 1, this.canvas.height);
+  }
+
+  drawColumn(samples) {
+    const real = samples.map((sample, i) => sample * this.window[i]);
     const imaginary = new Float32Array(real.length);
     transform(real, imaginary);
     const bins = real.length / 2;
@@ -67,7 +75,5 @@ export class Spectrogram {
     }
     this.context.putImageData(image, this.column, 0);
     this.column = (this.column + 1) % this.canvas.width;
-    this.context.fillStyle = "#fff";
-    this.context.fillRect(this.column, 0, 1, this.canvas.height);
   }
 }
