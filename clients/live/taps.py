@@ -37,15 +37,23 @@ class Recorder:
 
     def microphone(self, block: NDArray[np.float32], captured: float) -> NDArray[np.float32]:
         """Writes the block."""
-        self._files["microphone"].write(pcm16(block))
+        self._write("microphone", block)
         return block
 
     def voice(self, samples: NDArray[np.float32]) -> None:
         """Writes the samples."""
-        self._files["voice"].write(pcm16(samples))
+        self._write("voice", samples)
 
     def loudspeaker(self, block: NDArray[np.float32], played: float) -> None:
         """Writes nothing: gaps are not part of what the voice said."""
+
+    def _write(self, name: str, samples: NDArray[np.float32]) -> None:
+        try:
+            self._files[name].write(pcm16(samples))
+        except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all was written
+            raise OSError(
+                f"{self._folder / name}.wav cannot be written: {error or 'the disk is full'}"
+            ) from error
 
 
 class Impulses:
