@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -10,7 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.v1 import synthesis_pb2 as pb
 
-__all__ = ["Chunk", "How", "Manner", "audio_format", "chunk_of", "conditioning_of", "pcm_of", "synthesis_of"]
+__all__ = [
+    "Chunk",
+    "How",
+    "Manner",
+    "audio_format",
+    "chunk_of",
+    "conditioning_of",
+    "pcm_of",
+    "read_mel",
+    "synthesis_of",
+]
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,14 @@ def conditioning_of(how: How) -> pb.Conditioning:
     if samples.dtype == np.int16:
         form.sample_format = pb.SAMPLE_FORMAT_PCM16
     return pb.Conditioning(audio=pb.Audio(format=form, samples=pcm_of(samples, form.sample_format)))
+
+
+def read_mel(path: str | Path) -> NDArray[np.float32]:
+    """The mel frames [frames, bands] of a NumPy file. Raises OSError, or ValueError naming it if it is none."""
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is not a NumPy file of numbers: {error}") from error
 
 
 def audio_format(how: Manner) -> pb.AudioFormat:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Iterable
+import os
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from .work import Made, Segment, Setting, Synthesizer, by_length, cut
 
 __all__ = ["on_ray"]
 
-#: Entries in a file of the list that Ray reads; what of a core a task takes that reads, and two leave for an actor.
-_IN_A_FILE, _FOR_READING = 64, 0.1
+#: Entries in a file of the list that Ray reads; what of a core a task takes that reads, and two leave for an actor;
+#: bytes of audio, 30 seconds of it, that an actor gets at once.
+_IN_A_FILE, _FOR_READING, _BLOCK = 16, 0.1, 2 << 20
 
 
 def on_ray(
@@ -37,9 +39,13 @@ def on_ray(
     """
     import ray.data
 
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
         quiet |= {"include_dashboard": False, "num_cpus": workers}
+        os.environ.setdefault(
+            "RAY_worker_niceness", "0"
+        )  # it is 15, and this is what the machine is here for
     try:
         ray.init(address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -50,6 +56,7 @@ def on_ray(
             return
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
+        context.target_max_block_size = _BLOCK
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         cores = int(ray.cluster_resources().get("CPU", 1))
         work = (
@@ -61,7 +68,6 @@ def on_ray(
                 batch_format="pyarrow",
                 num_cpus=_FOR_READING,
             )
-            .repartition(target_num_rows_per_block=setting.together)
             .map_batches(
                 _Synthesize,
                 fn_constructor_args=(setting,),
@@ -89,10 +95,12 @@ def _list(entries: Iterable[Entry], folder: Path) -> list[str]:
     return files
 
 
-def _cut(lines: Any, setting: Setting) -> Any:
-    """A table of entries as a table of segments."""
+def _cut(lines: Any, setting: Setting) -> Iterator[Any]:
+    """A table of entries as tables of segments."""
     entries = (Entry(**json.loads(line)) for line in lines["text"].to_pylist())
-    return _table(Segment, by_length([segment for entry in entries for segment in cut(entry, setting)]))
+    segments = by_length([segment for entry in entries for segment in cut(entry, setting)])
+    for group in groups(segments, setting.together):
+        yield _table(Segment, group)
 
 
 class _Synthesize:

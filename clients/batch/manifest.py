@@ -81,7 +81,7 @@ def entries(manifest: Path, defaults: dict[str, Any]) -> Iterator[Entry | BadEnt
         out = ""
         try:
             given = _fields(text)
-            out = given.setdefault("out", _default_out(given))
+            out = given["out"] = given.get("out") or _default_out(given)
             _check_out(out)
             for name in ("audio", "mel"):
                 if name in given:

@@ -14,6 +14,7 @@ from typing import Any
 import soundfile
 
 from wavesynth.audio.files import write_flac, write_wav
+from wavesynth.server.server import load_voices
 from wavesynth.synthesis.voice import find_voices
 
 from .cluster import on_ray
@@ -57,9 +58,12 @@ class Summary:
 def run(what: Run, progress: Callable[[Summary], None] = lambda summary: None) -> Summary:
     """Makes every output that is not there yet; `progress` is told after each entry.
 
-    Entries that cannot be made are lines of OUT/errors.jsonl. Raises OSError, in a sentence, when it cannot go on;
-    another run does the rest.
+    Entries that cannot be made are lines of OUT/errors.jsonl. Raises ValueError for voices that cannot be used, and
+    OSError, in a sentence, when it cannot go on; another run does the rest.
     """
+    load_voices(
+        Path(what.setting.voices), what.setting.backend
+    )  # so that what is wrong with them is said at once
     summary, collector = Summary(), Collector()
     with Journal(what.out, _stamp(what.setting)) as journal, _Errors(what.out / "errors.jsonl") as errors:
 

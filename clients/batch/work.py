@@ -23,7 +23,7 @@ from wavesynth.synthesis.stream import Stream, StreamError
 from wavesynth.synthesis.voice import Voice, find_voices, load_voice
 from wavesynth.v1 import synthesis_pb2 as pb
 
-from ..messages import conditioning_of, synthesis_of
+from ..messages import conditioning_of, read_mel, synthesis_of
 from .manifest import Entry
 from .segments import Cut, cuts, join, seed_of
 
@@ -37,7 +37,7 @@ class Setting:
     voices: str
     """Folder of voices."""
     backend: str = "cpu"
-    together: int = 4
+    together: int = 8
     """Segments that a core makes at once: one read of the weights serves them all."""
 
 
@@ -79,12 +79,12 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
             entry.voice, {"seed": entry.seed, "temperature": entry.temperature, "speaker": entry.speaker}
         )
         if entry.audio is None:
-            mel = None if entry.mel is None else np.load(entry.mel, allow_pickle=False)
+            mel = None if entry.mel is None else read_mel(entry.mel)
             conditioning = conditioning_of({"seconds": entry.seconds, "mel": mel})
             request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=conditioning)
             return [Segment(line, request=request.SerializeToString())]
         recording = read(entry.audio, voice.sample_rate).numpy()
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         return [Segment(line, error=_sentence(error))]
     config = voice.model.config
     places = cuts(recording, voice.sample_rate, config.hop, config.receptive_field)

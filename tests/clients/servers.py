@@ -21,10 +21,14 @@ def two_voices(folder):
 
 @contextmanager
 def served(folder, **options):
-    """Serves two voices made in `folder`, tiny (the default) and free, with room for two live streams."""
-    two_voices(folder)
+    """Serves two voices made in `folder`, tiny (the default) and free, with room for two live streams.
+
+    `options` are ServerConfig's; with other `voices`, `folder` may be None.
+    """
+    options = {"port": 0, "live_streams": 2, "threads": 1, **options}
+    options.setdefault("voices", folder and two_voices(folder))
     started, stop, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
-    server = Server(ServerConfig(port=0, voices=folder, live_streams=2, threads=1, **options))
+    server = Server(ServerConfig(**options))
 
     async def run():
         async with server:

@@ -9,6 +9,7 @@ from wavesynth.cli.bench import bench
 from wavesynth.cli.demo import demo
 from wavesynth.cli.evaluate import evaluate
 from wavesynth.cli.export import export
+from wavesynth.cli.live import live
 from wavesynth.cli.prepare import prepare
 from wavesynth.cli.serve import serve
 from wavesynth.cli.stream import stream
@@ -23,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (demo, voices, serve, stream, batch, prepare, train, export, evaluate):
+for command in (demo, voices, serve, stream, live, batch, prepare, train, export, evaluate):
     app.command()(command)
 app.add_typer(bench, name="bench")
 

@@ -39,10 +39,19 @@ def serve(
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's private key.")] = None,
     token_file: Annotated[Path | None, typer.Option(help="File of the token that clients must send.")] = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve the web page too.")] = False,
+    web_port: Annotated[
+        int, typer.Option(help="The page's port; 0 takes a free one.", min=0, max=65535)
+    ] = 8000,
+    web_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Another site, such as https://a.org, whose pages may use the service."),
+    ] = None,
 ) -> None:
     """Serves the voices over gRPC until SIGTERM or Ctrl-C, then lets the calls under way end.
 
-    Prints one line when it is ready; logs one JSON line a call on standard error.
+    Prints one line when it is ready, and with --web another; logs one JSON line a call on standard error. Browsers
+    give a page the microphone on this machine (localhost), and elsewhere over TLS only.
 
     Example: wavesynth serve --port 50051 --metrics-port 9090
     """
@@ -52,9 +61,11 @@ def serve(
 
         import torch
 
+        from wavesynth.cli.demo import HELD_OUT
         from wavesynth.server.observe import log_as_json
         from wavesynth.server.server import Server, ServerConfig
         from wavesynth.server.server import serve as run
+        from wavesynth.server.web.config import WebConfig
         from wavesynth.synthesis.voice import SHIPPED
 
         if (tls_cert is None) != (tls_key is None):
@@ -72,11 +83,14 @@ def serve(
             metrics_port=metrics_port,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
             token=_token(token_file) if token_file else None,
+            web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ())) if web else None,
             **({"threads": threads} if threads else {}),
         )
 
         def ready(server: Server) -> None:
             typer.echo(f"listening on {host}:{server.port}")
+            if web:
+                typer.echo(f"the page is at http{'s' if tls_cert else ''}://{host}:{server.web_port}/")
             sys.stdout.flush()
 
         log_as_json()

@@ -83,12 +83,9 @@ def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[
         # At 16 kHz; the service takes it to the voice's rate, should that be another.
         return {"audio": pcm16(read(audio)), "sample_rate": 16000}
     if mel is not None:
-        import numpy as np
+        from wavesynth.clients.messages import read_mel
 
-        try:
-            return {"mel": np.load(mel, allow_pickle=False)}
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{mel} is not a NumPy file of numbers: {error}") from error
+        return {"mel": read_mel(mel)}
     return {"seconds": seconds}
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -21,6 +21,7 @@ from wavesynth.server.bridge import Bridge
 from wavesynth.server.observe import Metrics
 from wavesynth.server.requests import MAX_MESSAGE, Requests
 from wavesynth.server.service import SynthesisService
+from wavesynth.server.web.config import WebConfig
 from wavesynth.synthesis.capacity import measure_capacity
 from wavesynth.synthesis.engine import Engine, EngineConfig
 from wavesynth.synthesis.job import LoadedVoice
@@ -57,6 +58,8 @@ class ServerConfig:
     """Files of the certificate chain and of its private key, PEM."""
     token: str | None = None
     """What clients must send as `authorization: Bearer TOKEN`."""
+    web: WebConfig | None = None
+    """The web page, if there is to be one."""
 
 
 def load_voices(folder: Path, backend: str, threads: int = 1) -> dict[str, LoadedVoice]:
@@ -86,6 +89,7 @@ class Server:
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
         self.port = config.port
+        self.web_port = 0
 
     async def __aenter__(self) -> Self:
         config = self.config
@@ -124,6 +128,9 @@ class Server:
             stack.enter_context(self.engine)
             stack.push_async_callback(self._grpc.stop, 0)
             await self._grpc.start()
+            if config.web is not None:
+                served = _page(self.service, requests, config, config.web)
+                self.web_port = await stack.enter_async_context(served)
             await self._set_health(health_pb2.HealthCheckResponse.SERVING)
             self._stack = stack.pop_all()
         return self
@@ -168,6 +175,19 @@ def _metrics(host: str, port: int, metrics: Metrics) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _page(
+    service: SynthesisService, requests: Requests, config: ServerConfig, web: WebConfig
+) -> AbstractAsyncContextManager[int]:
+    """Serves the page beside gRPC; what it needs is loaded here, for those who want it."""
+    try:
+        from wavesynth.server.web.page import page, serve_page
+    except ImportError as error:
+        raise OSError(
+            f"the page needs {error.name}, which is missing: pip install 'wavesynth[web]'"
+        ) from error
+    return serve_page(page(service, requests, web), config.host, web.port, config.tls)
 
 
 def _cores() -> int:

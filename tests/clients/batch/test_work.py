@@ -1,0 +1,113 @@
+"""Segments' audio is a matter of their requests alone, and the same as the service's."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.clients.servers import two_voices
+from wavesynth.clients import Client
+from wavesynth.clients.batch.manifest import Entry
+from wavesynth.clients.batch.work import Collector, Setting, Synthesizer, cut
+
+
+@pytest.fixture(scope="module")
+def setting(tmp_path_factory):
+    return Setting(str(two_voices(tmp_path_factory.mktemp("voices"))), together=3)
+
+
+@pytest.fixture(scope="module")
+def synthesizer(setting):
+    synthesizer = Synthesizer(setting)
+    yield synthesizer
+    synthesizer.close()
+
+
+def recording(path, samples, seed=0):
+    clip = np.random.default_rng(seed).uniform(-0.3, 0.3, samples)
+    soundfile.write(path, clip, 16000)
+    return str(path)
+
+
+def whole(synthesizer, segments):
+    collector = Collector()
+    found = [whole for made in synthesizer(segments) if (whole := collector.add(made))]
+    return {whole.entry: whole for whole in found}
+
+
+def test_a_recording_that_stays_whole_is_what_the_service_makes_of_it(
+    synthesizer, setting, address, tmp_path
+):
+    path = recording(tmp_path / "a.wav", 3000)
+    (made,) = whole(
+        synthesizer, cut(Entry(1, "a.wav", audio=path, seed=9, temperature=0.7), setting)
+    ).values()
+    with Client(address) as client:
+        served = client.synthesize(audio=soundfile.read(path)[0], seed=9, temperature=0.7)
+    assert made.samples.tobytes() == served.pcm and made.sample_rate == 16000
+
+
+def test_company_and_order_change_nothing(synthesizer, setting, tmp_path):
+    paths = [recording(tmp_path / f"{i}.wav", 500 + 400 * i, i) for i in range(5)]
+    segments = [s for i, path in enumerate(paths) for s in cut(Entry(i, f"{i}.wav", audio=path), setting)]
+    together = whole(synthesizer, segments[::-1])
+    alone = {key: value for segment in segments for key, value in whole(synthesizer, [segment]).items()}
+    assert together.keys() == alone.keys() and len(alone) == 5
+    for entry in alone:
+        assert np.array_equal(together[entry].samples, alone[entry].samples)
+
+
+def test_a_long_recording_is_whole_again_and_has_no_seam(synthesizer, setting, tmp_path):
+    path = recording(tmp_path / "long.wav", 16000 * 32)
+    segments = cut(Entry(1, "long.wav", audio=path), setting)
+    assert len(segments) == 3
+    (made,) = whole(synthesizer, segments).values()
+    samples = made.samples.astype(float)
+    assert len(samples) == 16000 * 32
+    # A click is a jump: no larger at the seams than the voice's own jumps elsewhere.
+    jumps = np.abs(np.diff(samples, 2))
+    seams = [(before.last + after.first) // 2 for before, after in pairwise(segments)]
+    for seam in seams:
+        assert jumps[seam - 400 : seam + 400].max() <= np.quantile(jumps, 0.9999)
+        level = samples[seam - 160 : seam + 160].std() / samples.std()
+        assert 0.7 < level < 1.4
+    # The first piece is the beginning of the whole, to the sample.
+    (first,) = synthesizer(segments[:1])
+    until = segments[1].first
+    assert np.array_equal(np.frombuffer(first.pcm, "<i2")[:until], made.samples[:until])
+
+
+def test_mel_and_seconds_are_made_too(synthesizer, setting, tmp_path):
+    np.save(tmp_path / "mel.npy", np.zeros((3, 80), np.float32))
+    entries = [
+        Entry(1, "a.wav", mel=str(tmp_path / "mel.npy")),
+        Entry(2, "b.wav", seconds=0.1, voice="free"),
+    ]
+    made = whole(synthesizer, [segment for entry in entries for segment in cut(entry, setting)])
+    assert [len(made[entry.to_json()].samples) for entry in entries] == [480, 1600]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"audio": "/none.wav"}, "/none.wav: No such file or directory"),
+        ({"audio": __file__}, "test_work.py cannot be read as audio"),
+        ({"mel": __file__}, "test_work.py"),
+        ({"audio": "{a}", "voice": "nobody"}, "voice is 'nobody'; the voices are free, tiny"),
+        ({"audio": "{a}", "voice": "free"}, "voice free takes duration_seconds and nothing else"),
+        ({"audio": "{a}", "temperature": 9.0}, "temperature is 9.0"),
+        ({"audio": "{a}", "seed": -1}, "seed is -1"),
+        ({"audio": "{a}", "speaker": "x"}, "speaker is 'x'"),
+        ({"seconds": 1.0}, "voice tiny needs mel or audio"),
+    ],
+)
+def test_what_cannot_be_made_says_why_and_the_others_are_made(
+    synthesizer, setting, tmp_path, fields, sentence
+):
+    path = recording(tmp_path / "a.wav", 300)
+    bad = Entry(1, "bad.wav", **{k: path if v == "{a}" else v for k, v in fields.items()})
+    good = Entry(2, "good.wav", audio=path)
+    made = whole(synthesizer, [*cut(bad, setting), *cut(good, setting)])
+    assert sentence in made[bad.to_json()].error
+    assert not made[good.to_json()].error and len(made[good.to_json()].samples) == 300

@@ -1,0 +1,139 @@
+"""The page's WebSocket: the audio, the limits and the sentences of gRPC, for pages of the service's own."""
+
+import json
+import time
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+
+from tests.clients.servers import served
+from wavesynth.clients import Client
+from wavesynth.server.web.config import WebConfig
+
+pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth[web]'")
+pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'wavesynth[web]'")
+connecting = pytest.importorskip(
+    "websockets.sync.client", reason="needs websockets: pip install 'wavesynth[web]'"
+)
+exceptions = pytest.importorskip("websockets.exceptions")
+
+CLIP = np.random.default_rng(0).uniform(-0.3, 0.3, 1000).astype(np.float32)
+FLOAT = {"sampleFormat": "SAMPLE_FORMAT_FLOAT32"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    web = WebConfig(port=0, origins=("https://friend.org",))
+    with served(tmp_path_factory.mktemp("voices"), web=web, max_seconds=10) as server:
+        yield server
+
+
+def connect(server, **options):
+    return connecting.connect(f"ws://127.0.0.1:{server.web_port}/stream", **options)
+
+
+def call(socket, configuration, *pieces):
+    """Everything that comes back: texts as objects, audio as bytes."""
+    socket.send(json.dumps(configuration))
+    for piece in pieces:
+        socket.send(piece.tobytes())
+    if pieces:
+        socket.send("end")
+    received = list(socket)
+    texts = [json.loads(message) for message in received if isinstance(message, str)]
+    return texts, b"".join(message for message in received if isinstance(message, bytes))
+
+
+def test_a_page_gets_what_grpc_gets(server):
+    with connect(server) as socket:
+        configuration = {"synthesis": {"seed": 4, "temperature": 0.7}, "audio": FLOAT}
+        texts, pcm = call(socket, configuration, *np.split(CLIP, [1, 300]))
+    with Client(f"localhost:{server.port}") as client:
+        assert pcm == client.synthesize(audio=CLIP, seed=4, temperature=0.7).pcm
+    assert texts[0] == {"sampleRate": 16000, "firstSample": 0}
+    assert texts[-1]["statistics"]["samples"] == "1000"
+
+
+def test_a_voice_without_input_takes_a_duration(server):
+    with connect(server) as socket:
+        _, pcm = call(socket, {"synthesis": {"voice": "free", "seed": 1}, "durationSeconds": 0.1})
+    with Client(f"localhost:{server.port}") as client:
+        assert pcm == client.synthesize("free", seconds=0.1, seed=1).pcm
+
+
+@pytest.mark.parametrize(
+    ("configuration", "code", "sentence"),
+    [
+        ({"synthesis": {"voice": "nobody"}, "audio": FLOAT}, "NOT_FOUND", "the voices are free, tiny"),
+        ({"synthesis": {"temperature": 9}, "audio": FLOAT}, "INVALID_ARGUMENT", "temperature is 9"),
+        ({"synthesis": {}}, "INVALID_ARGUMENT", "config.input is missing"),
+        ({"audio": {"sampleRate": 1}}, "INVALID_ARGUMENT", "audio.format.sample_rate is 1"),
+        (
+            {"synthesis": {"voice": "free"}, "durationSeconds": 11},
+            "INVALID_ARGUMENT",
+            "duration_seconds is 11",
+        ),
+        ({"synthesys": {}}, "INVALID_ARGUMENT", "the first message is not a configuration"),
+        ([1], "INVALID_ARGUMENT", "the first message is not a configuration"),
+    ],
+)
+def test_what_is_wrong_is_said_in_grpcs_sentence(server, configuration, code, sentence):
+    with connect(server) as socket:
+        texts, pcm = call(socket, configuration)
+    assert texts[-1]["error"]["code"] == code and sentence in texts[-1]["error"]["message"]
+    assert not pcm
+
+
+def test_limits_are_those_of_grpc(server):
+    with connect(server) as socket:
+        texts, _ = call(socket, {"audio": FLOAT}, np.zeros(161_000, np.float32))
+    assert "audio makes 10.0625 seconds of audio; at most 10 are allowed" in texts[-1]["error"]["message"]
+    with connect(server) as one, connect(server) as two, connect(server) as three:
+        for socket in (one, two):
+            socket.send(json.dumps({"audio": FLOAT}))
+        eventually(lambda: server.engine.live == 2)
+        texts, _ = call(three, {"audio": FLOAT}, CLIP)
+        assert (
+            texts[-1]["error"]["code"] == "RESOURCE_EXHAUSTED" and texts[-1]["error"]["retryAfterMs"] >= 100
+        )
+    eventually(lambda: server.engine.live == 0)  # a page that is gone has given its place back
+
+
+def eventually(condition):
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+def test_pages_of_other_sites_are_refused(server):
+    own = f"http://127.0.0.1:{server.web_port}"
+    for origin in (own, "https://friend.org"):
+        with connect(server, origin=origin) as socket:
+            assert call(socket, {"audio": FLOAT}, CLIP)[1]
+    for origin in ("https://evil.org", "http://127.0.0.1", "null"):
+        with pytest.raises(exceptions.InvalidStatus), connect(server, origin=origin):
+            pass
+
+
+def test_the_page_lists_the_voices_and_takes_nothing_from_elsewhere(server):
+    own = f"http://127.0.0.1:{server.web_port}"
+    with urlopen(own) as page:
+        assert b"<title>wavesynth</title>" in page.read()
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+    with urlopen(f"{own}/voices") as response:
+        listed = json.load(response)
+    assert [voice["name"] for voice in listed["voices"]] == ["free", "tiny"]
+    assert (
+        listed["defaultVoice"] == "tiny" and listed["voices"][1]["melBands"] == 80 and not listed["example"]
+    )
+
+
+def test_a_token_is_asked_for_as_grpc_asks(tmp_path):
+    with served(tmp_path, web=WebConfig(port=0), token="secret") as server:
+        with connect(server) as socket:
+            texts, _ = call(socket, {"audio": FLOAT}, CLIP)
+            assert texts[-1]["error"]["code"] == "UNAUTHENTICATED"
+        with connect(server) as socket:
+            assert call(socket, {"audio": FLOAT, "token": "secret"}, CLIP)[1]
