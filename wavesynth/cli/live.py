@@ -38,7 +38,12 @@ def live(
     ] = False,
     seconds: Annotated[float | None, typer.Option(help="End after so long; else on Ctrl-C.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same audio.", min=0, max=2**64 - 1)] = 0,
-    temperature: Annotated[float, typer.Option(help="0.1 (most likely) to 2; 1 as trained.")] = 1.0,
+    temperature: Annotated[
+        float | None, typer.Option(help="0.1 (most likely) to 2, 1 as trained; the voice's own if not given.")
+    ] = None,
+    correction: Annotated[
+        bool, typer.Option("--correction", help="Filter towards the wanted log-mel: nearer, and 35 ms later.")
+    ] = False,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures at the end as JSON.")] = False,
 ) -> None:
@@ -79,7 +84,9 @@ def live(
                     tap = Impulses(source.rate, sink.rate)
                 elif record:
                     tap = Recorder(record, source.rate, rates[name])
-                manner: Any = {"seed": seed, "temperature": temperature, "speaker": speaker}
+                manner: Any = {
+                    "seed": seed, "temperature": temperature, "correction": correction, "speaker": speaker
+                }  # fmt: skip
                 session = Live(client, name, rates[name], source, sink, manner, tap)
                 _stop_on_sigterm(session)
                 console = Console(stderr=True)
