@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from urllib.request import urlopen
 
 import numpy as np
@@ -35,11 +36,12 @@ def connect(server, **options):
 
 def call(socket, configuration, *pieces):
     """Everything that comes back: texts as objects, audio as bytes."""
-    socket.send(json.dumps(configuration))
-    for piece in pieces:
-        socket.send(piece.tobytes())
-    if pieces:
-        socket.send("end")
+    with suppress(exceptions.ConnectionClosed):  # a call that is refused ends at once
+        socket.send(json.dumps(configuration))
+        for piece in pieces:
+            socket.send(piece.tobytes())
+        if pieces:
+            socket.send("end")
     received = list(socket)
     texts = [json.loads(message) for message in received if isinstance(message, str)]
     return texts, b"".join(message for message in received if isinstance(message, bytes))
