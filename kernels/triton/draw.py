@@ -16,7 +16,13 @@ __all__ = ["EXP2", "GATE", "draw", "gate", "philox"]
 #: tanh(a) = a (s² + g0 s + g1) / (g2 s² + g3 s + g4), s = a², |a| clamped to g5; absolute error below 1e-4.
 GATE = (155.3146209716797, 1526.5433349609375, 19.298025131225586, 663.4156494140625, 1526.833251953125, 5.0)
 #: 2^f on [-1/2, 1/2], lowest power first.
-EXP2 = (1.0000001192092896, 0.6931210160255432, 0.2402210682630539, 0.055922120809555054, 0.009676046669483185)
+EXP2 = (
+    1.0000001192092896,
+    0.6931210160255432,
+    0.2402210682630539,
+    0.055922120809555054,
+    0.009676046669483185,
+)
 G0, G1, G2, G3, G4, G5 = map(tl.constexpr, GATE)
 E0, E1, E2, E3, E4 = map(tl.constexpr, EXP2)
 #: The most likely class has weight 2^21.
@@ -28,7 +34,9 @@ ROUND = tl.constexpr(12582912.0)
 @triton.jit
 def _tanh(a, APPROXIMATE: tl.constexpr):
     if APPROXIMATE:
-        return tl.inline_asm_elementwise("tanh.approx.f32 $0, $1;", "=f,f", [a], tl.float32, is_pure=True, pack=1)
+        return tl.inline_asm_elementwise(
+            "tanh.approx.f32 $0, $1;", "=f,f", [a], tl.float32, is_pure=True, pack=1
+        )
     a = tl.minimum(tl.maximum(a, -G5), G5)
     s = a * a
     return ((s + G0) * s + G1) * a / ((G2 * s + G3) * s + G4)

@@ -85,5 +85,6 @@ class Launcher:
     def _descriptors(self, plan: Plan) -> dict[str, TensorDescriptor]:
         blocks = plan.blocks(self.network)
         return {
-            name: TensorDescriptor.from_tensor(getattr(self.network, name), block) for name, block in blocks.items()
+            name: TensorDescriptor.from_tensor(getattr(self.network, name), block)
+            for name, block in blocks.items()
         }

@@ -129,7 +129,9 @@ def pack(
     for name, size in (("residual", r), ("skip", s), ("classes", a)):
         if size not in SIZES:
             sizes = ", ".join(map(str, SIZES))
-            raise ValueError(f"{name} is {size}; the triton kernel has {sizes}; take the backend cpu for this voice")
+            raise ValueError(
+                f"{name} is {size}; the triton kernel has {sizes}; take the backend cpu for this voice"
+            )
     dilated = dilated.float()[:, interleave(r)]
     past, current = dilated[..., :r], dilated[..., r:]
     bias = residual_bias.float()
@@ -146,8 +148,17 @@ def pack(
     for field in fields(network):
         value = getattr(network, field.name)
         if isinstance(value, Tensor) and not torch.isfinite(value).all():
-            raise ValueError(f"{field.name} has weights beyond 65504, the largest of half precision; take the backend cpu")
-    return replace(network, **{f.name: v.contiguous() for f in fields(network) if isinstance(v := getattr(network, f.name), Tensor)})
+            raise ValueError(
+                f"{field.name} has weights beyond 65504, the largest of half precision; take the backend cpu"
+            )
+    return replace(
+        network,
+        **{
+            f.name: v.contiguous()
+            for f in fields(network)
+            if isinstance(v := getattr(network, f.name), Tensor)
+        },
+    )
 
 
 def interleave(residual: int) -> Tensor:

@@ -1,7 +1,7 @@
 """What the kernel computes, in plain PyTorch: the same signature, the same arithmetic, one sample after the other.
 
-Factors are half precision, their products and sums are not: every sum is made in double precision and rounded to
-single once, which no order of addition changes. Steps between products are single precision, each rounded on its own.
+Factors are half precision, their products and sums are not: a block of 64 products is summed in double precision and
+rounded to single once, which no order of addition changes. Steps between products are single precision, each rounded on its own.
 """
 
 from __future__ import annotations
@@ -44,7 +44,13 @@ def advance(
             index = int(streams.indices[slot])
             token = int(streams.tokens[slot]) if forced is None else int(forced[column, t])
             first = (index - t) // network.hop
-            row = _step(network, streams.queues[slot], token, index, conditioning[column, index // network.hop - first])
+            row = _step(
+                network,
+                streams.queues[slot],
+                token,
+                index,
+                conditioning[column, index // network.hop - first],
+            )
             if logits is not None:
                 logits[column, t] = row
             if torch.isfinite(row).all():
@@ -60,23 +66,31 @@ def _step(network: Network, queue: Tensor, token: int, index: int, conditioning:
     x = network.embedding[token].float()
     r, top, activations = network.residual_channels, 0, []
     for layer, dilation in enumerate(network.dilations):
-        row, wide, narrow = top + index % dilation, slice(layer * 2 * r, (layer + 1) * 2 * r), slice(layer * r, (layer + 1) * r)
+        row, wide, narrow = (
+            top + index % dilation,
+            slice(layer * 2 * r, (layer + 1) * 2 * r),
+            slice(layer * r, (layer + 1) * r),
+        )
         past, entry = queue[row].clone(), x.half()
         queue[row] = entry
-        h = linear(network.current[wide], entry, linear(network.past[wide], past, conditioning[layer].float()))
+        h = linear(
+            network.current[wide], entry, linear(network.past[wide], past, conditioning[layer].float())
+        )
         z = gate(h).half()
         x = linear(network.residual[narrow], z, x)
         activations.append(z)
         top += dilation
-    skip = (linear(network.skip, torch.cat(activations)) + network.skip_bias).relu().half()
+    skip = (linear(network.skip, torch.cat(activations), block=min(r, 64)) + network.skip_bias).relu().half()
     hidden = (linear(network.hidden, skip) + network.hidden_bias).relu().half()
     return linear(network.output, hidden) + network.output_bias
 
 
-def linear(weights: Tensor, x: Tensor, start: Tensor | None = None) -> Tensor:
-    """weights [out, in] · x [in] rounded to single precision, then added to `start` [out]."""
-    total = (weights.double() @ x.double()).float()
-    return total if start is None else total + start
+def linear(weights: Tensor, x: Tensor, start: Tensor | None = None, block: int = 64) -> Tensor:
+    """start [out] + weights [out, in] · x [in]: `block` columns at a time, each block's sum rounded, then added."""
+    total = torch.zeros(len(weights)) if start is None else start
+    for columns, part in zip(weights.double().split(block, 1), x.double().split(block), strict=True):
+        total = (columns @ part).float() + total
+    return total
 
 
 def gate(h: Tensor) -> Tensor:

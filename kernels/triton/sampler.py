@@ -70,7 +70,9 @@ def sampler(
             tl.store(skipped[None, :] + s[:, None], skip.to(tl.float16))
         else:
             tl.debug_barrier()
-            rectified(skip_weights, skip_bias_ptr, activations, skipped, S, L * R, S_ROWS, R_COLUMNS, B, HEAD_STAGES)
+            rectified(
+                skip_weights, skip_bias_ptr, activations, skipped, S, L * R, S_ROWS, R_COLUMNS, B, HEAD_STAGES
+            )
         values = head(
             hidden_weights, hidden_bias_ptr, output_weights, output_bias_ptr, skipped, hidden, logits, S, A, A_ROWS,
             S_COLUMNS, A_COLUMNS, B, HEAD_STAGES,

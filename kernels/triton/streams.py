@@ -42,10 +42,13 @@ class Streams:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def start(self, network: Network, slots: Tensor, seeds: Tensor, inverses: Tensor) -> None:
+    def start(self, network: Network, slots: Tensor) -> None:
         """Begins new streams in `slots` [k], whoever had them before."""
         self.queues[slots] = network.silence()
         self.tokens[slots] = network.classes // 2
         self.indices[slots] = 0
+
+    def rekey(self, slots: Tensor, seeds: Tensor, inverses: Tensor) -> None:
+        """Gives the streams in `slots` [k] their random choices: `seeds` int64, `inverses` float32, both [k]."""
         self.seeds[slots] = seeds.to(self.seeds)
         self.inverses[slots] = inverses.to(self.inverses)

@@ -42,7 +42,9 @@ class Job:
         self.voice = stream.request.voice
         self.live = stream.request.live
         self.source = stream.request.source()
-        self.state = loaded.sampler.weights.start()
+        if loaded.sampler.conditions:
+            self.source.defer()
+        self.state = loaded.sampler.start()
         self.n = 0
         """Samples that the next tick makes of it."""
         self._deemphasis = Deemphasis(loaded.voice.preemphasis)
@@ -74,9 +76,9 @@ class Job:
         except Exception as error:
             self._error = error  # for `prepare` to raise
 
-    def chunk(self, classes: NDArray[np.int32]) -> Chunk | None:
-        """The audio of the classes [n] that the sampler just drew; None if it is to be dropped."""
-        end, request = self.state.index, self.stream.request
+    def chunk(self, classes: NDArray[np.int32], end: int) -> Chunk | None:
+        """The audio of the classes [n] before sample `end`; None if it is to be dropped. Chunks come in order."""
+        request = self.stream.request
         samples = pcm16(self._deemphasis.push(self.loaded.levels[classes]))
         if end <= request.first_sample:
             return None
@@ -85,13 +87,15 @@ class Job:
         audio = request.encode(samples, last)
         now = time.monotonic()
         self._first_made = self._first_made or now
-        return Chunk(audio, end - len(samples), len(samples), now, self._statistics(now) if last else None)
+        return Chunk(
+            audio, end - len(samples), len(samples), now, self._statistics(now, end) if last else None
+        )
 
-    def _statistics(self, now: float) -> Statistics:
-        started, index = self.stream.started, self.state.index
-        seconds = index / self.loaded.voice.sample_rate
+    def _statistics(self, now: float, end: int) -> Statistics:
+        started = self.stream.started
+        seconds = end / self.loaded.voice.sample_rate
         return Statistics(
-            index - self.stream.request.first_sample,
+            end - self.stream.request.first_sample,
             (self._first_made or now) - started,
             seconds / max(now - started, 1e-9),
         )
