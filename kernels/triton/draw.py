@@ -37,7 +37,8 @@ def _tanh(a, APPROXIMATE: tl.constexpr):
         return tl.inline_asm_elementwise(
             "tanh.approx.f32 $0, $1;", "=f,f", [a], tl.float32, is_pure=True, pack=1
         )
-    a = tl.minimum(tl.maximum(a, -G5), G5)
+    a = tl.maximum(a, -G5, propagate_nan=tl.PropagateNan.ALL)
+    a = tl.minimum(a, G5, propagate_nan=tl.PropagateNan.ALL)
     s = a * a
     return ((s + G0) * s + G1) * a / ((G2 * s + G3) * s + G4)
 

@@ -6,7 +6,13 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-__all__ = ["head", "product", "rectified"]
+__all__ = ["head", "product", "rectified", "relu"]
+
+
+@triton.jit
+def relu(x):
+    """x where it is positive, else 0; what is not a number stays so, for the draw to see."""
+    return tl.maximum(x, 0.0, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
@@ -31,7 +37,7 @@ def rectified(
     m = tl.arange(0, ROWS)
     for block in tl.static_range(0, OUT, ROWS):
         total = product(weights, inputs, block, K, ROWS, COLUMNS, B, STAGES)
-        total = tl.maximum(total + tl.load(bias_ptr + block + m)[:, None], 0.0)
+        total = relu(total + tl.load(bias_ptr + block + m)[:, None])
         tl.store(outputs[None, :] + block + m[:, None], total.to(tl.float16))
 
 

@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 
 from wavesynth.kernels.triton.draw import draw, philox
-from wavesynth.kernels.triton.head import head, rectified
+from wavesynth.kernels.triton.head import head, rectified, relu
 from wavesynth.kernels.triton.layers import chain, wide_layers
 
 __all__ = ["sampler"]
@@ -66,7 +66,7 @@ def sampler(
                 skip_weights, table_ptr, L, CYCLE, R, S, B, STAGES, FUSE, False, APPROXIMATE,
             )  # fmt: skip
         if FUSE:
-            skip = tl.maximum(skip + tl.load(skip_bias_ptr + s)[:, None], 0.0)
+            skip = relu(skip + tl.load(skip_bias_ptr + s)[:, None])
             tl.store(skipped[None, :] + s[:, None], skip.to(tl.float16))
         else:
             tl.debug_barrier()
