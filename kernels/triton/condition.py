@@ -74,7 +74,9 @@ class Conditioner:
         """Conditioning [N, L * 2R] float16 of `windows` [N, 7, bands] of mel, and `speakers` [N] (0 for none)."""
         n = len(windows)
         zeros = torch.zeros(3 * n, dtype=torch.int32, device=windows.device)
-        pieces = windows.half().unfold(1, 5, 1).transpose(2, 3).reshape(3 * n, -1)  # [3N, 5 * bands]
+        pieces = (
+            windows.half().unfold(1, 5, 1).transpose(2, 3).reshape(3 * n, -1).contiguous()
+        )  # [3N, 5 * bands]
         hidden = linear(pieces, self.hidden, self.hidden_bias, zeros, relu=True)
         smooth = linear(hidden.view(n, -1), self.smooth, self.smooth_bias, zeros, relu=True)
         return linear(smooth, self.output, self.bias, speakers, relu=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 import triton
@@ -15,7 +16,7 @@ from wavesynth.kernels.triton.plans import Plan
 from wavesynth.kernels.triton.sampler import sampler
 from wavesynth.kernels.triton.streams import Streams
 
-__all__ = ["Launcher", "interpreting"]
+__all__ = ["Launcher", "Prepared", "interpreting"]
 
 
 def interpreting() -> bool:
@@ -23,12 +24,22 @@ def interpreting() -> bool:
     return not isinstance(sampler, triton.runtime.jit.JITFunction)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A launch; `run(programs)` makes it, all programs at once on a GPU, or some of them."""
+
+    drawn: Tensor
+    memory: tuple[Tensor, ...]
+    """What its programs share besides the streams."""
+    run: Callable[[range], None]
+
+
 class Launcher:
     """Launches the kernel for one network; keeps what launches share, and nothing of any stream."""
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self._scratch: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._scratch: dict[tuple[int, ...], tuple[Tensor, Tensor, Tensor]] = {}
 
     def advance(
         self,
@@ -46,38 +57,59 @@ class Launcher:
         `conditioning` is [C, F, L, 2R] float16 and contiguous, `slots` int32 [C] with no slot twice, both on the
         network's device.
         """
+        prepared = self.prepare(streams, conditioning, slots, n, forced, logits, plan=plan)
+        prepared.run(range(plan.programs(len(slots))))
+        return prepared.drawn
+
+    def prepare(
+        self,
+        streams: Streams,
+        conditioning: Tensor,
+        slots: Tensor,
+        n: int,
+        forced: Tensor | None = None,
+        logits: Tensor | None = None,
+        *,
+        plan: Plan,
+    ) -> Prepared:
+        """A launch as `advance` makes it, before it is made."""
         net, device = self.network, self.network.embedding.device
         count = len(slots)
-        programs = -(-count // plan.tile)
+        columns = -(-count // plan.tile) * plan.tile
         drawn = torch.full((count, n), -1, dtype=torch.int32, device=device)
-        padded = torch.full((programs * plan.tile,), -1, dtype=torch.int32, device=device)
+        padded = torch.full((columns,), -1, dtype=torch.int32, device=device)
         padded[:count] = slots
         constants = plan.constants(net)
-        half, single = self._memory(programs * plan.tile, constants)
+        half, single, flags = memory = self._memory(columns, constants)
+        if plan.helpers:
+            half.view(torch.int16).fill_(-1)  # helpers.MISSING
+            flags.zero_()
         matrices = self._descriptors(plan)
-        nothing = drawn
-        sampler[(programs,)](
-            net.embedding, matrices["past"], matrices["current"], matrices["residual"],
-            matrices["skip"], net.skip_bias, matrices["hidden"], net.hidden_bias, matrices["output"], net.output_bias,
-            net.table,
-            streams.queues, streams.tokens, streams.indices, streams.seeds, streams.inverses,
-            padded, conditioning, nothing if forced is None else forced, drawn,
-            single if logits is None else logits, half, single,
-            n, conditioning.shape[1],
-            **constants, FORCED=forced is not None, APPROXIMATE=not interpreting(),
-            num_warps=plan.warps, enable_fp_fusion=False,
-        )  # fmt: skip
-        return drawn
+        unused = drawn
 
-    def _memory(self, columns: int, constants: Mapping[str, int]) -> tuple[Tensor, Tensor]:
+        def run(programs: range) -> None:
+            sampler[(len(programs),)](
+                net.embedding, matrices["past"], matrices["current"], matrices["residual"], matrices["skip"],
+                net.skip_bias, matrices["hidden"], net.hidden_bias, matrices["output"], net.output_bias, net.table,
+                streams.queues, streams.tokens, streams.indices, streams.seeds, streams.inverses,
+                padded, conditioning, unused if forced is None else forced, drawn,
+                single if logits is None else logits, half, half.view(torch.int16), single, flags,
+                n, conditioning.shape[1], programs.start,
+                **constants, FORCED=forced is not None, APPROXIMATE=not interpreting(), **plan.options,
+            )  # fmt: skip
+
+        return Prepared(drawn, memory, run)
+
+    def _memory(self, columns: int, constants: Mapping[str, int]) -> tuple[Tensor, Tensor, Tensor]:
         """What a program has for the time of its launch, for each of its columns."""
-        key = (columns, 0)
+        key = (columns, constants["HALF"], constants["SINGLE"])
         if key not in self._scratch:
             self._scratch.clear()
             device = self.network.embedding.device
             self._scratch[key] = (
                 torch.zeros(columns, constants["HALF"], dtype=torch.float16, device=device),
                 torch.zeros(columns, constants["SINGLE"], device=device),
+                torch.zeros(columns, dtype=torch.int32, device=device),
             )
         return self._scratch[key]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wavesynth.kernels.triton.network import Network, unit_cycle
 
-__all__ = ["Plan", "choose"]
+__all__ = ["FEW", "MANY", "Plan", "choose", "is_wide"]
 
 #: The most rows or columns of a matrix that one copy brings on chip.
 _ROWS, _COLUMNS = 256, 64
@@ -24,13 +24,19 @@ class Plan:
     head_stages: int = 3
     fuse: bool = False
     """Whether the skip product is made layer by layer, or once after all layers."""
+    helpers: int = 0
+    """Programs besides the one that goes down the chain of layers: see `helpers`."""
+    registers: int | None = None
+    """The most that a thread may have; None leaves it to the compiler."""
 
     def constants(self, network: Network) -> dict[str, int | bool]:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
         r, s, a = network.residual_channels, network.skip_channels, network.classes
         wide = is_wide(network)
-        if self.fuse and (wide or s > _ROWS):
-            raise ValueError(f"fuse is True; a network of residual {r} and skip {s} must have it False")
+        if (self.fuse and (wide or s > _ROWS)) or (self.helpers and wide):
+            raise ValueError(
+                f"residual is {r} and skip {s}; a plan with fuse or helpers must have them at most 64 and 256"
+            )
         return {
             "L": network.layers,
             "CYCLE": unit_cycle(network.dilations),
@@ -40,19 +46,39 @@ class Plan:
             "S": s,
             "A": a,
             "B": self.tile,
-            "HALF": network.layers * r + s + a + r,
-            "SINGLE": a + r,
+            "HALF": 2 * network.layers * r + 2 * s + a + max(r, s),
+            "SINGLE": a + r + (2 * network.layers * r if self.helpers else 0),
             "WIDE": wide,
             "BLOCK": _COLUMNS,
             "R_COLUMNS": min(r, _COLUMNS),
-            "S_ROWS": min(s, _ROWS),
+            "S_ROWS": s // self.helpers if self.helpers else min(s, _ROWS),
             "A_ROWS": min(a, _ROWS),
             "S_COLUMNS": min(s, _COLUMNS),
             "A_COLUMNS": min(a, _COLUMNS),
             "STAGES": self.stages,
             "HEAD_STAGES": self.head_stages,
             "FUSE": self.fuse,
+            "HELPERS": self.helpers,
         }
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"{self.tile}" + ("f" if self.fuse else "") + (f"+{self.helpers}" if self.helpers else "")
+
+    @property
+    def options(self) -> dict[str, int | bool]:
+        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own."""
+        options: dict[str, int | bool] = {"num_warps": self.warps, "enable_fp_fusion": False}
+        if self.registers is not None:
+            options["maxnreg"] = self.registers
+        if self.helpers:
+            options["launch_cooperative_grid"] = True
+        return options
+
+    def programs(self, streams: int) -> int:
+        """How many programs a launch has for so many streams."""
+        return -(-streams // self.tile) * (1 + self.helpers)
 
     def blocks(self, network: Network) -> dict[str, list[int]]:
         """Rows and columns of each weight matrix that one copy brings on chip."""
@@ -73,10 +99,18 @@ def is_wide(network: Network) -> bool:
     return network.residual_channels > _COLUMNS
 
 
-def choose(streams: int, processors: int) -> Plan:
-    """The plan for so many streams on a GPU of so many multiprocessors: the smallest tile that keeps all of them."""
-    if streams <= 16 * processors:
-        return Plan(tile=16, warps=4)
-    if streams <= 32 * processors:
-        return Plan(tile=32, warps=8)
-    return Plan(tile=64, warps=8)
+#: As fast as possible, for as many streams as there are multiprocessors for all of their programs.
+FEW = Plan(tile=16, warps=4, helpers=4, registers=168)
+#: As many as possible, by the size of the tile.
+MANY = (
+    Plan(tile=16, warps=4, registers=160),
+    Plan(tile=32, warps=8, registers=224),
+    Plan(tile=64, warps=8),
+)
+
+
+def choose(network: Network, streams: int, processors: int) -> Plan:
+    """The plan for so many streams on a GPU of so many multiprocessors: the fastest that keeps all of them at once."""
+    if not is_wide(network) and FEW.programs(streams) <= processors:
+        return FEW
+    return next((plan for plan in MANY if plan.programs(streams) <= processors), MANY[-1])

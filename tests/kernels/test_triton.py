@@ -1,5 +1,6 @@
 """The Triton kernel, in the interpreter, gives its plain reference's samples and leaves its state, whatever it is asked."""
 
+import multiprocessing
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,7 @@ from tests.kernels.triton_networks import (
     started,
 )
 from wavesynth.kernels.triton.draw import EXP2, GATE
+from wavesynth.kernels.triton.launch import Launcher
 from wavesynth.kernels.triton.network import interleave, unit_cycle
 from wavesynth.kernels.triton.plans import choose
 from wavesynth.synthesis import draw, int8
@@ -116,6 +118,32 @@ def test_a_stream_leaves_and_another_takes_its_slot_and_neighbours_do_not_notice
     assert streams.indices.tolist() == [12, 2, 7]
 
 
+# Programs that wait for one another: a process each, since the interpreter runs the programs of a launch in turn.
+@pytest.mark.parametrize(
+    ("streams", "helpers", "dilations"), [(3, 2, (1, 2, 4)), (17, 1, (1, 2)), (2, 4, (1, 3, 2, 1))]
+)
+def test_helpers_make_no_difference(streams, helpers, dilations):
+    net, n = network(dilations, skip=64), 7
+    slots = torch.arange(streams, dtype=torch.int32)
+    shared, defined = started(net, streams), started(net, streams)
+    conditioning = conditioning_for(net, streams, n)
+    plan = replace(TILE, helpers=helpers)
+    prepared = Launcher(net).prepare(shared, conditioning, slots, n, plan=plan)
+    for tensor in (*vars(shared).values(), *prepared.memory, prepared.drawn):
+        tensor.share_memory_()
+    context = multiprocessing.get_context("fork")
+    programs = [
+        context.Process(target=prepared.run, args=(range(p, p + 1),)) for p in range(plan.programs(streams))
+    ]
+    for program in reversed(programs):
+        program.start()
+    for program in programs:
+        program.join(300)
+    assert [program.exitcode for program in programs] == [0] * len(programs)
+    assert torch.equal(prepared.drawn, expected(net, defined, conditioning, slots, n))
+    assert same_streams(shared, defined)
+
+
 def test_given_samples_give_the_references_logits():
     net = network((1, 2, 4), skip=64)
     forced = torch.randint(32, (3, 8), generator=torch.Generator().manual_seed(3), dtype=torch.int32)
@@ -153,7 +181,11 @@ def test_whole_stacks_are_recognised(dilations, cycle):
 
 
 def test_tiles_are_as_small_as_the_load_allows():
-    assert [choose(n, 132).tile for n in (1, 2112, 2113, 4224, 4225, 8448)] == [16, 16, 32, 32, 64, 64]
+    net = network()
+    chosen = [choose(net, n, 132) for n in (1, 416, 417, 2112, 2113, 4224, 4225, 8448)]
+    assert [plan.tile for plan in chosen] == [16, 16, 16, 16, 32, 32, 64, 64]
+    assert [plan.helpers for plan in chosen] == [4, 4, 0, 0, 0, 0, 0, 0]
+    assert choose(network(residual=128), 1, 132).helpers == 0
 
 
 def test_a_network_that_the_kernel_does_not_have_is_refused():

@@ -93,4 +93,4 @@ def advance(net, streams, conditioning, slots, n, plan=TILE, **others):
 
 def expected(net, streams, conditioning, slots, n, **others):
     """The reference's."""
-    return defined(net, streams, conditioning, torch.tensor(slots), n, **others)
+    return defined(net, streams, conditioning, torch.as_tensor(slots), n, **others)

@@ -20,7 +20,7 @@ from torch import Tensor
 from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
 from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import Plan, choose
+from wavesynth.kernels.triton.plans import MANY, Plan, choose
 from wavesynth.kernels.triton.streams import Streams
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.conditioning import Windows
@@ -131,7 +131,7 @@ class TritonSampler:
 
     def plan(self, streams: int) -> Plan:
         """How so many streams are launched."""
-        return choose(streams, self._processors)
+        return choose(self.network, streams, self._processors) if self._device.type == "cuda" else MANY[0]
 
     def save(self, state: DeviceState) -> State:
         """The stream as a state of the `cpu` backend, rounded to 8 bits."""
