@@ -38,29 +38,24 @@ def chain(
     """All layers for one sample of a tile, from the first one's input `x` [R, B], with whole matrices.
 
     `queue`, `conditioning` and `activations` [B] point at each stream's queue rows, frame [L * 2R] and z [L * R].
-    What the next layer reads is read one layer ahead. With `HELPED`, `conditioning` points at float32 that has the
+    With `HELPED`, `conditioning` points at float32 that has the
     product of the past in it already. Returns the skip sums [S, B], whole with `FUSE`, else zeros and z is written.
     """
     r = tl.arange(0, R)[:, None]
     r2 = tl.arange(0, 2 * R)[:, None]
     skip = tl.zeros((S, B), tl.float32)
-    row = queue_row(0, index, table_ptr, L, CYCLE)
-    past = x.to(tl.float16)
-    if not HELPED:
-        past = tl.load(queue[None, :] + (row * R)[None, :] + r, active[None, :], 0.0)
     given = tl.load(conditioning[None, :] + r2, active[None, :], 0.0)
     for layer in tl.range(L, num_stages=STAGES):
+        row = queue_row(layer, index, table_ptr, L, CYCLE) * R
+        # Not a product's factor, so not read ahead by the compiler: done here.
         following = tl.minimum(layer + 1, L - 1)
-        next_row = queue_row(following, index, table_ptr, L, CYCLE)
-        next_past = past
-        if not HELPED:
-            next_past = tl.load(queue[None, :] + (next_row * R)[None, :] + r, active[None, :], 0.0)
         next_given = tl.load(conditioning[None, :] + following * (2 * R) + r2, active[None, :], 0.0)
         h = given.to(tl.float32)
         if not HELPED:
+            past = tl.load(queue[None, :] + row[None, :] + r, active[None, :], 0.0)
             h = tl.dot(past_weights.load([layer * 2 * R, 0]), past, h)
         entry = x.to(tl.float16)
-        tl.store(queue[None, :] + (row * R)[None, :] + r, entry, active[None, :])
+        tl.store(queue[None, :] + row[None, :] + r, entry, active[None, :])
         h = tl.dot(current_weights.load([layer * 2 * R, 0]), entry, h)
         z = gate(h, R, B, APPROXIMATE).to(tl.float16)
         x = tl.dot(residual_weights.load([layer * R, 0]), z, x)
@@ -68,7 +63,7 @@ def chain(
             skip = tl.dot(skip_weights.load([0, layer * R]), z, skip)
         else:
             tl.store(activations[None, :] + layer * R + r, z)
-        row, past, given = next_row, next_past, next_given
+        given = next_given
     return skip
 
 

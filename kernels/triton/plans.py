@@ -104,7 +104,7 @@ FEW = Plan(tile=16, warps=4, helpers=4, registers=168)
 #: As many as possible, by the size of the tile.
 MANY = (
     Plan(tile=16, warps=4, registers=160),
-    Plan(tile=32, warps=8, registers=224),
+    Plan(tile=32, warps=4, registers=240),
     Plan(tile=64, warps=8),
 )
 
