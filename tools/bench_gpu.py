@@ -261,7 +261,9 @@ def main() -> int:
     for layers, skip in shapes:
         for streams in counts:
             results.add(
-                f"speed {layers} {streams}", 20, lambda l=layers, s=skip, n=streams: speed(l, s, n, small)
+                f"speed {layers} {streams}",
+                20,
+                lambda size=layers, s=skip, n=streams: speed(size, s, n, small),
             )  # type: ignore[misc]
     results.add("first audio", 30, lambda: first_audio(3 if small else 2000, 2 if small else 20, small))
     for stacks in (3,) if small else (3, 5):

@@ -65,7 +65,7 @@ def help_chain(
     R: tl.constexpr, S: tl.constexpr, ROWS: tl.constexpr, B: tl.constexpr, HELPERS: tl.constexpr,
     STAGES: tl.constexpr,
 ):  # fmt: skip
-    """What helper `helper` of a tile does for `n` samples: every HELPERS-th layer's past, ROWS rows of the skip sums."""
+    """What helper `helper` of a tile does for `n` samples: each HELPERS-th layer's past, ROWS of the skip sums."""
     r = tl.arange(0, R)[:, None]
     r2 = tl.arange(0, 2 * R)[:, None]
     m = tl.arange(0, ROWS)

@@ -7,6 +7,7 @@ conditioning once a frame. So a queue holds x', and the time before the first sa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
@@ -85,8 +86,12 @@ class Network:
 
     def to(self, device: torch.device | str) -> Network:
         """The same on another device."""
+        return self.changed(lambda tensor: tensor.to(device))
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Network:
+        """The same with every tensor changed."""
         tensors = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
-        return replace(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
+        return replace(self, **{name: change(tensor) for name, tensor in tensors.items()})
 
     def layer_of_row(self) -> Tensor:
         """The layer that each row of a stream's queues belongs to, int64 [rows]."""
@@ -151,14 +156,7 @@ def pack(
             raise ValueError(
                 f"{field.name} has weights beyond 65504, the largest of half precision; take the backend cpu"
             )
-    return replace(
-        network,
-        **{
-            f.name: v.contiguous()
-            for f in fields(network)
-            if isinstance(v := getattr(network, f.name), Tensor)
-        },
-    )
+    return network.changed(Tensor.contiguous)
 
 
 def interleave(residual: int) -> Tensor:
@@ -167,7 +165,7 @@ def interleave(residual: int) -> Tensor:
 
 
 def unit_cycle(dilations: tuple[int, ...]) -> int:
-    """C if the dilations are whole stacks of 1, 2, ..., 2^(C-1), which the kernel computes; 0 if it must look them up."""
+    """C if the dilations are whole stacks of 1, 2, ..., 2^(C-1), which are computed; else 0: they are looked up."""
     cycle = next((i for i, (a, b) in enumerate(pairwise(dilations), 1) if b != 2 * a), len(dilations))
     stack = tuple(2**i for i in range(cycle))
     return cycle if dilations == stack * (len(dilations) // cycle) else 0

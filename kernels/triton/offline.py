@@ -39,6 +39,7 @@ _INSTRUCTIONS = {
     "bulk_copy": r"\bcp\.async\.bulk\.tensor",
     "barrier": r"\b(bar\.sync|barrier\.sync)\b",
 }
+_READS = r"(?:tt\.load|async_tma_copy_global_to_local|async_copy_global_to_local|tt\.atomic_\w+)"
 
 
 @dataclass(frozen=True)
@@ -137,10 +138,7 @@ def layer_loop_reads(kernel: CompiledKernel) -> set[str]:
                 made.setdefault(name, set()).add(start)
     read: set[str] = set()
     for line in _layer_loop(text):
-        if match := re.search(
-            r"(?:tt\.load|async_tma_copy_global_to_local|async_copy_global_to_local|tt\.atomic_\w+) (?:\w+, )*(%[\w.]+)",
-            line,
-        ):
+        if match := re.search(_READS + r" (?:\w+, )*(%[\w.]+)", line):
             read |= set(_arguments(match[1], made))
     return read
 

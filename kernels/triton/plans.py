@@ -8,7 +8,7 @@ from wavesynth.kernels.triton.network import Network, unit_cycle
 
 __all__ = ["FEW", "MANY", "Plan", "choose", "is_wide"]
 
-#: The most rows or columns of a matrix that one copy brings on chip.
+#: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
 _ROWS, _COLUMNS = 256, 64
 
 
@@ -26,6 +26,8 @@ class Plan:
     """Whether the skip product is made layer by layer, or once after all layers."""
     helpers: int = 0
     """Programs besides the one that goes down the chain of layers: see `helpers`."""
+    rows: int = 256
+    """Rows of the head's matrices that one copy brings on chip, at most 256."""
     registers: int | None = None
     """The most that a thread may have; None leaves it to the compiler."""
 
@@ -51,8 +53,8 @@ class Plan:
             "WIDE": wide,
             "BLOCK": _COLUMNS,
             "R_COLUMNS": min(r, _COLUMNS),
-            "S_ROWS": s // self.helpers if self.helpers else min(s, _ROWS),
-            "A_ROWS": min(a, _ROWS),
+            "S_ROWS": s // self.helpers if self.helpers else min(s, self.rows),
+            "A_ROWS": min(a, self.rows),
             "S_COLUMNS": min(s, _COLUMNS),
             "A_COLUMNS": min(a, _COLUMNS),
             "STAGES": self.stages,
@@ -104,7 +106,7 @@ FEW = Plan(tile=16, warps=4, helpers=4, registers=168)
 #: As many as possible, by the size of the tile.
 MANY = (
     Plan(tile=16, warps=4, registers=160),
-    Plan(tile=32, warps=4, registers=240),
+    Plan(tile=32, warps=4, rows=128),
     Plan(tile=64, warps=8),
 )
 

@@ -1,7 +1,8 @@
 """What the kernel computes, in plain PyTorch: the same signature, the same arithmetic, one sample after the other.
 
 Factors are half precision, their products and sums are not: a block of 64 products is summed in double precision and
-rounded to single once, which no order of addition changes. Steps between products are single precision, each rounded on its own.
+rounded to single once, which no order of addition changes. Steps between products are single precision, each rounded
+on its own.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def advance(
 
     `conditioning` [C, F, L, 2R] float16 begins with the frame of each stream's next sample (`Network.conditioning`
     makes it). With `forced` [C, n] the samples before each are those, whatever is drawn, and `logits` [C, n, A] is
-    filled. `draw` is the one definition of the draw, which the kernel has inside. A class of -1 says that logits were not finite; rows of absent streams are -1.
+    filled. `draw` is the one definition of the draw, which the kernel has inside. A class of -1 says that logits were
+    not finite; rows of absent streams are -1.
     """
     drawn = torch.full((len(slots), n), -1, dtype=torch.int32)
     for column, slot in enumerate(slots.tolist()):

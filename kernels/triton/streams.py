@@ -17,7 +17,7 @@ class Streams:
     """Slots for streams of one network; a stream may have any. Nothing in a slot depends on the others."""
 
     queues: Tensor
-    """[slots, sum of dilations, R] float16: layer l's ring buffer has d[l] rows; x'[l] of sample t is in row t % d[l]."""
+    """[slots, sum of dilations, R] float16: layer l's ring has d[l] rows; x'[l] of sample t stands in t % d[l]."""
     tokens: Tensor
     """[slots] int32: the last sample's class."""
     indices: Tensor

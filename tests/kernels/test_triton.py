@@ -1,4 +1,4 @@
-"""The Triton kernel, in the interpreter, gives its plain reference's samples and leaves its state, whatever it is asked."""
+"""The Triton kernel, in the interpreter, gives its plain reference's samples and state, whatever it is asked."""
 
 import multiprocessing
 import time

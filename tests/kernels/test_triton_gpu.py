@@ -1,4 +1,4 @@
-"""The Triton kernel on a GPU: the float32 definition's logits and likelihood, the same bytes in any company, no drift."""
+"""The Triton kernel on a GPU: float32's logits and likelihood, the same bytes in any company, no drift."""
 
 import math
 import shutil

@@ -265,7 +265,7 @@ def test_a_machine_that_cannot_have_it_says_so_in_a_sentence(before, sentence):
 
 @in_interpreter
 def test_a_voice_that_the_kernel_does_not_have_is_refused():
-    with pytest.raises(ValueError, match="residual is 16; the triton kernel has .*; take the backend cpu"):
+    with pytest.raises(ValueError, match=r"residual is 16; the triton kernel has .*; take the backend cpu"):
         network_of(network(residual=16))
     large = network(residual=32)
     large.hidden.weight[0, 0] = 1e6

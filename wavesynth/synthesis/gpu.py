@@ -244,7 +244,7 @@ class _Guard:
 
 
 def find_device() -> torch.device:
-    """The GPU to sample on; the CPU in Triton's interpreter. Raises ValueError, with the way out, when there is none."""
+    """The GPU to sample on; the CPU in Triton's interpreter. Raises ValueError, with the way out, if there is none."""
     if interpreting():
         return torch.device("cpu")
     try:

@@ -1,4 +1,4 @@
-"""What the backends that sample on the processor have in common: states that are plain data, and nothing to wait for."""
+"""What the backends that sample on the processor have in common: states are plain data, and nothing is waited for."""
 
 from __future__ import annotations
 

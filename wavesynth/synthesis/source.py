@@ -49,9 +49,13 @@ class Source(ABC):
 
     def defer(self) -> None:
         """Leaves the conditioning network to the backend: called, if at all, before anything else."""
+        return  # nothing to leave where there is no input
 
     def conditioning(self, index: int, n: int) -> Tensor | Windows:
-        """The frames [F, L, 2R], or their windows if deferred, of `n` samples from `index` that `prepare` promised; those before are forgotten."""
+        """The frames [F, L, 2R], or their windows if deferred, of `n` samples from `index` that `prepare` promised.
+
+        Those before are forgotten.
+        """
         while self._first < index // self._hop:
             self._frames.popleft()
             self._first += 1
