@@ -20,7 +20,7 @@ __all__ = ["Conditioner", "linear", "pack_conditioner"]
 _ROWS, _COLUMNS, _DEPTH = 16, 64, 64
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["m"])
 def _linear(
     x_ptr, weights_ptr, bias_ptr, which_ptr, y_ptr, m, n, k, RELU: tl.constexpr, ROWS: tl.constexpr,
     COLUMNS: tl.constexpr, DEPTH: tl.constexpr,

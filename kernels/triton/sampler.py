@@ -17,7 +17,8 @@ from wavesynth.kernels.triton.layers import chain, wide_layers
 __all__ = ["sampler"]
 
 
-@triton.jit
+# A chunk of another length is no other kernel.
+@triton.jit(do_not_specialize=["n", "frames", "first"])
 def sampler(
     embedding_ptr, past_weights, current_weights, residual_weights, skip_weights, skip_bias_ptr, hidden_weights,
     hidden_bias_ptr, output_weights, output_bias_ptr, table_ptr,

@@ -76,6 +76,8 @@ class TritonSampler:
         self._processors = (
             torch.cuda.get_device_properties(self._device).multi_processor_count if cuda else _PROCESSORS
         )
+        if cuda:
+            self._compile()
 
     @property
     def device(self) -> str:
@@ -128,6 +130,19 @@ class TritonSampler:
     ) -> NDArray[np.int32]:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
         return self.launch(states, conditioning, keys, n)()
+
+    def _compile(self) -> None:
+        """Compiles what will be launched, so that no stream has to wait for that."""
+        nobody = torch.tensor([-1], dtype=torch.int32, device=self._device)
+        shape = (1, 1, self.network.layers, 2 * self.network.residual_channels)
+        nothing = torch.zeros(shape, dtype=torch.float16, device=self._device)
+        for plan in {self.plan(2**i) for i in range(self.places.bit_length())} | {self.plan(self.places)}:
+            self._launcher.advance(self.streams, nothing, nobody, 1, plan=plan)
+        if self._conditioner is not None:
+            config = self._model.config
+            window = torch.zeros(1, 1 + 2 * config.mel_context, config.mel_bands, device=self._device)
+            self._conditioner(window, torch.zeros(1, dtype=torch.int32, device=self._device))
+        torch.cuda.synchronize(self._device)
 
     def plan(self, streams: int) -> Plan:
         """How so many streams are launched."""
