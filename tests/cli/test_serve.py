@@ -84,7 +84,7 @@ def test_a_port_in_use_is_one_sentence_and_exit_code_1(voices):
             ["--voices", "{tmp}"],
             "{tmp} holds no voices; a voice is a folder with voice.json and weights.safetensors",
         ),
-        (["--backend", "abacus"], "backend is 'abacus'; it must be one of cpu, reference"),
+        (["--backend", "abacus"], "backend is 'abacus'; it must be one of cpu, triton, reference"),
         (
             ["--tls-cert", "{tmp}/cert.pem"],
             "--tls-key is missing; TLS needs both of --tls-cert and --tls-key",

@@ -23,6 +23,7 @@ from tests.synthesis.engines import (
     until,
 )
 from wavesynth.synthesis.engine import BusyError, ClosedError, EngineConfig
+from wavesynth.synthesis.host import HostSampler
 from wavesynth.synthesis.job import LoadedVoice
 from wavesynth.synthesis.schedule import Capacity
 from wavesynth.synthesis.stream import InputError, StreamError
@@ -118,12 +119,12 @@ def test_a_slow_reader_is_left_out_and_loses_nothing(defined):
         assert audio(slow) == defined
 
 
-class Gate:
+class Gate(HostSampler):
     """A sampler that advances only when told, and notes the seeds of each tick."""
 
     def __init__(self, sampler):
+        super().__init__(sampler.weights)
         self.sampler = sampler
-        self.weights = sampler.weights
         self.allowed = threading.Semaphore(0)
         self.ticks = []
         self.error = None

@@ -20,7 +20,7 @@ bench.command()(training)
 
 @bench.command()
 def engine(
-    backend: Annotated[str, typer.Option(help="cpu or reference.")] = "cpu",
+    backend: Annotated[str, typer.Option(help="cpu, triton or reference.")] = "cpu",
     layers: Annotated[int, typer.Option(help="Dilated layers: 10 to a stack, or fewer than 10 in one.")] = 30,
     residual: Annotated[int, typer.Option(help="Residual channels.")] = 64,
     skip: Annotated[int, typer.Option(help="Skip channels.")] = 256,

@@ -148,7 +148,7 @@ def _offline(client: Client, folder: Path, voice: str) -> tuple[float, float]:
         started = time.perf_counter()
         client.synthesize(voice, audio=audio)
         through.append(n / (time.perf_counter() - started))
-        state = loaded.sampler.weights.start()
+        state = loaded.sampler.start()
         started = time.perf_counter()
         loaded.sampler.advance([state], [conditioning], [Key()], n)
         alone.append(n / (time.perf_counter() - started))

@@ -62,17 +62,20 @@ class ServerConfig:
     """The web page, if there is to be one."""
 
 
-def load_voices(folder: Path, backend: str, threads: int = 1) -> dict[str, LoadedVoice]:
-    """The voices below `folder` by name, with their samplers.
+def load_voices(
+    folder: Path, backend: str, threads: int = 1, places: int | None = None
+) -> dict[str, LoadedVoice]:
+    """The voices below `folder` by name, with their samplers, each with memory for `places` streams.
 
-    Raises VoiceError for one that is broken, ValueError when there are none or two of a name.
+    Raises VoiceError for one that is broken, ValueError when there are none or two of a name, or when the backend
+    is none that this machine or a voice can have.
     """
     voices: dict[str, LoadedVoice] = {}
     for path in find_voices(folder).values():
         voice = load_voice(path)
         if voice.name in voices:
             raise ValueError(f"{path}: name is {voice.name!r}, which another voice in {folder} has")
-        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads))
+        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, places))
     if not voices:
         raise ValueError(
             f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
@@ -93,14 +96,18 @@ class Server:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        voices = load_voices(config.voices, config.backend, config.threads)
         engine_config = EngineConfig()
-        if config.live_streams is None:
-            capacity = measure_capacity(voices, engine_config)
-        else:
-            capacity = Capacity.of(config.live_streams, voices)
-        bridge = Bridge(asyncio.get_running_loop())
-        self.engine = Engine(voices, capacity, engine_config, bridge.notify)
+        live = config.live_streams
+        places = None if live is None else live + engine_config.waiting
+        voices = load_voices(config.voices, config.backend, config.threads, places)
+        capacity = measure_capacity(voices, engine_config) if live is None else Capacity.of(live, voices)
+        loop = asyncio.get_running_loop()
+        bridge = Bridge(loop)
+
+        def lost() -> None:
+            loop.call_soon_threadsafe(self._engine_lost)
+
+        self.engine = Engine(voices, capacity, engine_config, bridge.notify, lost)
         metrics = Metrics(lambda: self.engine.live)
         requests = Requests((loaded.voice for loaded in voices.values()), config.max_seconds)
         self.service = SynthesisService(self.engine, bridge, requests, metrics, config.token)
@@ -143,6 +150,10 @@ class Server:
         """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way."""
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
         await self.service.drain(self.config.grace)
+
+    def _engine_lost(self) -> None:
+        """Health says so, for whoever starts servers to start another."""
+        self._unhealthy = asyncio.create_task(self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING))
 
     async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in ("", _SERVICE):

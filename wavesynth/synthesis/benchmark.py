@@ -8,24 +8,24 @@ import time
 import torch
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
-from wavesynth.synthesis.int8 import Gains, Int8Weights
+from wavesynth.synthesis.int8 import Gains
 from wavesynth.synthesis.reference import Key
-from wavesynth.synthesis.samplers import sampler_for
-from wavesynth.synthesis.weights import Float32Weights
+from wavesynth.synthesis.samplers import make_sampler
+from wavesynth.synthesis.voice import Voice
 
-__all__ = ["measure_engine", "random_weights"]
+__all__ = ["measure_engine", "random_voice"]
 
 _SAMPLE_RATE = 16000
 _PARTS = 10
 
 
-def random_weights(config: WaveNetConfig) -> Int8Weights:
-    """Int8 weights of a network that has learnt nothing: as fast as one that has."""
+def random_voice(config: WaveNetConfig) -> Voice:
+    """A voice that has learnt nothing: as fast as one that has."""
     torch.manual_seed(0)
-    model = WaveNet(config).requires_grad_(False)
+    model = WaveNet(config).requires_grad_(False).eval()
     layers = torch.full((config.layers, config.residual), 32.0)
     gains = Gains(layers, layers * 4, torch.full((config.skip,), 128.0), torch.full((config.classes,), 128.0))
-    return Int8Weights.pack(Float32Weights.pack(model), gains)
+    return Voice("random", "", "", "", model, gains)
 
 
 def measure_engine(
@@ -44,9 +44,8 @@ def measure_engine(
     """
     stacks, depth = (layers // 10, 10) if layers >= 10 else (1, layers)
     config = WaveNetConfig(stacks, depth, residual, skip, classes, mel_bands=0)
-    weights = random_weights(config)
-    sampler = sampler_for(weights, backend, threads)
-    states = [weights.start() for _ in range(streams)]
+    sampler = make_sampler(random_voice(config), backend, threads, streams)
+    states = [sampler.start() for _ in range(streams)]
     keys = [Key(seed) for seed in range(streams)]
     conditioning = [torch.randn(2, config.layers, 2 * residual) * 0.1] * streams
 
@@ -62,7 +61,7 @@ def measure_engine(
     rate = statistics.median(rates)
     return {
         "backend": backend,
-        "device": getattr(sampler, "instruction_set", "cpu"),
+        "device": sampler.device,
         "layers": layers,
         "residual": residual,
         "skip": skip,
@@ -74,5 +73,5 @@ def measure_engine(
         "samples_per_second_per_stream_highest": max(rates),
         "real_time_factor": rate / _SAMPLE_RATE,
         "samples_per_second_total": rate * streams,
-        "bytes_per_stream": len(states[0].to_bytes()),
+        "bytes_per_stream": sampler.bytes_per_stream,
     }

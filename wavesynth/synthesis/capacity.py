@@ -23,15 +23,20 @@ _TICKS = 5
 
 
 def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
-    """Times ticks of 1, 2, 3, ... streams of each voice, analysis included, until one is over the limit."""
+    """Times ticks of 1, 2, 3, ... streams of each voice, analysis included, until one is over the limit.
+
+    A backend that has places for streams is asked for 1, 2, 4, ..., and for no more than it has. Raises what the
+    backend raises.
+    """
     ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
     for name, loaded in voices.items():
         streams = 1
         points: list[tuple[int, float]] = []
-        while not points or points[-1][1] <= LIMIT:
+        places = loaded.sampler.places
+        while not points or (points[-1][1] <= LIMIT and points[-1][0] != places):
             points.append((streams, _load(ticker, name, loaded, streams, config.chunk)))
-            streams = max(streams + 1, streams * 5 // 4)
+            streams = max(streams + 1, streams * 5 // 4) if places is None else min(2 * streams, places)
         load[name] = points
     ticker.close()
     return Capacity(load, LIMIT)
@@ -46,7 +51,9 @@ def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: i
         started = time.perf_counter()
         for job in jobs:
             job.prepare(chunk)
-        ticker.tick(jobs)
+        for *_, result in ticker.tick(jobs):
+            if isinstance(result, Exception):
+                raise result
         seconds.append(time.perf_counter() - started)
     return min(seconds[1:]) * rate / chunk
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from wavesynth.models.wavenet import WaveNet
 
-__all__ = ["Conditioner"]
+__all__ = ["Conditioner", "Windows"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What conditioning frames are made of, for a backend that makes them itself, those of many streams at once."""
+
+    mel: Tensor
+    """[F, 1 + 2 * mel_context, bands]"""
+    speaker: int | None
+
+    def __len__(self) -> int:
+        return len(self.mel)
 
 
 class Conditioner:
@@ -15,7 +29,8 @@ class Conditioner:
 
     A frame's conditioning needs the `mel_context` mel frames after it, so it comes that much later; `finish`
     gives the rest, as if silence followed. Each frame is computed by itself from its own window, so that the
-    bits do not depend on how the mel was cut.
+    bits do not depend on how the mel was cut. With `deferred`, the windows [f, 1 + 2 * mel_context, bands] come
+    themselves.
 
     Raises ValueError for a mel of the wrong width or with NaN or infinite values.
     """
@@ -26,6 +41,7 @@ class Conditioner:
         context = model.config.mel_context
         self._window = torch.full((context, model.config.mel_bands), silence)
         self._silence = silence
+        self.deferred = False
 
     def push(self, mel: Tensor) -> Tensor:
         """The conditioning of the frames that `mel` [f, mel_bands] completes."""
@@ -38,7 +54,13 @@ class Conditioner:
         width = 1 + 2 * c.mel_context
         frames = [self._frame(track[i : i + width]) for i in range(max(0, len(track) - width + 1))]
         self._window = track[len(frames) :]
-        return torch.stack(frames) if frames else torch.empty(0, c.layers, 2 * c.residual)
+        if frames:
+            return torch.stack(frames)
+        return (
+            track.new_empty(0, width, c.mel_bands)
+            if self.deferred
+            else torch.empty(0, c.layers, 2 * c.residual)
+        )
 
     def finish(self) -> Tensor:
         """The conditioning of the last frames."""
@@ -47,4 +69,6 @@ class Conditioner:
 
     @torch.inference_mode()
     def _frame(self, window: Tensor) -> Tensor:
+        if self.deferred:
+            return window
         return self._model.conditioning(window[None], self._speaker)[0, 0]

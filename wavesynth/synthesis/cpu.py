@@ -17,6 +17,7 @@ from torch import Tensor
 
 from wavesynth.kernels.cpu import Sampler
 from wavesynth.synthesis.draw import inverse_temperature
+from wavesynth.synthesis.host import HostSampler
 from wavesynth.synthesis.int8 import Int8Weights
 from wavesynth.synthesis.reference import Key, check
 from wavesynth.synthesis.state import State
@@ -24,7 +25,7 @@ from wavesynth.synthesis.state import State
 __all__ = ["CpuSampler"]
 
 
-class CpuSampler:
+class CpuSampler(HostSampler):
     """Samples with packed `Int8Weights`; safe to call from several threads for different states.
 
     Several streams are shared out to `threads` cores; a lone stream takes a second one if it is idle.
@@ -37,7 +38,7 @@ class CpuSampler:
             instruction_set = os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")
         if threads < 1:
             raise ValueError(f"threads is {threads}; it must be at least 1")
-        self.weights = weights
+        super().__init__(weights)
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
         arrays = {field.name: getattr(weights, field.name) for field in fields(weights)}
@@ -50,6 +51,11 @@ class CpuSampler:
     def instruction_set(self) -> str:
         """The instruction set in use: avx512, avx2 or portable."""
         return str(self._sampler.instruction_set)
+
+    @property
+    def device(self) -> str:  # type: ignore[override]
+        """The same."""
+        return self.instruction_set
 
     def sample(self, state: State, conditioning: Tensor, key: Key, n: int) -> tuple[Tensor, State]:
         """The sampling function of `reference.sample`, with the same result."""

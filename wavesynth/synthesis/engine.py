@@ -5,6 +5,8 @@
 A tick makes one chunk for every stream that has input for it and room in its output queue. Streams join and
 leave between ticks; one that nobody reads is left out until somebody does. What a stream's audio is does not
 depend on any of this: sampling is a function of the stream's own state, conditioning and key.
+
+A backend that computes elsewhere has its next tick before the last one's chunks are handed out, and so never waits.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from torch import Tensor
 
 from wavesynth.synthesis.job import Job, LoadedVoice
 from wavesynth.synthesis.schedule import Capacity, chunks_in_tick, schedule
-from wavesynth.synthesis.stream import Request, Stream, StreamError
-from wavesynth.synthesis.tick import Result, Ticker
+from wavesynth.synthesis.stream import LostError, Request, Stream, StreamError
+from wavesynth.synthesis.tick import Result, Tick, Ticker
 
 __all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
 
@@ -62,7 +64,7 @@ class Engine:
     """Serves `voices`; live streams are admitted as far as `capacity` says.
 
     `notify` is called on the engine's thread after each tick, with the live streams of that tick and with all that
-    ended in it. It must return at once.
+    ended in it; `lost`, when the backend can do nothing any more and all streams have ended. Both must return at once.
 
     >>> with Engine(voices, Capacity.of(4, voices)) as engine:  # doctest: +SKIP
     ...     stream = engine.open(Request("allison", lambda: DurationSource(voice, None, 16000)))
@@ -74,15 +76,18 @@ class Engine:
         capacity: Capacity,
         config: EngineConfig | None = None,
         notify: Callable[[Sequence[Stream]], None] = lambda streams: None,
+        lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.voices = voices
         self.capacity = capacity
         self.config = config or EngineConfig()
-        self._notify = notify
+        self._notify, self._lost = notify, lost
         self._lock = threading.Lock()  # guards the list of streams and what is in their mailboxes
         self._wake = threading.Event()  # set after every change under the lock
         self._streams: list[Stream] = []
         self._closed = False
+        self._end = ClosedError("the service was shut down")
+        self._begun: Tick | None = None  # the tick that is being made elsewhere
         self._jobs: dict[Stream, Job] = {}
         self._ticker = Ticker()
         self._thread = threading.Thread(target=self._run, name="wavesynth-engine", daemon=True)
@@ -106,7 +111,7 @@ class Engine:
         """
         with self._lock:
             if self._closed:
-                raise ClosedError("the engine is closed")
+                raise ClosedError(str(self._end))
             others = [s for s in self._streams if not s.closed and s.request.live == request.live]
             if request.live:
                 fits = not others or self.capacity.fits([*(s.request.voice for s in others), request.voice])
@@ -150,15 +155,16 @@ class Engine:
                 self._wake.wait()
         with self._lock:
             for stream in self._streams:
-                stream.end(ClosedError("the service was shut down"))
+                stream.end(self._end)
         self._notify(self._streams)
 
     def _has_room(self, stream: Stream) -> bool:
-        return not stream.request.live or stream.waiting + self.config.chunk <= self.config.queue
+        under_way = self._jobs[stream].state.index - stream.made if stream in self._jobs else 0
+        return not stream.request.live or stream.waiting + under_way + self.config.chunk <= self.config.queue
 
     def _tick(self, collected: Sequence[tuple[Stream, list[Tensor], bool, bool]]) -> bool:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
-        results: list[tuple[Stream, Result]] = []
+        results: list[tuple[Stream, int, Result]] = []
         ready = []
         live = sum(stream.request.live for stream, *_ in collected)
         samples = self.config.chunk * chunks_in_tick(live, len(collected) - live)
@@ -172,19 +178,33 @@ class Engine:
                 if room and job.prepare(samples):
                     ready.append(job)
             except Exception as error:
-                results.append((stream, error))
+                results.append((stream, 0, error))
         batch = schedule(ready, self.capacity)
-        results += [(job.stream, result) for job, result in self._ticker.tick(batch)]
+        last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
+        if last is None and self._begun is not None and not self._begun.waits:
+            last, self._begun = self._begun, None
+        if last is not None:
+            results += [(job.stream, end, result) for job, end, result in last.finish()]
         with self._lock:
-            for stream, result in results:
+            for stream, end, result in results:
                 if isinstance(result, Exception):
                     stream.end(_stream_error(stream, result))
                 else:
-                    stream.put(result, self._jobs[stream].state.index)
-            changed = [stream for stream, _ in results if stream.request.live or stream.closed]
+                    stream.put(result, end)
+            changed = [stream for stream, *_ in results if stream.request.live or stream.closed]
         if changed:
             self._notify(changed)
-        return bool(results)
+        lost = next((result for *_, result in results if isinstance(result, LostError)), None)
+        if lost is not None:
+            self._lose(lost)
+        return bool(results) or self._begun is not None
+
+    def _lose(self, error: LostError) -> None:
+        """Ends everything: the backend is gone."""
+        _log.critical("the backend is lost", reason=str(error))
+        with self._lock:
+            self._closed, self._end, self._begun = True, ClosedError(str(error)), None
+        self._lost()
 
     def _job(self, stream: Stream) -> Job:
         if stream not in self._jobs:

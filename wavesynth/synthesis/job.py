@@ -43,7 +43,9 @@ class Job:
         self.voice = stream.request.voice
         self.live = stream.request.live
         self.source = stream.request.source()
-        self.state = loaded.sampler.weights.start()
+        if loaded.sampler.conditions:
+            self.source.defer()
+        self.state = loaded.sampler.start()
         self.n = 0
         """Samples that the next tick makes of it."""
         self._deemphasis = Deemphasis(loaded.voice.preemphasis)
@@ -77,28 +79,30 @@ class Job:
         except Exception as error:
             self._error = error  # for `prepare` to raise
 
-    def chunk(self, classes: NDArray[np.int32]) -> Chunk | None:
-        """The audio that the classes [n] that the sampler just drew complete; None if there is none to hand out."""
-        request, last = self.stream.request, self.state.index == self.source.total
+    def chunk(self, classes: NDArray[np.int32], end: int) -> Chunk | None:
+        """The audio that the classes [n] before sample `end` complete; None if there is none to hand out. Chunks come
+        in order."""
+        request, last = self.stream.request, end == self.source.total
         samples = self._deemphasis.push(self.loaded.levels[classes])
         if self._correction is not None:
             samples = self._correction.push(samples, self.source.wanted())
             if last:
                 samples = np.concatenate([samples, self._correction.finish()])
-        self._ready = end = self._ready + len(samples)
-        wanted = pcm16(samples[max(0, len(samples) - max(0, end - request.first_sample)) :])
+        self._ready = ready = self._ready + len(samples)
+        wanted = pcm16(samples[max(0, len(samples) - max(0, ready - request.first_sample)) :])
         if not len(wanted):
             return None
         audio = request.encode(wanted, last)
         now = time.monotonic()
         self._first_made = self._first_made or now
-        return Chunk(audio, end - len(wanted), len(wanted), now, self._statistics(now) if last else None)
+        statistics = self._statistics(now, end) if last else None
+        return Chunk(audio, ready - len(wanted), len(wanted), now, statistics)
 
-    def _statistics(self, now: float) -> Statistics:
-        started, index = self.stream.started, self.state.index
-        seconds = index / self.loaded.voice.sample_rate
+    def _statistics(self, now: float, end: int) -> Statistics:
+        started = self.stream.started
+        seconds = end / self.loaded.voice.sample_rate
         return Statistics(
-            index - self.stream.request.first_sample,
+            end - self.stream.request.first_sample,
             (self._first_made or now) - started,
             seconds / max(now - started, 1e-9),
         )

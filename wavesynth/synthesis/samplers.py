@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
 
 from wavesynth.synthesis import reference
 from wavesynth.synthesis.cpu import CpuSampler
-from wavesynth.synthesis.int8 import Int8Weights
+from wavesynth.synthesis.host import HostSampler
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
 from wavesynth.synthesis.voice import Voice
-from wavesynth.synthesis.weights import Weights
 
-__all__ = ["BACKENDS", "ReferenceSampler", "Sampler", "make_sampler", "sampler_for"]
+__all__ = ["BACKENDS", "ReferenceSampler", "Sampler", "make_sampler"]
 
-BACKENDS = ("cpu", "reference")
+BACKENDS = ("cpu", "triton", "reference")
 
 
 class Sampler(Protocol):
-    """What the engine asks of a backend."""
+    """What the engine asks of a backend. What its states are besides `index` is the backend's own."""
 
     @property
-    def weights(self) -> Weights:
-        """What it samples with; `weights.start()` begins a stream."""
+    def conditions(self) -> bool:
+        """Whether it takes `Windows` for conditioning, and makes the frames of many streams at once."""
+
+    @property
+    def device(self) -> str:
+        """Where it samples: a GPU's name, or the processor's instruction set."""
+
+    @property
+    def bytes_per_stream(self) -> int:
+        """The memory of one stream."""
+
+    @property
+    def places(self) -> int | None:
+        """How many streams there is memory for; None if that is not known."""
+
+    def start(self) -> Any:
+        """The state of a stream before its first sample."""
+
+    def launch(
+        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[Key], n: int
+    ) -> Callable[[], np.ndarray] | np.ndarray:
+        """The next `n` classes of every stream, int32 [B, n], or what waits for them; the states move on at once."""
 
     def advance(
-        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[Key], n: int
+        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[Key], n: int
     ) -> np.ndarray:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
 
 
-class ReferenceSampler:
+class ReferenceSampler(HostSampler):
     """The definition itself, as a backend: slow, for any device's results to be held against."""
-
-    def __init__(self, weights: Weights) -> None:
-        self.weights = weights
 
     def advance(
         self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[Key], n: int
@@ -52,18 +68,21 @@ class ReferenceSampler:
         return np.stack(rows)
 
 
-def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1) -> Sampler:
-    """The sampler `backend` for `voice`, with its int8 weights, on `threads` cores.
+def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: int | None = None) -> Sampler:
+    """The sampler `backend` for `voice`: on `threads` cores, or with memory for `places` streams on the GPU.
 
-    Raises ValueError for an unknown backend.
+    Raises ValueError, in a sentence, for an unknown backend, and for one that this machine or voice cannot have.
     """
-    return sampler_for(voice.int8(), backend, threads)
-
-
-def sampler_for(weights: Int8Weights, backend: str = "cpu", threads: int = 1) -> Sampler:
-    """The sampler `backend` for packed weights; ValueError for an unknown backend."""
     if backend == "cpu":
-        return CpuSampler(weights, threads=threads)
+        return CpuSampler(voice.int8(), threads=threads)
+    if backend == "triton":
+        try:
+            from wavesynth.synthesis.gpu import TritonSampler
+        except ImportError as error:
+            raise ValueError(
+                f"backend triton needs the Python package triton ({error}); use --backend cpu"
+            ) from error
+        return TritonSampler(voice.model, voice.gains, places)
     if backend == "reference":
-        return ReferenceSampler(weights)
+        return ReferenceSampler(voice.int8())
     raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wavesynth.audio.mel import StreamingLogMel
-from wavesynth.synthesis.conditioning import Conditioner
+from wavesynth.synthesis.conditioning import Conditioner, Windows
 from wavesynth.synthesis.resampling import StreamingResampler
 from wavesynth.synthesis.voice import Voice
 
@@ -29,7 +29,7 @@ class Source(ABC):
 
     def __init__(self, voice: Voice) -> None:
         self._hop = voice.model.config.hop
-        self._frames: deque[Tensor] = deque()  # [L, 2R] each
+        self._frames: deque[Tensor] = deque()  # [L, 2R] each, or what they are made of
         self._first = 0  # the number of the first of them
 
     @abstractmethod
@@ -49,8 +49,15 @@ class Source(ABC):
             end = min(end, self.total)
         return end - index if self._first + len(self._frames) >= -(-end // self._hop) else 0
 
-    def conditioning(self, index: int, n: int) -> Tensor:
-        """The frames [F, L, 2R] of `n` samples from `index` that `prepare` promised; those before are forgotten."""
+    def defer(self) -> None:
+        """Leaves the conditioning network to the backend: called, if at all, before anything else."""
+        return  # nothing to leave where there is no input
+
+    def conditioning(self, index: int, n: int) -> Tensor | Windows:
+        """The frames [F, L, 2R], or their windows if deferred, of `n` samples from `index` that `prepare` promised.
+
+        Those before are forgotten.
+        """
         while self._first < index // self._hop:
             self._frames.popleft()
             self._first += 1
@@ -94,10 +101,18 @@ class _InputSource(Source):
     def __init__(self, voice: Voice, speaker: int | None) -> None:
         super().__init__(voice)
         self._conditioner = Conditioner(voice.model, voice.mel.silence, speaker)
+        self._speaker = speaker
         self._pieces: deque[Tensor] = deque()
         self._ended = False
         self._samples = 0  # that the input seen so far makes
         self._mel = [np.zeros((0, voice.mel.bands), np.float32)]
+
+    def defer(self) -> None:
+        self._conditioner.deferred = True
+
+    def conditioning(self, index: int, n: int) -> Tensor | Windows:
+        frames = super().conditioning(index, n)
+        return Windows(frames, self._speaker) if self._conditioner.deferred else frames  # type: ignore[arg-type]
 
     def push(self, piece: Tensor) -> None:
         if len(piece):

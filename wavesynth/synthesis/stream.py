@@ -15,7 +15,17 @@ from torch import Tensor
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.source import Source
 
-__all__ = ["Chunk", "Encode", "InputError", "Request", "Statistics", "Stream", "StreamError", "pcm16_bytes"]
+__all__ = [
+    "Chunk",
+    "Encode",
+    "InputError",
+    "LostError",
+    "Request",
+    "Statistics",
+    "Stream",
+    "StreamError",
+    "pcm16_bytes",
+]
 
 #: Bytes of the next samples, int16 [n], and whether they are the last; called in order, once for each chunk.
 Encode = Callable[[NDArray[np.int16], bool], bytes]
@@ -28,6 +38,10 @@ def pcm16_bytes(samples: NDArray[np.int16], last: bool = False) -> bytes:
 
 class StreamError(Exception):
     """Why a stream ended before its last chunk."""
+
+
+class LostError(StreamError):
+    """The backend can make nothing any more."""
 
 
 class InputError(StreamError):

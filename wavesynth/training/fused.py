@@ -42,8 +42,8 @@ def fused_nats(
 ) -> Tensor:
     """Nats [B, T - first] that `model` pays for `targets` [B, T] from sample `first` on, given `tokens` [B, T].
 
-    `conditioning` [B or 1, F, L, 2R] is `model.conditioning`'s. What F.cross_entropy(model(tokens, conditioning)) is, in
-    bfloat16 products summed in float32. One crop is one thread's work; `threads` are as many as there are cores
+    `conditioning` [B or 1, F, L, 2R] is `model.conditioning`'s. What F.cross_entropy(model(tokens, conditioning)) is,
+    in bfloat16 products summed in float32. One crop is one thread's work; `threads` are as many as there are cores
     unless given, and the result does not depend on them. AMX is used where there is some, unless `amx` says.
     """
     parameters = (

@@ -1,0 +1,118 @@
+"""How a launch is cut into programs: by the shape of the network and the number of streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavesynth.kernels.triton.network import Network, unit_cycle
+
+__all__ = ["FEW", "MANY", "Plan", "choose", "is_wide"]
+
+#: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
+_ROWS, _COLUMNS = 256, 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One way to launch the kernel; which one is taken changes the time, not the samples."""
+
+    tile: int
+    """Streams of a program: B."""
+    warps: int
+    stages: int = 3
+    """Layers whose weights are on their way at once."""
+    head_stages: int = 3
+    fuse: bool = False
+    """Whether the skip product is made layer by layer, or once after all layers."""
+    helpers: int = 0
+    """Programs besides the one that goes down the chain of layers: see `helpers`."""
+    rows: int = 256
+    """Rows of the head's matrices that one copy brings on chip, at most 256."""
+    registers: int | None = None
+    """The most that a thread may have; None leaves it to the compiler."""
+
+    def constants(self, network: Network) -> dict[str, int | bool]:
+        """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
+        r, s, a = network.residual_channels, network.skip_channels, network.classes
+        wide = is_wide(network)
+        if (self.fuse and (wide or s > _ROWS)) or (self.helpers and wide):
+            raise ValueError(
+                f"residual is {r} and skip {s}; a plan with fuse or helpers must have them at most 64 and 256"
+            )
+        return {
+            "L": network.layers,
+            "CYCLE": unit_cycle(network.dilations),
+            "QUEUE": network.rows,
+            "HOP": network.hop,
+            "R": r,
+            "S": s,
+            "A": a,
+            "B": self.tile,
+            "HALF": 2 * network.layers * r + 2 * s + a + max(r, s),
+            "SINGLE": a + r + (2 * network.layers * r if self.helpers else 0),
+            "WIDE": wide,
+            "BLOCK": _COLUMNS,
+            "R_COLUMNS": min(r, _COLUMNS),
+            "S_ROWS": s // self.helpers if self.helpers else min(s, self.rows),
+            "A_ROWS": min(a, self.rows),
+            "S_COLUMNS": min(s, _COLUMNS),
+            "A_COLUMNS": min(a, _COLUMNS),
+            "STAGES": self.stages,
+            "HEAD_STAGES": self.head_stages,
+            "FUSE": self.fuse,
+            "HELPERS": self.helpers,
+        }
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"{self.tile}" + ("f" if self.fuse else "") + (f"+{self.helpers}" if self.helpers else "")
+
+    @property
+    def options(self) -> dict[str, int | bool]:
+        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own."""
+        options: dict[str, int | bool] = {"num_warps": self.warps, "enable_fp_fusion": False}
+        if self.registers is not None:
+            options["maxnreg"] = self.registers
+        if self.helpers:
+            options["launch_cooperative_grid"] = True
+        return options
+
+    def programs(self, streams: int) -> int:
+        """How many programs a launch has for so many streams."""
+        return -(-streams // self.tile) * (1 + self.helpers)
+
+    def blocks(self, network: Network) -> dict[str, list[int]]:
+        """Rows and columns of each weight matrix that one copy brings on chip."""
+        r, c = network.residual_channels, self.constants(network)
+        rows = _COLUMNS if c["WIDE"] else r
+        return {
+            "past": [2 * rows, c["R_COLUMNS"]],
+            "current": [2 * rows, c["R_COLUMNS"]],
+            "residual": [rows, c["R_COLUMNS"]],
+            "skip": [c["S_ROWS"], c["R_COLUMNS"]],
+            "hidden": [c["A_ROWS"], c["S_COLUMNS"]],
+            "output": [c["A_ROWS"], c["A_COLUMNS"]],
+        }
+
+
+def is_wide(network: Network) -> bool:
+    """Whether a layer's matrices are too large to be on chip whole."""
+    return network.residual_channels > _COLUMNS
+
+
+#: As fast as possible, for as many streams as there are multiprocessors for all of their programs.
+FEW = Plan(tile=16, warps=4, helpers=4, registers=168)
+#: As many as possible, by the size of the tile.
+MANY = (
+    Plan(tile=16, warps=4, registers=160),
+    Plan(tile=32, warps=4, rows=128),
+    Plan(tile=64, warps=8),
+)
+
+
+def choose(network: Network, streams: int, processors: int) -> Plan:
+    """The plan for so many streams on a GPU of so many multiprocessors: the fastest that keeps all of them at once."""
+    if not is_wide(network) and FEW.programs(streams) <= processors:
+        return FEW
+    return next((plan for plan in MANY if plan.programs(streams) <= processors), MANY[-1])

@@ -1,0 +1,69 @@
+"""The Triton kernel compiled for GPUs that are not here: what it takes of them does not get worse."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import triton
+
+TABLE = Path(__file__).with_name("compiled.json")
+KEYS = ("layers", "skip", "plan", "capability")
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """The table as it is now; in a process of its own, which does not interpret."""
+    program = "from wavesynth.kernels.triton.offline import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"TRITON_INTERPRET": "0"},
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    return {tuple(row[key] for key in KEYS): row for row in json.loads(run.stdout)}
+
+
+def test_nothing_takes_more_than_the_table_says(compiled):
+    worse, seen = [], set()
+    for row in json.loads(TABLE.read_text("utf-8")):
+        key = tuple(row[name] for name in KEYS)
+        now = compiled[key]
+        seen.add(key)
+        if row["triton"] != triton.__version__:
+            continue  # another compiler's figures; the bounds below are for all
+        worse += [
+            f"{key} {name}: {now[name]}, was {row[name]}"
+            for name in ("registers", "stack", "shared", "barrier", "exchanges")
+            if now[name] > row[name]
+        ]
+        worse += [
+            f"{key} {name}: {now[name]}, was {row[name]}"
+            for name in ("tensor_core", "bulk_copy")
+            if now[name] != row[name]
+        ]
+    assert not worse
+    assert seen == set(compiled), "what ships is not what is in the table"
+
+
+def test_sixteen_streams_leave_registers_free_and_no_tile_needs_a_stack(compiled):
+    for (_, _, plan, capability), row in compiled_on_hopper(compiled).items():
+        assert capability == 90
+        if plan.startswith("16"):
+            assert row["registers"] <= 168, row
+        assert row["stack"] == 0, row
+
+
+def test_the_layer_loop_reads_weights_queues_and_conditioning_only(compiled):
+    weights = {"current_weights", "residual_weights"}
+    for (*_, plan, _), row in compiled_on_hopper(compiled).items():
+        # A helper's product of the past is there instead of the queue and the conditioning, which are in it.
+        rest = {"single_ptr"} if "+" in plan else {"past_weights", "queue_ptr", "conditioning_ptr"}
+        assert set(row["layer_loop_reads"]) == weights | rest, row
+
+
+def compiled_on_hopper(compiled):
+    return {key: row for key, row in compiled.items() if key[-1] == 90}

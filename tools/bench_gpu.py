@@ -1,0 +1,282 @@
+"""All that needs a GPU, in one run of under eight minutes: `make bench-gpu`, or `python tools/bench_gpu.py`.
+
+Writes bench-gpu/results.json as it goes, and table.txt and plot.png at the end. It needs Python 3.12, torch 2.11 and
+triton 3.6 or newer, and no network. What else is missing (pytest, torchaudio, matplotlib, the installed package) leaves
+out what needs it, and the results say why. --small goes through all of it in Triton's interpreter, to test this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+#: Seconds for all of it; what has no time left is left out, and said to be.
+BUDGET = 460.0
+STREAMS = (1, 64, 528, 2112, 4224, 8448)
+SHAPES = ((20, 128), (30, 256), (50, 256))
+
+
+def find_kernels() -> None:
+    """Makes `kernels/` importable as wavesynth.kernels where the package is not installed."""
+    import wavesynth
+
+    if importlib.util.find_spec("wavesynth.kernels") is None:
+        place = ROOT / "kernels"
+        spec = importlib.util.spec_from_file_location(
+            "wavesynth.kernels", place / "__init__.py", submodule_search_locations=[str(place)]
+        )
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["wavesynth.kernels"] = wavesynth.kernels = module  # type: ignore[attr-defined]
+        spec.loader.exec_module(module)
+
+
+class Results:
+    """Figures and reasons, written after each of them."""
+
+    def __init__(self, folder: Path, small: bool) -> None:
+        self.folder, self.small = folder, small
+        self.began = time.monotonic()
+        self.all: dict[str, Any] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return BUDGET - (time.monotonic() - self.began)
+
+    def add(self, name: str, seconds: float, measure: Callable[[], Any]) -> None:
+        """Measures, if there are so many seconds left; an error is a result too."""
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        if self.left < seconds:
+            self.all[name] = {"left_out": f"{self.left:.0f} s were left, it may take {seconds:.0f}"}
+        else:
+            try:
+                self.all[name] = measure()
+            except Exception as error:
+                self.all[name] = {"left_out": f"{type(error).__name__}: {error}"}
+        path = self.folder / "results.json"
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(self.all, indent=1) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+
+
+def machine() -> dict[str, Any]:
+    """What it all ran on."""
+    import torch
+    import triton
+
+    gpu = torch.cuda.get_device_properties(0) if torch.cuda.is_available() else None
+    return {
+        "gpu": gpu.name if gpu else None,
+        "multiprocessors": gpu.multi_processor_count if gpu else None,
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "triton": triton.__version__,
+    }
+
+
+def suite() -> dict[str, Any]:
+    """The gpu-marked tests."""
+    if importlib.util.find_spec("pytest") is None:
+        return {"left_out": "pytest is not installed"}
+    code = (
+        "import sys; sys.path[:0] = ['.', 'tools']; import bench_gpu; bench_gpu.find_kernels(); import pytest; "
+        "sys.exit(pytest.main(['-m', 'gpu', '-q', '-rs', '-p', 'no:cacheprovider', '-c', '/dev/null', "
+        "'--rootdir', '.', '--import-mode=importlib', 'tests/kernels']))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    return {"passed": run.returncode == 0, "output": run.stdout[-4000:] + run.stderr[-500:]}
+
+
+def speed(layers: int, skip: int, streams: int, small: bool) -> dict[str, Any]:
+    """kHz per stream of the kernel by the plan for so many streams, and its share of the bound."""
+    import torch
+
+    from wavesynth.kernels.triton.bounds import H100, Shape
+    from wavesynth.kernels.triton.launch import Launcher
+    from wavesynth.kernels.triton.offline import shape
+    from wavesynth.kernels.triton.plans import MANY, choose
+    from wavesynth.kernels.triton.streams import Streams
+
+    device = "cpu" if small else "cuda"
+    processors = 132 if small else torch.cuda.get_device_properties(0).multi_processor_count
+    net = shape(2 if small else layers, skip=skip).to(device)
+    generator = torch.Generator(device).manual_seed(0)
+    for name in ("embedding", "past", "current", "residual", "skip", "hidden", "output"):
+        weights = getattr(net, name)
+        weights.normal_(generator=generator).mul_(weights.shape[-1] ** -0.5)
+    pool = Streams.empty(net, streams)
+    every = torch.arange(streams, device=device)
+    pool.start(net, every)
+    pool.rekey(every, every, torch.full((streams,), 1.4427, device=device))
+    n = 2 if small else 800
+    frames = torch.zeros(streams, n // net.hop + 1, net.layers, 128, dtype=torch.float16, device=device)
+    frames.normal_(generator=generator).mul_(0.3)
+    plan = MANY[0] if small else choose(net, streams, processors)
+    launcher, slots = Launcher(net), every.int()
+
+    def seconds() -> float:
+        if not small:
+            torch.cuda.synchronize()
+        begun = time.perf_counter()
+        drawn = launcher.advance(pool, frames, slots, n, plan=plan)
+        if not small:
+            torch.cuda.synchronize()
+        if not (drawn >= 0).all():
+            raise RuntimeError("the kernel gave samples that are none")
+        return time.perf_counter() - begun
+
+    seconds()
+    rates = sorted(n / seconds() / 1000 for _ in range(1 if small else 5))
+    rate, bound = rates[len(rates) // 2], Shape(layers, skip=skip).bound(H100, streams)
+    return {
+        "plan": plan.name, "khz_per_stream": rate, "lowest": rates[0], "highest": rates[-1],
+        "total_khz": rate * streams, "real_time_factor": rate / 16, "share_of_bound": rate / bound,
+    }  # fmt: skip
+
+
+def first_audio(neighbours: int, joins: int, small: bool) -> dict[str, Any]:
+    """Milliseconds until a stream that joins has its first 10 ms, beside neighbours that are made without a pause.
+
+    The sampler's part: launches of 10 ms, the next begun while the last one is waited for, as the engine does it.
+    """
+    import torch
+
+    from wavesynth.models.wavenet import WaveNetConfig
+    from wavesynth.synthesis.benchmark import random_voice
+    from wavesynth.synthesis.gpu import TritonSampler
+    from wavesynth.synthesis.reference import Key
+
+    config = WaveNetConfig(1, 2, mel_bands=0, hop=8) if small else WaveNetConfig(3, 10, mel_bands=0)
+    voice = random_voice(config)
+    sampler = TritonSampler(voice.model, voice.gains, neighbours + joins)
+    n, frame = config.hop, torch.zeros(2, config.layers, 2 * config.residual)
+    states = [sampler.start() for _ in range(neighbours)]
+
+    def launch(those: list[Any]) -> Callable[[], Any]:
+        return sampler.launch(those, [frame] * len(those), [Key(s.slot) for s in those], n)
+
+    launch(states)()
+    waiting, waits = launch(states), []
+    for _ in range(joins):
+        joined = time.perf_counter()  # while a launch is under way, and one behind it is next
+        following = launch(states)
+        waiting()
+        new = sampler.start()
+        with_new = launch([*states, new])
+        following()
+        waiting = launch(states)
+        with_new()
+        waits.append(1000 * (time.perf_counter() - joined))
+    waits.sort()
+    return {"neighbours": neighbours, "median_ms": waits[len(waits) // 2], "longest_ms": waits[-1]}
+
+
+def training(stacks: int, small: bool) -> dict[str, Any]:
+    """Samples a second that the trainer learns from."""
+    from wavesynth.models.wavenet import WaveNetConfig
+    from wavesynth.training.loop_benchmark import measure_loop
+
+    if small:
+        tiny = WaveNetConfig(1, 2, 16, 16, 32, mel_bands=8, mel_channels=16, hop=16)
+        return measure_loop(tiny, 3, 1, batch_size=2, frames=3, compiled=False)
+    return measure_loop(WaveNetConfig(stacks))
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results to read."""
+    lines = [
+        json.dumps(results["machine"]),
+        "",
+        f"{'layers':>6} {'streams':>8} {'plan':>6} {'kHz':>8} {'total':>10} share",
+    ]
+    for name, r in results.items():
+        if name.startswith("speed"):
+            _, layers, streams = name.split()
+            if "left_out" in r:
+                lines.append(f"{layers:>6} {streams:>8} {r['left_out']}")
+            else:
+                lines.append(
+                    f"{layers:>6} {streams:>8} {r['plan']:>6} {r['khz_per_stream']:8.2f} {r['total_khz']:10,.0f} "
+                    f"{r['share_of_bound']:5.0%}"
+                )
+    rest = {name: r for name, r in results.items() if not name.startswith(("speed", "machine"))}
+    return "\n".join([*lines, "", *(f"{name}: {json.dumps(r)}" for name, r in rest.items())]) + "\n"
+
+
+def plot(results: dict[str, Any], path: Path) -> dict[str, Any]:
+    """kHz per stream over streams, a line for each depth, and real time."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4))
+    for layers, _ in SHAPES:
+        points = [(n, results.get(f"speed {layers} {n}", {}).get("khz_per_stream")) for n in STREAMS]
+        points = [point for point in points if point[1]]
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", label=f"{layers} layers")
+    axes.axhline(16, color="grey", linestyle="--", label="real time")
+    axes.set(xscale="log", xlabel="streams", ylabel="kHz per stream")
+    axes.legend()
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+    return {"written": path.name}
+
+
+def main() -> int:
+    """0 if nothing was left out and the suite passed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "bench-gpu")
+    parser.add_argument("--small", action="store_true")
+    options = parser.parse_args()
+    small = options.small
+    if small:
+        os.environ["TRITON_INTERPRET"] = "1"
+    find_kernels()
+    import torch
+
+    if not small and not torch.cuda.is_available():
+        print(
+            "bench-gpu needs an NVIDIA GPU, and PyTorch finds none; --small tries it in the interpreter",
+            file=sys.stderr,
+        )
+        return 1
+    results = Results(options.out, small)
+    results.add("machine", 0, machine)
+    if not small:
+        results.add("suite", 100, suite)
+    shapes, counts = (SHAPES[:1], (1, 3)) if small else (SHAPES, STREAMS)
+    for layers, skip in shapes:
+        for streams in counts:
+            results.add(
+                f"speed {layers} {streams}",
+                20,
+                lambda size=layers, s=skip, n=streams: speed(size, s, n, small),
+            )  # type: ignore[misc]
+    results.add("first audio", 30, lambda: first_audio(3 if small else 2000, 2 if small else 20, small))
+    for stacks in (3,) if small else (3, 5):
+        results.add(f"training {10 * stacks}", 60, lambda s=stacks: training(s, small))  # type: ignore[misc]
+    results.add("plot", 0, lambda: plot(results.all, options.out / "plot.png"))
+    text = table(results.all)
+    (options.out / "table.txt").write_text(text, encoding="utf-8")
+    print(text)
+    failed = any("left_out" in r for r in results.all.values()) or not results.all.get("suite", {}).get(
+        "passed", small
+    )
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
