@@ -10,20 +10,20 @@ from wavesynth.models.pixels import Head, ImageModelConfig
 
 
 def small(kind="gated", seed=0, **values):
-    """A network of random weights, large enough that nothing that is connected is lost in rounding."""
+    """A network of random weights at which no derivative vanishes that need not: neither so small nor so large."""
     torch.manual_seed(seed)
     defaults = {
         "height": 5,
         "width": 5,
         "levels": 4,
         "features": 24,
-        "hidden": 24,
+        "hidden": 48,
         "layers": 2,
         "first_kernel": 3,
     }
     model = image_model(ImageModelConfig(kind=kind, **defaults | values)).double()
     for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.25)
+        torch.nn.init.normal_(parameter, mean=0.3 if parameter.dim() == 1 else 0.0, std=0.25)
     return model.requires_grad_(False).eval()
 
 
@@ -33,7 +33,7 @@ def jacobian(model):
     generator = torch.Generator().manual_seed(1)
     labels = torch.zeros(1, dtype=torch.long) if c.labels else None
     depends = torch.zeros(*c.shape, *c.shape, dtype=torch.bool)
-    for _ in range(4):  # at one alone, what a ReLU shuts off would not be seen
+    for _ in range(6):  # at one alone, what a ReLU shuts off would not be seen
         x = torch.rand(1, *c.shape, dtype=torch.float64, generator=generator) * 2 - 1
         direction = torch.randn(model.head.size, dtype=torch.float64, generator=generator)
         derivative = torch.autograd.functional.jacobian(

@@ -13,7 +13,7 @@ __all__ = ["image"]
 
 
 def image(
-    features: Annotated[int, typer.Option(help="Features of each layer.")] = 128,
+    features: Annotated[int, typer.Option(help="Features of each layer.")] = 96,
     layers: Annotated[int, typer.Option(help="Layers of both stacks.")] = 9,
     levels: Annotated[int, typer.Option(help="Levels of a value, 2 to 256.")] = 2,
     batch: Annotated[int, typer.Option(help="Images in a batch.", min=1, max=4096)] = 64,

@@ -140,6 +140,14 @@ class RowLSTM(_PixelRNN):
 
 
 class DiagonalBiLSTM(_PixelRNN):
-    """PixelRNN with Diagonal BiLSTM layers (sec. 3.2)."""
+    """PixelRNN with Diagonal BiLSTM layers (sec. 3.2).
+
+    The features of a pixel do not see the pixel itself, so the last pixel of a row is seen by none in its row, and the
+    LSTM from the right would not know it in the next. Hence the map has one more column, beyond the right edge.
+    """
 
     _layer = BiLSTMLayer
+
+    def features(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """[B, H, W, F]."""
+        return super().features(F.pad(x, (0, 0, 0, 1)), labels)[:, :, :-1]

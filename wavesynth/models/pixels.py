@@ -37,11 +37,11 @@ class ImageModelConfig:
     channels: int = 1
     levels: int = 256
     labels: int = 0
-    features: int = 128
+    features: int = 96
     layers: int = 9
-    kernel: int = 3
+    kernel: int = 5
     first_kernel: int = 7
-    hidden: int = 128
+    hidden: int = 256
     mixture: int = 0
 
     def __post_init__(self) -> None:

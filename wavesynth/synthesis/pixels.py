@@ -89,12 +89,10 @@ class Cached:
     def numbers(self, row: int, column: int) -> Tensor:
         """[B, C, P]."""
         x = self.x[:, row, column]
-        if column:  # whose last channel was drawn since
-            first = self.layers[0]
-            first.entries[:, column - 1 + first.layer.reach] = self.x[:, row, column - 1]
+        if column:  # its last channel was drawn since
+            self.layers[0].slots[column - 1].copy_(self.x[:, row, column - 1])
         activations = []
         for layer in self.layers:
-            layer.entries[:, column + layer.layer.reach] = x
             x, z = layer.step(x, column)
             activations.append(z)
         return self.model.output(torch.cat(activations, -1))
@@ -108,11 +106,14 @@ class _Layer:
         outputs, inputs = layer.along.shape[:2]
         self.by_row, self.by_pixel = layer.conditioned(labels)
         self.rows = x.new_zeros(batch, layer.reach, width, inputs)
-        self.entries = x.new_zeros(batch, layer.reach + width, inputs)  # those left of the image stay zero
+        entries = x.new_zeros(batch, layer.reach + width, inputs)  # those left of the image stay zero
+        # Views, made once: finding a pixel's window would cost more than using it.
+        self.slots = entries.unbind(1)[layer.reach :]
+        self.windows = [entries[:, column : column + layer.reach + 1].flatten(1) for column in range(width)]
         self.along = (
             layer.along.permute(0, 2, 3, 1).reshape(outputs, -1).T
         )  # [window · I, 2F], pixel by pixel
-        self.linked = x.new_zeros(batch, width, outputs)
+        self.linked: tuple[Tensor, ...] = ()  # what the rows above give to each pixel of this row, [B, 2F]
 
     def above(self, v: Tensor) -> Tensor:
         """This row of the vertical input [B, 1, W, F] below those before it, which move up by one."""
@@ -123,13 +124,13 @@ class _Layer:
     def begin(self, v: Tensor) -> Tensor:
         """The next layer's row of the vertical input, and what this row gives to the horizontal stack."""
         rows = self.layer.vertical(v, 0)  # [B, 1, W, 2F]
-        self.linked = (self.layer.link(rows) + self.by_pixel + self.layer.along_bias)[:, 0]
+        self.linked = (self.layer.link(rows) + self.by_pixel + self.layer.along_bias)[:, 0].unbind(1)
         return gate(rows + self.by_row)
 
     def step(self, x: Tensor, column: int) -> tuple[Tensor, Tensor]:
         """The next layer's horizontal input and z at one pixel, [B, F] each."""
-        window = self.entries[:, column : column + self.layer.reach + 1].flatten(1)
-        z = gate(torch.addmm(self.linked[:, column], window, self.along))
+        self.slots[column].copy_(x)
+        z = gate(torch.addmm(self.linked[column], self.windows[column], self.along))
         return self.layer.out(x, z), z
 
 
