@@ -88,8 +88,9 @@ def _plot(results: dict, levels: int, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from wavesynth.evaluation.pictures import grid, intensities
+    from wavesynth.evaluation.pictures import grid
     from wavesynth.files import atomic_path
+    from wavesynth.models.pixels import intensities
 
     figure = Figure(figsize=(2.6 * len(results), 8), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)

@@ -98,8 +98,9 @@ def complete(
     with one_sentence_errors():
         import torch
 
-        from wavesynth.data.images import quantise, read_image
-        from wavesynth.evaluation.pictures import check_png, intensities, shaded
+        from wavesynth.data.images import read_image
+        from wavesynth.evaluation.pictures import check_png, shaded
+        from wavesynth.models.pixels import intensities, nearest
         from wavesynth.synthesis.pixels import check_pixels, keys_from, known_prefix
         from wavesynth.training.images import trained
 
@@ -109,9 +110,7 @@ def complete(
         loaded = trained(model)
         c = loaded.network.config
         original = read_image(image, c.channels)
-        levels = (
-            (original >= 128).long() if c.levels == 2 else quantise(original, c.levels, torch.Generator())
-        )
+        levels = nearest(original, c.levels)
         check_pixels(loaded.network, levels[None])
         if mask is not None:
             where = read_image(mask, 1)[..., 0] >= 128
@@ -147,7 +146,7 @@ def _make(
     from rich.console import Console
     from rich.progress import track
 
-    from wavesynth.evaluation.pictures import intensities
+    from wavesynth.models.pixels import intensities
     from wavesynth.synthesis.pixels import rows
 
     console = Console(stderr=True)

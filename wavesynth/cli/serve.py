@@ -18,6 +18,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 50051,
     voices: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of models of images, to be served too.")] = None,
     backend: Annotated[str, typer.Option(help="cpu or reference.")] = "cpu",
     threads: Annotated[
         int | None, typer.Option(help="Cores that sample; all but one if not given.", min=1, max=256)
@@ -65,6 +66,7 @@ def serve(
             host=host,
             port=port,
             voices=voices or SHIPPED,
+            images=images,
             backend=backend,
             live_streams=live_streams,
             max_seconds=max_seconds,

@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from wavesynth.data.split import Split, split_of, stem_of
+from wavesynth.models.pixels import nearest
 
 __all__ = ["ImageSet", "quantise", "read_idx", "read_image", "read_images"]
 
@@ -49,7 +50,7 @@ def quantise(images: Tensor, levels: int, generator: torch.Generator) -> Tensor:
     """
     if levels == 2:
         return (torch.rand(images.shape, generator=generator) * 255 < images).long()
-    return images.long() * levels // 256
+    return nearest(images, levels)
 
 
 def read_images(folder: str | Path, split: Split) -> ImageSet:

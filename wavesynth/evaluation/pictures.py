@@ -10,15 +10,10 @@ from torch import Tensor
 
 from wavesynth.files import atomic_path
 
-__all__ = ["check_png", "grid", "intensities", "progress", "save_png", "shaded"]
+__all__ = ["check_png", "grid", "progress", "save_png", "shaded"]
 
 _BORDER = 2
 _UNKNOWN = 96  # the grey of what is not made yet
-
-
-def intensities(pixels: Tensor, levels: int) -> Tensor:
-    """Levels as intensities, uint8."""
-    return (pixels * 255 / (levels - 1)).round().to(torch.uint8)
 
 
 def shaded(images: Tensor, pixels: int) -> Tensor:

@@ -17,7 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Head", "ImageModelConfig", "MaskedLinear", "PixelModel", "ahead", "convolve", "uniform"]
+__all__ = [
+    "Head",
+    "ImageModelConfig",
+    "MaskedLinear",
+    "PixelModel",
+    "ahead",
+    "convolve",
+    "intensities",
+    "nearest",
+    "uniform",
+]
 
 Kind = Literal["pixelcnn", "gated", "row-lstm", "diagonal-bilstm"]
 
@@ -149,6 +159,16 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: tuple[int, int
     """
     padded = F.pad(x, (0, 0, *pad)).permute(0, 3, 1, 2)  # a view: channels last in memory
     return F.conv2d(padded, weight, bias).permute(0, 2, 3, 1)
+
+
+def intensities(values: Tensor, levels: int) -> Tensor:
+    """Whole numbers below `levels` as intensities from 0 to 255, uint8."""
+    return (values * 255 / (levels - 1)).round().to(torch.uint8)
+
+
+def nearest(image: Tensor, levels: int) -> Tensor:
+    """Intensities, uint8, as whole numbers below `levels`, int64: equal steps."""
+    return image.long() * levels // 256
 
 
 class MaskedLinear(nn.Module):
