@@ -19,6 +19,7 @@ def small(kind="gated", seed=0, **values):
         "features": 24,
         "hidden": 48,
         "layers": 2,
+        "kernel": 3,
         "first_kernel": 3,
     }
     model = image_model(ImageModelConfig(kind=kind, **defaults | values)).double()

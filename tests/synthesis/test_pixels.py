@@ -29,6 +29,7 @@ def network(kind="gated", seed=0, **values):
         "features": 8,
         "hidden": 8,
         "layers": 3,
+        "kernel": 3,
         "first_kernel": 7,
     }
     model = image_model(ImageModelConfig(kind=kind, **defaults | values))

@@ -106,7 +106,9 @@ def test_the_likelihood_is_the_sum_over_an_image_and_its_bits_are_per_value():
 
 def test_the_receptive_field_is_what_the_layers_reach():
     seen = receptive_field(
-        image_model(ImageModelConfig(height=9, width=9, features=32, hidden=32, layers=2, first_kernel=3)),
+        image_model(
+            ImageModelConfig(height=9, width=9, features=32, hidden=32, layers=2, kernel=3, first_kernel=3)
+        ),
         6,
         4,
     )

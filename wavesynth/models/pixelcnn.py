@@ -112,12 +112,10 @@ class GatedLayer(nn.Module):
         vertical, horizontal = self.label(labels)[:, None, None].chunk(2, -1)
         return vertical, horizontal
 
-    def vertical(self, v: Tensor, top: int) -> Tensor:
-        """The vertical stack before its gate, [B, rows, W, 2F].
-
-        `v` [B, rows + what the kernel reaches beyond `top` rows of zeros, W, I].
-        """
-        return convolve(v, self.across, self.across_bias, (self.reach, self.reach, top, 0))
+    def vertical(self, v: Tensor) -> Tensor:
+        """The vertical stack before its gate, [B, H, W, 2F]; in the first layer of the rows above only."""
+        above = v[:, :-1] if self.first else v
+        return convolve(above, self.across, self.across_bias, (self.reach, self.reach, self.reach, 0))
 
     def horizontal(self, x: Tensor) -> Tensor:
         """What the row so far gives, [B, H, W, 2F]."""
@@ -130,8 +128,7 @@ class GatedLayer(nn.Module):
     def forward(self, v: Tensor, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The next layer's inputs of both stacks and z, [B, H, W, F] each."""
         by_row, by_pixel = self.conditioned(labels)
-        above = v[:, :-1] if self.first else v  # in the first layer a row sees those before it
-        rows = self.vertical(above, self.reach)
+        rows = self.vertical(v)
         z = gate(self.horizontal(x) + self.link(rows) + by_pixel)
         return gate(rows + by_row), self.out(x, z), z
 

@@ -103,16 +103,19 @@ class _Layer:
 
     def __init__(self, layer: GatedLayer, x: Tensor, labels: Tensor | None) -> None:
         self.layer, (batch, _, width, _) = layer, x.shape
-        outputs, inputs = layer.along.shape[:2]
-        self.by_row, self.by_pixel = layer.conditioned(labels)
+        inputs = layer.along.shape[1]
+        by_row, by_pixel = layer.conditioned(labels)
+        self.by_row = by_row if isinstance(by_row, float) else by_row[:, 0]
+        self.by_pixel = by_pixel if isinstance(by_pixel, float) else by_pixel[:, 0]
         self.rows = x.new_zeros(batch, layer.reach, width, inputs)
         entries = x.new_zeros(batch, layer.reach + width, inputs)  # those left of the image stay zero
         # Views, made once: finding a pixel's window would cost more than using it.
         self.slots = entries.unbind(1)[layer.reach :]
         self.windows = [entries[:, column : column + layer.reach + 1].flatten(1) for column in range(width)]
-        self.along = (
-            layer.along.permute(0, 2, 3, 1).reshape(outputs, -1).T
-        )  # [window · I, 2F], pixel by pixel
+        # The kernels as one product over a window, position by position: a convolution of one row would spend most of
+        # its time on rearranging its weights.
+        self.along = layer.along.permute(2, 3, 1, 0).flatten(0, 2)  # [window · I, 2F]
+        self.across = layer.across.permute(2, 3, 1, 0).flatten(0, 2)
         self.linked: tuple[Tensor, ...] = ()  # what the rows above give to each pixel of this row, [B, 2F]
 
     def above(self, v: Tensor) -> Tensor:
@@ -123,9 +126,13 @@ class _Layer:
 
     def begin(self, v: Tensor) -> Tensor:
         """The next layer's row of the vertical input, and what this row gives to the horizontal stack."""
-        rows = self.layer.vertical(v, 0)  # [B, 1, W, 2F]
-        self.linked = (self.layer.link(rows) + self.by_pixel + self.layer.along_bias)[:, 0].unbind(1)
-        return gate(rows + self.by_row)
+        columns = 2 * self.layer.reach + 1
+        windows = F.pad(v, (0, 0, self.layer.reach, self.layer.reach)).unfold(
+            2, columns, 1
+        )  # [B, rows, W, I, columns]
+        row = torch.matmul(windows.permute(0, 2, 1, 4, 3).flatten(2), self.across) + self.layer.across_bias
+        self.linked = (self.layer.link(row) + self.by_pixel + self.layer.along_bias).unbind(1)
+        return gate(row + self.by_row)[:, None]
 
     def step(self, x: Tensor, column: int) -> tuple[Tensor, Tensor]:
         """The next layer's horizontal input and z at one pixel, [B, F] each."""
