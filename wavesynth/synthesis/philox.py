@@ -7,19 +7,22 @@ chunks, who else is served, or which backend computes it.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["philox"]
 
-Words = TypeVar("Words", int, NDArray[np.uint64])
 
 _MASK = 0xFFFFFFFF
 
 
-def philox(seed: Words, index: Words) -> Words:
+@overload
+def philox(seed: int, index: int) -> int: ...
+@overload
+def philox(seed: NDArray[np.uint64], index: NDArray[np.uint64]) -> NDArray[np.uint64]: ...
+def philox(seed: Any, index: Any) -> Any:
     """The first 32-bit word of Philox4x32-10 with key `seed` (64 bits) and counter (`index`, 0) (128 bits).
 
     Of arrays of uint64, elementwise.
