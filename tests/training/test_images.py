@@ -1,6 +1,7 @@
 """Models of images are trained by the loop of all models, resumed bit for bit, and exported as they are."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,8 +14,11 @@ from wavesynth.models.images import KINDS, image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.synthesis.image_model import load_image_model, save_image_model
 from wavesynth.training.checkpoint import newest
+from wavesynth.training.configuration import read_toml
 from wavesynth.training.images import ImageTask, fixed_images, image_trainer, parse_images, trained
 from wavesynth.training.trainer import Report
+
+CONFIGURATIONS = sorted((Path(__file__).parents[2] / "configurations" / "images").glob("*.toml"))
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +134,12 @@ def test_the_receptive_field_is_what_the_layers_reach():
 def test_a_wrong_configuration_is_named(folder, tmp_path, model, data, message):
     with pytest.raises(ValueError, match=message):
         image_trainer(parse_images(values(folder, model, data)), tmp_path, ALONE)
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_the_shipped_configurations_are_valid(path):
+    configuration = read_toml(path, parse_images)
+    assert image_model(configuration.model).config.shape == (28, 28, 1)
 
 
 def test_a_run_cannot_be_resumed_with_another_network(folder, tmp_path):

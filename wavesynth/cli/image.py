@@ -35,7 +35,7 @@ def train(
 ) -> None:
     """Trains a model of images as a configuration says; stops and goes on as `wavesynth train` does.
 
-    Example: wavesynth image train configurations/mnist-binary.toml
+    Example: wavesynth image train configurations/images/mnist-binary.toml
     """
     from wavesynth.cli.train import follow
     from wavesynth.training.configuration import read_toml

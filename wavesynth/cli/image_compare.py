@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Trains the four networks one after the other for the same time and writes a table and plots.
 
-    Example: wavesynth image compare configurations/compare-images.toml --minutes 60 --out docs
+    Example: wavesynth image compare configurations/images/compare.toml --minutes 60 --out docs
     """
     import multiprocessing
 
