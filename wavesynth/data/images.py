@@ -95,7 +95,8 @@ def read_image(path: str | Path, channels: int | None = None) -> Tensor:
     Without `channels`, grey images have one, all others three.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path) as file:
+            image: Image.Image = file
             if channels is None:
                 channels = 1 if image.mode in _MODES[1] else 3
                 image = image.convert(_MODES[channels][0])
@@ -149,7 +150,8 @@ def _from_files(folder: Path, split: Split) -> ImageSet:
     chosen = [name for name in names if split_of(stem_of(name)) == split]
     if not chosen:
         raise ValueError(f"{folder} holds {len(names)} images, of which none is in the {split} set; add some")
-    images, broken = [], []
+    images: list[Tensor] = []
+    broken: list[str] = []
     for name in chosen:
         try:
             images.append(read_image(folder / name, images[0].shape[2] if images else None))

@@ -141,10 +141,15 @@ class GatedPixelCNN(PixelModel):
         self.stack = nn.ModuleList(GatedLayer(config, first=i == 0) for i in range(config.layers))
         self._ends(config.layers)
 
+    @property
+    def layers(self) -> list[GatedLayer]:
+        """Both stacks' layers, in order."""
+        return [layer for layer in self.stack if isinstance(layer, GatedLayer)]
+
     def features(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """The gated activations of all layers, [B, H, W, L · F]."""
         v, activations = x, []
-        for layer in self.stack:
+        for layer in self.layers:
             v, x, z = layer(v, x, labels)
             activations.append(z)
         return torch.cat(activations, -1)

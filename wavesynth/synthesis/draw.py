@@ -39,13 +39,14 @@ def inverse_temperature(temperature: float) -> float:
 
 def softmax_weights(logits: Tensor, inverse: float | Tensor) -> Tensor:
     """Softmax numerators of `logits` [..., A] as whole numbers, the largest about 2^WEIGHT_BITS: int64."""
-    scaled = (logits - logits.amax(-1, keepdim=True)) * inverse  # a Python number counts in single precision
+    # A Python number counts in single precision, as the tensor that it meets does.
+    scaled = (logits - logits.amax(-1, keepdim=True)) * inverse
     scaled = scaled.clamp(min=-30.0)
     whole = torch.round(scaled)
     fraction = scaled - whole
     power = torch.full_like(fraction, EXP2[-1])
     for coefficient in reversed(EXP2[:-1]):
-        power = power * fraction + torch.tensor(coefficient, dtype=torch.float32)
+        power = power * fraction + coefficient
     return torch.round(torch.ldexp(power, whole + WEIGHT_BITS)).to(torch.int64)
 
 

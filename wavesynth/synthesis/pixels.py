@@ -75,7 +75,7 @@ class Cached:
 
     def __init__(self, model: GatedPixelCNN, x: Tensor, labels: Tensor | None) -> None:
         self.model, self.x = model.baked(), x
-        self.layers = [_Layer(layer, x, labels) for layer in self.model.stack]
+        self.layers = [_Layer(layer, x, labels) for layer in self.model.layers]
 
     def begin(self, row: int) -> None:
         """Computes the row of the vertical stack of every layer."""
@@ -93,8 +93,10 @@ class Cached:
             self.layers[0].slots[column - 1].copy_(self.x[:, row, column - 1])
         activations = []
         for layer in self.layers:
-            x, z = layer.step(x, column)
+            z = layer.step(x, column)
             activations.append(z)
+            if layer is not self.layers[-1]:
+                x = layer.layer.out(x, z)
         return self.model.output(torch.cat(activations, -1))
 
 
@@ -134,11 +136,10 @@ class _Layer:
         self.linked = (self.layer.link(row) + self.by_pixel + self.layer.along_bias).unbind(1)
         return gate(row + self.by_row)[:, None]
 
-    def step(self, x: Tensor, column: int) -> tuple[Tensor, Tensor]:
-        """The next layer's horizontal input and z at one pixel, [B, F] each."""
+    def step(self, x: Tensor, column: int) -> Tensor:
+        """z at one pixel, [B, F], from its horizontal input [B, I]."""
         self.slots[column].copy_(x)
-        z = gate(torch.addmm(self.linked[column], self.windows[column], self.along))
-        return self.layer.out(x, z), z
+        return gate(torch.addmm(self.linked[column], self.windows[column], self.along))
 
 
 def remember(model: PixelModel, x: Tensor, labels: Tensor | None) -> Memory:
@@ -192,19 +193,19 @@ def _rows(
     for row in range(c.height):
         with torch.inference_mode():  # not held over a yield
             remembered.begin(row)
-            for column in range(
-                c.width if (row + 1) * c.width > pixels else 0
-            ):  # known rows: the rows are enough
-                place = row * c.width + column
-                for channel in range(c.channels):
-                    if place < pixels:
-                        if channel == 0:
-                            remembered.numbers(row, column)
-                        continue
-                    logits = model.head.logits(remembered.numbers(row, column)[:, channel])
-                    value = choose(logits, words[:, row, column, channel], inverse)
-                    canvas[:, row, column, channel] = value
-                    x[:, row, column, channel] = model.scaled(value)
+            # Views of the row's values, [B] each, in order; found one by one they would cost more than a layer.
+            values, scaled, numbers = (part[:, row].flatten(1).unbind(1) for part in (canvas, x, words))
+            first = max(0, pixels - row * c.width)
+            for column in range(first if first < c.width else 0):
+                remembered.numbers(
+                    row, column
+                )  # known, in a row that is not wholly so; of those the rows are enough
+            for place in range(first * c.channels, c.width * c.channels):
+                column, channel = divmod(place, c.channels)
+                logits = model.head.logits(remembered.numbers(row, column)[:, channel])
+                value = choose(logits, numbers[place], inverse)
+                values[place].copy_(value)
+                scaled[place].copy_(model.scaled(value))
             made = canvas[:, row].clone()
         yield made
 
