@@ -9,6 +9,7 @@ from wavesynth.cli.bench import bench
 from wavesynth.cli.demo import demo
 from wavesynth.cli.evaluate import evaluate
 from wavesynth.cli.export import export
+from wavesynth.cli.image import image
 from wavesynth.cli.live import live
 from wavesynth.cli.prepare import prepare
 from wavesynth.cli.serve import serve
@@ -27,6 +28,7 @@ app = typer.Typer(
 for command in (demo, voices, serve, stream, live, batch, prepare, train, export, evaluate):
     app.command()(command)
 app.add_typer(bench, name="bench")
+app.add_typer(image, name="image")
 
 
 def main() -> None:

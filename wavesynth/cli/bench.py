@@ -1,4 +1,4 @@
-"""`wavesynth bench`: how fast the engine, the service and training are on this machine."""
+"""`wavesynth bench`: how fast the engine, the service, training and images are on this machine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from wavesynth.cli.bench_image import image
 from wavesynth.cli.bench_service import service
 from wavesynth.cli.bench_training import training
 from wavesynth.cli.common import one_sentence_errors
 
 __all__ = ["bench", "engine"]
 
-bench = typer.Typer(help="Measure the engine, the service and training.", no_args_is_help=True)
+bench = typer.Typer(help="Measure the engine, the service, training and images.", no_args_is_help=True)
 bench.command()(service)
 bench.command()(training)
+bench.command()(image)
 
 
 @bench.command()

@@ -19,6 +19,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 50051,
     voices: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
     backend: Annotated[str, typer.Option(help="cpu, triton (an NVIDIA GPU) or reference.")] = "cpu",
+    images: Annotated[Path | None, typer.Option(help="Folder of models of images, to be served too.")] = None,
     threads: Annotated[
         int | None, typer.Option(help="Cores that sample; all but one if not given.", min=1, max=256)
     ] = None,
@@ -76,6 +77,7 @@ def serve(
             host=host,
             port=port,
             voices=voices or SHIPPED,
+            images=images,
             backend=backend,
             live_streams=live_streams,
             max_seconds=max_seconds,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
 
-__all__ = ["train"]
+if TYPE_CHECKING:
+    from wavesynth.training.trainer import Trainer
+
+__all__ = ["follow", "train"]
 
 
 def train(
@@ -27,26 +30,30 @@ def train(
 
     Example: wavesynth train configurations/allison-small.toml
     """
+    from wavesynth.training.configuration import read
+    from wavesynth.training.processes import Processes
+    from wavesynth.training.wavenet import trainer
+
+    with one_sentence_errors(), Processes.joined() as processes:
+        training = trainer(read(config), out or Path("runs") / config.stem, processes, resume=resume)
+        follow(training)
+
+
+def follow(training: Trainer, unit: str = "sample") -> None:
+    """Runs a training to its end before the user's eyes, or until a signal or a fault ends the command."""
     from contextlib import ExitStack
 
     import torch
     from rich.console import Console
 
-    from wavesynth.training.configuration import read
-    from wavesynth.training.processes import Processes
     from wavesynth.training.progress import Display
     from wavesynth.training.trainer import Stopped
-    from wavesynth.training.wavenet import trainer
 
-    folder = out or Path("runs") / config.stem
-    with one_sentence_errors(), ExitStack() as stack:
-        configuration = read(config)
-        processes = stack.enter_context(Processes.joined())
-        training = trainer(configuration, folder, processes, resume=resume)
-        if training.fused:
-            torch.set_num_threads(
-                1
-            )  # the kernel has threads of its own, and the rest is too small to share out
+    processes, folder = training.processes, training.folder
+    if training.fused:
+        # The kernel has threads of its own, and the rest is too small to share out.
+        torch.set_num_threads(1)
+    with ExitStack() as stack:
         if processes.first:
             console = Console()
             count = sum(parameter.numel() for parameter in training.model.parameters())
@@ -59,8 +66,8 @@ def train(
                 f"{count:,} parameters in {arithmetic} on {processes.world} x {processes.device} → {folder}",
                 soft_wrap=True,
             )
-            steps = configuration.training.steps
-            training.log = stack.enter_context(Display(steps, folder, training.step, console))
+            steps = training.config.steps
+            training.log = stack.enter_context(Display(steps, folder, training.step, console, unit))
         try:
             training.run()
         except Stopped as stopped:

@@ -18,22 +18,28 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
 from wavesynth.server.bridge import Bridge
+from wavesynth.server.images import ImageService
 from wavesynth.server.observe import Metrics
+from wavesynth.server.painter import Painter
 from wavesynth.server.requests import MAX_MESSAGE, Requests
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.web.config import WebConfig
 from wavesynth.synthesis.capacity import measure_capacity
 from wavesynth.synthesis.engine import Engine, EngineConfig
+from wavesynth.synthesis.image_model import ImageModel, load_image_model
 from wavesynth.synthesis.job import LoadedVoice
 from wavesynth.synthesis.samplers import make_sampler
 from wavesynth.synthesis.schedule import Capacity
 from wavesynth.synthesis.voice import SHIPPED, find_voices, load_voice
+from wavesynth.v1 import images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
 
-__all__ = ["Server", "ServerConfig", "load_voices", "serve"]
+__all__ = ["Server", "ServerConfig", "load_images", "load_voices", "serve"]
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name
+_IMAGES = images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class ServerConfig:
     port: int = 50051
     """0 takes a free one."""
     voices: Path = SHIPPED
+    images: Path | None = None
+    """A folder of models of images, if they are to be served."""
     backend: str = "cpu"
     threads: int = field(default_factory=lambda: max(1, _cores() - 1))
     """Threads that sample; one core is left for analysis and for moving bytes."""
@@ -81,6 +89,19 @@ def load_voices(
             f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
         )
     return voices
+
+
+def load_images(folder: Path | None) -> dict[str, tuple[ImageModel, Path]]:
+    """The models of images below `folder` by name, each with its own folder; ValueError for one that is broken."""
+    models: dict[str, tuple[ImageModel, Path]] = {}
+    for path in sorted(folder.glob("*/model.json")) if folder is not None else ():
+        model = load_image_model(path.parent)
+        if model.name in models:
+            raise ValueError(f"{path}: name is {model.name!r}, which another model in {folder} has")
+        models[model.name] = model, path.parent
+    if folder is not None and not models:
+        raise ValueError(f"{folder} holds no models of images; a model is a folder with model.json")
+    return models
 
 
 class Server:
@@ -121,9 +142,13 @@ class Server:
         ]
         self._grpc = grpc.aio.server(options=options)
         add_SynthesisServiceServicer_to_server(self.service, self._grpc)
+        painter = Painter()
+        images = ImageService(load_images(config.images), painter, self.service.around)
+        add_ImageServiceServicer_to_server(images, self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
         names = (
             _SERVICE,
+            _IMAGES,
             health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
             reflection.SERVICE_NAME,
         )
@@ -133,6 +158,7 @@ class Server:
             if config.metrics_port is not None:
                 stack.enter_context(_metrics(config.host, config.metrics_port, metrics))
             stack.enter_context(self.engine)
+            stack.callback(painter.close)
             stack.push_async_callback(self._grpc.stop, 0)
             await self._grpc.start()
             if config.web is not None:
@@ -156,7 +182,7 @@ class Server:
         self._unhealthy = asyncio.create_task(self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING))
 
     async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
-        for name in ("", _SERVICE):
+        for name in ("", _SERVICE, _IMAGES):
             await self._health.set(name, status)
 
     def _bind(self) -> int:

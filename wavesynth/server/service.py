@@ -53,7 +53,7 @@ class SynthesisService(SynthesisServiceServicer):
         self, request: pb.ListVoicesRequest, context: grpc.aio.ServicerContext
     ) -> pb.ListVoicesResponse:
         """See the API."""
-        async with self._call("ListVoices", context):
+        async with self.around("ListVoices", context):
             return self._requests.listed()
 
     async def Synthesize(  # noqa: N802
@@ -61,7 +61,7 @@ class SynthesisService(SynthesisServiceServicer):
     ) -> pb.SynthesizeResponse:
         """See the API."""
         async with (
-            self._call("Synthesize", context) as call,
+            self.around("Synthesize", context) as call,
             self._whole(call, request, live=False) as stream,
         ):
             made = [chunk async for chunks in stream.chunks() for chunk in chunks]
@@ -73,7 +73,7 @@ class SynthesisService(SynthesisServiceServicer):
     ) -> None:
         """See the API."""
         async with (
-            self._call("StreamSynthesize", context) as call,
+            self.around("StreamSynthesize", context) as call,
             self._whole(call, request, live=True) as stream,
         ):
             unsent: list[Chunk] = []
@@ -88,7 +88,7 @@ class SynthesisService(SynthesisServiceServicer):
         self, requests: AsyncIterator[pb.ResynthesizeRequest], context: grpc.aio.ServicerContext
     ) -> None:
         """See the API."""
-        async with self._call("Resynthesize", context) as call:
+        async with self.around("Resynthesize", context) as call:
             first = await anext(requests, pb.ResynthesizeRequest())
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
@@ -138,7 +138,7 @@ class SynthesisService(SynthesisServiceServicer):
             stream.fail(error)
 
     @asynccontextmanager
-    async def _call(self, method: str, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
+    async def around(self, method: str, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
         """Around every call: who may, how it ended, and that it did."""
         call, code, message = Call(method), "OK", ""
         self._calls += 1

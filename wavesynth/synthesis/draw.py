@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wavesynth.synthesis.philox import philox
 
-__all__ = ["EXP2", "TEMPERATURES", "WEIGHT_BITS", "draw", "inverse_temperature", "softmax_weights"]
+__all__ = ["EXP2", "TEMPERATURES", "WEIGHT_BITS", "choose", "draw", "inverse_temperature", "softmax_weights"]
 
 #: 2^f on [-1/2, 1/2] as a polynomial, lowest power first; relative error 4e-6.
 EXP2 = (
@@ -37,20 +37,26 @@ def inverse_temperature(temperature: float) -> float:
     return float(np.float32(np.log2(np.e) / temperature))
 
 
-def softmax_weights(logits: Tensor, inverse: float) -> Tensor:
-    """Softmax numerators of `logits` [A] as whole numbers, the largest about 2^WEIGHT_BITS: int64 [A]."""
-    scaled = (logits - logits.max()) * torch.tensor(inverse, dtype=torch.float32)
+def softmax_weights(logits: Tensor, inverse: float | Tensor) -> Tensor:
+    """Softmax numerators of `logits` [..., A] as whole numbers, the largest about 2^WEIGHT_BITS: int64."""
+    # A Python number counts in single precision, as the tensor that it meets does.
+    scaled = (logits - logits.amax(-1, keepdim=True)) * inverse
     scaled = scaled.clamp(min=-30.0)
     whole = torch.round(scaled)
     fraction = scaled - whole
     power = torch.full_like(fraction, EXP2[-1])
     for coefficient in reversed(EXP2[:-1]):
-        power = power * fraction + torch.tensor(coefficient, dtype=torch.float32)
+        power = power * fraction + coefficient
     return torch.round(torch.ldexp(power, whole + WEIGHT_BITS)).to(torch.int64)
 
 
 def draw(logits: Tensor, seed: int, index: int, inverse: float) -> int:
     """The class of sample `index`: the first whose cumulated weight exceeds a random share of the total."""
-    cumulated = softmax_weights(logits, inverse).cumsum(0)
-    threshold = philox(seed, index) * int(cumulated[-1]) >> 32
-    return int(torch.searchsorted(cumulated, threshold, right=True))
+    return int(choose(logits, torch.tensor(philox(seed, index)), inverse))
+
+
+def choose(logits: Tensor, words: Tensor, inverse: float | Tensor) -> Tensor:
+    """The classes, int64 [...], that random `words` (int64 [...], 32 bits each) draw from `logits` [..., A]."""
+    cumulated = softmax_weights(logits, inverse).cumsum(-1)
+    threshold = words[..., None] * cumulated[..., -1:] >> 32  # below 2^63
+    return torch.searchsorted(cumulated, threshold, right=True)[..., 0]

@@ -7,13 +7,26 @@ chunks, who else is served, or which backend computes it.
 
 from __future__ import annotations
 
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
 __all__ = ["philox"]
+
 
 _MASK = 0xFFFFFFFF
 
 
-def philox(seed: int, index: int) -> int:
-    """The first 32-bit word of Philox4x32-10 with key `seed` (64 bits) and counter (`index`, 0) (128 bits)."""
+@overload
+def philox(seed: int, index: int) -> int: ...
+@overload
+def philox(seed: NDArray[np.uint64], index: NDArray[np.uint64]) -> NDArray[np.uint64]: ...
+def philox(seed: Any, index: Any) -> Any:
+    """The first 32-bit word of Philox4x32-10 with key `seed` (64 bits) and counter (`index`, 0) (128 bits).
+
+    Of arrays of uint64, elementwise.
+    """
     key0, key1 = seed & _MASK, seed >> 32 & _MASK
     c0, c1, c2, c3 = index & _MASK, index >> 32 & _MASK, 0, 0
     for _ in range(10):

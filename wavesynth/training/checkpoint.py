@@ -19,7 +19,7 @@ from torch import Tensor
 
 from wavesynth.files import atomic_path
 
-__all__ = ["Checkpoint", "best", "checkpoints", "newest", "prune"]
+__all__ = ["Checkpoint", "best", "checkpoints", "fits", "newest", "prune", "resumable"]
 
 _FORMAT = 1
 _GROUPS = ("model", "average", "optimizer")
@@ -99,6 +99,31 @@ def best(folder: Path) -> Path:
     if not validated:
         raise ValueError(f"{folder} holds no validated checkpoint; leave --best out to take the newest")
     return min(validated)[1]
+
+
+def resumable(folder: Path, resume: bool) -> Checkpoint | None:
+    """The newest checkpoint of the run in `folder` if it is to be resumed, None if it is to begin.
+
+    Raises ValueError when there is something to resume but it was not asked for, or when there is nothing.
+    """
+    if resume:
+        return Checkpoint.load(newest(folder))
+    if checkpoints(folder):
+        raise ValueError(
+            f"{folder} already holds a run; go on with --resume, or name another folder with --out"
+        )
+    return None
+
+
+def fits(last: Checkpoint, folder: Path, steps: int, now: dict[str, Any], before: dict[str, Any]) -> None:
+    """ValueError unless a run of `steps` can go on from `last`, what cannot change being `now` as it was `before`."""
+    for name, value in now.items():
+        if value != before[name]:
+            raise ValueError(f"{name} is {value}; to resume {folder} it must be {before[name]}")
+    if last.step >= steps:
+        raise ValueError(
+            f"[training] steps is {steps}; to resume {folder} it must be above {last.step}, the steps already taken"
+        )
 
 
 def prune(folder: Path, keep: int) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -32,9 +33,19 @@ from wavesynth.audio.mel import MelConfig
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.synthesis.draw import TEMPERATURES
 
-__all__ = ["Configuration", "DataConfig", "TrainingConfig", "VoiceConfig", "parse", "read"]
+__all__ = [
+    "Configuration",
+    "DataConfig",
+    "TrainingConfig",
+    "VoiceConfig",
+    "build",
+    "parse",
+    "read",
+    "read_toml",
+]
 
 Kind = TypeVar("Kind")
+Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
@@ -178,6 +189,11 @@ class Configuration:
 
 def read(path: str | Path) -> Configuration:
     """The configuration in a TOML file; ValueError, naming the file, if anything in it is wrong."""
+    return read_toml(path, parse)
+
+
+def read_toml(path: str | Path, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
+    """What `parse` makes of a TOML file; ValueError, naming the file, if anything in it is wrong."""
     try:
         values = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
@@ -192,10 +208,11 @@ def read(path: str | Path) -> Configuration:
 
 def parse(values: dict[str, Any]) -> Configuration:
     """The configuration of a nested dictionary, as tomllib or json give it."""
-    return _build("", Configuration, values)
+    return build("", Configuration, values)
 
 
-def _build(section: str, kind: type[Kind], values: Any) -> Kind:
+def build(section: str, kind: type[Kind], values: Any) -> Kind:
+    """A dataclass of the kind from a dictionary; ValueError, naming `section` and key, if anything is wrong."""
     where = f"[{section}] " if section else ""
     if not isinstance(values, dict):
         raise ValueError(f"{section} is {values!r}; it must be a section, [{section}]")
@@ -210,7 +227,7 @@ def _build(section: str, kind: type[Kind], values: Any) -> Kind:
     built = {}
     for name, value in values.items():
         if is_dataclass(hints[name]):
-            built[name] = _build(f"{section}.{name}" if section else name, hints[name], value)
+            built[name] = build(f"{section}.{name}" if section else name, hints[name], value)
         else:
             try:
                 built[name] = _convert(hints[name], value)

@@ -25,8 +25,11 @@ class Display:
     `console` is where they are shown; the curves go to `folder`, if TensorBoard is installed.
     """
 
-    def __init__(self, steps: int, folder: Path, first_step: int, console: Console) -> None:
-        self._steps, self._console = steps, console
+    def __init__(
+        self, steps: int, folder: Path, first_step: int, console: Console, unit: str = "sample"
+    ) -> None:
+        """A figure is of one `unit`."""
+        self._steps, self._console, self._unit = steps, console, unit
         self._line = Progress(
             TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
             BarColumn(),
@@ -55,9 +58,9 @@ class Display:
         """Shows a report."""
         if isinstance(report, Validation):
             self._console.print(
-                f"step {report.step:,}: validation {report.bits:.4f} bits/sample", highlight=False
+                f"step {report.step:,}: validation {report.bits:.4f} bits/{self._unit}", highlight=False
             )
-            self._curves(report.step, {"bits_per_sample/validation": report.bits})
+            self._curves(report.step, {f"bits_per_{self._unit}/validation": report.bits})
             self._clock = None if self._clock is None else time.monotonic()
             return
         now = time.monotonic()
@@ -66,16 +69,16 @@ class Display:
         self._bits = _MEMORY * self._bits + (1 - _MEMORY) * report.bits if self._bits else report.bits
         speed, left = "", ""
         curves = {
-            "bits_per_sample/training": report.bits,
+            f"bits_per_{self._unit}/training": report.bits,
             "learning_rate": report.rate,
             "gradient_norm": report.gradient,
         }
         if elapsed is not None:
             self._seconds = _MEMORY * self._seconds + (1 - _MEMORY) * elapsed if self._seconds else elapsed
-            speed = f"{report.samples / self._seconds:,.0f} samples/s  "
+            speed = f"{report.samples / self._seconds:,.0f} {self._unit}s/s  "
             left = f"  {timedelta(seconds=round((self._steps - report.step) * self._seconds))} left"
-            curves["samples_per_second"] = report.samples / elapsed
-        text = f"{self._bits:.3f} bits/sample  {speed}learning rate {report.rate:.1e}{left}"
+            curves[f"{self._unit}s_per_second"] = report.samples / elapsed
+        text = f"{self._bits:.3f} bits/{self._unit}  {speed}learning rate {report.rate:.1e}{left}"
         self._line.update(self._task, completed=report.step, description=text)
         if not self._console.is_terminal and (
             report.step == self._steps or now - self._printed >= _SECONDS_BETWEEN_LINES

@@ -12,7 +12,7 @@ from torch import Tensor
 from wavesynth.data.dataset import Crops
 from wavesynth.data.split import Split
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.training.checkpoint import Checkpoint, checkpoints, newest
+from wavesynth.training.checkpoint import fits, resumable
 from wavesynth.training.configuration import Configuration, parse
 from wavesynth.training.fused import fused_nats, is_supported
 from wavesynth.training.processes import Processes
@@ -35,25 +35,14 @@ def trainer(
     Raises ValueError when there is something to resume but it was not asked for, when there is nothing, when
     the run is at its last step, or when it was begun with another network or other features.
     """
-    if not resume and checkpoints(folder):
-        raise ValueError(
-            f"{folder} already holds a run; go on with --resume, or name another folder with --out"
-        )
-    if resume:
-        last = Checkpoint.load(newest(folder))
+    last = resumable(folder, resume)
+    if last is not None:
         before = parse(last.configuration).fixed()
-        for name, value in configuration.fixed().items():
-            if value != before[name]:
-                raise ValueError(f"{name} is {value}; to resume {folder} it must be {before[name]}")
-        if last.step >= configuration.training.steps:
-            raise ValueError(
-                f"[training] steps is {configuration.training.steps}; to resume {folder} it must be above "
-                f"{last.step}, the steps already taken"
-            )
+        fits(last, folder, configuration.training.steps, configuration.fixed(), before)
     model = WaveNet(configuration.model) if resume else starting_model(configuration)
     task = WaveNetTask(model, configuration)
     run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
-    if resume:
+    if last is not None:
         run.resume(last)
     return run
 

@@ -1,0 +1,158 @@
+"""Images over gRPC: rows as they are made, the same as made at home, and refusals that name the field."""
+
+import asyncio
+
+import grpc
+import pytest
+import pytest_asyncio
+import torch
+
+from wavesynth.models.images import image_model
+from wavesynth.models.pixels import ImageModelConfig, intensities
+from wavesynth.server.server import Server, ServerConfig
+from wavesynth.synthesis.image_model import ImageModel, load_image_model, save_image_model
+from wavesynth.synthesis.pixels import keys_from, sample
+from wavesynth.v1 import images_pb2 as pb
+from wavesynth.v1.images_pb2_grpc import ImageServiceStub
+
+SHAPE = (6, 5, 1)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A folder of two models of 6 x 5 pixels: binary, and classes with three of them; and one that takes long."""
+    folder = tmp_path_factory.mktemp("images")
+    for name, values in (
+        ("binary", {"levels": 2}),
+        ("classes", {"levels": 256, "labels": 3}),
+        ("long", {"levels": 2, "height": 60, "width": 60}),
+    ):
+        torch.manual_seed(0)
+        small = {"height": 6, "width": 5, "features": 8, "hidden": 8, "layers": 2, "first_kernel": 3}
+        model = image_model(ImageModelConfig(**small | values))
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+        save_image_model(folder / name, ImageModel(name, "noise", "CC0-1.0", "", model, 0))
+    return folder
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def image_server(voices, models):
+    config = ServerConfig(port=0, voices=voices, images=models, live_streams=8, threads=1)
+    async with Server(config) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def images(image_server):
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{image_server.port}") as channel:
+        yield ImageServiceStub(channel)
+
+
+async def made(call, count=1, shape=SHAPE):
+    """The images of a call, uint8 [count, H, W, C], whose rows must come in order."""
+    rows = [response.row async for response in call]
+    assert [row.row for row in rows] == list(range(shape[0]))
+    return torch.stack(
+        [torch.frombuffer(bytearray(r.pixels), dtype=torch.uint8).view(count, *shape[1:]) for r in rows], 1
+    )
+
+
+def at_home(models, name, seed, count, label=None, known=None, pixels=0):
+    model = load_image_model(models / name).network
+    labels = None if label is None else torch.full((count,), label)
+    return intensities(sample(model, keys_from(seed, count), labels, known, pixels), model.config.levels)
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_models_are_listed_by_name(images):
+    listed = await images.ListImageModels(pb.ListImageModelsRequest())
+    assert [model.name for model in listed.models] == ["binary", "classes", "long"]
+    assert (listed.models[1].height, listed.models[1].levels, listed.models[1].labels) == (6, 256, 3)
+
+
+async def test_a_sample_is_what_the_model_makes_at_home(images, models):
+    synthesis = pb.ImageSynthesis(model="classes", seed=2**64 - 1, label=2, count=3)
+    got = await made(images.SampleImage(pb.SampleImageRequest(synthesis=synthesis)), 3)
+    assert torch.equal(got, at_home(models, "classes", 2**64 - 1, 3, label=2))
+    one = await made(images.SampleImage(pb.SampleImageRequest()))  # the first model, seed 0
+    assert torch.equal(one, at_home(models, "binary", 0, 1))
+
+
+async def test_a_completion_keeps_what_is_known(images, models):
+    known = torch.randint(0, 2, (1, *SHAPE), generator=torch.Generator().manual_seed(1))
+    request = pb.CompleteImageRequest(
+        synthesis=pb.ImageSynthesis(model="binary", seed=4, count=5),
+        pixels=bytes((known * 255).flatten().tolist()),
+        known_pixels=13,
+    )
+    got = await made(images.CompleteImage(request), 5)
+    assert (got.flatten(1)[:, :13] == 255 * known.flatten()[:13]).all()
+    assert torch.equal(got, at_home(models, "binary", 4, 5, known=known.expand(5, *SHAPE), pixels=13))
+
+
+async def test_rows_come_while_the_rest_is_made_and_an_abandoned_call_makes_room(images, models):
+    long = pb.SampleImageRequest(synthesis=pb.ImageSynthesis(model="long", count=64))
+    call = images.SampleImage(long)
+    first = await call.read()
+    assert first.row.row == 0 and len(first.row.pixels) == 64 * 60
+    call.cancel()  # 59 rows before its end
+    after = await made(images.SampleImage(pb.SampleImageRequest()))
+    assert torch.equal(after, at_home(models, "binary", 0, 1))
+
+
+async def test_calls_beyond_those_that_may_wait_are_told_when_to_come_back(images):
+    long = pb.SampleImageRequest(synthesis=pb.ImageSynthesis(model="long", count=64))
+    calls = [images.SampleImage(long) for _ in range(4)]
+    await calls[0].read()
+    while True:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await asyncio.wait_for(anext(aiter(images.SampleImage(long, timeout=0.5))), 5)
+        if refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            break  # before, the four had not all arrived
+    assert dict(refused.value.trailing_metadata())["retry-after-ms"] == "1000"
+    assert refused.value.details() == "all 4 places for calls for images are taken"
+    for call in calls:
+        call.cancel()
+    await made(images.SampleImage(pb.SampleImageRequest()))
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "message"),
+    [
+        ({"model": "none"}, "NOT_FOUND", "model is 'none'; the models are binary, classes, long"),
+        ({"temperature": 3.0}, "INVALID_ARGUMENT", "temperature is 3.0; it must be from 0.1 to 2.0"),
+        ({"label": 1}, "INVALID_ARGUMENT", "label is 1; it must be absent, since binary knows no classes"),
+        ({"model": "classes"}, "INVALID_ARGUMENT", "label is missing; it must be from 0 to 2"),
+        ({"model": "classes", "label": 3}, "INVALID_ARGUMENT", "label is 3; it must be from 0 to 2"),
+        ({"count": 65}, "INVALID_ARGUMENT", "count is 65; it must be from 1 to 64"),
+    ],
+)
+async def test_a_wrong_field_is_named(images, fields, code, message):
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await made(images.SampleImage(pb.SampleImageRequest(synthesis=pb.ImageSynthesis(**fields))))
+    assert (refused.value.code().name, refused.value.details()) == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"pixels": bytes(29)}, "pixels has 29 bytes; it must have 30, 6 x 5 x 1"),
+        ({"pixels": bytes(30), "known_pixels": 31}, "known_pixels is 31; it must be from 0 to 30"),
+    ],
+)
+async def test_a_wrong_image_is_named(images, fields, message):
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await made(images.CompleteImage(pb.CompleteImageRequest(**fields)))
+    assert (refused.value.code().name, refused.value.details()) == ("INVALID_ARGUMENT", message)
+
+
+async def test_a_server_without_models_says_so(server):
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = ImageServiceStub(channel)
+        assert not (await stub.ListImageModels(pb.ListImageModelsRequest())).models
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await made(stub.SampleImage(pb.SampleImageRequest()))
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
