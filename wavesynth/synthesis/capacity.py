@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import torch
 
+from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.synthesis.engine import EngineConfig
 from wavesynth.synthesis.job import Job, LoadedVoice
 from wavesynth.synthesis.schedule import Capacity
@@ -23,14 +24,19 @@ _TICKS = 5
 
 
 def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
-    """Times ticks of 1, 2, 3, ... streams of each voice, analysis included, until one is over the limit.
+    """Times ticks of 1, 2, 3, ... streams of each voice, analysis and correction included, until one is over the limit.
 
-    A backend that has places for streams is asked for 1, 2, 4, ..., and for no more than it has. Raises what the
+    Voices of one shape take one time.     A backend that has places for streams is asked for 1, 2, 4, ..., and for no more than it has. Raises what the
     backend raises.
     """
     ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
+    alike: dict[tuple[WaveNetConfig, bool], str] = {}
     for name, loaded in voices.items():
+        same = alike.setdefault((loaded.voice.model.config, loaded.voice.correction), name)
+        if same != name:
+            load[name] = load[same]
+            continue
         streams = 1
         points: list[tuple[int, float]] = []
         places = loaded.sampler.places
@@ -63,7 +69,9 @@ def _job(name: str, loaded: LoadedVoice, samples: int) -> Job:
     if not voice.model.config.mel_bands:
         request = Request(name, lambda: DurationSource(voice, speaker, samples))
         return Job(Stream(request, threading.Lock(), threading.Event()), loaded)
-    request = Request(name, lambda: AudioSource(voice, speaker, voice.sample_rate))
+    request = Request(
+        name, lambda: AudioSource(voice, speaker, voice.sample_rate), correction=voice.correction
+    )
     job = Job(Stream(request, threading.Lock(), threading.Event()), loaded)
     job.source.push(torch.rand(samples, generator=torch.Generator().manual_seed(0)) - 0.5)
     return job
