@@ -87,7 +87,7 @@ def test_the_report_has_the_clips_to_listen_to(copied):
 
 def test_the_same_seed_gives_the_same_copies_and_another_does_not(copied, voices, data):
     clip = soundfile.read(data / "audio/test/long.flac", dtype="float32")[0]
-    speak = module._speak(voices / "tiny", threads=1, temperature=1.0, speaker="")
+    speak = module._speak(voices / "tiny", 1, {"temperature": 1.0})
     again, other = speak([(clip, 3), (clip, 4)])
     flac = base64.b64decode(copied[1].split("data:audio/flac;base64,")[2].split('"')[0])
     first = soundfile.read(io.BytesIO(flac), dtype="float32")[0]
@@ -97,14 +97,14 @@ def test_the_same_seed_gives_the_same_copies_and_another_does_not(copied, voices
 def test_the_speaker_is_asked_for_by_name_and_the_table_is_printed(voices, data, monkeypatch):
     asked = []
 
-    def speak(folder, threads, temperature, speaker):
-        asked.append((folder, temperature, speaker))
+    def speak(folder, threads, manner):
+        asked.append((folder, manner))
         return lambda wanted: (samples / 2 for samples, _ in wanted)
 
     monkeypatch.setattr(module, "_speak", speak)
     result = run(voices / "two", data, *LIGHT, "--speaker", "speaker-1", "--clips", 1, "--temperature", 0.7)
     assert result.exit_code == 0, result.output
-    assert asked == [(voices / "two", 0.7, "speaker-1")]
+    assert asked == [(voices / "two", {"temperature": 0.7, "correction": False, "speaker": "speaker-1"})]
     assert "bits/sample in float32" in result.stdout and "log-mel dB" in result.stdout
     [row] = [line for line in result.stdout.splitlines() if "two" in line and "│" in line]
     assert "6.02" in row
