@@ -177,16 +177,14 @@ def main() -> None:
     table = []
     for layers, s, plan, capability in SHIPPED:
         kernel = compile_sampler(shape(layers, skip=s), plan, capability)
-        table.append(
-            {
-                "layers": layers,
-                "skip": s,
-                "plan": plan.name,
-                "capability": capability,
-                **asdict(figures(kernel)),
-            }
-            | {"layer_loop_reads": sorted(layer_loop_reads(kernel))}
-        )
+        row = {
+            "layers": layers,
+            "skip": s,
+            "plan": plan.name,
+            "capability": capability,
+            "triton": triton.__version__,
+        }
+        table.append({**row, **asdict(figures(kernel)), "layer_loop_reads": sorted(layer_loop_reads(kernel))})
         print(table[-1], file=sys.stderr, flush=True)
     print(json.dumps(table, indent=1))
 

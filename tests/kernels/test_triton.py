@@ -206,5 +206,5 @@ def test_a_network_that_the_kernel_does_not_have_is_refused():
         ValueError, match="residual is 48; the triton kernel has 32, 64, 128, 256, 512; take the backend cpu"
     ):
         network(residual=48)
-    with pytest.raises(ValueError, match="fuse is True"):
+    with pytest.raises(ValueError, match="a plan with fuse or helpers must have them at most 64 and 256"):
         replace(TILE, fuse=True).constants(network(residual=128))
