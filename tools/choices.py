@@ -5,13 +5,14 @@
 
 Each run goes on from the shipped voice allison-small with recordings of a speaker that it has never heard (June,
 French): `tools/debian_voices.sh fr datasets/june`, and it, ru and ru-nsh for the choice of data. A run that is
-there already is not made again, so an interrupted command goes on where it was.
+there already, whole, is not made again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def run(name: str, folder: Path, steps: int) -> list[tuple[int, float]]:
     result = folder / "curve.json"
     if result.exists():
         return [tuple(point) for point in json.loads(result.read_text())]
+    shutil.rmtree(folder, ignore_errors=True)  # what was interrupted is made again
     given = values(CHOICES[name], steps)
     curve: list[tuple[int, float]] = []
     seen = 0
