@@ -8,6 +8,8 @@ what a layer hands on is still in the cache, and computes gates again in the bac
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -15,10 +17,10 @@ from torch import Tensor
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 
-try:
-    from wavesynth.kernels.cpu import _training
-except ImportError:  # built for another processor than x86-64
-    _training = None
+_training: Any = None
+if torch.cpu.get_capabilities().get("avx512_bf16"):  # all of the module is compiled for such a processor
+    with suppress(ImportError):  # not built: an old compiler, or another system than Linux
+        _training = import_module("wavesynth.kernels.cpu._training")
 
 __all__ = ["fused_nats", "is_supported"]
 
@@ -26,8 +28,7 @@ __all__ = ["fused_nats", "is_supported"]
 def is_supported(config: WaveNetConfig) -> bool:
     """Whether this processor has bfloat16 products, and the kernel the network's shape: multiples of 32."""
     sizes = (config.residual, config.skip, config.classes, config.hop)
-    processor = torch.cpu.get_capabilities()
-    return _training is not None and bool(processor.get("avx512_bf16")) and all(n % 32 == 0 for n in sizes)
+    return _training is not None and all(n % 32 == 0 for n in sizes)
 
 
 def fused_nats(
