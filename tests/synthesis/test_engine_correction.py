@@ -21,7 +21,7 @@ from wavesynth.audio.files import pcm16
 from wavesynth.audio.mel import log_mel
 from wavesynth.synthesis.conditioning import Conditioner
 from wavesynth.synthesis.reference import Key, sample
-from wavesynth.synthesis.source import MelSource
+from wavesynth.synthesis.source import AudioSource, MelSource
 from wavesynth.synthesis.stream import Request
 
 VOICE = VOICES["tiny"].voice
@@ -61,6 +61,18 @@ def test_mel_frames_are_corrected_towards_as_audio_is(waveform):
     with running() as engine:
         request = Request("tiny", lambda: MelSource(VOICE, None), Key(3), correction=True)
         assert audio(opened(engine, request, *mel.split(2))) == corrected(whole, 3).tobytes()
+
+
+def test_a_stream_that_is_not_corrected_gathers_no_log_mel(waveform):
+    sources = []
+
+    def source():
+        sources.append(AudioSource(VOICE, None, 16000))
+        return sources[0]
+
+    with running() as engine:
+        audio(opened(engine, Request("tiny", source, Key(3)), waveform))
+    assert len(sources[0].wanted()) == 0
 
 
 @pytest.mark.parametrize("first", [1, 159, 700, 1299])

@@ -84,8 +84,9 @@ class Job:
         in order."""
         request, last = self.stream.request, end == self.source.total
         samples = self._deemphasis.push(self.loaded.levels[classes])
+        mel = self.source.wanted()  # taken in any case, or a long stream would gather it
         if self._correction is not None:
-            samples = self._correction.push(samples, self.source.wanted())
+            samples = self._correction.push(samples, mel)
             if last:
                 samples = np.concatenate([samples, self._correction.finish()])
         self._ready = ready = self._ready + len(samples)

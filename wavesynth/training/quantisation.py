@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import torch
 
 from wavesynth.evaluation.likelihood import likelihood
@@ -25,7 +23,6 @@ def best_gains(
     model: WaveNet,
     task: WaveNetTask,
     generator: torch.Generator,
-    track: Callable[[Iterable[float]], Iterable[float]] = iter,
 ) -> Gains:
     """Calibrates on crops of the training set, and chooses the balance by the int8 likelihood of another crop."""
     tokens, _, *features = task.batch(generator, _CROPS)
@@ -39,7 +36,7 @@ def best_gains(
         return float(each[task.unscored :].double().mean())
 
     found = []
-    for balance in track(BALANCES):
+    for balance in BALANCES:
         gains = calibrate(model, tokens, conditioning, balance=balance)
         found.append((nats(gains), balance, gains))
     return min(found)[2]
