@@ -44,7 +44,7 @@ class SpectralCorrection:
 
     def __init__(self, config: MelConfig) -> None:
         self._hop, self._length, self._n_fft = config.hop, window_length(config), config.n_fft
-        if not can_correct(config):
+        if not can_correct(config.bands, config):
             raise ValueError(
                 f"mel window is {config.window}; to correct the spectrum it must be at least "
                 f"{1 << (2 * config.hop - 1).bit_length()}, two hops"
@@ -104,9 +104,9 @@ class SpectralCorrection:
         return final.astype(np.float32)
 
 
-def can_correct(config: MelConfig) -> bool:
-    """Whether windows overlap enough: by half at least."""
-    return window_length(config) >= 2 * config.hop
+def can_correct(bands: int, config: MelConfig) -> bool:
+    """Whether there is a log-mel to correct by, of `bands` bands, and windows overlap enough: by half at least."""
+    return bands > 0 and window_length(config) >= 2 * config.hop
 
 
 def window_length(config: MelConfig) -> int:

@@ -128,7 +128,7 @@ def _request(
         raise invalid(f"first_sample is {first}; it must be below {samples}, the samples of the whole")
     left = None if samples is None else samples - first
     correction = synthesis.correction if synthesis.HasField("correction") else voice.correction
-    if correction and not (voice.model.config.mel_bands and can_correct(voice.mel)):
+    if correction and not can_correct(voice.model.config.mel_bands, voice.mel):
         raise invalid(
             f"correction is true; voice {voice.name} has no mel bands to correct by, so it must be false"
         )

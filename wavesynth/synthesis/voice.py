@@ -134,7 +134,7 @@ def load_voice(folder: str | Path) -> Voice:
             f"{path}: mel has {mel.bands} bands and hop {mel.hop}; "
             f"the model needs {config.mel_bands} and {config.hop}"
         )
-    if correction and not (config.mel_bands and can_correct(mel)):
+    if correction and not can_correct(config.mel_bands, mel):
         raise VoiceError(
             f"{path}: correction is true; it must be false without mel bands that overlap by half"
         )

@@ -163,7 +163,7 @@ class Configuration:
                 f"[model] speakers is {model.speakers}; it must be {names}, the number of names under "
                 "data.speakers, or 0 for a voice that is not told who speaks"
             )
-        if self.voice.correction and not (model.mel_bands and can_correct(mel)):
+        if self.voice.correction and not can_correct(model.mel_bands, mel):
             raise ValueError(
                 "[voice] correction is true; it must be false without mel bands that overlap by half"
             )
