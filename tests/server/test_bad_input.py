@@ -56,6 +56,10 @@ BAD = {
     "narrow mel": (of_mel([0] * 40, bands=40), "mel.bands is 40; voice tiny needs 80"),
     "half a frame": (of_mel([0] * 120), "mel.values has 120 values; it must be a multiple of mel.bands, 80"),
     "no duration": (of_nothing(0), "duration_seconds is 0; it must be from 6.25e-05 to 20"),
+    "correction without mel": (
+        of_nothing(0.1, correction=True),
+        "correction is true; voice free has no mel bands to correct by, so it must be false",
+    ),
     "negative duration": (of_nothing(-1), "duration_seconds is -1; it must be from 6.25e-05 to 20"),
     "NaN duration": (of_nothing(float("nan")), "duration_seconds is nan; it must be from 6.25e-05 to 20"),
     "long duration": (of_nothing(20.1), "duration_seconds is 20.1; it must be from 6.25e-05 to 20"),

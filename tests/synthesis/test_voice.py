@@ -1,6 +1,7 @@
 """A voice comes back from disk as it was, and a bad one is refused with its reason."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -22,7 +23,17 @@ def voice():
 def test_a_voice_comes_back_as_it_was(voice, tmp_path):
     save_voice(tmp_path / "tess", voice)
     loaded = load_voice(tmp_path / "tess")
-    for name in ("name", "description", "language", "licence", "mel", "preemphasis", "speakers"):
+    for name in (
+        "name",
+        "description",
+        "language",
+        "licence",
+        "mel",
+        "preemphasis",
+        "speakers",
+        "temperature",
+        "correction",
+    ):
         assert getattr(loaded, name) == getattr(voice, name)
     assert loaded.model.config == voice.model.config
     for name, tensor in voice.model.state_dict().items():
@@ -58,6 +69,8 @@ def edited(folder, change):
         (lambda d: d["mel"].update(hop=80), "mel has 80 bands and hop 80; the model needs 80 and 160"),
         (lambda d: d["mel"].update(hop="160"), "mel"),
         (lambda d: d.update(preemphasis=1.5), "preemphasis is 1.5"),
+        (lambda d: d.update(temperature=3), "temperature is 3; it must be a number from 0.1 to 2.0"),
+        (lambda d: d.update(correction="yes"), "correction is 'yes'; it must be true or false"),
         (lambda d: d.update(speakers=["a"]), "speakers has 1 names; model.speakers is 2"),
         (lambda d: d.update(speakers="ab"), "it must be a list of names"),
     ],
@@ -124,3 +137,12 @@ def test_a_failed_save_leaves_the_old_voice_whole(voice, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save_voice(tmp_path, voice)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_voice_from_before_it_had_a_manner_speaks_as_trained(voice, tmp_path):
+    save_voice(tmp_path, replace(voice, temperature=0.7, correction=True))
+    description = json.loads((tmp_path / "voice.json").read_text())
+    assert (load_voice(tmp_path).temperature, load_voice(tmp_path).correction) == (0.7, True)
+    del description["temperature"], description["correction"]
+    (tmp_path / "voice.json").write_text(json.dumps(description))
+    assert (load_voice(tmp_path).temperature, load_voice(tmp_path).correction) == (1.0, False)
