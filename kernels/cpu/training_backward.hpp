@@ -93,9 +93,11 @@ private:
                 const int at = start + t + r;
                 const __m512 scale = _mm512_set1_ps(at < crop.first ? 0.0f : by[at]);
                 const int target = int(crop.targets[at]);
+                const __m512 known = _mm512_set1_ps(crop.teacher ? 1 - crop.share : 1), share = _mm512_set1_ps(crop.share);
                 for (int i = 0; i < A_; i += 16) {
                     __m512 d = load(kept.p + std::int64_t(at) * A_ + i);
-                    if (target / 16 == i / 16) d = _mm512_mask_sub_ps(d, __mmask16(1 << (target - i)), d, _mm512_set1_ps(1));
+                    if (target / 16 == i / 16) d = _mm512_mask_sub_ps(d, __mmask16(1 << (target - i)), d, known);
+                    if (crop.teacher) d = _mm512_fnmadd_ps(load(crop.teacher + std::int64_t(at) * A_ + i), share, d);
                     d = _mm512_mul_ps(d, scale);
                     store(dlogits + r * A_ + i, d);
                     _mm512_storeu_ps(g.output_bias + i, _mm512_add_ps(_mm512_loadu_ps(g.output_bias + i), d));

@@ -17,7 +17,7 @@ public:
           c_(32 * std::size_t(2 * R_ > A_ ? 2 * R_ : A_)) {}
 
     /// Writes the nats [T] of every time from the first that counts; keeps what the backward pass needs.
-    void run(const Crop& crop, Kept& kept, float* nats) {
+    void run(const Crop& crop, const Kept& kept, float* nats) {
         for (int start = 0; start < crop.times; start += tile_) {
             const int count = crop.times - start < tile_ ? crop.times - start : tile_;
             embed(crop, kept, start, count);
@@ -90,7 +90,9 @@ private:
             multiply(block_, &to_output, 1, 32, A_, c_.data(), A_);
             for (int r = 0; r < 32; r++) {
                 const int at = start + t + r;
-                const float cost = softmax(c_ + r * A_, int(crop.targets[at]), kept.p + std::int64_t(at) * A_);
+                const bf16* teacher = crop.teacher ? crop.teacher + std::int64_t(at) * A_ : nullptr;
+                const float cost =
+                    softmax(c_ + r * A_, int(crop.targets[at]), teacher, crop.share, kept.p + std::int64_t(at) * A_);
                 if (at >= crop.first) nats[at] = cost;
             }
         }
@@ -103,21 +105,25 @@ private:
         std::memset(kept.p + std::int64_t(start) * A_, 0, sizeof(bf16) * count * A_);
     }
 
-    /// p = softmax(logits + bias); returns -log p[target].
-    float softmax(float* logits, int target, bf16* p) {
+    /// p = softmax(logits + bias); returns -log p[target], or of a share the mean of -log p over the teacher.
+    float softmax(float* logits, int target, const bf16* teacher, float share, bf16* p) {
         __m512 most = _mm512_set1_ps(-INFINITY), sum = _mm512_setzero_ps();
         for (int i = 0; i < A_; i += 16) {
             const __m512 x = _mm512_add_ps(_mm512_loadu_ps(logits + i), _mm512_loadu_ps(w_.output_bias + i));
             _mm512_storeu_ps(logits + i, x);
             most = _mm512_max_ps(most, x);
         }
-        const float largest = _mm512_reduce_max_ps(most), wanted = logits[target] - largest;
+        const float largest = _mm512_reduce_max_ps(most);
+        float wanted = logits[target] - largest;
+        __m512 taught = _mm512_setzero_ps();
         for (int i = 0; i < A_; i += 16) {
             const __m512 below = _mm512_sub_ps(_mm512_loadu_ps(logits + i), _mm512_set1_ps(largest));
+            if (teacher) taught = _mm512_fmadd_ps(load(teacher + i), below, taught);
             const __m512 e = exponential(_mm512_max_ps(below, _mm512_set1_ps(-87)));
             _mm512_storeu_ps(logits + i, e);
             sum = _mm512_add_ps(sum, e);
         }
+        if (teacher) wanted += share * (_mm512_reduce_add_ps(taught) - wanted);
         const float total = _mm512_reduce_add_ps(sum);
         for (int i = 0; i < A_; i += 16)
             store(p + i, _mm512_mul_ps(_mm512_loadu_ps(logits + i), _mm512_set1_ps(1 / total)));

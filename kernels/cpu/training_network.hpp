@@ -159,6 +159,8 @@ struct Kept {
 struct Crop {
     const std::int64_t *tokens, *targets;  ///< [T]
     const float* conditioning;             ///< [F, L, 2R]
+    const bf16* teacher;                   ///< [T, A], the distributions to learn from as well, or null
+    float share;                           ///< of the teacher's distributions in what is learned from
     int times;
     int first;                             ///< the first time that counts
 };

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
-from wavesynth.training.fused import fused_nats, is_supported
+from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported
 
 SMALL = dict(residual=32, skip=64, classes=96, mel_bands=4, mel_channels=8, hop=32)
 #: Crops of 32 times and of 1,056, which is not a whole number of tiles; dilations beyond the crop's length.
@@ -93,3 +93,32 @@ def test_without_gradients_the_loss_is_the_same():
 def test_other_shapes_are_left_to_pytorch():
     assert not is_supported(WaveNetConfig(residual=48))
     assert not is_supported(WaveNetConfig(hop=80))
+
+
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_a_teacher_is_a_share_of_the_targets(share):
+    model, tokens, targets, mel = example(*SHAPES[0][:2])
+    case = (model, tokens, targets, mel, 40)
+    teacher = torch.randn(3, tokens.shape[1], 96).mul(3).softmax(-1)
+
+    def taught(model, tokens, targets, conditioning, first):
+        log_p = model(tokens, conditioning)[:, first:].float().log_softmax(-1)
+        both = share * teacher[:, first:] + (1 - share) * F.one_hot(targets[:, first:], 96)
+        return -(both * log_p).sum(-1)
+
+    nats, gradients = results(taught, *case)
+    fused, fused_gradients = results(fused_nats, *case, teacher=teacher.bfloat16(), share=share)
+    alone, _ = results(fused_nats, *case)
+    assert (fused - nats).abs().mean() < 0.1 * (alone - nats).abs().mean()
+    for name, gradient in gradients.items():
+        assert (fused_gradients[name] - gradient).norm() < 0.15 * gradient.norm() + 1e-6, name
+
+
+def test_probabilities_are_the_softmax_of_the_logits():
+    model, tokens, _, mel = example(*SHAPES[0][:2])
+    with torch.no_grad():
+        conditioning = model.conditioning(mel)
+        expected = model(tokens, conditioning).softmax(-1)
+    found = fused_probabilities(model, tokens, conditioning, 40)[:, 40:].float()
+    assert (found - expected[:, 40:]).abs().max() < 0.05 * expected.max()
+    assert torch.allclose(found.sum(-1), torch.ones(3, found.shape[1]), atol=0.01)

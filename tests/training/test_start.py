@@ -7,7 +7,7 @@ from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.training.checkpoint import Checkpoint, newest
 from wavesynth.training.configuration import parse
 from wavesynth.training.export import export
-from wavesynth.training.start import grow, starting_model
+from wavesynth.training.start import grow, starting_model, teaching_model
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +120,19 @@ def test_what_cannot_be_begun_with_is_named(folder, run, tmp_path):
     damaged.write_bytes((run / "step-00000006.safetensors").read_bytes()[:1000])
     with pytest.raises(ValueError, match="cannot be read"):
         starting_model(parse(values(folder) | {"start_from": str(damaged)}))
+
+
+def test_a_teacher_may_be_of_another_size_but_not_of_other_inputs(folder, tmp_path):
+    train(values(folder, steps=1, model={"stacks": 2, "skip": 64}), tmp_path / "run")
+    given = values(folder) | {"teacher": str(tmp_path / "run")}
+    teacher = teaching_model(parse(given))
+    assert teacher.config.stacks == 2 and not any(p.requires_grad for p in teacher.parameters())
+    assert teaching_model(parse(values(folder))) is None
+    with pytest.raises(
+        ValueError, match=r"\[model\] classes is 128; to learn from the teacher .* must be 256"
+    ):
+        teaching_model(parse(values(folder, model={"classes": 128}) | {"teacher": str(tmp_path / "run")}))
+    with pytest.raises(ValueError, match=r"teacher is .*nothing, which does not exist; it must be a voice"):
+        teaching_model(parse(values(folder) | {"teacher": str(tmp_path / "nothing")}))
+    with pytest.raises(ValueError, match=r"teacher_share is 0.0; it must be above 0 and at most 1"):
+        parse(given | {"teacher_share": 0})

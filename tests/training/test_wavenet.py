@@ -54,3 +54,22 @@ def test_any_conditioning_can_be_trained(folders, model):
     t = task(folders, model=model)
     t.loss(t.model, *t.batch(torch.Generator().manual_seed(0), 2)).mean().backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in t.model.parameters())
+
+
+def test_a_teacher_is_learned_from_but_not_judged_by(folders):
+    alone = task(folders)
+    torch.manual_seed(1)
+    teacher = WaveNet(alone.model.config)
+    taught = WaveNetTask(alone.model, parse(values(folders[0]) | {"teacher_share": 0.75}), teacher)
+    tokens, targets, mel, speaker = alone.batch(torch.Generator().manual_seed(0), 2)
+    with torch.no_grad():
+        expected = teacher(tokens, teacher.conditioning(mel)).softmax(-1)[:, 8:]
+        costs = -alone.model(tokens, alone.model.conditioning(mel)).log_softmax(-1)[:, 8:]
+        judged = taught.loss(alone.model, tokens, targets, mel, speaker)
+    known = costs.gather(-1, targets[:, 8:, None])[..., 0]
+    mixed = 0.75 * (expected * costs).sum(-1) + 0.25 * known
+    assert torch.allclose(judged, known.flatten(), atol=1e-5)
+    learned = taught.loss(alone.model, tokens, targets, mel, speaker)
+    assert torch.allclose(learned, mixed.flatten(), atol=5e-3) and not torch.allclose(
+        learned, judged, atol=0.1
+    )

@@ -1,6 +1,7 @@
 """A training run's configuration: a TOML file as frozen, checked dataclasses.
 
     start_from = "wavesynth/voices/allison-small"     # a voice, a run, or one checkpoint; leave out to begin anew
+    teacher = "wavesynth/voices/allison"              # a voice or run whose distributions are learned from as well
 
     [model]                                           # WaveNetConfig
     stacks = 3
@@ -155,8 +156,11 @@ class Configuration:
     model: WaveNetConfig = field(default_factory=WaveNetConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     start_from: str | None = None
+    teacher: str | None = None
+    teacher_share: float = 0.5
 
     def __post_init__(self) -> None:
+        _require(self, "teacher_share", 0 < self.teacher_share <= 1, "above 0 and at most 1")
         model, mel, names = self.model, self.data.mel, len(self.data.speakers)
         if model.speakers not in (0, names):
             raise ValueError(

@@ -22,7 +22,7 @@ if torch.cpu.get_capabilities().get("avx512_bf16"):  # all of the module is comp
     with suppress(ImportError):  # not built: an old compiler, or another system than Linux
         _training = import_module("wavesynth.kernels.cpu._training")
 
-__all__ = ["fused_nats", "is_supported"]
+__all__ = ["fused_nats", "fused_probabilities", "is_supported"]
 
 
 def is_supported(config: WaveNetConfig) -> bool:
@@ -38,16 +38,63 @@ def fused_nats(
     conditioning: Tensor,
     first: int,
     *,
+    teacher: Tensor | None = None,
+    share: float = 1.0,
     threads: int | None = None,
     amx: bool | None = None,
 ) -> Tensor:
     """Nats [B, T - first] that `model` pays for `targets` [B, T] from sample `first` on, given `tokens` [B, T].
 
     `conditioning` [B or 1, F, L, 2R] is `model.conditioning`'s. What F.cross_entropy(model(tokens, conditioning)) is,
-    in bfloat16 products summed in float32. One crop is one thread's work; `threads` are as many as there are cores
+    in bfloat16 products summed in float32. With a `teacher`'s distributions, bfloat16 [B, T, A], the targets are
+    `share` of them and the rest of `targets`. One crop is one thread's work; `threads` are as many as there are cores
     unless given, and the result does not depend on them. AMX is used where there is some, unless `amx` says.
     """
-    parameters = (
+    nats: Tensor = _Fused.apply(
+        model.config,
+        tokens,
+        targets,
+        first,
+        (teacher, share),
+        _threads(threads, len(tokens)),
+        _training.has_amx() if amx is None else amx,
+        conditioning.expand(len(tokens), -1, -1, -1),
+        *_parameters(model),
+    )
+    return nats
+
+
+@torch.no_grad()
+def fused_probabilities(
+    model: WaveNet, tokens: Tensor, conditioning: Tensor, first: int, *, threads: int | None = None
+) -> Tensor:
+    """What `model` expects of each sample from `first` on: softmax(model(tokens, conditioning)), bfloat16 [B, T, A].
+
+    The arguments are those of `fused_nats`. What stands before `first` means nothing.
+    """
+    loss = _loss(
+        model.config,
+        tokens,
+        tokens,
+        first,
+        (None, 0.0),
+        _threads(threads, len(tokens)),
+        _training.has_amx(),
+        False,
+        _arrays((conditioning.expand(len(tokens), -1, -1, -1), *_parameters(model))),
+    )
+    nats = torch.empty(tokens.shape)
+    probabilities = torch.empty(*tokens.shape, model.config.classes, dtype=torch.bfloat16)
+    loss.forward(nats.numpy(), probabilities.view(torch.uint16).numpy())
+    return probabilities
+
+
+def _threads(threads: int | None, crops: int) -> int:
+    return min(threads or len(os.sched_getaffinity(0)), crops)
+
+
+def _parameters(model: WaveNet) -> tuple[Tensor, ...]:
+    return (
         model.embedding.weight,
         model.dilated,
         model.residual,
@@ -59,17 +106,43 @@ def fused_nats(
         model.output.weight,
         model.output.bias,
     )
-    nats: Tensor = _Fused.apply(
-        model.config,
-        tokens,
-        targets,
+
+
+def _arrays(tensors: tuple[Tensor, ...]) -> list[Tensor]:
+    return [tensor.detach().float().contiguous() for tensor in tensors]
+
+
+def _loss(
+    config: WaveNetConfig,
+    tokens: Tensor,
+    targets: Tensor,
+    first: int,
+    taught: tuple[Tensor | None, float],
+    threads: int,
+    amx: bool,
+    backward: bool,
+    arrays: list[Tensor],
+) -> Any:
+    """The kernel's passes over one batch; `arrays` are the conditioning and the parameters."""
+    teacher, share = taught
+    conditioning, *parameters = arrays
+    return _training.Loss(
+        list(config.dilations),
+        config.residual,
+        config.skip,
+        config.classes,
+        config.hop,
+        [parameter.numpy() for parameter in parameters],
+        tokens.contiguous().numpy(),
+        targets.contiguous().numpy(),
+        conditioning.numpy(),
+        None if teacher is None else teacher.contiguous().view(torch.uint16).numpy(),
+        share,
         first,
-        min(threads or len(os.sched_getaffinity(0)), len(tokens)),
-        _training.has_amx() if amx is None else amx,
-        conditioning.expand(len(tokens), -1, -1, -1),
-        *parameters,
+        backward,
+        threads,
+        amx,
     )
-    return nats
 
 
 class _Fused(torch.autograd.Function):
@@ -80,35 +153,17 @@ class _Fused(torch.autograd.Function):
         tokens: Tensor,
         targets: Tensor,
         first: int,
+        taught: tuple[Tensor | None, float],
         threads: int,
         amx: bool,
         *inputs: Tensor,
     ) -> Tensor:
-        conditioning, *parameters = (tensor.detach().float().contiguous() for tensor in inputs)
-        backward = any(ctx.needs_input_grad)
-        loss = _training.Loss(
-            list(config.dilations),
-            config.residual,
-            config.skip,
-            config.classes,
-            config.hop,
-            [parameter.numpy() for parameter in parameters],
-            tokens.contiguous().numpy(),
-            targets.contiguous().numpy(),
-            conditioning.numpy(),
-            first,
-            backward,
-            threads,
-            amx,
-        )
+        arrays, backward = _arrays(inputs), any(ctx.needs_input_grad)
+        loss = _loss(config, tokens, targets, first, taught, threads, amx, backward, arrays)
         nats = torch.empty(tokens.shape, dtype=torch.float32)
-        loss.forward(nats.numpy())
+        loss.forward(nats.numpy(), None)
         if backward:
-            ctx.loss, ctx.first, ctx.shapes = (
-                loss,
-                first,
-                [tensor.shape for tensor in (conditioning, *parameters)],
-            )
+            ctx.loss, ctx.first, ctx.shapes = loss, first, [array.shape for array in arrays]
         return nats[:, first:]
 
     @staticmethod
@@ -117,4 +172,4 @@ class _Fused(torch.autograd.Function):
         conditioning, *parameters = (torch.zeros(shape) for shape in ctx.shapes)
         ctx.loss.backward(by.numpy(), [parameter.numpy() for parameter in parameters], conditioning.numpy())
         ctx.loss = None
-        return (None,) * 6 + (conditioning, *parameters)
+        return (None,) * 7 + (conditioning, *parameters)

@@ -1,4 +1,4 @@
-"""The weights that a run begins with: new ones, or those of a voice or of another run."""
+"""The weights that a run begins with: new ones, or those of a voice or of another run; and those of its teacher."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from pathlib import Path
 
 import torch
 
-from wavesynth.audio.mel import MelConfig
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.voice import load_voice
 from wavesynth.training.checkpoint import Checkpoint, newest
 from wavesynth.training.configuration import Configuration, parse
 
-__all__ = ["averaged_model", "grow", "starting_model"]
+__all__ = ["averaged_model", "grow", "starting_model", "teaching_model"]
 
 
 def starting_model(configuration: Configuration) -> WaveNet:
@@ -27,14 +26,27 @@ def starting_model(configuration: Configuration) -> WaveNet:
     model = WaveNet(configuration.model)
     if configuration.start_from is None:
         return model
-    source, mel, preemphasis = _read(Path(configuration.start_from))
-    if (mel, preemphasis) != (configuration.data.mel, configuration.data.preemphasis):
-        raise ValueError(
-            f"start_from is {configuration.start_from}, whose [data] mel or preemphasis is not the configured "
-            f"one; it must be {mel} and {preemphasis}"
-        )
-    grow(source, model)
+    grow(_read("start_from", configuration.start_from, configuration), model)
     return model
+
+
+def teaching_model(configuration: Configuration) -> WaveNet | None:
+    """The network that `teacher` names, whose distributions are learned from (Hinton et al., 2015), or None.
+
+    It may have any layers and channels. Raises ValueError when it cannot be read, or when it is told or says
+    something else than the configured network: other features, speakers or classes.
+    """
+    if configuration.teacher is None:
+        return None
+    teacher = _read("teacher", configuration.teacher, configuration)
+    ours, its = configuration.model, teacher.config
+    for name in ("classes", "hop", "mel_bands", "speakers"):
+        if getattr(ours, name) != getattr(its, name):
+            raise ValueError(
+                f"[model] {name} is {getattr(ours, name)}; to learn from the teacher {configuration.teacher} it must "
+                f"be {getattr(its, name)}"
+            )
+    return teacher.requires_grad_(False).eval()
 
 
 @torch.no_grad()
@@ -74,13 +86,20 @@ def averaged_model(checkpoint: Checkpoint) -> tuple[WaveNet, Configuration]:
     return model.requires_grad_(False).eval(), configuration
 
 
-def _read(path: Path) -> tuple[WaveNet, MelConfig, float]:
+def _read(name: str, source: str, configuration: Configuration) -> WaveNet:
+    """The network of a voice, run or checkpoint that has the configured features; `name` is what names it."""
+    path = Path(source)
     if (path / "voice.json").exists():
         voice = load_voice(path)
-        return voice.model, voice.mel, voice.preemphasis
-    if not path.exists():
+        model, mel, preemphasis = voice.model, voice.mel, voice.preemphasis
+    elif path.exists():
+        model, its = averaged_model(Checkpoint.load(newest(path) if path.is_dir() else path))
+        mel, preemphasis = its.data.mel, its.data.preemphasis
+    else:
+        raise ValueError(f"{name} is {path}, which does not exist; it must be a voice, a run or a checkpoint")
+    if (mel, preemphasis) != (configuration.data.mel, configuration.data.preemphasis):
         raise ValueError(
-            f"start_from is {path}, which does not exist; it must be a voice, a run or a checkpoint"
+            f"{name} is {path}, whose [data] mel or preemphasis is not the configured one; it must be {mel} and "
+            f"{preemphasis}"
         )
-    model, configuration = averaged_model(Checkpoint.load(newest(path) if path.is_dir() else path))
-    return model, configuration.data.mel, configuration.data.preemphasis
+    return model

@@ -14,9 +14,9 @@ from wavesynth.data.split import Split
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.training.checkpoint import fits, resumable
 from wavesynth.training.configuration import Configuration, parse
-from wavesynth.training.fused import fused_nats, is_supported
+from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported
 from wavesynth.training.processes import Processes
-from wavesynth.training.start import starting_model
+from wavesynth.training.start import starting_model, teaching_model
 from wavesynth.training.trainer import Batch, Report, Trainer, Validation
 
 __all__ = ["WaveNetTask", "crops", "trainer"]
@@ -40,7 +40,7 @@ def trainer(
         before = parse(last.configuration).fixed()
         fits(last, folder, configuration.training.steps, configuration.fixed(), before)
     model = WaveNet(configuration.model) if resume else starting_model(configuration)
-    task = WaveNetTask(model, configuration)
+    task = WaveNetTask(model, configuration, teaching_model(configuration))
     run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
     if last is not None:
         run.resume(last)
@@ -67,8 +67,8 @@ class WaveNetTask:
     The first samples of a crop do not count: what they depend on lies before it (DataConfig.unscored).
     """
 
-    def __init__(self, model: WaveNet, configuration: Configuration) -> None:
-        self.model = model
+    def __init__(self, model: WaveNet, configuration: Configuration, teacher: WaveNet | None = None) -> None:
+        self.model, self.teacher, self.share = model, teacher, configuration.teacher_share
         self.frames = configuration.data.crop_frames
         self.unscored = configuration.data.unscored(model.config.receptive_field)
         self.training = crops(configuration, "train")
@@ -85,15 +85,32 @@ class WaveNetTask:
         return map(self._by_speaker, self.validating.sequential(self.frames, size))
 
     def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
-        """Nats [B · (T - unscored)]."""
+        """Nats [B · (T - unscored)]; while it trains, a share of the targets is the teacher's distributions."""
         conditioning = self.conditioning(model, mel, speaker)
         on_cpu_in_bf16 = tokens.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-        if self.fused and on_cpu_in_bf16 and not torch.compiler.is_compiling():
-            return fused_nats(model, tokens, targets, conditioning, self.unscored).flatten()
-        logits = model(tokens, conditioning)[:, self.unscored :]
-        return F.cross_entropy(
-            logits.flatten(0, 1).float(), targets[:, self.unscored :].flatten(), reduction="none"
-        )
+        fused = self.fused and on_cpu_in_bf16 and not torch.compiler.is_compiling()
+        taught = self._taught(fused, tokens, mel, speaker) if torch.is_grad_enabled() else None
+        if fused:
+            options = dict(teacher=taught, share=self.share)
+            return fused_nats(model, tokens, targets, conditioning, self.unscored, **options).flatten()
+        logits = model(tokens, conditioning)[:, self.unscored :].flatten(0, 1).float()
+        scored = targets[:, self.unscored :].flatten()
+        if taught is None:
+            return F.cross_entropy(logits, scored, reduction="none")
+        of_teacher = taught[:, self.unscored :].flatten(0, 1).float()
+        known = F.one_hot(scored, logits.shape[-1])
+        return F.cross_entropy(logits, torch.lerp(known.float(), of_teacher, self.share), reduction="none")
+
+    @torch.no_grad()
+    def _taught(self, fused: bool, tokens: Tensor, mel: Tensor, speaker: Tensor) -> Tensor | None:
+        """What the teacher, if there is one, expects of each sample, [B, T, A]."""
+        if self.teacher is None:
+            return None
+        teacher = self.teacher.to(tokens.device)
+        conditioning = self.conditioning(teacher, mel, speaker)
+        if fused and is_supported(teacher.config):
+            return fused_probabilities(teacher, tokens, conditioning, self.unscored)
+        return F.softmax(teacher(tokens, conditioning).float(), -1).bfloat16()
 
     def conditioning(self, model: WaveNet, mel: Tensor, speaker: Tensor) -> Tensor:
         """[B, F, L, 2R], of whatever the network is conditioned on."""
