@@ -91,8 +91,9 @@ class WaveNetTask:
         fused = self.fused and on_cpu_in_bf16 and not torch.compiler.is_compiling()
         taught = self._taught(fused, tokens, mel, speaker) if torch.is_grad_enabled() else None
         if fused:
-            options = dict(teacher=taught, share=self.share)
-            return fused_nats(model, tokens, targets, conditioning, self.unscored, **options).flatten()
+            first, share = self.unscored, self.share
+            nats = fused_nats(model, tokens, targets, conditioning, first, teacher=taught, share=share)
+            return nats.flatten()
         logits = model(tokens, conditioning)[:, self.unscored :].flatten(0, 1).float()
         scored = targets[:, self.unscored :].flatten()
         if taught is None:
