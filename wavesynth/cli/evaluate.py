@@ -47,6 +47,9 @@ def evaluate(
             help="Filter towards the wanted log-mel, 35 ms later; as the voice has it if not given.",
         ),
     ] = None,
+    backend: Annotated[
+        str, typer.Option(help="Of the server that speaks, as in wavesynth serve; float32 takes long.")
+    ] = "cpu",
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers; the first if not given.")] = "",
     language: Annotated[str, typer.Option(help="Of the recordings; the voice's if not given.")] = "",
     transcripts: Annotated[
@@ -118,7 +121,7 @@ def evaluate(
             raise ValueError(f"long-form is {long_form:g}; it must be 0 or at least 20 seconds")
         cores = threads or len(os.sched_getaffinity(0))
         settings = Settings(split, clips, seed, speaker, language, omitted, int8_seconds, long_form, cores)  # type: ignore[arg-type]
-        speak = _speak(folder, cores, {**manner, "speaker": speaker})
+        speak = _speak(folder, cores, backend, {**manner, "speaker": speaker})
         with ExitStack() as stack:
             progress = Progress(console=Console(stderr=True))
 
@@ -144,7 +147,7 @@ def evaluate(
             )
 
 
-def _speak(folder: Path, threads: int, manner: Manner) -> Speak:
+def _speak(folder: Path, threads: int, backend: str, manner: Manner) -> Speak:
     """Copies by the voice in `folder` as callers get them: from a server of its own, over gRPC, some at a time."""
 
     def speak(wanted: Sequence[tuple[NDArray[np.float32] | float, int]]) -> Iterator[NDArray[np.float32]]:
@@ -156,7 +159,16 @@ def _speak(folder: Path, threads: int, manner: Manner) -> Speak:
 
         with tempfile.TemporaryDirectory() as alone:
             (Path(alone) / "voice").symlink_to(folder.resolve())
-            options = ("--voices", alone, "--threads", threads, "--live-streams", _CALLS)
+            options = (
+                "--voices",
+                alone,
+                "--backend",
+                backend,
+                "--threads",
+                threads,
+                "--live-streams",
+                _CALLS,
+            )
             with (
                 local_server(*map(str, options)) as address,
                 Client(address) as client,

@@ -18,7 +18,9 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 50051,
     voices: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
-    backend: Annotated[str, typer.Option(help="cpu, triton (an NVIDIA GPU) or reference.")] = "cpu",
+    backend: Annotated[
+        str, typer.Option(help="cpu, triton (an NVIDIA GPU), reference or float32 (not real-time).")
+    ] = "cpu",
     images: Annotated[Path | None, typer.Option(help="Folder of models of images, to be served too.")] = None,
     threads: Annotated[
         int | None, typer.Option(help="Cores that sample; all but one if not given.", min=1, max=256)

@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from wavesynth.synthesis import reference
 from wavesynth.synthesis.cpu import CpuSampler
+from wavesynth.synthesis.draw import choose, inverse_temperature
 from wavesynth.synthesis.host import HostSampler
+from wavesynth.synthesis.philox import philox
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
 from wavesynth.synthesis.voice import Voice
 
-__all__ = ["BACKENDS", "ReferenceSampler", "Sampler", "make_sampler"]
+__all__ = ["BACKENDS", "BatchSampler", "ReferenceSampler", "Sampler", "make_sampler"]
 
-BACKENDS = ("cpu", "triton", "reference")
+BACKENDS = ("cpu", "triton", "reference", "float32")
 
 
 class Sampler(Protocol):
@@ -68,6 +71,46 @@ class ReferenceSampler(HostSampler):
         return np.stack(rows)
 
 
+class BatchSampler(HostSampler):
+    """The definition for many streams at once, in any weights: in `Float32Weights`, what 8 bits are held against."""
+
+    @torch.no_grad()
+    def advance(
+        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[Key], n: int
+    ) -> np.ndarray:
+        """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
+        weights, hop = self.weights, self.weights.hop
+        for state, frames in zip(states, conditioning, strict=True):
+            reference.check(weights, state, frames, n)
+        queues = torch.from_numpy(np.stack([state.queues for state in states]))  # [B, sum of dilations, R]
+        dilations = torch.tensor(weights.dilations)
+        tops, stream = dilations.cumsum(0) - dilations, torch.arange(len(states))
+        inverse = torch.tensor([inverse_temperature(key.temperature) for key in keys])[:, None]
+        firsts = [state.index // hop for state in states]
+        tokens = np.empty((len(states), n), np.int32)
+        for number in range(n):
+            index = torch.tensor([state.index for state in states])
+            slots = tops + index[:, None] % dilations  # [B, L]
+            frames_now = torch.stack(
+                [c[s.index // hop - first] for c, s, first in zip(conditioning, states, firsts, strict=True)]
+            )
+            x, activations = weights.embed(torch.tensor([state.token for state in states])), []
+            for layer in range(weights.layers):
+                at = stream, slots[:, layer]
+                past, entry = queues[at], weights.enter(layer, x)
+                queues[at] = entry
+                x, z = weights.layer(layer, past, entry, x, frames_now[:, layer])
+                activations.append(z)
+            words = torch.tensor([philox(k.seed, s.index) for k, s in zip(keys, states, strict=True)])
+            drawn = choose(weights.head(torch.cat(activations, -1)), words, inverse)
+            tokens[:, number] = drawn
+            for state, token in zip(states, drawn.tolist(), strict=True):
+                state.token, state.index = token, state.index + 1
+        for state, its in zip(states, queues.numpy(), strict=True):
+            state.queues[:] = its
+        return tokens
+
+
 def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: int | None = None) -> Sampler:
     """The sampler `backend` for `voice`: on `threads` cores, or with memory for `places` streams on the GPU.
 
@@ -85,4 +128,6 @@ def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: i
         return TritonSampler(voice.model, voice.gains, places)
     if backend == "reference":
         return ReferenceSampler(voice.int8())
+    if backend == "float32":
+        return BatchSampler(voice.float32())
     raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")
