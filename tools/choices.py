@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What pays in training: short runs that differ in one choice, and a picture of how they learn.
+"""What pays in training: short runs that differ in one choice, and a picture of how they learn and what they say.
 
-    tools/choices.py --out runs/choices --picture docs/choices.png        the table and picture of docs/training.md
+    tools/choices.py --out runs/choices --picture docs/choices.png        the tables and picture of docs/training.md
 
-Each run goes on from the shipped voice allison-small with recordings of a speaker that it has never heard (June,
-French): `tools/debian_voices.sh fr datasets/june`, and it, ru and ru-nsh for the choice of data. A run that is
-there already, whole, is not made again.
+Most runs go on from the shipped voice allison-small with recordings of a speaker that it has never heard (June,
+French): `tools/debian_voices.sh fr datasets/june`; en, it, ru and ru-nsh for the rest. A run that is there already,
+whole, is not made again.
 """
 
 from __future__ import annotations
@@ -13,64 +13,137 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from choice_tasks import (
+    BASE,
+    Interpolated,
+    Mixture,
+    Noisy,
+    Predicted,
+    anew,
+    dropout,
+    one_frame,
+    plain,
+    ten_bits,
+)
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from wavesynth.files import atomic_path
-from wavesynth.training.configuration import parse
+from wavesynth.training.configuration import Configuration, parse
+from wavesynth.training.export import export
 from wavesynth.training.processes import Processes
-from wavesynth.training.trainer import Report, Validation
-from wavesynth.training.wavenet import trainer
+from wavesynth.training.trainer import Report, Trainer, Validation
+from wavesynth.training.wavenet import WaveNetTask
+
+#: Samples learned from with bits/sample, as it went; what the copies are worth, by the flag of the correction.
+Outcome = tuple[list[tuple[int, float]], dict[str, dict[str, float]]]
 
 JUNE = ["datasets/june"]
 OTHERS = ["datasets/carlo", "datasets/ru", "datasets/nsh"]
 
-#: What a run differs in from the first, by its name: sections and keys as in a configuration.
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {
-    "learning rate 6e-4": {},
-    "learning rate 2e-4": {"training": {"learning_rate": 2e-4}},
-    "learning rate 2e-3": {"training": {"learning_rate": 2e-3}},
-    "no averaging": {"training": {"ema_decay": 0.0}},
-    "crops of 0.5 s": {"data": {"crop_frames": 50}, "training": {"batch_size": 8}},
-    "crops of 2 s": {"data": {"crop_frames": 200}, "training": {"batch_size": 2}},
-    "1600 samples unscored": {"data": {"unscored_samples": 1600}},
-    "weight decay 0.1": {"training": {"weight_decay": 0.1}},
-    "random weights": {"start_from": None, "training": {"learning_rate": 2e-3}},
-    "other speakers too": {"data": {"speakers": {"all": [*JUNE, *OTHERS]}}},
-}
+ALLISON = {"speakers": {"allison": ["datasets/allison"]}}
+COARSE, FINE = {"hop": 320}, {"hop": 64}
 
 
-def values(choice: dict[str, Any], steps: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Choice:
+    """What a run differs in from the first."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Sections and keys as in a configuration."""
+    task: Callable[[Configuration], WaveNetTask] = plain
+    judged_alike: bool = True
+    """Whether it is judged on the crops of the first run; with other frames or classes it has its own."""
+    served: bool = True
+    """Whether the samplers can speak with it."""
+    steps: float = 1.0
+    """The part of all steps that it takes: what the fused kernel cannot do is slow."""
+
+
+def anew_with(model: dict[str, Any], data: dict[str, Any], **others: Any) -> Choice:
+    """A conditioning network of another kind; as all of its kind it begins with random weights."""
+    return Choice({"start_from": None, "model": model, "data": data}, anew("mel_"), **others)
+
+
+GROUPS: dict[str, dict[str, Choice]] = {
+    "going on with the voice of another": {
+        "learning rate 6e-4": Choice(),
+        "learning rate 2e-4": Choice({"training": {"learning_rate": 2e-4}}),
+        "learning rate 2e-3": Choice({"training": {"learning_rate": 2e-3}}),
+        "no averaging": Choice({"training": {"ema_decay": 0.0}}),
+        "crops of 0.5 s": Choice({"data": {"crop_frames": 50}, "training": {"batch_size": 8}}),
+        "crops of 2 s": Choice({"data": {"crop_frames": 200}, "training": {"batch_size": 2}}),
+        "1600 samples unscored": Choice({"data": {"unscored_samples": 1600}}),
+        "weight decay 0.1": Choice({"training": {"weight_decay": 0.1}}),
+        "random weights": Choice({"start_from": None, "training": {"learning_rate": 2e-3}}),
+        "other speakers too": Choice({"data": {"speakers": {"all": [*JUNE, *OTHERS]}}}),
+        "dropout": Choice({}, dropout),
+        "noise on the inputs": Choice({}, Noisy),
+        "interpolated conditioning": Choice({}, Interpolated, served=False),
+    },
+    "the conditioning network anew": {
+        "as it is": anew_with({}, {}),
+        "256 channels": anew_with({"mel_channels": 256}, {}),
+        "one frame alone": Choice({"start_from": None}, one_frame),
+        "frames of 20 ms": anew_with(COARSE, {"mel": COARSE, "crop_frames": 50}, judged_alike=False),
+        "frames of 4 ms": anew_with(FINE, {"mel": FINE, "crop_frames": 250}, judged_alike=False),
+    },
+    "another distribution, or a predictor": {
+        "256 classes": Choice(steps=0.5),
+        "1024 classes": Choice(
+            {"start_from": None, "model": {"classes": 1024}}, ten_bits, judged_alike=False, served=False, steps=0.5
+        ),
+        "softmax anew": Choice({"start_from": None}, anew("output"), steps=0.5),
+        "logistic mixture anew": Choice({"start_from": None}, Mixture, served=False, steps=0.5),
+        "linear predictor": Choice({}, Predicted, served=False, steps=0.5),
+    },
+    "going on with the voice of the same speaker": {
+        "alone": Choice({"data": ALLISON}),
+        "taught, half": Choice({"data": ALLISON, "teacher": "wavesynth/voices/allison", "teacher_share": 0.5}),
+        "taught, all": Choice({"data": ALLISON, "teacher": "wavesynth/voices/allison", "teacher_share": 1.0}),
+        "noisy": Choice({"data": ALLISON}, Noisy),
+    },
+}  # fmt: skip
+
+
+def values(choice: Choice, steps: int) -> dict[str, Any]:
     """The configuration of a choice."""
+    steps = round(steps * choice.steps)
     configuration: dict[str, Any] = {
-        "start_from": "wavesynth/voices/allison-small",
+        "start_from": BASE,
         "model": {"stacks": 3},
         "data": {"speakers": {"june": JUNE}},
         "training": {
             "batch_size": 4, "steps": steps, "learning_rate": 6e-4, "warmup_steps": 20, "final_fraction": 0.02,
             "ema_decay": 0.98, "validate_every": max(1, steps // 4), "checkpoint_every": steps, "keep": 1,
         },
-        "voice": {"name": "choice"},
+        "voice": {"name": "choice", "temperature": 0.7},
     }  # fmt: skip
-    for section, changes in choice.items():
+    for section, changes in choice.changes.items():
         if isinstance(changes, dict):
             configuration[section] |= changes
         elif changes is None:
             configuration.pop(section)
+        else:
+            configuration[section] = changes
     return configuration
 
 
-def run(name: str, folder: Path, steps: int) -> list[tuple[int, float]]:
-    """Samples learned from and bits/sample on June's validation split, as the run went; kept in `folder`."""
+def learn(name: str, choice: Choice, folder: Path, steps: int) -> list[tuple[int, float]]:
+    """Samples learned from and bits/sample on the validation split, as the run went; kept in `folder`."""
     result = folder / "curve.json"
     if result.exists():
         return [tuple(point) for point in json.loads(result.read_text())]
     shutil.rmtree(folder, ignore_errors=True)  # what was interrupted is made again
-    given = values(CHOICES[name], steps)
+    configuration = parse(values(choice, steps))
     curve: list[tuple[int, float]] = []
     seen = 0
 
@@ -82,30 +155,72 @@ def run(name: str, folder: Path, steps: int) -> list[tuple[int, float]]:
             curve.append((seen, report.bits))
             print(f"{name}: {seen:,} samples, {report.bits:.4f} bits/sample", flush=True)
 
-    training = trainer(parse(given), folder, Processes(0, 1, torch.device("cpu")), log=collect)
-    # All are judged by June alone, in crops of one length, whatever they learn from.
-    alone = parse(values({}, steps))
-    judge = trainer(alone, folder, Processes(0, 1, torch.device("cpu")))
-    training.task.validation = judge.task.validation  # type: ignore[method-assign]
-    training.run()
+    task = choice.task(configuration)
+    if choice.judged_alike and choice.changes.get("data") != ALLISON:
+        # By June alone, in crops of one length, whatever it learns from.
+        task.validation = plain(parse(values(Choice(), steps))).validation  # type: ignore[method-assign]
+    alone = Processes(0, 1, torch.device("cpu"))
+    Trainer(task, configuration.training, folder, alone, configuration.to_json(), collect).run()
     with atomic_path(result) as path:
         path.write_text(json.dumps(curve))
     return curve
 
 
-def draw(curves: dict[str, list[tuple[int, float]]], path: Path) -> None:
-    """Bits/sample against samples learned from, a line for each run."""
-    figure = Figure(figsize=(9, 5), dpi=120, layout="constrained")
+def listen(choice: Choice, folder: Path) -> dict[str, dict[str, float]]:
+    """What the copies of eight validation clips are worth, at temperature 0.7, with correction and without."""
+    result = folder / "quality.json"
+    if not choice.served:
+        return {}
+    if not result.exists():
+        export(folder, folder / "voice")
+        [data] = next(iter(values(choice, 4)["data"]["speakers"].values()))[:1]
+        rows = {}
+        for flag in ("--correction", "--no-correction"):
+            command = [
+                sys.executable,
+                "-c",
+                "from wavesynth.cli import main; main()",
+                "evaluate",
+                folder / "voice",
+                data,
+            ]
+            command += ["--split", "validation", "--clips", "8", flag, "--json", "--without",
+                        "bits,stoi,f0,wer,griffin-lim,world,mu-law"]  # fmt: skip
+            done = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)
+            rows[flag] = json.loads(done.stdout)["rows"]["copy"]
+        with atomic_path(result) as path:
+            path.write_text(json.dumps(rows))
+    rows = json.loads(result.read_text())
+    return rows
+
+
+def draw(groups: dict[str, dict[str, Outcome]], path: Path) -> None:
+    """Bits/sample against samples learned from, a group each; and PESQ against the bits/sample at the end."""
+    figure = Figure(figsize=(13, 11), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    axis = figure.subplots()
-    for number, (name, curve) in enumerate(curves.items()):
-        if name != "random weights":  # far above the others
-            axis.plot([seen / 1e6 for seen, _ in curve], [bits for _, bits in curve], label=name,
-                      marker="os^vD<>*h"[number % 9], markersize=4, linewidth=1.2)  # fmt: skip
-    axis.set_xlabel("samples learned from (millions)")
-    axis.set_ylabel("validation (bits/sample)")
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize=8)
+    axes = figure.subplots(3, 2).flat
+    listened = axes[len(groups)]
+    for (title, outcomes), axis, colour in zip(groups.items(), axes, ("C0", "C1", "C2", "C3"), strict=False):
+        for number, (name, (curve, quality)) in enumerate(outcomes.items()):
+            if name == "random weights":  # far above the others
+                continue
+            less = 2 if name == "1024 classes" else 0
+            axis.plot([seen / 1e6 for seen, _ in curve], [bits - less for _, bits in curve], label=name,
+                      marker="os^vD<>*hPX"[number % 11], markersize=4, linewidth=1.2)  # fmt: skip
+            for flag, marker in (("--correction", "o"), ("--no-correction", "x")):
+                if flag in quality:
+                    listened.scatter(curve[-1][1], quality[flag]["pesq_wb"], marker=marker, color=colour)
+        axis.set(title=title, xlabel="samples learned from (millions)", ylabel="validation (bits/sample)")
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8)
+    listened.set(
+        title="PESQ-wb of eight copies (circles: corrected)",
+        xlabel="validation (bits/sample)",
+        ylabel="PESQ-wb",
+    )
+    listened.grid(alpha=0.3)
+    for axis in list(axes)[len(groups) + 1 :]:
+        axis.remove()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -117,15 +232,25 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/choices"), help="folder of the runs")
     parser.add_argument("--picture", type=Path, default=Path("docs/choices.png"), help="PNG file to write")
-    parser.add_argument("--steps", type=int, default=160, help="steps of a run (default 160)")
+    parser.add_argument("--steps", type=int, default=80, help="steps of a run (default 80)")
+    parser.add_argument("--only", default="", help="only the groups whose names contain this")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    curves = {}
-    for name in CHOICES:
-        curves[name] = run(name, arguments.out / name.replace(" ", "-"), arguments.steps)
-        draw(curves, arguments.picture)
-    for name, curve in curves.items():
-        print(f"| {name} | " + " | ".join(f"{bits:.3f}" for _, bits in curve) + " |")
+    groups: dict[str, dict[str, Outcome]] = {}
+    for title, choices in GROUPS.items():
+        if arguments.only not in title:
+            continue
+        outcomes = groups.setdefault(title, {})
+        for name, choice in choices.items():
+            folder = arguments.out / name.replace(" ", "-").replace(",", "")
+            curve = learn(name, choice, folder, arguments.steps)
+            outcomes[name] = curve, listen(choice, folder)
+            draw(groups, arguments.picture)
+    for title, outcomes in groups.items():
+        print(f"\n{title}")
+        for name, (curve, quality) in outcomes.items():
+            heard = [f"{row['pesq_wb']:.2f} / {row['dnsmos']:.2f}" for row in quality.values()]
+            print(f"| {name} | " + " | ".join([f"{bits:.3f}" for _, bits in curve] + heard) + " |")
 
 
 if __name__ == "__main__":
