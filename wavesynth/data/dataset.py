@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +14,16 @@ from torch import Generator, Tensor
 
 from wavesynth.audio.companding import PREEMPHASIS, encode
 from wavesynth.audio.mel import MelConfig, log_mel
+from wavesynth.data.augmentation import FASTEST, alter
 from wavesynth.data.prepare import FORMAT
 from wavesynth.data.split import SPLITS, Split
 from wavesynth.models.wavenet import START_TOKEN
 
 __all__ = ["Batch", "Crops", "Recordings"]
+
+
+#: Frames on each side of an altered crop and its context: a window's half, and the beginning of a room's answer.
+_SURROUNDINGS = 25
 
 
 class Recordings:
@@ -88,7 +94,8 @@ class Crops:
     generator that is passed in, so a run that is resumed with its state sees the same crops.
 
     `context` is the number of frames on each side of a crop that its conditioning sees: the neighbours in the
-    same recording, silence beyond its ends.
+    same recording, silence beyond its ends. A share of the random crops, `altered`, is as another speaker or room
+    might have made it (wavesynth.data.augmentation); their neighbours are those of the track.
     """
 
     def __init__(
@@ -100,14 +107,16 @@ class Crops:
         context: int = 0,
         classes: int = 256,
         coefficient: float = PREEMPHASIS,
+        altered: float = 0.0,
     ) -> None:
         self.config = mel or MelConfig()
-        self.context = context
+        self.context, self.classes, self.coefficient, self.altered = context, classes, coefficient, altered
         if not folders:
             raise ValueError("there are no folders to train on; there must be at least one")
         hop, dtype = self.config.hop, torch.uint8 if classes <= 256 else torch.int16
         tokens: list[Tensor] = []
         mels: list[Tensor] = []
+        waveforms: list[Tensor] = []
         lengths: list[int] = []
         tracks: list[int] = []
         for folder in folders:
@@ -124,6 +133,8 @@ class Crops:
                 padded[: len(waveform)] = waveform
                 tokens.append(encode(padded, classes, coefficient).to(dtype))
                 mels.append(features)
+                if altered:
+                    waveforms.append((padded * 32767).round().to(torch.int16))
                 lengths.append(len(features))
             if sum(lengths) == before:
                 raise ValueError(f"{folder} has no recordings in its {split} split")
@@ -132,6 +143,7 @@ class Crops:
         self.speakers = tuple(Path(folder).name for folder in folders)
         self.tokens = torch.cat(tokens)  # [T]
         self.mel = torch.cat(mels)  # [F, bands]
+        self.waveform = torch.cat(waveforms) if waveforms else None  # int16 [T]
         length = torch.tensor(lengths)
         ends = length.cumsum(0)
         self.begin = (ends - length).repeat_interleave(length)  # [F]: where the frame's recording begins
@@ -151,7 +163,13 @@ class Crops:
         fitting = (end - begin - frames + 1).clamp(min=1)
         start = begin + (picked - begin) * fitting // (end - begin)
         track_end = self.tracks[self._speaker(picked)]
-        return self._cut(torch.minimum(start, track_end - frames), frames)
+        start = torch.minimum(start, track_end - frames)
+        batch = self._cut(start, frames)
+        if self.waveform is not None:
+            for row in torch.rand(batch_size, generator=generator).lt(self.altered).nonzero()[:, 0].tolist():
+                tokens, targets, features = self._alter(int(start[row]), frames, generator)
+                batch.tokens[row], batch.targets[row], batch.mel[row] = tokens, targets, features
+        return batch
 
     def sequential(self, frames: int, batch_size: int = 1) -> Iterator[Batch]:
         """All of the split once, in order, in crops that do not overlap; what is left over at the end of a
@@ -177,6 +195,22 @@ class Crops:
             self.config.silence
         )
         return Batch(tokens, sequence[:, 1:], mel, self._speaker(start))
+
+    def _alter(self, start: int, frames: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """The crop that begins with frame `start`, altered: tokens [T], targets [T], mel [F + 2 · context, bands]."""
+        assert self.waveform is not None
+        hop, before = self.config.hop, self.context + _SURROUNDINGS
+        length = math.ceil((frames + 2 * before) * hop * FASTEST)
+        first = start * hop - math.ceil(before * hop * FASTEST)
+        source = torch.zeros(length)
+        speaker = int(self._speaker(torch.tensor(start)))
+        begin, end = (0, *(self.tracks * hop).tolist())[speaker : speaker + 2]
+        inside = slice(max(begin, first), min(end, first + length))
+        source[inside.start - first : inside.stop - first] = self.waveform[inside] / 32767
+        altered = alter(source, self.config.sample_rate, generator)[: (frames + 2 * before) * hop]
+        sequence = encode(altered, self.classes, self.coefficient)[before * hop - 1 :][: frames * hop + 1]
+        features = log_mel(altered, self.config)[_SURROUNDINGS:-_SURROUNDINGS]
+        return sequence[:-1], sequence[1:], features
 
     def _speaker(self, frame: Tensor) -> Tensor:
         return torch.searchsorted(self.tracks, frame, right=True)

@@ -54,18 +54,21 @@ class DataConfig:
     """What is learned from. `speakers` are folders that `wavesynth prepare` made, by the speaker's name.
 
     The first `unscored_samples` of a crop, whose context the crop's beginning cuts short, count for nothing in
-    the loss: as many as the receptive field unless said otherwise, but at most half of the crop.
+    the loss: as many as the receptive field unless said otherwise, but at most half of the crop. `altered` is the
+    share of the crops that are altered at random (wavesynth.data.augmentation).
     """
 
     speakers: dict[str, tuple[str, ...]]
     preemphasis: float = 0.85
     crop_frames: int = 100
     unscored_samples: int | None = None
+    altered: float = 0.0
     mel: MelConfig = field(default_factory=MelConfig)
 
     def __post_init__(self) -> None:
         _require(self, "preemphasis", 0 <= self.preemphasis < 1, "from 0 to below 1")
         _require(self, "crop_frames", 1 <= self.crop_frames <= 10_000, "from 1 to 10000")
+        _require(self, "altered", 0 <= self.altered <= 1, "from 0 to 1")
         if self.unscored_samples is not None:
             most = self.crop_frames * self.mel.hop - 1
             _require(self, "unscored_samples", 0 <= self.unscored_samples <= most, f"from 0 to {most}")

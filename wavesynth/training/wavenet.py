@@ -58,6 +58,7 @@ def crops(configuration: Configuration, split: Split) -> Crops:
         context=model.mel_context,
         classes=model.classes,
         coefficient=data.preemphasis,
+        altered=data.altered if split == "train" else 0.0,
     )
 
 
