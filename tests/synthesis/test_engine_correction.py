@@ -35,7 +35,7 @@ def corrected(waveform, seed):
     weights = VOICE.int8()
     tokens, _ = sample(weights, weights.start(), frames, Key(seed), len(waveform))
     made = Deemphasis(VOICE.preemphasis).push(decode(tokens).numpy())
-    correction = SpectralCorrection(VOICE.mel)
+    correction = SpectralCorrection(VOICE.mel, 2)
     return pcm16(np.concatenate([correction.push(made, mel.numpy()), correction.finish()]))
 
 
@@ -47,7 +47,7 @@ def waveform():
 @pytest.mark.parametrize("chunk", [160, 50, 1000])
 def test_a_corrected_stream_is_the_correction_of_the_stream(waveform, chunk):
     with running(chunk=chunk) as engine:
-        stream = opened(engine, from_audio(seed=3, correction=True), *waveform.split(330))
+        stream = opened(engine, from_audio(seed=3, correction=2), *waveform.split(330))
         read = chunks(stream)
     assert b"".join(c.audio for c in read) == corrected(waveform, 3).tobytes() != definition(waveform, 3)
     firsts = [c.first_sample for c in read]
@@ -59,7 +59,7 @@ def test_mel_frames_are_corrected_towards_as_audio_is(waveform):
     whole = waveform[:1280]  # mel frames make whole hops
     mel = log_mel(whole, VOICE.mel)
     with running() as engine:
-        request = Request("tiny", lambda: MelSource(VOICE, None), Key(3), correction=True)
+        request = Request("tiny", lambda: MelSource(VOICE, None), Key(3), correction=2)
         assert audio(opened(engine, request, *mel.split(2))) == corrected(whole, 3).tobytes()
 
 
@@ -78,14 +78,14 @@ def test_a_stream_that_is_not_corrected_gathers_no_log_mel(waveform):
 @pytest.mark.parametrize("first", [1, 159, 700, 1299])
 def test_a_corrected_stream_can_be_resumed_at_any_sample(waveform, first):
     with running() as engine:
-        read = chunks(opened(engine, from_audio(seed=3, correction=True, first_sample=first), waveform))
+        read = chunks(opened(engine, from_audio(seed=3, correction=2, first_sample=first), waveform))
     assert b"".join(c.audio for c in read) == corrected(waveform, 3)[first:].tobytes()
     assert read[0].first_sample == first and read[-1].statistics.samples == 1300 - first
 
 
 def test_while_the_input_goes_on_audio_follows_it_by_the_analysis_and_35_ms():
     with running() as engine:
-        stream = engine.open(from_audio(correction=True))
+        stream = engine.open(from_audio(correction=1))
         stream.push(clip(640 + 560 + 880))
         read = []
         while sum(chunk.samples for chunk in read) < 640:

@@ -70,7 +70,7 @@ def edited(folder, change):
         (lambda d: d["mel"].update(hop="160"), "mel"),
         (lambda d: d.update(preemphasis=1.5), "preemphasis is 1.5"),
         (lambda d: d.update(temperature=3), "temperature is 3; it must be a number from 0.1 to 2.0"),
-        (lambda d: d.update(correction="yes"), "correction is 'yes'; it must be true or false"),
+        (lambda d: d.update(correction=True), "correction is True; it must be a whole number from 0 to 4"),
         (lambda d: d.update(speakers=["a"]), "speakers has 1 names; model.speakers is 2"),
         (lambda d: d.update(speakers="ab"), "it must be a list of names"),
     ],
@@ -140,9 +140,9 @@ def test_a_failed_save_leaves_the_old_voice_whole(voice, tmp_path, monkeypatch):
 
 
 def test_a_voice_from_before_it_had_a_manner_speaks_as_trained(voice, tmp_path):
-    save_voice(tmp_path, replace(voice, temperature=0.7, correction=True))
+    save_voice(tmp_path, replace(voice, temperature=0.7, correction=3))
     description = json.loads((tmp_path / "voice.json").read_text())
-    assert (load_voice(tmp_path).temperature, load_voice(tmp_path).correction) == (0.7, True)
+    assert (load_voice(tmp_path).temperature, load_voice(tmp_path).correction) == (0.7, 3)
     del description["temperature"], description["correction"]
     (tmp_path / "voice.json").write_text(json.dumps(description))
-    assert (load_voice(tmp_path).temperature, load_voice(tmp_path).correction) == (1.0, False)
+    assert (load_voice(tmp_path).temperature, load_voice(tmp_path).correction) == (1.0, 0)

@@ -13,6 +13,9 @@ A frame's log-mel needs samples half an analysis window ahead, and each sample t
 
     samples  ····· k·160 ··········· (k+1)·160 ············ (k+1)·160 + 400
     final up to ─────┘       frame k+1 ┘     its log-mel needs all up to ┘        so 560 samples, 35 ms, ahead
+
+The frames that overlap disagree, so y is nearer to what was asked for and not there yet; a second pass over y is nearer
+again (as in Griffin and Lim's iteration, but with the phase as it is), and as much later.
 """
 
 from __future__ import annotations
@@ -25,14 +28,18 @@ from numpy.typing import NDArray
 
 from wavesynth.audio.mel import MelConfig, StreamingLogMel, filter_bank
 
-__all__ = ["SpectralCorrection", "can_correct"]
+__all__ = ["MOST_PASSES", "SpectralCorrection", "can_correct"]
+
+#: Passes that a voice may ask for.
+MOST_PASSES = 4
 
 #: The most that a band is cut and boosted, in log10 of amplitude: 40 and 20 decibels.
 _CUT, _BOOST = -2.0, 1.0
+_LOG_10 = np.log(10)
 
 
 class SpectralCorrection:
-    """The filter over a stream, with the same bits wherever the stream is cut.
+    """The filter over a stream, `passes` times, with the same bits wherever the stream is cut.
 
     Raises ValueError for an analysis that cannot be corrected by: see `can_correct`.
 
@@ -41,6 +48,27 @@ class SpectralCorrection:
     >>> [len(correction.push(hop, frame)) for _ in range(5)], len(correction.finish())
     ([0, 0, 0, 64, 160], 576)
     """
+
+    def __init__(self, config: MelConfig, passes: int = 1) -> None:
+        self._passes = [_Pass(config) for _ in range(passes)]
+
+    def push(self, samples: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Takes the next samples [n] and the next log-mel frames wanted [f, bands], which may be ahead of the
+        samples; returns the samples [m] that are now final, float32."""
+        for each in self._passes:
+            samples = each.push(samples, wanted)
+        return samples
+
+    def finish(self) -> NDArray[np.float32]:
+        """The last samples, as if silence followed; nothing may be pushed after."""
+        rest = np.zeros(0, np.float32)
+        for each in self._passes:
+            rest = np.concatenate([each.push(rest, each.nothing_wanted), each.finish()])
+        return rest
+
+
+class _Pass:
+    """The filter once."""
 
     def __init__(self, config: MelConfig) -> None:
         self._hop, self._length, self._n_fft = config.hop, window_length(config), config.n_fft
@@ -52,8 +80,8 @@ class SpectralCorrection:
         self._window = torch.hann_window(self._length, dtype=torch.float64).numpy()
         self._spread = _spread(config)
         self._analysis = StreamingLogMel(config)
-        self._wanted = np.zeros((0, config.bands), np.float32)  # of frames that are not filtered yet
-        self._made = np.zeros((0, config.bands), np.float32)
+        self.nothing_wanted = np.zeros((0, config.bands), np.float32)
+        self._wanted = self._made = self.nothing_wanted  # of frames that are not filtered yet
         # From the first sample under the next frame's window on: what came, the sum that goes out, and its weights.
         self._input = np.zeros(self._length // 2)
         self._sum, self._weight = np.zeros(self._length), np.zeros(self._length)
@@ -61,8 +89,6 @@ class SpectralCorrection:
         self._left = 0  # samples that came in and did not go out
 
     def push(self, samples: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Takes the next samples [n] and the next log-mel frames wanted [f, bands], which may be ahead of the
-        samples; returns the samples [m] that are now final, float32."""
         self._left += len(samples)
         self._wanted = np.concatenate([self._wanted, wanted])
         self._input = np.concatenate([self._input, samples])
@@ -70,7 +96,6 @@ class SpectralCorrection:
         return self._filter()
 
     def finish(self) -> NDArray[np.float32]:
-        """The last samples, as if silence followed; nothing may be pushed after."""
         self._made = np.concatenate([self._made, self._analysis.finish().numpy()])
         self._input = np.concatenate([self._input, np.zeros(self._length)])
         ready = self._filter()
@@ -85,7 +110,8 @@ class SpectralCorrection:
                 (wanted - made).astype(np.float64), _CUT, _BOOST
             )  # a feature is log10 of amplitude
             spectrum = np.fft.rfft(self._input[: self._length] * self._window, self._n_fft)
-            spectrum *= 10 ** (self._spread @ gain)
+            low, high, share = self._spread
+            spectrum *= np.exp(_LOG_10 * (share * gain[low] + (1 - share) * gain[high]))
             self._sum += np.fft.irfft(spectrum, self._n_fft)[: self._length] * self._window
             self._weight += self._window**2
             out.append(self._final(self._hop))
@@ -115,10 +141,12 @@ def window_length(config: MelConfig) -> int:
 
 
 @lru_cache(maxsize=8)
-def _spread(config: MelConfig) -> NDArray[np.float64]:
-    """Log gains of the bands [bands] to those of the bins [n_fft // 2 + 1], as a matrix. A bin in no band, such as
-    0 Hz, has what its nearest neighbour has."""
+def _spread(config: MelConfig) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """The two bands that each bin of the FFT lies in, [n_fft // 2 + 1] each, and the share of the first in its gain.
+    A bin in no band, such as 0 Hz, has what its nearest neighbour has."""
     bank = filter_bank(config).numpy()
     inside = np.flatnonzero(bank.sum(1) > 1e-9)
-    nearest = inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]
-    return bank[nearest] / bank[nearest].sum(1, keepdims=True)
+    nearest = bank[inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]]
+    high, low = np.argsort(nearest, axis=1, kind="stable")[:, -2:].T
+    weights = np.take_along_axis(nearest, np.stack([low, high], 1), 1)
+    return low, high, weights[:, 0] / weights.sum(1)

@@ -44,7 +44,7 @@ def evaluate(
         bool | None,
         typer.Option(
             "--correction/--no-correction",
-            help="Filter towards the wanted log-mel, 35 ms later; as the voice has it if not given.",
+            help="Filter towards the wanted log-mel, 35 ms later for each pass; as the voice has it if not given.",
         ),
     ] = None,
     backend: Annotated[
@@ -112,7 +112,7 @@ def evaluate(
         loaded, recordings = load_voice(folder), Recordings(data)
         manner = {
             "temperature": loaded.temperature if temperature is None else temperature,
-            "correction": loaded.correction if correction is None else correction,
+            "correction": loaded.correction > 0 if correction is None else correction,
         }
         Key(seed, manner["temperature"])  # refuses a temperature out of range
         check_libraries(omitted if loaded.model.config.mel_bands else omitted | set(NAMES))

@@ -42,7 +42,10 @@ def live(
         float | None, typer.Option(help="0.1 (most likely) to 2, 1 as trained; the voice's own if not given.")
     ] = None,
     correction: Annotated[
-        bool, typer.Option("--correction", help="Filter towards the wanted log-mel: nearer, and 35 ms later.")
+        bool,
+        typer.Option(
+            "--correction", help="Filter towards the wanted log-mel: nearer, and 35 ms later for each pass."
+        ),
     ] = False,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures at the end as JSON.")] = False,

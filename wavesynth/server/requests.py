@@ -127,7 +127,9 @@ def _request(
     if samples is not None and first >= samples:
         raise invalid(f"first_sample is {first}; it must be below {samples}, the samples of the whole")
     left = None if samples is None else samples - first
-    correction = synthesis.correction if synthesis.HasField("correction") else voice.correction
+    correction = voice.correction
+    if synthesis.HasField("correction"):
+        correction = max(1, voice.correction) if synthesis.correction else 0
     if correction and not can_correct(voice.model.config.mel_bands, voice.mel):
         raise invalid(
             f"correction is true; voice {voice.name} has no mel bands to correct by, so it must be false"
@@ -158,5 +160,5 @@ def _describe(voice: Voice) -> pb.Voice:
         hop=config.hop if config.mel_bands else 0,
         speakers=voice.speakers,
         temperature=voice.temperature,
-        correction=voice.correction,
+        correction=voice.correction > 0,
     )

@@ -31,7 +31,7 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
     """
     ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
-    alike: dict[tuple[WaveNetConfig, bool], str] = {}
+    alike: dict[tuple[WaveNetConfig, int], str] = {}
     for name, loaded in voices.items():
         same = alike.setdefault((loaded.voice.model.config, loaded.voice.correction), name)
         if same != name:

@@ -49,7 +49,8 @@ class Job:
         self.n = 0
         """Samples that the next tick makes of it."""
         self._deemphasis = Deemphasis(loaded.voice.preemphasis)
-        self._correction = SpectralCorrection(loaded.voice.mel) if stream.request.correction else None
+        passes = stream.request.correction
+        self._correction = SpectralCorrection(loaded.voice.mel, passes) if passes else None
         self._ready = 0  # samples that came out of the filters
         self._first_made: float | None = None
         self._chunk = self._end = 0  # samples asked of `prepare`; where the samples that it promised end

@@ -63,8 +63,8 @@ class Request:
     first_sample: int = 0
     """Samples before this one are made and dropped."""
     encode: Encode = pcm16_bytes
-    correction: bool = False
-    """Whether what is made is filtered towards the log-mel that it is made from (wavesynth.audio.correction)."""
+    correction: int = 0
+    """How often what is made is filtered towards the log-mel that it is made from (wavesynth.audio.correction)."""
 
 
 @dataclass(frozen=True)

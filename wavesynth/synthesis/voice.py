@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from wavesynth.audio.correction import can_correct
+from wavesynth.audio.correction import MOST_PASSES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.files import atomic_path
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
@@ -46,8 +46,8 @@ class Voice:
     speakers: tuple[str, ...] = ()
     temperature: float = 1.0
     """Of streams that name none."""
-    correction: bool = False
-    """Whether streams that do not say are corrected (wavesynth.audio.correction)."""
+    correction: int = 0
+    """How often streams that do not say are corrected (wavesynth.audio.correction): passes, 0 to 4."""
 
     @property
     def sample_rate(self) -> int:
@@ -100,7 +100,7 @@ def load_voice(folder: str | Path) -> Voice:
         description = json.loads(text)
     except (OSError, ValueError) as error:
         raise VoiceError(f"{path} cannot be read: {error}") from error
-    manner = {"temperature": 1.0, "correction": False}
+    manner = {"temperature": 1.0, "correction": 0}
     if isinstance(description, dict):
         description = manner | description  # the first voices had neither
     names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers", *manner}
@@ -121,8 +121,10 @@ def load_voice(folder: str | Path) -> Voice:
         or not low <= temperature <= high
     ):
         raise VoiceError(f"{path}: temperature is {temperature!r}; it must be a number from {low} to {high}")
-    if not isinstance(correction, bool):
-        raise VoiceError(f"{path}: correction is {correction!r}; it must be true or false")
+    if not isinstance(correction, int) or isinstance(correction, bool) or not 0 <= correction <= MOST_PASSES:
+        raise VoiceError(
+            f"{path}: correction is {correction!r}; it must be a whole number from 0 to {MOST_PASSES}"
+        )
     if not isinstance(speakers, list) or not all(isinstance(speaker, str) for speaker in speakers):
         raise VoiceError(f"{path}: speakers is {speakers!r}; it must be a list of names")
     config: WaveNetConfig = _config(path, "model", description["model"], WaveNetConfig)
@@ -136,7 +138,7 @@ def load_voice(folder: str | Path) -> Voice:
         )
     if correction and not can_correct(config.mel_bands, mel):
         raise VoiceError(
-            f"{path}: correction is true; it must be false without mel bands that overlap by half"
+            f"{path}: correction is {correction}; it must be 0 without mel bands that overlap by half"
         )
     with torch.device("meta"):
         model = WaveNet(config)

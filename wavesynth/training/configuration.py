@@ -29,7 +29,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from wavesynth.audio.correction import can_correct
+from wavesynth.audio.correction import MOST_PASSES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.synthesis.draw import TEMPERATURES
@@ -142,12 +142,13 @@ class VoiceConfig:
     language: str = ""
     licence: str = ""
     temperature: float = 1.0
-    correction: bool = False
+    correction: int = 0
 
     def __post_init__(self) -> None:
         _require(self, "name", bool(self.name.strip()), "a name")
         low, high = TEMPERATURES
         _require(self, "temperature", low <= self.temperature <= high, f"from {low} to {high}")
+        _require(self, "correction", 0 <= self.correction <= MOST_PASSES, f"from 0 to {MOST_PASSES}")
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Configuration:
             )
         if self.voice.correction and not can_correct(model.mel_bands, mel):
             raise ValueError(
-                "[voice] correction is true; it must be false without mel bands that overlap by half"
+                f"[voice] correction is {self.voice.correction}; it must be 0 without mel bands that overlap by half"
             )
         if model.mel_bands not in (0, mel.bands):
             raise ValueError(
