@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Whether a sharper distribution in voiced frames pays: one temperature there, another elsewhere.
+
+    tools/sharpening.py [VOICE] [DATA]
+
+For example, and by default: tools/sharpening.py wavesynth/voices/allison-small datasets/allison. Speaks sixteen
+validation clips with the sampler that is served, corrected as the voice has it, and prints what the copies are worth
+(needs the extra `evaluate`). Voiced is what Harvest finds voiced in the original, so this is an upper limit of what a
+rule that sees only the log-mel could do.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wavesynth.audio.companding import Deemphasis, decode
+from wavesynth.audio.correction import SpectralCorrection
+from wavesynth.audio.mel import log_mel
+from wavesynth.data.dataset import Recordings
+from wavesynth.evaluation.clips import choose_clips
+from wavesynth.evaluation.metrics import F0_FRAME, dnsmos, f0, pesq_wb, stoi
+from wavesynth.synthesis.conditioning import Conditioner
+from wavesynth.synthesis.cpu import CpuSampler
+from wavesynth.synthesis.reference import Key
+from wavesynth.synthesis.voice import Voice, load_voice
+
+#: Temperatures of voiced frames and of the others.
+PAIRS = (
+    (0.5, 0.5),
+    (0.6, 0.6),
+    (0.7, 0.7),
+    (0.8, 0.8),
+    (1.0, 1.0),
+    (0.3, 0.7),
+    (0.5, 0.7),
+    (0.5, 0.9),
+    (0.7, 0.9),
+    (0.9, 0.7),
+)
+
+
+def copy(
+    voice: Voice,
+    sampler: CpuSampler,
+    samples: np.ndarray,
+    voiced: np.ndarray,
+    pair: tuple[float, float],
+    seed: int,
+) -> np.ndarray:
+    """The voice's copy of `samples` [N], at pair[0] in the `voiced` frames [F] and at pair[1] in the others."""
+    mel = log_mel(torch.from_numpy(samples), voice.mel)
+    conditioner = Conditioner(voice.model, voice.mel.silence)
+    frames = torch.cat([conditioner.push(mel), conditioner.finish()])
+    keys = [Key(seed, pair[0]), Key(seed, pair[1])]
+    state, drawn = sampler.start(), []
+    for frame, is_voiced in zip(frames, voiced, strict=True):
+        drawn.append(sampler.advance([state], [frame[None]], [keys[0 if is_voiced else 1]], voice.mel.hop)[0])
+    classes = torch.from_numpy(np.concatenate(drawn)[: len(samples)])
+    made = Deemphasis(voice.preemphasis).push(decode(classes, voice.model.config.classes).numpy())
+    correction = SpectralCorrection(voice.mel, voice.correction)
+    return np.concatenate([correction.push(made, mel.numpy()), correction.finish()])
+
+
+def main() -> None:
+    """Parses the arguments and prints a line for each pair of temperatures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("voice", nargs="?", type=Path, default=Path("wavesynth/voices/allison-small"))
+    parser.add_argument("data", nargs="?", type=Path, default=Path("datasets/allison"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    voice = load_voice(arguments.voice)
+    sampler = CpuSampler(voice.int8())
+    clips = choose_clips(list(Recordings(arguments.data).split("validation")), voice.sample_rate, 16)
+    voicing = []
+    for clip in clips:
+        centres = np.arange(voice.mel.frames(len(clip.samples))) * voice.mel.hop / voice.sample_rate
+        pitch = f0(clip.samples)
+        voicing.append(pitch[np.minimum(np.round(centres / F0_FRAME).astype(int), len(pitch) - 1)] > 0)
+    print("| voiced | unvoiced | PESQ-wb | STOI | DNSMOS |\n|---|---|---|---|---|")
+    for pair in PAIRS:
+        copies = [
+            copy(voice, sampler, clip.samples, voiced, pair, seed)
+            for seed, (clip, voiced) in enumerate(zip(clips, voicing, strict=True))
+        ]
+        both = list(zip((clip.samples for clip in clips), copies, strict=True))
+        pesq = np.mean([pesq_wb(*each) for each in both])
+        intelligible = np.mean([stoi(*each) for each in both])
+        opinion = np.mean([dnsmos(each) for each in copies])
+        print(f"| {pair[0]} | {pair[1]} | {pesq:.3f} | {intelligible:.4f} | {opinion:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
