@@ -17,15 +17,18 @@ A frame's log-mel needs samples half an analysis window ahead, and each sample t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from wavesynth.audio.mel import MelConfig, StreamingLogMel, filter_bank
+from wavesynth.audio.mel import MelConfig, StreamingLogMel, features, filter_bank
+from wavesynth.audio.rows import Rows, alone
 
-__all__ = ["SpectralCorrection", "can_correct"]
+__all__ = ["SpectralCorrection", "can_correct", "correct"]
 
 #: The most that a band is cut and boosted, in log10 of amplitude: 40 and 20 decibels.
 _CUT, _BOOST = -2.0, 1.0
@@ -43,14 +46,14 @@ class SpectralCorrection:
     """
 
     def __init__(self, config: MelConfig) -> None:
-        self._hop, self._length, self._n_fft = config.hop, window_length(config), config.n_fft
+        self.config = config
+        self._hop, self._length = config.hop, window_length(config)
         if not can_correct(config.bands, config):
             raise ValueError(
                 f"mel window is {config.window}; to correct the spectrum it must be at least "
                 f"{1 << (2 * config.hop - 1).bit_length()}, two hops"
             )
-        self._window = torch.hann_window(self._length, dtype=torch.float64).numpy()
-        self._spread = _spread(config)
+        self._weights = _window(config, torch.device("cpu")).square().numpy()
         self._analysis = StreamingLogMel(config)
         self._wanted = np.zeros((0, config.bands), np.float32)  # of frames that are not filtered yet
         self._made = np.zeros((0, config.bands), np.float32)
@@ -59,38 +62,55 @@ class SpectralCorrection:
         self._sum, self._weight = np.zeros(self._length), np.zeros(self._length)
         self._before = self._length // 2  # samples there that lie before the stream's first
         self._left = 0  # samples that came in and did not go out
+        self._ended = False
 
     def push(self, samples: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
         """Takes the next samples [n] and the next log-mel frames wanted [f, bands], which may be ahead of the
         samples; returns the samples [m] that are now final, float32."""
-        self._left += len(samples)
-        self._wanted = np.concatenate([self._wanted, wanted])
-        self._input = np.concatenate([self._input, samples])
-        self._made = np.concatenate([self._made, self._analysis.push(torch.from_numpy(samples)).numpy()])
-        return self._filter()
+        (final,) = correct([self], [samples], [wanted], last=False)
+        return final
 
     def finish(self) -> NDArray[np.float32]:
         """The last samples, as if silence followed; nothing may be pushed after."""
-        self._made = np.concatenate([self._made, self._analysis.finish().numpy()])
-        self._input = np.concatenate([self._input, np.zeros(self._length)])
-        ready = self._filter()
-        return np.concatenate([ready, self._final(self._before + self._left)])
+        (final,) = correct([self], [np.zeros(0, np.float32)], [self._wanted[:0]], last=True)
+        return final
 
-    def _filter(self) -> NDArray[np.float32]:
-        """Filters the frames of which everything is known; returns the samples that no later frame reaches."""
-        frames = min(len(self._made), len(self._wanted))
+    def take(self, samples: NDArray[np.float32], wanted: NDArray[np.float32], last: bool) -> Tensor:
+        """Takes what `push` takes; returns the windows [f, window] of the samples whose log-mel is to be known."""
+        self._left += len(samples)
+        self._wanted = np.concatenate([self._wanted, wanted])
+        windows = self._analysis.windows(torch.from_numpy(samples))
+        if last:
+            self._ended = True
+            windows = torch.cat([windows, self._analysis.rest()])
+            samples = np.concatenate([samples, np.zeros(self._length, np.float32)])
+        self._input = np.concatenate([self._input, samples])
+        return windows
+
+    def due(self, made: Tensor) -> tuple[Tensor, Tensor]:
+        """Takes the log-mel [f, bands] of those windows; returns the frames that can be filtered now, [g, length],
+        and the gains of their bands [g, bands], in log10, float64."""
+        self._made = np.concatenate([self._made, made.numpy()])
+        count = min(len(self._made), len(self._wanted))
+        # A feature is half the log10 of power: log10 of amplitude.
+        gains = np.clip((self._wanted[:count] - self._made[:count]).astype(np.float64), _CUT, _BOOST)
+        self._made, self._wanted = self._made[count:], self._wanted[count:]
+        frames = torch.from_numpy(self._input)
+        frames = (
+            frames.unfold(0, self._length, self._hop)[:count] if count else frames.new_zeros(0, self._length)
+        )
+        self._input = self._input[count * self._hop :]
+        return frames, torch.from_numpy(gains)
+
+    def add(self, filtered: Tensor) -> NDArray[np.float32]:
+        """Takes those frames filtered, [g, length]; returns the samples [m] that no later frame reaches."""
         out = [np.zeros(0, np.float32)]
-        for made, wanted in zip(self._made[:frames], self._wanted[:frames], strict=True):
-            gain = np.clip(
-                (wanted - made).astype(np.float64), _CUT, _BOOST
-            )  # a feature is log10 of amplitude
-            spectrum = np.fft.rfft(self._input[: self._length] * self._window, self._n_fft)
-            spectrum *= 10 ** (self._spread @ gain)
-            self._sum += np.fft.irfft(spectrum, self._n_fft)[: self._length] * self._window
-            self._weight += self._window**2
+        for frame in filtered.numpy():
+            self._sum += frame
+            self._weight += self._weights
             out.append(self._final(self._hop))
-            self._input = self._input[self._hop :]
-        self._made, self._wanted = self._made[frames:], self._wanted[frames:]
+        if self._ended:
+            out.append(self._final(self._before + self._left))
         return np.concatenate(out)
 
     def _final(self, count: int) -> NDArray[np.float32]:
@@ -104,6 +124,37 @@ class SpectralCorrection:
         return final.astype(np.float32)
 
 
+def correct(
+    corrections: Sequence[SpectralCorrection],
+    samples: Sequence[NDArray[np.float32]],
+    wanted: Sequence[NDArray[np.float32]],
+    last: bool | Sequence[bool],
+    rows: Rows = alone,
+) -> list[NDArray[np.float32]]:
+    """What each correction's `push` gives, and where `last` its `finish` after it: what costs time together, by `rows`.
+
+    All corrections are of one analysis.
+    """
+    if not corrections:
+        return []
+    config = corrections[0].config
+    ends = [last] * len(corrections) if isinstance(last, bool) else last
+    windows = [c.take(*given) for c, *given in zip(corrections, samples, wanted, ends, strict=True)]
+    made = rows(features, torch.cat(windows), config=config).split([len(w) for w in windows])
+    frames, gains = zip(*(c.due(m) for c, m in zip(corrections, made, strict=True)), strict=True)
+    filtered = rows(_filtered, torch.cat(frames), torch.cat(gains), config=config)
+    counts = [len(f) for f in frames]
+    return [c.add(f) for c, f in zip(corrections, filtered.split(counts), strict=True)]
+
+
+def _filtered(frames: Tensor, gains: Tensor, config: MelConfig) -> Tensor:
+    """window · IFFT(G · FFT(window · frames)), [g, length], of the gains of the bands [g, bands], in log10."""
+    window, length = _window(config, frames.device), frames.shape[-1]
+    spectrum = torch.fft.rfft(frames * window, config.n_fft)
+    spectrum = spectrum * 10 ** (gains @ _spread(config, frames.device))
+    return torch.fft.irfft(spectrum, config.n_fft)[..., :length] * window
+
+
 def can_correct(bands: int, config: MelConfig) -> bool:
     """Whether there is a log-mel to correct by, of `bands` bands, and windows overlap enough: by half at least."""
     return bands > 0 and window_length(config) >= 2 * config.hop
@@ -115,10 +166,17 @@ def window_length(config: MelConfig) -> int:
 
 
 @lru_cache(maxsize=8)
-def _spread(config: MelConfig) -> NDArray[np.float64]:
-    """Log gains of the bands [bands] to those of the bins [n_fft // 2 + 1], as a matrix. A bin in no band, such as
+def _window(config: MelConfig, device: torch.device) -> Tensor:
+    """The window under which the spectrum is scaled, float64 [length]."""
+    return torch.hann_window(window_length(config), dtype=torch.float64, device=device)
+
+
+@lru_cache(maxsize=8)
+def _spread(config: MelConfig, device: torch.device) -> Tensor:
+    """Log gains of the bands to those of the bins, as a matrix [bands, n_fft // 2 + 1]. A bin in no band, such as
     0 Hz, has what its nearest neighbour has."""
     bank = filter_bank(config).numpy()
     inside = np.flatnonzero(bank.sum(1) > 1e-9)
     nearest = inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]
-    return bank[nearest] / bank[nearest].sum(1, keepdims=True)
+    spread = bank[nearest] / bank[nearest].sum(1, keepdims=True)
+    return torch.from_numpy(spread).T.contiguous().to(device)

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import structlog
 from torch import Tensor
 
-from wavesynth.synthesis.job import Job, LoadedVoice
+from wavesynth.synthesis.job import Job, LoadedVoice, Made, prepare
 from wavesynth.synthesis.schedule import Capacity, chunks_in_tick, schedule
 from wavesynth.synthesis.stream import LostError, Request, Stream, StreamError
-from wavesynth.synthesis.tick import Result, Tick, Ticker
+from wavesynth.synthesis.tick import Tick, Ticker
 
 __all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
 
@@ -164,8 +164,8 @@ class Engine:
 
     def _tick(self, collected: Sequence[tuple[Stream, list[Tensor], bool, bool]]) -> bool:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
-        results: list[tuple[Stream, int, Result]] = []
-        ready = []
+        results: list[tuple[Stream, int, Made]] = []
+        roomy, ready = [], []
         live = sum(stream.request.live for stream, *_ in collected)
         samples = self.config.chunk * chunks_in_tick(live, len(collected) - live)
         for stream, pieces, ended, room in collected:
@@ -175,10 +175,15 @@ class Engine:
                     job.source.push(piece)
                 if ended:
                     job.source.finish()
-                if room and job.prepare(samples):
-                    ready.append(job)
+                if room:
+                    roomy.append(job)
             except Exception as error:
                 results.append((stream, 0, error))
+        for job, can in zip(roomy, prepare(roomy, samples), strict=True):
+            if isinstance(can, Exception):
+                results.append((job.stream, 0, can))
+            elif can:
+                ready.append(job)
         batch = schedule(ready, self.capacity)
         last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
         if last is None and self._begun is not None and not self._begun.waits:

@@ -11,12 +11,14 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wavesynth.audio.rows import in_blocks
 from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
 from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import Network, pack
@@ -52,7 +54,7 @@ class DeviceState:
 
 
 class TritonSampler:
-    """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread.
+    """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread, but for `rows`.
 
     `places` is how many streams there is memory for. Raises ValueError, with the way out, when there is no GPU for
     it, when the network is none that the kernel has, or when so many streams do not fit.
@@ -73,6 +75,7 @@ class TritonSampler:
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
         cuda = self._device.type == "cuda"
+        self._beside = torch.cuda.Stream(self._device) if cuda else None
         self._processors = (
             torch.cuda.get_device_properties(self._device).multi_processor_count if cuda else _PROCESSORS
         )
@@ -130,6 +133,14 @@ class TritonSampler:
     ) -> NDArray[np.int32]:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
         return self.launch(states, conditioning, keys, n)()
+
+    def rows(self, function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> Tensor:
+        """`function` of rows, many at once on the GPU, beside what it samples (wavesynth.audio.rows); any thread's.
+
+        Raises LostError and RuntimeError as `launch` does.
+        """
+        with self._guarded(), torch.cuda.stream(self._beside):
+            return in_blocks(self._device, function, *rows, **constants)
 
     def _compile(self) -> None:
         """Compiles what will be launched, so that no stream has to wait for that."""

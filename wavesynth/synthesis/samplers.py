@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
+from wavesynth.audio.rows import Rows
 from wavesynth.synthesis import reference
-from wavesynth.synthesis.cpu import CpuSampler
 from wavesynth.synthesis.host import HostSampler
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
@@ -26,6 +26,10 @@ class Sampler(Protocol):
     @property
     def conditions(self) -> bool:
         """Whether it takes `Windows` for conditioning, and makes the frames of many streams at once."""
+
+    @property
+    def rows(self) -> Rows:
+        """How it has the features and filters of many streams computed."""
 
     @property
     def device(self) -> str:
@@ -74,6 +78,8 @@ def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: i
     Raises ValueError, in a sentence, for an unknown backend, and for one that this machine or voice cannot have.
     """
     if backend == "cpu":
+        from wavesynth.synthesis.cpu import CpuSampler
+
         return CpuSampler(voice.int8(), threads=threads)
     if backend == "triton":
         try:
