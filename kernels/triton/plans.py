@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wavesynth.kernels.triton.network import Network, unit_cycle
 
-__all__ = ["FEW", "MANY", "Plan", "choose", "is_wide"]
+__all__ = ["FEW", "MANY", "Plan", "choose", "is_wide", "plans"]
 
 #: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
 _ROWS, _COLUMNS = 256, 64
@@ -105,14 +105,38 @@ def is_wide(network: Network) -> bool:
 FEW = Plan(tile=16, warps=4, helpers=4, registers=168)
 #: As many as possible, by the size of the tile.
 MANY = (
-    Plan(tile=16, warps=4, registers=160),
+    Plan(tile=16, warps=4, registers=168),
     Plan(tile=32, warps=4, rows=128),
     Plan(tile=64, warps=8),
 )
+#: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): what
+#: the compiler puts on the stack least of, see docs/gpu.md.
+_AMPERE = (
+    replace(FEW, warps=8, rows=128, registers=None),
+    (
+        Plan(tile=16, warps=8, rows=128, head_stages=1),
+        Plan(tile=32, warps=8, rows=128, head_stages=1),
+        Plan(tile=64, warps=8, rows=128, head_stages=1),
+    ),
+)
+_BLACKWELL = (
+    replace(FEW, warps=8, registers=None),
+    (
+        Plan(tile=16, warps=8),
+        Plan(tile=32, warps=8, rows=128),
+        Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),
+    ),
+)
 
 
-def choose(network: Network, streams: int, processors: int) -> Plan:
+def plans(capability: int) -> tuple[Plan, tuple[Plan, ...]]:
+    """The plan for few streams and those for many, for a compute capability such as 90, 9.0."""
+    return _AMPERE if capability < 90 else (FEW, MANY) if capability < 100 else _BLACKWELL
+
+
+def choose(network: Network, streams: int, processors: int, capability: int = 90) -> Plan:
     """The plan for so many streams on a GPU of so many multiprocessors: the fastest that keeps all of them at once."""
-    if not is_wide(network) and FEW.programs(streams) <= processors:
-        return FEW
-    return next((plan for plan in MANY if plan.programs(streams) <= processors), MANY[-1])
+    few, many = plans(capability)
+    if not is_wide(network) and few.programs(streams) <= processors:
+        return few
+    return next((plan for plan in many if plan.programs(streams) <= processors), many[-1])

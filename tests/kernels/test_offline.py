@@ -11,7 +11,14 @@ import triton
 
 TABLE = Path(__file__).with_name("compiled.json")
 #: Bytes of stack that could not be got rid of.
-SPILLS = {(20, 128, "16+4", 90): 16}
+SPILLS = {
+    (20, 128, "16+4", 90): 16,
+    (30, 256, "16+4", 80): 32,
+    (30, 256, "16", 80): 40,
+    (30, 256, "32", 80): 496,
+    (30, 256, "64", 80): 784,
+    (30, 256, "64", 100): 32,
+}
 KEYS = ("layers", "skip", "plan", "capability")
 
 
@@ -51,11 +58,14 @@ def test_nothing_takes_more_than_the_table_says(compiled):
     assert seen == set(compiled), "what ships is not what is in the table"
 
 
-def test_sixteen_streams_leave_registers_free_and_no_tile_needs_a_stack(compiled):
-    for key, row in compiled_on_hopper(compiled).items():
-        _, _, plan, _ = key
+def test_sixteen_streams_leave_registers_free(compiled):
+    for (*_, plan, _), row in compiled_on_hopper(compiled).items():
         if plan.startswith("16"):
             assert row["registers"] <= 168, row
+
+
+def test_no_plan_needs_a_stack_but_those_that_are_known_to(compiled):
+    for key, row in compiled.items():
         assert row["stack"] <= SPILLS.get(key, 0), row
 
 

@@ -199,6 +199,21 @@ def test_tiles_are_as_small_as_the_load_allows():
     assert [plan.tile for plan in chosen] == [16, 16, 16, 16, 32, 32, 64, 64]
     assert [plan.helpers for plan in chosen] == [4, 4, 0, 0, 0, 0, 0, 0]
     assert choose(network(residual=128), 1, 132).helpers == 0
+    assert [choose(net, 5000, 148, c).warps for c in (80, 90, 100)] == [8, 8, 8]
+    assert [choose(net, 500, 148, c).warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]
+
+
+def test_given_samples_without_room_for_their_logits_are_refused():
+    net = network()
+    with pytest.raises(ValueError, match="one of forced and logits is missing"):
+        advance(
+            net,
+            started(net, 1),
+            conditioning_for(net, 1, 2),
+            [0],
+            2,
+            forced=torch.zeros(1, 2, dtype=torch.int32),
+        )
 
 
 def test_a_network_that_the_kernel_does_not_have_is_refused():

@@ -139,9 +139,10 @@ def correct(
         return []
     config = corrections[0].config
     ends = [last] * len(corrections) if isinstance(last, bool) else last
-    windows = [c.take(*given) for c, *given in zip(corrections, samples, wanted, ends, strict=True)]
-    made = rows(features, torch.cat(windows), config=config).split([len(w) for w in windows])
-    frames, gains = zip(*(c.due(m) for c, m in zip(corrections, made, strict=True)), strict=True)
+    given = zip(corrections, samples, wanted, ends, strict=True)
+    windows = [c.take(made, mel, end) for c, made, mel, end in given]
+    mels = rows(features, torch.cat(windows), config=config).split([len(w) for w in windows])
+    frames, gains = zip(*(c.due(mel) for c, mel in zip(corrections, mels, strict=True)), strict=True)
     filtered = rows(_filtered, torch.cat(frames), torch.cat(gains), config=config)
     counts = [len(f) for f in frames]
     return [c.add(f) for c, f in zip(corrections, filtered.split(counts), strict=True)]

@@ -11,11 +11,11 @@ A backend that computes elsewhere has its next tick before the last one's chunks
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
 from torch import Tensor
 
 from wavesynth.synthesis.job import Job, LoadedVoice, Made, prepare
@@ -25,7 +25,7 @@ from wavesynth.synthesis.tick import Tick, Ticker
 
 __all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
 
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 
 
 class ClosedError(StreamError):
@@ -206,7 +206,7 @@ class Engine:
 
     def _lose(self, error: LostError) -> None:
         """Ends everything: the backend is gone."""
-        _log.critical("the backend is lost", reason=str(error))
+        _log.critical("the backend is lost: %s", error)
         with self._lock:
             self._closed, self._end, self._begun = True, ClosedError(str(error)), None
         self._lost()
@@ -220,5 +220,5 @@ class Engine:
 def _stream_error(stream: Stream, error: Exception) -> StreamError:
     if isinstance(error, StreamError):
         return error
-    _log.error("making audio failed", voice=stream.request.voice, exc_info=error)
+    _log.error("making audio failed, voice %s", stream.request.voice, exc_info=error)
     return StreamError(f"making the audio failed: {error}")

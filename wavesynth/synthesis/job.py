@@ -19,8 +19,8 @@ from torch import Tensor
 
 from wavesynth.audio.companding import Deemphasis, decode, deemphasize
 from wavesynth.audio.correction import SpectralCorrection, correct
-from wavesynth.audio.files import pcm16
 from wavesynth.audio.mel import features
+from wavesynth.audio.pcm import pcm16
 from wavesynth.synthesis.samplers import Sampler
 from wavesynth.synthesis.stream import Chunk, InputError, Statistics, Stream
 from wavesynth.synthesis.voice import Voice
@@ -86,12 +86,12 @@ class Job:
             raise InputError(f"first_sample is {first}; it must be below {total}, the samples of the whole")
         return self.n > 0
 
-    def hand_out(self, samples: NDArray[np.float32], end: int) -> Chunk | None:
+    def hand_out(self, samples: NDArray[np.int16], end: int) -> Chunk | None:
         """The chunk of the samples [n] that came out of the filters when `end` samples were drawn, None if there is
         none to hand out. Chunks come in order."""
         request, last = self.stream.request, end == self.source.total
         self._ready = ready = self._ready + len(samples)
-        wanted = pcm16(samples[max(0, len(samples) - max(0, ready - request.first_sample)) :])
+        wanted = samples[max(0, len(samples) - max(0, ready - request.first_sample)) :]
         if not len(wanted):
             return None
         audio = request.encode(wanted, last)
@@ -113,13 +113,13 @@ class Job:
 def prepare(jobs: Sequence[Job], n: int) -> list[bool | Exception]:
     """Whether each job's next `n` samples, or those to its end, can be made now, or why it ends; its input is analysed
     as far as they need it."""
-    _analyse((job, job.state.index, n) for job in jobs)
+    _analyse((job, job.state.index, n) for job in jobs if job.error is None)
     return [_try(job.ready, n) for job in jobs]
 
 
 def look_ahead(jobs: Sequence[Job]) -> None:
     """Analyses what the chunk after the prepared one needs, as far as there is input."""
-    _analyse((job, job.end, job.asked) for job in jobs)
+    _analyse((job, job.end, job.asked) for job in jobs if job.error is None)
 
 
 def make(jobs: Sequence[Job], classes: NDArray[np.int32], ends: Sequence[int]) -> list[Made]:
@@ -137,7 +137,8 @@ def make(jobs: Sequence[Job], classes: NDArray[np.int32], ends: Sequence[int]) -
     )
     for (i, _), final in zip(corrections, corrected, strict=True):
         samples[i] = final
-    return [_try(job.hand_out, *given) for job, *given in zip(jobs, samples, ends, strict=True)]
+    ready = np.split(pcm16(np.concatenate(samples)), np.cumsum([len(s) for s in samples[:-1]]))
+    return [_try(job.hand_out, *given) for job, *given in zip(jobs, ready, ends, strict=True)]
 
 
 def _analyse(spans: Iterable[tuple[Job, int, int]]) -> None:
@@ -158,15 +159,16 @@ def _hear(looked: Sequence[tuple[Job, Tensor]]) -> None:
     """Gives jobs of one voice the log-mel of the windows [f, window] that were due to each."""
     loaded = looked[0][0].loaded
     config, due = loaded.voice.mel, torch.cat([windows for _, windows in looked])
-    mel = (
-        _try(loaded.sampler.rows, features, due, config=config) if len(due) else torch.zeros(0, config.bands)
-    )
-    if isinstance(mel, Exception):
-        for job, _ in looked:
-            job.error = mel
-        return
-    for (job, _), part in zip(looked, mel.split([len(windows) for _, windows in looked]), strict=True):
-        job.error = job.error or _try(job.source.analysed, part)
+    parts: Sequence[Tensor] = [torch.zeros(0, config.bands)] * len(looked)
+    if len(due):
+        mel = _try(loaded.sampler.rows, features, due, config=config)
+        if isinstance(mel, Exception):
+            for job, _ in looked:
+                job.error = mel
+            return
+        parts = mel.split([len(windows) for _, windows in looked])
+    for (job, _), part in zip(looked, parts, strict=True):
+        job.error = _try(job.source.analysed, part)
 
 
 def _voice(span: tuple[Job, int, int]) -> str:

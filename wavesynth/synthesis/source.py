@@ -32,6 +32,7 @@ class Source(ABC):
     def __init__(self, voice: Voice) -> None:
         self._hop = voice.model.config.hop
         self._mel_config = voice.mel
+        self._nothing = torch.zeros(0, voice.mel.window, dtype=torch.float64)
         self._frames: deque[Tensor] = deque()  # [L, 2R] each, or what they are made of
         self._first = 0  # the number of the first of them
 
@@ -46,7 +47,7 @@ class Source(ABC):
     def due(self, index: int, n: int) -> Tensor:
         """Looks at as much more input as the `n` samples from `index` need; returns the samples under the windows of
         the frames that are to be analysed first, float64 [f, window]."""
-        return torch.zeros(0, self._mel_config.window, dtype=torch.float64)
+        return self._nothing
 
     def analysed(self, mel: Tensor) -> None:
         """Takes the log-mel [f, bands] of the windows that were due. Raises ValueError for what cannot be used."""
@@ -77,6 +78,8 @@ class Source(ABC):
             self._frames.popleft()
             self._first += 1
         count = (index + n - 1) // self._hop - self._first + 1
+        if count == 1:
+            return self._frames[0][None]
         return torch.stack([self._frames[i] for i in range(count)])
 
     def wanted(self) -> NDArray[np.float32]:
@@ -105,7 +108,7 @@ class DurationSource(Source):
         """Nothing: every frame is the same."""
         missing = -(-(index + n) // self._hop) - self._first - len(self._frames)
         self._frames.extend([self._frame] * missing)
-        return super().due(index, n)
+        return self._nothing
 
 
 class _InputSource(Source):
@@ -184,7 +187,7 @@ class MelSource(_InputSource):
     def due(self, index: int, n: int) -> Tensor:
         """Nothing: it is log-mel already."""
         self._given += self._look(index, n)
-        return super().due(index, n)
+        return self._nothing
 
     def analysed(self, mel: Tensor) -> None:
         """Takes none: what was given is log-mel already."""
@@ -212,7 +215,7 @@ class AudioSource(_InputSource):
 
     def due(self, index: int, n: int) -> Tensor:
         """The windows of the frames that the `n` samples from `index` need."""
-        return torch.cat(self._look(index, n) or [super().due(index, n)])
+        return torch.cat(self._look(index, n) or [self._nothing])
 
     def _next(self, frames: int) -> Tensor:
         samples = self._take(self._step * frames)
