@@ -68,7 +68,7 @@ class Shape:
     def bound(self, gpu: Gpu, streams: int) -> float:
         """The most kHz per stream that bytes and arithmetic leave for so many streams, by the best of tiles."""
         rates = []
-        for tile in (16, 32, 64):
+        for tile in (8, 16, 32, 64):
             rounds = -(-streams // (tile * gpu.processors))
             cycles = max(self.cycles_of_bytes(gpu), self.cycles_of_arithmetic(gpu, min(tile, streams)))
             rates.append(gpu.gigahertz * 1e6 / (cycles * rounds))

@@ -101,27 +101,26 @@ def is_wide(network: Network) -> bool:
     return network.residual_channels > _COLUMNS
 
 
-#: As fast as possible, for as many streams as there are multiprocessors for all of their programs.
-FEW = Plan(tile=16, warps=4, helpers=4, registers=168)
+#: As fast as possible, for as many streams as there are multiprocessors for all of their programs. A tile of 8 is the
+#: least that a tensor core has columns for.
+FEW = Plan(tile=8, warps=4, helpers=4)
 #: As many as possible, by the size of the tile.
 MANY = (
+    Plan(tile=8, warps=4),
     Plan(tile=16, warps=4, registers=168),
     Plan(tile=32, warps=4, rows=128),
     Plan(tile=64, warps=8),
 )
-#: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): what
-#: the compiler puts on the stack least of, see docs/gpu.md.
+#: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): with
+#: what the compiler puts on the stack least of, see docs/gpu.md.
 _AMPERE = (
-    replace(FEW, warps=8, rows=128, registers=None),
-    (
-        Plan(tile=16, warps=8, rows=128, head_stages=1),
-        Plan(tile=32, warps=8, rows=128, head_stages=1),
-        Plan(tile=64, warps=8, rows=128, head_stages=1),
-    ),
+    replace(FEW, warps=8, rows=128),
+    tuple(Plan(tile=tile, warps=8, rows=128, head_stages=1) for tile in (8, 16, 32, 64)),
 )
 _BLACKWELL = (
-    replace(FEW, warps=8, registers=None),
+    FEW,
     (
+        MANY[0],
         Plan(tile=16, warps=8),
         Plan(tile=32, warps=8, rows=128),
         Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),

@@ -12,8 +12,7 @@ import triton
 TABLE = Path(__file__).with_name("compiled.json")
 #: Bytes of stack that could not be got rid of.
 SPILLS = {
-    (20, 128, "16+4", 90): 16,
-    (30, 256, "16+4", 80): 32,
+    (30, 256, "8", 80): 24,
     (30, 256, "16", 80): 40,
     (30, 256, "32", 80): 496,
     (30, 256, "64", 80): 784,

@@ -21,7 +21,7 @@ _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
 
 def log_as_json() -> None:
     """Sends this process's log to standard error, one JSON object a line: ours, and what libraries warn of."""
-    processors = [
+    processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.format_exc_info,
