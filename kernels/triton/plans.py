@@ -30,6 +30,8 @@ class Plan:
     """Rows of the head's matrices that one copy brings on chip, at most 256."""
     registers: int | None = None
     """The most that a thread may have; None leaves it to the compiler."""
+    together: int = 1
+    """Programs that a multiprocessor has room for, each of which waits while another goes on."""
 
     def constants(self, network: Network) -> dict[str, int | bool]:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
@@ -66,7 +68,8 @@ class Plan:
     @property
     def name(self) -> str:
         """For tables."""
-        return f"{self.tile}" + ("f" if self.fuse else "") + (f"+{self.helpers}" if self.helpers else "")
+        rest = ("f" if self.fuse else "", f"+{self.helpers}" if self.helpers else "")
+        return "".join((f"{self.tile}", *rest, f"x{self.together}" if self.together > 1 else ""))
 
     @property
     def options(self) -> dict[str, int | bool]:
@@ -104,11 +107,12 @@ def is_wide(network: Network) -> bool:
 #: As fast as possible, for as many streams as there are multiprocessors for all of their programs. A tile of 8 is the
 #: least that a tensor core has columns for.
 FEW = Plan(tile=8, warps=4, helpers=4)
-#: As many as possible, by the size of the tile.
+#: As many as possible, by how many that is. With fewer stages there is room for two programs beside one another.
 MANY = (
     Plan(tile=8, warps=4),
     Plan(tile=16, warps=4, registers=168),
-    Plan(tile=32, warps=4, rows=128),
+    Plan(tile=16, warps=4, registers=168, stages=2, together=2),
+    Plan(tile=32, warps=4, rows=128, stages=2, together=2),
     Plan(tile=64, warps=8),
 )
 #: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): with
@@ -138,4 +142,5 @@ def choose(network: Network, streams: int, processors: int, capability: int = 90
     few, many = plans(capability)
     if not is_wide(network) and few.programs(streams) <= processors:
         return few
-    return next((plan for plan in many if plan.programs(streams) <= processors), many[-1])
+    fitting = (plan for plan in many if plan.programs(streams) <= processors * plan.together)
+    return next(fitting, many[-1])

@@ -197,10 +197,21 @@ def test_whole_stacks_are_recognised(dilations, cycle):
 def test_tiles_are_as_small_as_the_load_allows():
     net = network()
     chosen = [choose(net, n, 132) for n in (1, 208, 209, 1056, 1057, 2112, 2113, 4224, 4225, 8448)]
-    assert [plan.tile for plan in chosen] == [8, 8, 8, 8, 16, 16, 32, 32, 64, 64]
-    assert [plan.helpers for plan in chosen] == [4, 4, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert [plan.name for plan in chosen] == [
+        "8+4",
+        "8+4",
+        "8",
+        "8",
+        "16",
+        "16",
+        "16x2",
+        "16x2",
+        "32x2",
+        "32x2",
+    ]
+    assert choose(net, 8449, 132).tile == 64
     assert choose(network(residual=128), 1, 132).helpers == 0
-    assert [choose(net, 5000, 148, c).warps for c in (80, 90, 100)] == [8, 8, 8]
+    assert [choose(net, 5000, 148, c).warps for c in (80, 90, 100)] == [8, 4, 8]
     assert [choose(net, 2000, 148, c).warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]
 
 
