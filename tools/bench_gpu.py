@@ -99,7 +99,7 @@ def suite(small: bool) -> dict[str, Any]:
     )
     files = ["tests/kernels/test_triton_gpu.py", "tests/audio/test_rows.py"]
     run = subprocess.run(
-        [sys.executable, "-c", code, *files], cwd=ROOT, capture_output=True, text=True, timeout=200,
+        [sys.executable, "-c", code, *files], cwd=ROOT, capture_output=True, text=True, timeout=240,
         env=os.environ | ({"SMALL_GPU_SUITE": "1"} if small else {}),
     )  # fmt: skip
     return {"passed": run.returncode == 0, "output": run.stdout[-4000:] + run.stderr[-500:]}
