@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from wavesynth.audio.files import pcm16
+from wavesynth.audio.pcm import pcm16
 from wavesynth.files import atomic_path
 
 __all__ = ["Impulses", "Recorder"]

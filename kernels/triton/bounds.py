@@ -68,7 +68,7 @@ class Shape:
     def bound(self, gpu: Gpu, streams: int) -> float:
         """The most kHz per stream that bytes and arithmetic leave for so many streams, by the best of tiles."""
         rates = []
-        for tile in (16, 32, 64):
+        for tile in (8, 16, 32, 64):
             rounds = -(-streams // (tile * gpu.processors))
             cycles = max(self.cycles_of_bytes(gpu), self.cycles_of_arithmetic(gpu, min(tile, streams)))
             rates.append(gpu.gigahertz * 1e6 / (cycles * rounds))
@@ -89,6 +89,8 @@ class Chain:
     """Rows of skip weights that are multiplied in the loop."""
     hops: int = 0
     """Times in a sample that one program waits for what another has written."""
+    together: int = 1
+    """Programs of a multiprocessor; what one waits for, another does (an assumption too), but they share its bytes."""
 
     #: Cycles: a product; an exchange for each warp in it; a column's gate and sums; a sample's head and draw, and for
     #: each column; one wait for another program (an assumption: none of the prototypes has one).
@@ -110,9 +112,10 @@ class Chain:
         )
 
     def kilohertz(self, shape: Shape, gpu: Gpu = H100) -> float:
-        """Samples of each stream in a millisecond, however many tiles there are, up to one a multiprocessor."""
+        """Samples of each stream in a millisecond, however many tiles a GPU has at once."""
         sample = self.SAMPLE + self.SAMPLE_COLUMN * self.tile + self.HOP * self.hops
-        return gpu.gigahertz * 1e6 / (shape.layers * self.layer(shape) + sample)
+        latency = shape.layers * self.layer(shape) + sample
+        return gpu.gigahertz * 1e6 / max(latency, self.together * shape.cycles_of_bytes(gpu, self.hops > 0))
 
 
 @dataclass(frozen=True)

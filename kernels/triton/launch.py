@@ -72,7 +72,9 @@ class Launcher:
         *,
         plan: Plan,
     ) -> Prepared:
-        """A launch as `advance` makes it, before it is made."""
+        """A launch as `advance` makes it, before it is made. Raises ValueError for `forced` without `logits`."""
+        if (forced is None) != (logits is None):
+            raise ValueError("one of forced and logits is missing; given samples are for their logits")
         net, device = self.network, self.network.embedding.device
         count = len(slots)
         columns = -(-count // plan.tile) * plan.tile

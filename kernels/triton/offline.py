@@ -23,7 +23,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, CompiledKernel
 
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import FEW, MANY, Plan
+from wavesynth.kernels.triton.plans import FEW, MANY, Plan, plans
 from wavesynth.kernels.triton.sampler import sampler
 
 __all__ = ["SHIPPED", "Figures", "compile_sampler", "figures", "layer_loop_reads", "shape"]
@@ -31,8 +31,12 @@ __all__ = ["SHIPPED", "Figures", "compile_sampler", "figures", "layer_loop_reads
 #: What ships: (layers, S, plan, compute capability), R = 64, A = 256.
 SHIPPED = [
     *((30, 256, plan, 90) for plan in (FEW, *MANY)),
-    *((30, 256, plan, capability) for capability in (80, 100) for plan in (FEW, MANY[0], MANY[-1])),
-    *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, MANY[0])),
+    *(
+        (30, 256, plan, capability)
+        for capability in (80, 100)
+        for plan in (plans(capability)[0], *plans(capability)[1])
+    ),
+    *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, *MANY[:2])),
 ]
 _INSTRUCTIONS = {
     "tensor_core": r"\b(wgmma\.mma_async|mma\.sync|tcgen05\.mma)\b",

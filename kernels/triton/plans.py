@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wavesynth.kernels.triton.network import Network, unit_cycle
 
-__all__ = ["FEW", "MANY", "Plan", "choose", "is_wide"]
+__all__ = ["FEW", "MANY", "Plan", "choose", "is_wide", "plans"]
 
 #: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
 _ROWS, _COLUMNS = 256, 64
@@ -30,6 +30,8 @@ class Plan:
     """Rows of the head's matrices that one copy brings on chip, at most 256."""
     registers: int | None = None
     """The most that a thread may have; None leaves it to the compiler."""
+    together: int = 1
+    """Programs that a multiprocessor has room for, each of which waits while another goes on."""
 
     def constants(self, network: Network) -> dict[str, int | bool]:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
@@ -66,7 +68,8 @@ class Plan:
     @property
     def name(self) -> str:
         """For tables."""
-        return f"{self.tile}" + ("f" if self.fuse else "") + (f"+{self.helpers}" if self.helpers else "")
+        rest = ("f" if self.fuse else "", f"+{self.helpers}" if self.helpers else "")
+        return "".join((f"{self.tile}", *rest, f"x{self.together}" if self.together > 1 else ""))
 
     @property
     def options(self) -> dict[str, int | bool]:
@@ -101,18 +104,43 @@ def is_wide(network: Network) -> bool:
     return network.residual_channels > _COLUMNS
 
 
-#: As fast as possible, for as many streams as there are multiprocessors for all of their programs.
-FEW = Plan(tile=16, warps=4, helpers=4, registers=168)
-#: As many as possible, by the size of the tile.
+#: As fast as possible, for as many streams as there are multiprocessors for all of their programs. A tile of 8 is the
+#: least that a tensor core has columns for.
+FEW = Plan(tile=8, warps=4, helpers=4)
+#: As many as possible, by how many that is. With fewer stages there is room for two programs beside one another.
 MANY = (
-    Plan(tile=16, warps=4, registers=160),
-    Plan(tile=32, warps=4, rows=128),
+    Plan(tile=8, warps=4),
+    Plan(tile=16, warps=4, registers=168),
+    Plan(tile=16, warps=4, registers=168, stages=2, together=2),
+    Plan(tile=32, warps=4, rows=128, stages=2, together=2),
     Plan(tile=64, warps=8),
+)
+#: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): with
+#: what the compiler puts on the stack least of, see docs/gpu.md.
+_AMPERE = (
+    replace(FEW, warps=8, rows=128),
+    tuple(Plan(tile=tile, warps=8, rows=128, head_stages=1) for tile in (8, 16, 32, 64)),
+)
+_BLACKWELL = (
+    FEW,
+    (
+        MANY[0],
+        Plan(tile=16, warps=8),
+        Plan(tile=32, warps=8, rows=128),
+        Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),
+    ),
 )
 
 
-def choose(network: Network, streams: int, processors: int) -> Plan:
+def plans(capability: int) -> tuple[Plan, tuple[Plan, ...]]:
+    """The plan for few streams and those for many, for a compute capability such as 90, 9.0."""
+    return _AMPERE if capability < 90 else (FEW, MANY) if capability < 100 else _BLACKWELL
+
+
+def choose(network: Network, streams: int, processors: int, capability: int = 90) -> Plan:
     """The plan for so many streams on a GPU of so many multiprocessors: the fastest that keeps all of them at once."""
-    if not is_wide(network) and FEW.programs(streams) <= processors:
-        return FEW
-    return next((plan for plan in MANY if plan.programs(streams) <= processors), MANY[-1])
+    few, many = plans(capability)
+    if not is_wide(network) and few.programs(streams) <= processors:
+        return few
+    fitting = (plan for plan in many if plan.programs(streams) <= processors * plan.together)
+    return next(fitting, many[-1])

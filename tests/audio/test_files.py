@@ -7,7 +7,8 @@ import soundfile
 import torch
 from torch import Tensor
 
-from wavesynth.audio.files import pcm16, read, write_flac, write_wav
+from wavesynth.audio.files import read, write_flac, write_wav
+from wavesynth.audio.pcm import pcm16
 
 
 def tone(seconds: float = 1.0, rate: int = 16000, hertz: float = 440.0) -> Tensor:

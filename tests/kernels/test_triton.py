@@ -72,7 +72,7 @@ def test_any_dilations_give_the_references_samples(dilations, residual):
     agrees(network(dilations, residual=residual), [0, 1, 2], 9 if residual == 32 else 4)
 
 
-@pytest.mark.parametrize("tile", [16, 32, 64])
+@pytest.mark.parametrize("tile", [8, 16, 32, 64])
 @pytest.mark.parametrize("fuse", [False, True])
 def test_any_number_of_streams_in_any_slots_by_any_plan(tile, fuse):
     plan = replace(TILE, tile=tile, fuse=fuse)
@@ -132,14 +132,15 @@ def yield_when_waiting(monkeypatch):
 
 # Programs that wait for one another: a process each, since the interpreter runs the programs of a launch in turn.
 @pytest.mark.parametrize(
-    ("streams", "helpers", "dilations"), [(3, 2, (1, 2, 4)), (17, 1, (1, 2)), (2, 4, (1, 3, 2, 1))]
+    ("streams", "helpers", "tile", "dilations"),
+    [(3, 2, 16, (1, 2, 4)), (17, 1, 16, (1, 2)), (2, 4, 8, (1, 3, 2, 1)), (9, 2, 8, (1, 2))],
 )
-def test_helpers_make_no_difference(streams, helpers, dilations, monkeypatch):
+def test_helpers_make_no_difference(streams, helpers, tile, dilations, monkeypatch):
     net, n = network(dilations, skip=64), 5
     slots = torch.arange(streams, dtype=torch.int32)
     shared, defined = started(net, streams), started(net, streams)
     conditioning = conditioning_for(net, streams, n)
-    plan = replace(TILE, helpers=helpers)
+    plan = replace(TILE, tile=tile, helpers=helpers)
     prepared = Launcher(net).prepare(shared, conditioning, slots, n, plan=plan)
     for tensor in (*vars(shared).values(), *prepared.memory, prepared.drawn):
         tensor.share_memory_()
@@ -195,10 +196,36 @@ def test_whole_stacks_are_recognised(dilations, cycle):
 
 def test_tiles_are_as_small_as_the_load_allows():
     net = network()
-    chosen = [choose(net, n, 132) for n in (1, 416, 417, 2112, 2113, 4224, 4225, 8448)]
-    assert [plan.tile for plan in chosen] == [16, 16, 16, 16, 32, 32, 64, 64]
-    assert [plan.helpers for plan in chosen] == [4, 4, 0, 0, 0, 0, 0, 0]
+    chosen = [choose(net, n, 132) for n in (1, 208, 209, 1056, 1057, 2112, 2113, 4224, 4225, 8448)]
+    assert [plan.name for plan in chosen] == [
+        "8+4",
+        "8+4",
+        "8",
+        "8",
+        "16",
+        "16",
+        "16x2",
+        "16x2",
+        "32x2",
+        "32x2",
+    ]
+    assert choose(net, 8449, 132).tile == 64
     assert choose(network(residual=128), 1, 132).helpers == 0
+    assert [choose(net, 5000, 148, c).warps for c in (80, 90, 100)] == [8, 4, 8]
+    assert [choose(net, 2000, 148, c).warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]
+
+
+def test_given_samples_without_room_for_their_logits_are_refused():
+    net = network()
+    with pytest.raises(ValueError, match="one of forced and logits is missing"):
+        advance(
+            net,
+            started(net, 1),
+            conditioning_for(net, 1, 2),
+            [0],
+            2,
+            forced=torch.zeros(1, 2, dtype=torch.int32),
+        )
 
 
 def test_a_network_that_the_kernel_does_not_have_is_refused():

@@ -1,6 +1,11 @@
-"""The Triton kernel on a GPU: float32's logits and likelihood, the same bytes in any company, no drift."""
+"""The Triton kernel on a GPU: float32's logits and likelihood, the same bytes in any company, no drift.
+
+With SMALL_GPU_SUITE=1 the same goes through the interpreter with a small network, so that no slip of the pen here waits
+for a GPU (tests/kernels/test_bench_gpu.py).
+"""
 
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -9,21 +14,35 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.kernels.triton_networks import conditioning_for, network, started
+from tests.kernels.triton_networks import conditioning_for, copy, network, started
 from wavesynth.kernels.triton.launch import Launcher
-from wavesynth.kernels.triton.plans import FEW, MANY
+from wavesynth.kernels.triton.plans import FEW, MANY, choose
 from wavesynth.kernels.triton.streams import Streams
 
 pytestmark = pytest.mark.gpu
 
-DILATIONS = tuple(2 ** (i % 10) for i in range(30))
-PLANS = [FEW, *MANY]
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+SMALL = "SMALL_GPU_SUITE" in os.environ
+#: The size that ships, with random weights; the many streams of a test, and the samples of a second.
+SIZE = (
+    {"dilations": (1, 2, 4), "residual": 32, "skip": 32, "classes": 32, "hop": 5}
+    if SMALL
+    else {
+        "dilations": tuple(2 ** (i % 10) for i in range(30)),
+        "residual": 64,
+        "skip": 256,
+        "classes": 256,
+        "hop": 160,
+    }
+)
+SECOND, STREAMS = (20, 5) if SMALL else (16000, 37)
+# In the interpreter, programs of a launch that wait for one another would wait for ever.
+PLANS = [*(() if SMALL else (FEW,)), *MANY]
 
 
 @pytest.fixture(scope="module")
 def net():
-    """The size that ships, with random weights."""
-    return network(DILATIONS, residual=64, skip=256, classes=256, hop=160).to("cuda")
+    return network(**SIZE).to(DEVICE)
 
 
 @pytest.fixture(scope="module")
@@ -33,26 +52,31 @@ def launcher(net):
 
 def on_gpu(net, slots):
     return Streams(
-        **{name: tensor.to("cuda") for name, tensor in vars(started(net.to("cpu"), slots)).items()}
+        **{name: tensor.to(DEVICE) for name, tensor in vars(started(net.to("cpu"), slots)).items()}
     )
 
 
 def frames(net, streams, samples):
-    return conditioning_for(net.to("cpu"), streams, samples).to("cuda")
+    return conditioning_for(net.to("cpu"), streams, samples).to(DEVICE)
 
 
 def advance(launcher, streams, conditioning, slots, n, plan, **others):
-    slots = torch.tensor(slots, dtype=torch.int32, device="cuda")
+    slots = torch.tensor(slots, dtype=torch.int32, device=DEVICE)
     return launcher.advance(streams, conditioning, slots, n, plan=plan, **others)
+
+
+def random_tokens(net, streams, n):
+    generator = torch.Generator().manual_seed(3)
+    return torch.randint(net.classes, (streams, n), generator=generator, dtype=torch.int32).to(DEVICE)
 
 
 def float32_logits(net, conditioning, tokens):
     """Logits [T, A] of one stream in single precision throughout, from the weights as the kernel has them."""
     r, length = net.residual_channels, len(tokens)
-    c = conditioning.float()[torch.arange(length, device="cuda") // net.hop]  # [T, L, 2R]
+    c = conditioning.float()[torch.arange(length, device=DEVICE) // net.hop]  # [T, L, 2R]
     x = net.embedding[tokens.long()].float()
     skip = net.skip_bias.expand(length, -1)
-    order = torch.arange(2 * r, device="cuda").view(r // 8, 2, 8)
+    order = torch.arange(2 * r, device=DEVICE).view(r // 8, 2, 8)
     for layer, dilation in enumerate(net.dilations):
         wide, narrow = slice(layer * 2 * r, (layer + 1) * 2 * r), slice(layer * r, (layer + 1) * r)
         before = (-net.offset[layer]).expand(dilation, -1)
@@ -69,9 +93,9 @@ def float32_logits(net, conditioning, tokens):
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_logits_and_likelihood_are_the_float32_definitions(net, launcher, plan):
     torch.backends.cuda.matmul.allow_tf32 = False
-    n = 1600
-    tokens = torch.randint(256, (3, n), generator=torch.Generator().manual_seed(3), dtype=torch.int32).cuda()
-    logits = torch.zeros(3, n, 256, device="cuda")
+    n = min(SECOND, 1600)
+    tokens = random_tokens(net, 3, n)
+    logits = torch.zeros(3, n, net.classes, device=DEVICE)
     conditioning = frames(net, 3, n)
     advance(launcher, on_gpu(net, 3), conditioning, [0, 1, 2], n, plan, forced=tokens, logits=logits)
     for stream in range(3):
@@ -89,43 +113,87 @@ def test_logits_and_likelihood_are_the_float32_definitions(net, launcher, plan):
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
 def test_a_stream_is_the_same_to_the_byte_in_any_company_plan_and_chunk(net, launcher, plan):
-    n, count = 800, 37
+    n, count, mine = 5 * net.hop, STREAMS, STREAMS // 2
     conditioning = frames(net, count, n)
-    alone = advance(launcher, on_gpu(net, count), conditioning[20:21].contiguous(), [20], n, MANY[0])
-    assert len(set(alone.flatten().tolist())) > 20
-    order = [20, *(s for s in range(count) if s != 20)]
+    alone = advance(
+        launcher, on_gpu(net, count), conditioning[mine : mine + 1].contiguous(), [mine], n, MANY[0]
+    )
+    assert len(set(alone.flatten().tolist())) > 10
+    order = [mine, *(s for s in range(count) if s != mine)]
     company = advance(launcher, on_gpu(net, count), conditioning[order].contiguous(), order, n, plan)
     assert torch.equal(company[:1], alone)
     streams, pieces = on_gpu(net, count), []
-    for at in range(0, n, 160):
-        given = conditioning[order][:, at // 160 :].contiguous()
-        pieces.append(advance(launcher, streams, given, order, 160, plan))
+    for at in range(0, n, net.hop):
+        given = conditioning[order][:, at // net.hop :].contiguous()
+        pieces.append(advance(launcher, streams, given, order, net.hop, plan))
     assert torch.equal(torch.cat(pieces, 1), company)
 
 
-def test_ten_minutes_into_a_stream_nothing_has_drifted(net, launcher):
-    """Half a minute that ends ten minutes into a stream; then its logits are those of its last samples alone.
+def test_ten_minutes_of_a_stream_have_no_drift(net, launcher):
+    """All ten minutes side by side: slot k has the stream's second k, and what the stream remembers at its beginning.
 
-    (All ten minutes would take ten minutes: a stream's state holds nothing older than its receptive field.)
+    A stream remembers its receptive field and no more, so each slot is given that much of the samples before. Where
+    one second ends, the next has begun with the same bytes: so the slots are one stream, from the first sample to the
+    last. Drift would be an error against float32 that grows from second to second.
     """
-    chunk, end, window = 16000, 10 * 60 * 16000, 2 * (1 + sum(DILATIONS))
+    seconds, tenth = (4, SECOND // 2) if SMALL else (600, SECOND // 10)
+    lead = -(-(1 + sum(net.dilations)) // net.hop) * net.hop
+    whole = random_tokens(net, 1, (seconds + 1) * SECOND)[0]
+    tokens = torch.stack([whole[k * SECOND :][: lead + SECOND] for k in range(seconds)])
+    clip = frames(net, 1, SECOND)[0][: SECOND // net.hop]  # the same in each second
+    conditioning = clip[torch.arange((lead + SECOND) // net.hop + 1, device=DEVICE) % len(clip)]
+    conditioning = conditioning.expand(seconds, -1, -1, -1)
+    streams = on_gpu(net, seconds)
+    streams.seeds.fill_(7)
+    streams.inverses.fill_(1.0)
+    streams.indices.copy_(torch.arange(seconds) * SECOND)
+    plan = choose(net, seconds, 132) if DEVICE == "cuda" else MANY[0]
+
+    def go_on(at, n):
+        logits = torch.zeros(seconds, n, net.classes, device=DEVICE)
+        given = conditioning[:, at // net.hop :].contiguous()
+        forced = tokens[:, at : at + n].contiguous()
+        advance(launcher, streams, given, list(range(seconds)), n, plan, forced=forced, logits=logits)
+        return logits
+
+    go_on(0, lead)
+    began = copy(streams)
+    for at in range(lead, lead + SECOND, tenth):
+        logits = go_on(at, tenth)
+    assert torch.equal(streams.indices[:-1], began.indices[1:])
+    assert torch.equal(streams.tokens[:-1], began.tokens[1:])
+    assert torch.equal(streams.queues[:-1].view(torch.int16), began.queues[1:].view(torch.int16))
+    errors = []
+    for k in range(seconds):
+        expected = float32_logits(net, conditioning[k], tokens[k])[-tenth:]
+        errors.append(((logits[k] - expected).norm() / expected.norm()).item())
+    assert max(errors) <= 1e-2
+    minute = max(1, seconds // 10)
+    assert sum(errors[-minute:]) <= 1.2 * sum(errors[:minute])
+
+
+def test_what_a_stream_draws_after_ten_minutes_it_draws_from_float32s_logits(net, launcher):
+    """Half a minute of its own samples that ends ten minutes into a stream; its logits are then of the last of them."""
+    chunk, end = SECOND, 10 * 60 * 16000
+    window = 2 * (1 + sum(net.dilations))
+    count, plan = (2, MANY[0]) if SMALL else (30, FEW)
     streams = on_gpu(net, 1)
-    streams.indices.fill_(end - 30 * chunk)
+    streams.indices.fill_(end - count * chunk)
     conditioning = frames(net, 1, chunk)  # the same in each chunk
-    drawn = [advance(launcher, streams, conditioning, [0], chunk, FEW)[0] for _ in range(30)]
+    drawn = [advance(launcher, streams, conditioning, [0], chunk, plan)[0] for _ in range(count)]
     assert int(streams.indices[0]) == end
     tokens = torch.cat(drawn)[-window:]
     assert (tokens >= 0).all()
-    logits = torch.zeros(1, 1, 256, device="cuda")
-    advance(launcher, streams, conditioning, [0], 1, FEW, forced=tokens[-1:].view(1, 1), logits=logits)
+    logits = torch.zeros(1, 1, net.classes, device=DEVICE)
+    advance(launcher, streams, conditioning, [0], 1, plan, forced=tokens[-1:].view(1, 1), logits=logits)
     # Inputs come one sample late: those of samples end - window + 1 to end.
-    at = torch.arange(end - window + 1, end + 1, device="cuda") % chunk // net.hop
+    at = torch.arange(end - window + 1, end + 1, device=DEVICE) % chunk // net.hop
     expected = float32_logits(replace(net, hop=1), conditioning[0][at], tokens)[-1]
     assert (logits[0, 0] - expected).norm() / expected.norm() <= 1e-2
 
 
 def test_memory_is_used_as_it_may_be():
-    tool = shutil.which("compute-sanitizer")
+    tool = None if SMALL else shutil.which("compute-sanitizer")
     if tool is None:
         pytest.skip("compute-sanitizer is not on this machine")
     program = (

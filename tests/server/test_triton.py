@@ -34,6 +34,31 @@ async def test_a_voice_is_served_by_the_kernel_and_sounds_the_same_live_and_offl
     assert len(set(offline.audio)) > 20
 
 
+async def test_a_launch_that_fails_ends_its_call_and_the_service_goes_on(config):
+    async with (
+        Server(config) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = SynthesisServiceStub(channel)
+        expected = await streamed(stub, **of_audio())
+        sampler = server.engine.voices["tiny"].sampler
+        whole_launch = sampler.launch
+
+        def launch(*_):
+            sampler.launch = whole_launch
+            raise RuntimeError("CUDA error: invalid argument")
+
+        sampler.launch = launch
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await streamed(stub, **of_audio())
+        assert error.value.code() == grpc.StatusCode.INTERNAL
+        assert error.value.details() == "making the audio failed: CUDA error: invalid argument"
+        again = await streamed(stub, **of_audio())
+        assert b"".join(c.audio for c in again) == b"".join(c.audio for c in expected)
+        health = await HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert health.status == health_pb2.HealthCheckResponse.SERVING
+
+
 async def test_a_service_whose_gpu_is_gone_says_so_and_is_unhealthy(config):
     async with (
         Server(config) as server,

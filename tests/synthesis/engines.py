@@ -8,8 +8,8 @@ import torch
 
 from tests.voices_for_tests import make_voice
 from wavesynth.audio.companding import Deemphasis, decode
-from wavesynth.audio.files import pcm16
 from wavesynth.audio.mel import StreamingLogMel
+from wavesynth.audio.pcm import pcm16
 from wavesynth.synthesis import reference
 from wavesynth.synthesis.conditioning import Conditioner
 from wavesynth.synthesis.engine import Engine, EngineConfig

@@ -17,8 +17,8 @@ from tests.synthesis.engines import (
 )
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.correction import SpectralCorrection
-from wavesynth.audio.files import pcm16
 from wavesynth.audio.mel import log_mel
+from wavesynth.audio.pcm import pcm16
 from wavesynth.synthesis.conditioning import Conditioner
 from wavesynth.synthesis.reference import Key, sample
 from wavesynth.synthesis.source import AudioSource, MelSource

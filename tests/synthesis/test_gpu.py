@@ -14,6 +14,7 @@ from tests.kernels.triton_networks import in_interpreter
 from tests.synthesis.engines import audio, clip, opened, running, until
 from tests.synthesis.networks import conditioning_for, float32, network
 from tests.voices_for_tests import make_voice
+from wavesynth.audio.rows import in_blocks
 from wavesynth.kernels.triton import reference as plain
 from wavesynth.synthesis import reference
 from wavesynth.synthesis.calibrate import calibrate
@@ -237,6 +238,46 @@ def test_a_lost_gpu_ends_all_streams_and_the_engine_says_so(elsewhere):
             audio(opened(engine, request, clip(1000)))
         with pytest.raises(Exception, match="the GPU failed: gone"):
             until(waiting.take)
+        with pytest.raises(Exception, match="the GPU failed: gone; start the service again"):
+            engine.open(request)
+
+
+@pytest.mark.parametrize("chunk", [50, 160])
+def test_streams_analysed_and_corrected_together_are_each_as_if_alone(elsewhere, chunk):
+    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), Key(7), correction=True)
+    with running({"tiny": LoadedVoice(VOICE, make_sampler(VOICE))}) as engine:
+        expected = [audio(opened(engine, request, clip(400, seed))) for seed in range(4)]
+    together = []
+    elsewhere.rows = lambda f, *rows, **others: (
+        together.append(len(rows[0])) or in_blocks(torch.device("cpu"), f, *rows, **others)
+    )
+    with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=chunk) as engine:
+        streams = [opened(engine, request, clip(400, seed)) for seed in range(4)]
+        assert [audio(stream) for stream in streams] == expected
+    assert max(together) > 4
+
+
+@pytest.mark.parametrize("sample", [10, 1000])  # needed for the first chunk, and looked at ahead
+def test_a_stream_whose_input_cannot_be_used_does_not_trouble_those_analysed_with_it(elsewhere, sample):
+    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), Key(7))
+    good, bad = clip(2000), clip(2000)
+    bad[sample] = float("nan")
+    with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
+        streams = [opened(engine, request, sound) for sound in (good, bad, good)]
+        with pytest.raises(Exception, match="mel has NaN or infinite values"):
+            audio(streams[1])
+        assert audio(streams[0]) == audio(streams[2])
+
+
+def test_a_gpu_that_is_lost_in_the_analysis_ends_all_streams(elsewhere):
+    def lost(*_, **__):
+        raise LostError("the GPU failed: gone; start the service again")
+
+    elsewhere.rows = lost
+    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), Key(7))
+    with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
+        with pytest.raises(LostError):
+            audio(opened(engine, request, clip(1000)))
         with pytest.raises(Exception, match="the GPU failed: gone; start the service again"):
             engine.open(request)
 

@@ -11,6 +11,8 @@ it is numpy: see `Deemphasis`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from scipy.signal import lfilter
 from torch import Tensor
 from torchaudio.functional import mu_law_decoding, mu_law_encoding
 
-__all__ = ["PREEMPHASIS", "Deemphasis", "decode", "encode", "preemphasis"]
+__all__ = ["PREEMPHASIS", "Deemphasis", "decode", "deemphasize", "encode", "preemphasis"]
 
 #: The coefficient of the shipped voices.
 PREEMPHASIS = 0.85
@@ -54,6 +56,15 @@ class Deemphasis:
             return np.zeros(0, np.float32)
         out, self.state = lfilter([1.0], [1.0, -self.coefficient], samples, zi=self.state)
         return out.astype(np.float32)
+
+
+def deemphasize(filters: Sequence[Deemphasis], chunks: NDArray[np.floating]) -> NDArray[np.float32]:
+    """What each filter's `push` gives of its row of `chunks` [B, N], to the bit; all have one coefficient."""
+    states = np.stack([f.state for f in filters])
+    out, states = lfilter([1.0], [1.0, -filters[0].coefficient], np.asarray(chunks, np.float64), zi=states)
+    for f, state in zip(filters, states, strict=True):
+        f.state = state
+    return out.astype(np.float32)
 
 
 def encode(waveform: Tensor, classes: int = 256, coefficient: float = PREEMPHASIS) -> Tensor:

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torchaudio.functional import resample
 
+from wavesynth.audio.pcm import pcm16
 from wavesynth.files import atomic_path
 
-__all__ = ["pcm16", "read", "write_flac", "write_wav"]
+__all__ = ["read", "write_flac", "write_wav"]
 
 
 def read(path: str | Path, sample_rate: int = 16000) -> Tensor:
@@ -59,14 +60,6 @@ def _read_with_ffmpeg(path: Path) -> tuple[NDArray[np.float32], int]:
         raise ValueError(f"{path} cannot be read as audio: {getattr(error, 'strerror', error)}") from error
     chunks = [frame.to_ndarray().astype(np.float32) for frame in decoded]  # [channels, N] each
     return (np.concatenate(chunks, 1).T if chunks else np.zeros((0, 1), np.float32)), rate
-
-
-def pcm16(waveform: Tensor | ArrayLike) -> NDArray[np.int16]:
-    """Samples within [-1, 1] as 16-bit PCM, [N] → int16 [N]; what exceeds the range is clipped.
-
-    The scale is 32768, so 16-bit samples that were read come back as they were.
-    """
-    return np.clip(np.rint(np.asarray(waveform, np.float64) * 32768), -32768, 32767).astype(np.int16)
 
 
 def write_wav(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:

@@ -11,6 +11,9 @@ Frame f reads the samples from f·hop - window/2 to f·hop + window/2 - 1. Beyon
 as silent, so that a stream needs no reflection and a clip may be shorter than a window.
 
 All is computed in float64: in float32 a quiet band beside a loud tone would be the FFT's rounding noise.
+
+Of a stream, which windows are complete (`StreamingLogMel.windows`) and what their features are (`features`) are two
+questions, so that the windows of many streams may be answered together.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchaudio.functional import melscale_fbanks
 
-__all__ = ["MelConfig", "StreamingLogMel", "filter_bank", "log_mel"]
+from wavesynth.audio.rows import alone
+
+__all__ = ["MelConfig", "StreamingLogMel", "features", "filter_bank", "log_mel"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def log_mel(waveform: Tensor, config: MelConfig | None = None) -> Tensor:
     after = (frames - 1) * config.hop + config.window - before - waveform.numel()
     windows = F.pad(waveform.double(), (before, after)).unfold(0, config.window, config.hop)
     # In blocks, so that an hour of audio does not hold all its overlapping windows at once.
-    return torch.cat([_features(block, config) for block in windows.split(4096)])
+    return torch.cat([features(block, config) for block in windows.split(4096)])
 
 
 class StreamingLogMel:
@@ -100,30 +105,37 @@ class StreamingLogMel:
 
     def push(self, samples: Tensor) -> Tensor:
         """Takes the next samples [N]; returns the frames that are now complete, float32 [f, bands]."""
+        return alone(features, self.windows(samples), config=self.config)
+
+    def finish(self) -> Tensor:
+        """The frames that still waited for samples, which are silence now; nothing may be pushed after."""
+        return alone(features, self.rest(), config=self.config)
+
+    def windows(self, samples: Tensor) -> Tensor:
+        """`push`, before `features`: the samples under the windows of those frames, float64 [f, window]."""
         _check_mono(samples)
         self.samples += samples.numel()
         self.pending = torch.cat([self.pending, samples.double()])
         return self._complete()
 
-    def finish(self) -> Tensor:
-        """The frames that still waited for samples, which are silence now; nothing may be pushed after."""
+    def rest(self) -> Tensor:
+        """`finish`, before `features`: float64 [f, window]."""
         missing = self.config.frames(self.samples) - self.frames
         length = (missing - 1) * self.config.hop + self.config.window if missing else 0
         self.pending = F.pad(self.pending, (0, length - self.pending.numel()))
         return self._complete()
 
     def _complete(self) -> Tensor:
-        config, start, out = self.config, 0, []
-        while self.pending.numel() - start >= config.window:
-            out.append(_features(self.pending[start : start + config.window], config))
-            start += config.hop
-        if start:
-            self.pending = self.pending[start:].clone()  # a view would keep the whole chunk
-        self.frames += len(out)
-        return torch.stack(out) if out else torch.zeros(0, config.bands)
+        hop, window = self.config.hop, self.config.window
+        if self.pending.numel() < window:
+            return self.pending.new_zeros(0, window)
+        windows = self.pending.unfold(0, window, hop)
+        self.pending = self.pending[len(windows) * hop :].clone()  # a view would keep the whole chunk
+        self.frames += len(windows)
+        return windows
 
 
-def _features(windows: Tensor, config: MelConfig) -> Tensor:
+def features(windows: Tensor, config: MelConfig) -> Tensor:
     """Samples under their windows, float64 [..., window], to features, float32 [..., bands]."""
     window, bank = _tables(config, windows.device)
     # The FFT pads at the end, torchaudio on both sides: another phase, the same power.

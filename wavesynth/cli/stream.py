@@ -78,7 +78,8 @@ def stream(
 def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[str, Any]:
     """What the call is made from, as keywords of the client."""
     if audio is not None:
-        from wavesynth.audio.files import pcm16, read
+        from wavesynth.audio.files import read
+        from wavesynth.audio.pcm import pcm16
 
         # At 16 kHz; the service takes it to the voice's rate, should that be another.
         return {"audio": pcm16(read(audio)), "sample_rate": 16000}

@@ -17,7 +17,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from wavesynth.audio.files import pcm16
+from wavesynth.audio.pcm import pcm16
 from wavesynth.audio.plots import RANGE
 from wavesynth.evaluation.measure import COLUMNS, ROWS, Row
 from wavesynth.files import atomic_path

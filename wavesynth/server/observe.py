@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -19,16 +20,18 @@ _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
 
 
 def log_as_json() -> None:
-    """Sends this process's log to standard error, one JSON object a line."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )
+    """Sends this process's log to standard error, one JSON object a line: ours, and what libraries warn of."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+    structlog.configure(processors=processors, logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    standard = logging.StreamHandler(sys.stderr)
+    plain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors]
+    standard.setFormatter(structlog.stdlib.ProcessorFormatter(processors=plain))
+    logging.basicConfig(handlers=[standard], level=logging.WARNING)
 
 
 class Metrics:

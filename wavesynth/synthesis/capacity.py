@@ -10,7 +10,7 @@ import torch
 
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.synthesis.engine import EngineConfig
-from wavesynth.synthesis.job import Job, LoadedVoice
+from wavesynth.synthesis.job import Job, LoadedVoice, prepare
 from wavesynth.synthesis.schedule import Capacity
 from wavesynth.synthesis.source import AudioSource, DurationSource
 from wavesynth.synthesis.stream import Request, Stream
@@ -55,9 +55,8 @@ def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: i
     seconds = []
     for _ in range(_TICKS + 1):  # the first one warms up
         started = time.perf_counter()
-        for job in jobs:
-            job.prepare(chunk)
-        for *_, result in ticker.tick(jobs):
+        ready = prepare(jobs, chunk)
+        for result in (*ready, *(result for *_, result in ticker.tick(jobs))):
             if isinstance(result, Exception):
                 raise result
         seconds.append(time.perf_counter() - started)

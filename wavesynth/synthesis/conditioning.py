@@ -52,15 +52,16 @@ class Conditioner:
             raise ValueError("mel has NaN or infinite values; it must be finite")
         track = torch.cat([self._window, mel])
         width = 1 + 2 * c.mel_context
-        frames = [self._frame(track[i : i + width]) for i in range(max(0, len(track) - width + 1))]
-        self._window = track[len(frames) :]
-        if frames:
-            return torch.stack(frames)
-        return (
-            track.new_empty(0, width, c.mel_bands)
-            if self.deferred
-            else torch.empty(0, c.layers, 2 * c.residual)
+        count = max(0, len(track) - width + 1)
+        windows = (
+            track.unfold(0, width, 1).transpose(1, 2) if count else track.new_zeros(0, width, c.mel_bands)
         )
+        self._window = track[count:]
+        if self.deferred:
+            return windows
+        if not count:
+            return torch.empty(0, c.layers, 2 * c.residual)
+        return torch.stack([self._frame(window) for window in windows])
 
     def finish(self) -> Tensor:
         """The conditioning of the last frames."""
@@ -69,6 +70,4 @@ class Conditioner:
 
     @torch.inference_mode()
     def _frame(self, window: Tensor) -> Tensor:
-        if self.deferred:
-            return window
         return self._model.conditioning(window[None], self._speaker)[0, 0]

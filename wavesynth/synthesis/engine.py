@@ -11,21 +11,21 @@ A backend that computes elsewhere has its next tick before the last one's chunks
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
 from torch import Tensor
 
-from wavesynth.synthesis.job import Job, LoadedVoice
+from wavesynth.synthesis.job import Job, LoadedVoice, Made, prepare
 from wavesynth.synthesis.schedule import Capacity, chunks_in_tick, schedule
 from wavesynth.synthesis.stream import LostError, Request, Stream, StreamError
-from wavesynth.synthesis.tick import Result, Tick, Ticker
+from wavesynth.synthesis.tick import Tick, Ticker
 
 __all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
 
-_log = structlog.get_logger()
+_log = logging.getLogger(__name__)
 
 
 class ClosedError(StreamError):
@@ -164,8 +164,8 @@ class Engine:
 
     def _tick(self, collected: Sequence[tuple[Stream, list[Tensor], bool, bool]]) -> bool:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
-        results: list[tuple[Stream, int, Result]] = []
-        ready = []
+        results: list[tuple[Stream, int, Made]] = []
+        roomy, ready = [], []
         live = sum(stream.request.live for stream, *_ in collected)
         samples = self.config.chunk * chunks_in_tick(live, len(collected) - live)
         for stream, pieces, ended, room in collected:
@@ -175,10 +175,15 @@ class Engine:
                     job.source.push(piece)
                 if ended:
                     job.source.finish()
-                if room and job.prepare(samples):
-                    ready.append(job)
+                if room:
+                    roomy.append(job)
             except Exception as error:
                 results.append((stream, 0, error))
+        for job, can in zip(roomy, prepare(roomy, samples), strict=True):
+            if isinstance(can, Exception):
+                results.append((job.stream, 0, can))
+            elif can:
+                ready.append(job)
         batch = schedule(ready, self.capacity)
         last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
         if last is None and self._begun is not None and not self._begun.waits:
@@ -201,7 +206,7 @@ class Engine:
 
     def _lose(self, error: LostError) -> None:
         """Ends everything: the backend is gone."""
-        _log.critical("the backend is lost", reason=str(error))
+        _log.critical("the backend is lost: %s", error)
         with self._lock:
             self._closed, self._end, self._begun = True, ClosedError(str(error)), None
         self._lost()
@@ -215,5 +220,5 @@ class Engine:
 def _stream_error(stream: Stream, error: Exception) -> StreamError:
     if isinstance(error, StreamError):
         return error
-    _log.error("making audio failed", voice=stream.request.voice, exc_info=error)
+    _log.error("making audio failed, voice %s", stream.request.voice, exc_info=error)
     return StreamError(f"making the audio failed: {error}")

@@ -11,12 +11,15 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from triton.runtime.errors import OutOfResources
 
+from wavesynth.audio.rows import in_blocks
 from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
 from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import Network, pack
@@ -36,6 +39,8 @@ __all__ = ["DeviceState", "TritonSampler", "find_device", "network_of"]
 _PLACES, _INTERPRETED = 10_000, 64
 #: Part of the GPU's free memory that one voice's streams may take when nobody says how many they are.
 _SHARE = 0.4
+#: And when somebody does.
+_MOST = 0.9
 #: Slots for each stream that there is a place for.
 _SLOTS = 2
 #: Multiprocessors, where there is no GPU to ask.
@@ -52,7 +57,7 @@ class DeviceState:
 
 
 class TritonSampler:
-    """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread.
+    """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread, but for `rows`.
 
     `places` is how many streams there is memory for. Raises ValueError, with the way out, when there is no GPU for
     it, when the network is none that the kernel has, or when so many streams do not fit.
@@ -64,18 +69,25 @@ class TritonSampler:
     def __init__(self, model: WaveNet, gains: Gains, places: int | None = None) -> None:
         self._device = find_device()
         self._model, self._gains = model, gains
-        self.network = network_of(model).to(self._device)
-        self.places = _fitting(self.network, self._device, places)
+        network = network_of(model)
+        self.places = _fitting(network, self._device, places)
         # A stream that was given up in the middle of a launch holds its slot to the launch's end: room for all of them.
-        self.streams = Streams.empty(self.network, slots := _SLOTS * self.places)
+        slots = _SLOTS * self.places
+        try:
+            self.network = network.to(self._device)
+            self.streams = Streams.empty(self.network, slots)
+        except torch.OutOfMemoryError as error:  # somebody else was quicker
+            raise _too_many(network, self._device, self.places) from error
         self._launcher = Launcher(self.network)
         self._conditioner = conditioner_of(model, self.network) if model.config.mel_bands else None
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
         cuda = self._device.type == "cuda"
-        self._processors = (
-            torch.cuda.get_device_properties(self._device).multi_processor_count if cuda else _PROCESSORS
-        )
+        self._beside = torch.cuda.Stream(self._device) if cuda else None
+        self._processors, self._capability = _PROCESSORS, 90
+        if cuda:
+            gpu = torch.cuda.get_device_properties(self._device)
+            self._processors, self._capability = gpu.multi_processor_count, 10 * gpu.major + gpu.minor
         if cuda:
             self._compile()
 
@@ -131,8 +143,28 @@ class TritonSampler:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
         return self.launch(states, conditioning, keys, n)()
 
+    def rows(self, function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> Tensor:
+        """`function` of rows, many at once on the GPU, beside what it samples (wavesynth.audio.rows); any thread's.
+
+        Raises LostError and RuntimeError as `launch` does.
+        """
+        with self._guarded(), torch.cuda.stream(self._beside):
+            return in_blocks(self._device, function, *rows, **constants)
+
     def _compile(self) -> None:
-        """Compiles what will be launched, so that no stream has to wait for that."""
+        """Compiles what will be launched, so that no stream has to wait for that. Raises ValueError if it cannot be."""
+        try:
+            self._launch_all()
+        except OutOfResources as error:
+            raise ValueError(
+                f"a voice of {self.network.layers} layers, {self.network.residual_channels} residual and "
+                f"{self.network.skip_channels} skip channels is too large for {self.device}: it needs "
+                f"{error.required} of {error.name}, and there are {error.limit}; use --backend cpu"
+            ) from error
+        except torch.OutOfMemoryError as error:
+            raise _too_many(self.network, self._device, self.places) from error
+
+    def _launch_all(self) -> None:
         nobody = torch.tensor([-1], dtype=torch.int32, device=self._device)
         shape = (1, 1, self.network.layers, 2 * self.network.residual_channels)
         nothing = torch.zeros(shape, dtype=torch.float16, device=self._device)
@@ -142,11 +174,14 @@ class TritonSampler:
             config = self._model.config
             window = torch.zeros(1, 1 + 2 * config.mel_context, config.mel_bands, device=self._device)
             self._conditioner(window, torch.zeros(1, dtype=torch.int32, device=self._device))
-        torch.cuda.synchronize(self._device)
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
 
     def plan(self, streams: int) -> Plan:
         """How so many streams are launched."""
-        return choose(self.network, streams, self._processors) if self._device.type == "cuda" else MANY[0]
+        if self._device.type != "cuda":
+            return MANY[0]
+        return choose(self.network, streams, self._processors, self._capability)
 
     def save(self, state: DeviceState) -> State:
         """The stream as a state of the `cpu` backend, rounded to 8 bits."""
@@ -303,13 +338,24 @@ def _fitting(network: Network, device: torch.device, places: int | None) -> int:
     """How many streams there is memory for: `places`, or ValueError; or as many as are likely to be needed."""
     if device.type != "cuda":
         return places or _INTERPRETED
-    free, _ = torch.cuda.mem_get_info(device)
-    each = _SLOTS * network.bytes_per_stream
     if places is None:
-        return max(1, min(_PLACES, int(free * _SHARE) // each))
-    if places > (fit := int(free * 0.9) // each):
-        raise ValueError(
-            f"{places} streams of this voice need {places * each / 1e9:.1f} GB of the GPU's memory, of which "
-            f"{free / 1e9:.1f} GB are free; at most {fit} would fit: ask for fewer with --live-streams"
-        )
+        return max(1, min(_PLACES, _room(network, device, _SHARE)))
+    if places > _room(network, device, _MOST):
+        raise _too_many(network, device, places)
     return places
+
+
+def _room(network: Network, device: torch.device, share: float) -> int:
+    """How many streams fit in this share of the memory that is free now."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free * share) // (_SLOTS * network.bytes_per_stream)
+
+
+def _too_many(network: Network, device: torch.device, places: int) -> ValueError:
+    free, _ = torch.cuda.mem_get_info(device)
+    needed = places * _SLOTS * network.bytes_per_stream
+    return ValueError(
+        f"{places} streams of this voice need {needed / 1e9:.1f} GB of the GPU's memory, of which "
+        f"{free / 1e9:.1f} GB are free; at most {_room(network, device, _MOST)} would fit: ask for fewer with "
+        "--live-streams"
+    )

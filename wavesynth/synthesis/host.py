@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from wavesynth.audio.rows import alone
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
 from wavesynth.synthesis.weights import Weights
@@ -21,6 +22,8 @@ class HostSampler(ABC):
     conditions = False
     places = None
     device = "cpu"
+    #: Nothing is gained here by many rows at once, and there may be only one.
+    rows = staticmethod(alone)
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights

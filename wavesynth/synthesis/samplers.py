@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wavesynth.audio.rows import Rows
 from wavesynth.synthesis import reference
-from wavesynth.synthesis.cpu import CpuSampler
 from wavesynth.synthesis.draw import choose, inverse_temperature
 from wavesynth.synthesis.host import HostSampler
 from wavesynth.synthesis.philox import philox
@@ -29,6 +29,10 @@ class Sampler(Protocol):
     @property
     def conditions(self) -> bool:
         """Whether it takes `Windows` for conditioning, and makes the frames of many streams at once."""
+
+    @property
+    def rows(self) -> Rows:
+        """How it has the features and filters of many streams computed."""
 
     @property
     def device(self) -> str:
@@ -117,6 +121,8 @@ def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: i
     Raises ValueError, in a sentence, for an unknown backend, and for one that this machine or voice cannot have.
     """
     if backend == "cpu":
+        from wavesynth.synthesis.cpu import CpuSampler
+
         return CpuSampler(voice.int8(), threads=threads)
     if backend == "triton":
         try:

@@ -11,14 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wavesynth.synthesis.job import Job
-from wavesynth.synthesis.stream import Chunk
+from wavesynth.synthesis.job import Job, Made, look_ahead, make
 
-__all__ = ["Result", "Tick", "Ticker"]
-
-#: A job's next chunk, None if it was made to be dropped, or why there is none.
-Result = Chunk | Exception | None
-Drawn = NDArray[np.int32] | Exception
+__all__ = ["Tick", "Ticker"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +23,7 @@ class Part:
     jobs: Sequence[Job]
     ends: Sequence[int]
     """Where each job's chunk ends, in samples."""
-    drawn: Drawn | Callable[[], Drawn]
+    drawn: NDArray[np.int32] | Callable[[], NDArray[np.int32]] | Exception
 
 
 @dataclass(frozen=True)
@@ -42,13 +37,11 @@ class Tick:
         """Whether samples are still being made, elsewhere, so that the next tick may well begin first."""
         return any(callable(part.drawn) for part in self.parts)
 
-    def finish(self) -> list[tuple[Job, int, Result]]:
+    def finish(self) -> list[tuple[Job, int, Made]]:
         """Each job with the sample that its chunk ends before, and its result; waits for what is being made."""
-        results: list[tuple[Job, int, Result]] = []
+        results: list[tuple[Job, int, Made]] = []
         for part in self.parts:
-            rows = part.drawn() if callable(part.drawn) else part.drawn
-            for i, (job, end) in enumerate(zip(part.jobs, part.ends, strict=True)):
-                results.append((job, end, rows if isinstance(rows, Exception) else _chunk(job, rows[i], end)))
+            results += zip(part.jobs, part.ends, _made(part), strict=True)
         return results
 
 
@@ -67,12 +60,12 @@ class Ticker:
         parts = [list(group) for _, group in groupby(sorted(jobs, key=_group), _group)]
         # Taken before anything runs: looking ahead changes the sources.
         conditioning = [[job.source.conditioning(job.state.index, job.n) for job in part] for part in parts]
-        ahead = self._ahead.submit(_look_ahead, jobs)
+        ahead = self._ahead.submit(look_ahead, jobs)
         begun = [_launch(*part) for part in zip(parts, conditioning, strict=True)]
         ahead.result()
         return Tick(begun)
 
-    def tick(self, jobs: Sequence[Job]) -> list[tuple[Job, int, Result]]:
+    def tick(self, jobs: Sequence[Job]) -> list[tuple[Job, int, Made]]:
         """Makes the next `job.n` samples of each job."""
         return self.begin(jobs).finish()
 
@@ -92,25 +85,14 @@ def _launch(jobs: Sequence[Job], conditioning: Sequence[Any]) -> Part:
         drawn = jobs[0].loaded.sampler.launch(states, conditioning, keys, jobs[0].n)
     except Exception as error:
         return Part(jobs, ends, error)
-    if callable(drawn):
-        return Part(jobs, ends, lambda: _drawn(drawn))
     return Part(jobs, ends, drawn)
 
 
-def _drawn(wait: Callable[[], NDArray[np.int32]]) -> Drawn:
+def _made(part: Part) -> list[Made]:
     try:
-        return wait()
+        rows = part.drawn() if callable(part.drawn) else part.drawn
+        if isinstance(rows, Exception):
+            raise rows
+        return make(part.jobs, rows, part.ends)
     except Exception as error:
-        return error
-
-
-def _look_ahead(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        job.look_ahead()
-
-
-def _chunk(job: Job, classes: NDArray[np.int32], end: int) -> Result:
-    try:
-        return job.chunk(classes, end)
-    except Exception as error:
-        return error
+        return [error] * len(part.jobs)

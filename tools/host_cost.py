@@ -1,0 +1,142 @@
+"""What a stream costs the processor beside a GPU: microseconds of one core for 10 ms of audio (docs/gpu.md).
+
+    python tools/host_cost.py
+
+Sampling itself is left out: a backend that has its classes at once stands for the GPU. Of what is computed for many
+streams together (log-mel, correction) the time is given alone, in blocks on this processor, and without it, as where a
+GPU does it; the rest is Python. gRPC is that of a whole server, with listeners in a process of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import torch
+
+from wavesynth.audio.rows import alone, in_blocks
+from wavesynth.models.wavenet import WaveNetConfig
+from wavesynth.server.server import Server, ServerConfig
+from wavesynth.synthesis.benchmark import random_voice
+from wavesynth.synthesis.job import Job, LoadedVoice, make, prepare
+from wavesynth.synthesis.source import AudioSource, DurationSource
+from wavesynth.synthesis.stream import Request, Stream
+from wavesynth.synthesis.voice import save_voice
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
+
+STREAMS, SECONDS = 50, 4.0
+
+
+class Index:
+    """A stream's state, of which only the number of its next sample is looked at."""
+
+    index = 0
+
+
+class Ready:
+    """A backend that takes no time."""
+
+    conditions, device, bytes_per_stream, places = True, "none", 0, None
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+        self._classes = np.random.default_rng(0).integers(100, 156, (STREAMS, 16000)).astype(np.int32)
+
+    def start(self) -> Index:
+        """A stream."""
+        return Index()
+
+    def launch(self, states: Any, conditioning: Any, keys: Any, n: int) -> np.ndarray:
+        """Classes."""
+        for state in states:
+            state.index += n
+        return self._classes[: len(states), :n]
+
+
+def nothing(function: Any, *rows: torch.Tensor, **constants: Any) -> torch.Tensor:
+    """Rows of the right shape, at no cost."""
+    return torch.zeros(len(rows[0]), 80) if function.__name__ == "features" else rows[0]
+
+
+def engine_cost(rows: Any, chunk: int, bands: int, correction: bool) -> float:
+    """Microseconds of the engine's thread for 10 ms of a stream, in ticks of `chunk` samples."""
+    voice = random_voice(WaveNetConfig(3, 10, mel_bands=bands))
+    loaded = LoadedVoice(voice, Ready(rows))  # type: ignore[arg-type]
+    noise = torch.rand(int((SECONDS + 1) * 16000), generator=torch.Generator().manual_seed(0)) - 0.5
+
+    def source() -> AudioSource | DurationSource:
+        return AudioSource(voice, None, 16000) if bands else DurationSource(voice, None, len(noise))
+
+    jobs = []
+    for _ in range(STREAMS):
+        request = Request(voice.name, source, correction=correction)
+        jobs.append(Job(Stream(request, threading.Lock(), threading.Event()), loaded))
+        if bands:
+            jobs[-1].source.push(noise)
+    ticks, began = int(SECONDS * 16000 / chunk), 0.0
+    for tick in range(-2, ticks):
+        if tick == 0:
+            began = time.thread_time()
+        prepare(jobs, chunk)
+        conditioning = [job.source.conditioning(job.state.index, chunk) for job in jobs]
+        ends = [job.state.index + chunk for job in jobs]
+        make(jobs, loaded.sampler.launch([job.state for job in jobs], conditioning, [], chunk), ends)  # type: ignore[arg-type]
+    return (time.thread_time() - began) * 1e6 / (ticks * STREAMS) * 160 / chunk
+
+
+async def service_cost() -> float:
+    """Microseconds of a server's process for a message of 10 ms, the engine's bookkeeping included."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_voice(Path(folder) / "random", random_voice(WaveNetConfig(1, 2, mel_bands=0)))
+        async with Server(ServerConfig(port=0, voices=Path(folder), live_streams=STREAMS)) as server:
+            server.engine.voices["random"].sampler.launch = Ready(alone).launch  # type: ignore[method-assign]
+            began = time.process_time()
+            command = [sys.executable, __file__, str(server.port)]
+            listeners = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+            messages, _ = await listeners.communicate()
+            return (time.process_time() - began) * 1e6 / int(messages)
+
+
+async def listen(port: int) -> int:
+    """Reads the streams of that server; how many messages there were."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = SynthesisServiceStub(channel)
+        request = pb.StreamSynthesizeRequest(
+            synthesis=pb.Synthesis(voice="random"), conditioning=pb.Conditioning(duration_seconds=SECONDS)
+        )
+
+        async def one() -> int:
+            return sum([1 async for _ in stub.StreamSynthesize(request)])
+
+        return sum(await asyncio.gather(*(one() for _ in range(STREAMS))))
+
+
+def main() -> None:
+    """Prints a table."""
+    torch.set_num_threads(1)
+    ways = {"alone": alone, "in blocks": partial(in_blocks, torch.device("cpu")), "elsewhere": nothing}
+    print(f"{'tick':>6} {'computed':>10} {'no input':>9} {'analysed':>9} {'corrected':>10}")
+    for chunk in (160, 640):
+        for name, rows in ways.items():
+            costs = [
+                engine_cost(rows, chunk, bands, corr) for bands, corr in ((0, False), (80, False), (80, True))
+            ]
+            print(f"{chunk / 16:3.0f} ms {name:>10} {costs[0]:9.1f} {costs[1]:9.1f} {costs[2]:10.1f}")
+    print(f"gRPC, a message: {asyncio.run(service_cost()):.0f}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(asyncio.run(listen(int(sys.argv[1]))))
+    else:
+        main()
