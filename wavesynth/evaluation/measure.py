@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.audio.mel import MelConfig
+from wavesynth.audio.world import f0
 from wavesynth.evaluation import metrics, references, words
 from wavesynth.evaluation.clips import Clip
 
@@ -130,7 +131,7 @@ def measure(task: Task) -> Measured:
     """Makes the reference copies of a clip and measures all there is."""
     clip, without = task.clip, task.without
     original = clip.samples
-    pitch = metrics.f0(original) if {"f0", "world"} - without else None
+    pitch = f0(original) if {"f0", "world"} - without else None
     versions = {"original": original, "copy": task.copy}
     if "griffin-lim" not in without:
         versions["griffin_lim"] = references.griffin_lim(original, task.seed, task.mel)
@@ -169,7 +170,7 @@ def _against(
         row["stoi"] = metrics.stoi(original, copy)
     row["log_mel_db"] = metrics.log_mel_distance(original, copy)
     if "f0" not in without and pitch is not None:
-        row["f0_cents"], row["voicing_percent"] = metrics.f0_error(pitch, metrics.f0(copy))
+        row["f0_cents"], row["voicing_percent"] = metrics.f0_error(pitch, f0(copy))
     return row
 
 

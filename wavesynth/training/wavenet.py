@@ -58,6 +58,7 @@ def crops(configuration: Configuration, split: Split) -> Crops:
         context=model.mel_context,
         classes=model.classes,
         coefficient=data.preemphasis,
+        disturb=data.disturb if model.mel_bands else 0,
     )
 
 
