@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,17 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..client import Client
-from ..errors import BusyError, InvalidRequestError, ServiceError, UnavailableError
 from ..messages import Manner
 from ..resuming import Backoff
 from .devices import Device, opened
 from .jitter import JitterBuffer
+from .relay import BLOCK, Relay
 
 __all__ = ["Live", "Meters", "Tap"]
 
-#: Seconds of a block of either device; without a block after which a device is gone; that the microphone may be
-#: ahead of the service, beyond which the oldest is dropped: to be late for good is worse than a gap.
-_BLOCK, _GONE, _AHEAD = 0.005, 3.0, 0.5
+#: Seconds without a block after which a device is gone.
+_GONE = 3.0
 
 
 class Tap(Protocol):
@@ -54,9 +51,6 @@ class Meters:
     """One each second."""
     overflows: int = 0
     """Blocks that the microphone's driver lost."""
-    interruptions: int = 0
-    """Times that the service was lost and found again."""
-    connected: bool = False
 
     def hear(self, name: str, block: NDArray[np.float32]) -> None:
         """Moves a level meter: up at once, down slowly."""
@@ -75,17 +69,26 @@ class Live:
         loudspeaker: Device,
         manner: Manner,
         tap: Tap | None = None,
+        max_seconds: float = 0.0,
         backoff: Backoff | None = None,
     ) -> None:
-        self._client, self._voice, self._manner, self._tap = client, voice, manner, tap
-        self._microphone, self._loudspeaker = microphone, loudspeaker
-        self._backoff = backoff or Backoff()
+        """`max_seconds` is how long the service lets a call be; 0 if it does not say."""
+        self._microphone, self._loudspeaker, self._tap = microphone, loudspeaker, tap
+        sent = {"sent": tap.microphone} if tap is not None else {}
+        self.relay = Relay(
+            client,
+            voice,
+            voice_rate,
+            microphone.rate,
+            manner,
+            self._deliver,
+            max_seconds=max_seconds,
+            backoff=backoff,
+            **sent,
+        )
         self.buffer = JitterBuffer(voice_rate, loudspeaker.rate)
         self.meters = Meters()
         self.stop = threading.Event()
-        self._blocks: queue.Queue[tuple[NDArray[np.float32], float] | None] = queue.Queue()
-        self._captured: deque[tuple[int, float]] = deque(maxlen=4096)  # source index of a block, and when
-        self._scale = voice_rate / microphone.rate
         self._beats = {microphone: 0.0, loudspeaker: 0.0}
         self._second = 0.0
         self._error: Exception | None = None
@@ -99,7 +102,7 @@ class Live:
         with ExitStack() as stack:
             streams = {}
             for device, callback in ((self._loudspeaker, self._play), (self._microphone, self._hear)):
-                streams[device] = opened(device, round(_BLOCK * device.rate), callback)
+                streams[device] = opened(device, round(BLOCK * device.rate), callback)
                 stack.callback(streams[device].close, ignore_errors=True)
             stack.callback(self._finish, network)
             for device, stream in streams.items():
@@ -117,7 +120,7 @@ class Live:
 
     def _finish(self, network: threading.Thread) -> None:
         self.stop.set()
-        self._blocks.put(None)
+        self.relay.stop()
         if network.is_alive():
             network.join(5)
 
@@ -128,10 +131,7 @@ class Live:
         captured = now - frames / self._microphone.rate
         samples = block[:, 0].copy()
         self.meters.hear("microphone", samples)
-        if self.meters.connected:
-            if self._blocks.qsize() * _BLOCK > _AHEAD:
-                self._blocks.get()
-            self._blocks.put((samples, captured))
+        self.relay.hear(samples, captured)
 
     def _play(self, block: Any, frames: int, _: Any, status: Any) -> None:
         """The loudspeaker's callback."""
@@ -141,68 +141,21 @@ class Live:
         if self._tap is not None:
             self._tap.loudspeaker(samples, now)
         self.meters.hear("loudspeaker", samples)
-        if index is not None and (captured := self._captured_at(index)) is not None:
+        if index is not None and (captured := self.relay.captured_at(index)) is not None:
             self.meters.latency = now - captured
             if now - self._second >= 1:
                 self._second = now
                 self.meters.latencies.append(self.meters.latency)
 
-    def _captured_at(self, index: int) -> float | None:
-        """When the source's sample of that index was captured."""
-        while len(self._captured) > 1 and self._captured[1][0] <= index:
-            self._captured.popleft()
-        if not self._captured or self._captured[0][0] > index:
-            return None
-        first, when = self._captured[0]
-        return when + (index - first) / (self._scale * self._microphone.rate)
+    def _deliver(self, samples: NDArray[np.float32], first_sample: int) -> None:
+        """What came back from the service."""
+        self.buffer.push(samples, first_sample)
+        if self._tap is not None:
+            self._tap.voice(samples)
 
     def _network(self) -> None:
-        """Calls the service, again whenever it was lost."""
-        attempt, lost = 0, time.monotonic()
-        begun = False
-        while not self.stop.is_set():
-            heard = 0
-            try:
-                self._captured.clear()
-                self.meters.connected = True
-                manner: Manner = {**self._manner, "sample_rate": self._microphone.rate}
-                call = self._client.resynthesize(self._pieces(), self._voice, resume=False, **manner)
-                for chunk in call.chunks():
-                    self.buffer.push(chunk.samples, chunk.first_sample)
-                    if self._tap is not None:
-                        self._tap.voice(chunk.samples)
-                    heard += len(chunk.samples)
-                    begun, attempt, lost = True, 0, time.monotonic()
-            except ServiceError as error:
-                self.meters.connected = False
-                if self.stop.is_set():
-                    return
-                # A service ends a call that is as long as it allows; then the next one begins.
-                again = isinstance(error, UnavailableError | BusyError) if not heard else not _ours(error)
-                if not (begun and again) or time.monotonic() - lost > self._backoff.patience:
-                    self._error = error
-                    return
-                self.meters.interruptions += heard > 0
-                self.stop.wait(self._backoff.wait(attempt))
-                attempt += 1
-            except Exception as error:
-                self._error = error
-                return
-
-    def _pieces(self) -> Iterator[NDArray[np.float32]]:
-        """The microphone's blocks for one call, those that wait already aside."""
-        while not self._blocks.empty():
-            self._blocks.get()
-        index = 0
-        while (next_block := self._blocks.get()) is not None:
-            block, captured = next_block
-            self._captured.append((round(index * self._scale), captured))
-            if self._tap is not None:
-                block = self._tap.microphone(block, captured)
-            index += len(block)
-            yield block
-
-
-def _ours(error: ServiceError) -> bool:
-    """Whether a call that went on for a while ended for a reason that the next one would meet too."""
-    return not isinstance(error, UnavailableError | BusyError | InvalidRequestError)
+        """Calls the service until it is told to stop."""
+        try:
+            self.relay.run()
+        except Exception as error:
+            self._error = error
