@@ -21,8 +21,9 @@ from .relay import BLOCK, Relay
 
 __all__ = ["Live", "Meters", "Tap"]
 
-#: Seconds without a block after which a device is gone.
-_GONE = 3.0
+#: Seconds without a block after which a device is gone; by which a loudspeaker's own buffer grows when it ran dry, and
+#: the most that it grows to.
+_GONE, _MORE, _MOST = 3.0, 0.02, 0.2
 
 
 class Tap(Protocol):
@@ -51,6 +52,10 @@ class Meters:
     """One each second."""
     overflows: int = 0
     """Blocks that the microphone's driver lost."""
+    underflows: int = 0
+    """Times that the loudspeaker's own buffer ran dry, for want of a core."""
+    own_buffer: float = 0.0
+    """Seconds that the loudspeaker's own buffer holds."""
 
     def hear(self, name: str, block: NDArray[np.float32]) -> None:
         """Moves a level meter: up at once, down slowly."""
@@ -108,15 +113,32 @@ class Live:
             for device, stream in streams.items():
                 self._beats[device] = time.monotonic()
                 stream.start()
+            self.meters.own_buffer = streams[self._loudspeaker].latency
             network.start()
             end = None if seconds is None else time.monotonic() + seconds
+            enlarged = 0
             while not self.stop.wait(0.1) and (end is None or time.monotonic() < end):
                 each()
                 if self._error is not None:
                     raise self._error
+                if self.meters.underflows > enlarged:
+                    enlarged = self.meters.underflows
+                    streams[self._loudspeaker] = self._enlarged(streams[self._loudspeaker], stack)
                 for device, stream in streams.items():
                     if not stream.active or time.monotonic() - self._beats[device] > _GONE:
                         raise OSError(f"{device.called} is gone")
+
+    def _enlarged(self, stream: Any, stack: ExitStack) -> Any:
+        """The loudspeaker anew, with a larger buffer of its own."""
+        latency = min(stream.latency + _MORE, _MOST)
+        stream.abort(ignore_errors=True)
+        stream.close(ignore_errors=True)
+        device = self._loudspeaker
+        stream = opened(device, round(BLOCK * device.rate), self._play, latency)
+        stack.callback(stream.close, ignore_errors=True)
+        self._beats[device], self.meters.own_buffer = time.monotonic(), stream.latency
+        stream.start()
+        return stream
 
     def _finish(self, network: threading.Thread) -> None:
         self.stop.set()
@@ -136,6 +158,7 @@ class Live:
     def _play(self, block: Any, frames: int, _: Any, status: Any) -> None:
         """The loudspeaker's callback."""
         now = self._beats[self._loudspeaker] = time.monotonic()
+        self.meters.underflows += bool(status.output_underflow)
         samples, index = self.buffer.pull(frames)
         block[:, 0] = samples
         if self._tap is not None:

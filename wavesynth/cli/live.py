@@ -160,12 +160,13 @@ def _print(
     meters, buffer = session.meters, session.buffer
     figures: dict[str, Any] = {
         "microphone": {"name": source.name, "rate": source.rate},
-        "loudspeaker": {"name": sink.name, "rate": sink.rate},
+        "loudspeaker": {"name": sink.name, "rate": sink.rate, "buffer_ms": 1000 * meters.own_buffer},
         "seconds": len(meters.latencies),
         "latency_ms": percentiles(meters.latencies),
         "underruns": buffer.underruns,
         "skipped_ms": 1000 * buffer.skipped,
         "overflows": meters.overflows,
+        "underflows": meters.underflows,
         "interruptions": session.relay.interruptions,
         "calls": session.relay.calls,
         "drift_ppm": 1e6 * buffer.drift,
@@ -190,7 +191,7 @@ def _print(
         )
     latency = figures["latency_ms"]
     typer.echo(
-        f"latency {latency['p50']:.1f} ms, 95 % below {latency['p95']:.1f} ms; {buffer.underruns} underruns, "
-        f"{meters.overflows} overflows, {session.relay.interruptions} interruptions, "
-        f"drift {figures['drift_ppm']:+.0f} ppm"
+        f"latency {latency['p50']:.1f} ms, 95 % below {latency['p95']:.1f} ms; {buffer.underruns} underruns; "
+        f"{meters.overflows} overflows of the microphone, {meters.underflows} underflows of the loudspeaker; "
+        f"{session.relay.interruptions} interruptions, drift {figures['drift_ppm']:+.0f} ppm"
     )
