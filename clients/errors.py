@@ -17,6 +17,7 @@ __all__ = [
     "ServiceError",
     "UnavailableError",
     "UnknownVoiceError",
+    "lost_its_status",
     "service_error",
 ]
 
@@ -81,10 +82,21 @@ _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
 }
 
 
+def lost_its_status(error: grpc.RpcError) -> bool:
+    """Whether nobody knows why the call ended.
+
+    grpc.aio forgets the status of a call when a message could not be sent because the call had just ended, and says
+    this instead (github.com/grpc/grpc/issues/36066).
+    """
+    return error.code() == grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core"
+
+
 def service_error(error: grpc.RpcError) -> ServiceError:
     """gRPC's `error`, of a synchronous or an asynchronous call, as the exception for its status."""
     code = error.code()
     metadata: Any = error.trailing_metadata() or ()  # pairs of text and text or bytes, or of gRPC's own kind
     hint = dict(metadata).get("retry-after-ms")
+    if lost_its_status(error):
+        return UnavailableError("the call ended while a message was being sent", "UNAVAILABLE")
     kind = _BY_CODE.get(code, ServiceError)
     return kind(error.details() or code.name, code.name, None if hint is None else int(hint) / 1000)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from wavesynth.v1 import synthesis_pb2 as pb
 
-from .errors import BusyError, DeadlineError, UnavailableError, service_error
+from .errors import BusyError, DeadlineError, UnavailableError, lost_its_status, service_error
 from .messages import Chunk, chunk_of, pcm_of
 
 __all__ = ["Backoff", "Microphone", "Position"]
@@ -44,7 +44,8 @@ class Backoff:
 class Position:
     """Where one call stands: which sample comes next, and whether to try again after an error.
 
-    A call that never had any audio is not repeated: its caller has lost nothing, and is told at once.
+    A call that never had any audio is not repeated: its caller has lost nothing, and is told at once. One that lost
+    its status is, whatever it had: the next attempt brings the audio or says why not.
     """
 
     def __init__(self, first_sample: int, timeout: float | None, backoff: Backoff) -> None:
@@ -75,9 +76,9 @@ class Position:
     def wait_after(self, error: grpc.RpcError) -> float:
         """Seconds to wait before the next attempt; raises what `error` is if there is to be none."""
         problem, now = service_error(error), time.monotonic()
-        begun = self.next_sample > self._first
+        worth = self.next_sample > self._first or lost_its_status(error)
         full = isinstance(problem, BusyError) and problem.retry_after is not None
-        if not begun or not (full or isinstance(problem, UnavailableError)):
+        if not worth or not (full or isinstance(problem, UnavailableError)):
             raise problem from error
         if not self._attempts:
             self._broken = now

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Makes test recordings of speakers that no shipped voice has heard: read sentences, or letters and syllables.
 
-    tools/unheard.py read datasets/read            five English sentences of a novel, with their texts
+    tools/unheard.py read datasets/read            two English speakers, with what they say
     tools/unheard.py letters datasets/unheard      [--languages de,hu,nl]
 
-read: from the Debian package pocketsphinx-testdata, a LibriVox recording of "Sense and Sensibility" (public domain);
-writes OUT/transcripts.tsv for `wavesynth evaluate --transcripts`. letters: from klettres-data, each language's letters,
-spoken by one speaker, joined to recordings of some 5 s (GNU GPL; whom to credit is in the package's
+read: from the Debian package pocketsphinx-testdata (BSD-2), five sentences of a novel, read by a volunteer of LibriVox
+(public domain), and five hands of cards; writes OUT/transcripts.tsv for `wavesynth evaluate --transcripts`.
+letters: from klettres-data, each language's letters, spoken by one speaker, joined to recordings of some 5 s (GNU GPL; whom to credit is in the package's
 usr/share/doc/klettres-data/copyright). The packages are fetched with apt-get download (no root; the index must be
 fresh: apt-get update), and all of it is test split.
 """
@@ -71,12 +71,12 @@ def fetch(name: str, scratch: Path) -> Path:
 
 def read(package: Path, out: Path) -> dict[str, str]:
     """Copies the sentences to `out`; their texts, by name."""
-    folder = package / "usr/share/pocketsphinx/test/data/librivox"
     texts = {}
-    for line in (folder / "transcription").read_text().splitlines():
-        text, name = re.fullmatch(r"<s> (.*) </s> \((.*)\)", line.strip()).groups()
-        texts[name] = text
-        shutil.copy(folder / f"{name}.wav", out)
+    for name, file in (("librivox", "transcription"), ("cards", "cards.transcription")):
+        folder = package / "usr/share/pocketsphinx/test/data" / name
+        for text, stem in re.findall(r"<s>(.*)</s> \((.*)\)", (folder / file).read_text("utf-8")):
+            shutil.copy(folder / f"{stem}.wav", out / f"{name}-{stem[-4:]}.wav")
+            texts[f"{name}-{stem[-4:]}"] = text.strip()
     return texts
 
 

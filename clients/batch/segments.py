@@ -2,8 +2,7 @@
 
 A piece is cut where the recording is quietest. It begins early, by what its voice remembers, so that its first kept
 sample is made in the middle of speech as any other; and goes on a little into the next one. In that overlap one
-fades out while the other fades in, with gains that keep the power whatever the correlation ρ of the two is:
-a / √(a² + b² + 2abρ) for the weights a and b = 1 - a.
+fades out while the other fades in, with their power kept.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..crossfade import crossfade
 
 __all__ = ["LONGEST", "Cut", "cuts", "join", "seed_of"]
 
@@ -67,18 +68,10 @@ def join(pieces: Sequence[NDArray[np.int16]], places: Sequence[Cut]) -> NDArray[
     whole = pieces[0]
     for piece, before, place in zip(pieces[1:], places, places[1:], strict=False):
         overlap = before.last - place.first
-        faded = _fade(whole[-overlap:].astype(np.float64), piece[:overlap].astype(np.float64))
-        whole = np.concatenate([whole[:-overlap], faded, piece[overlap:]])
+        faded = crossfade(whole[-overlap:].astype(np.float64), piece[:overlap].astype(np.float64))
+        rounded = np.clip(np.rint(faded), -32768, 32767).astype(np.int16)
+        whole = np.concatenate([whole[:-overlap], rounded, piece[overlap:]])
     return whole
-
-
-def _fade(out: NDArray[np.float64], into: NDArray[np.float64]) -> NDArray[np.int16]:
-    b = (np.arange(len(out)) + 0.5) / len(out)
-    a = 1 - b
-    power = np.sqrt((out @ out) * (into @ into))
-    correlation = float(np.clip(out @ into / power, 0, 1)) if power else 1.0
-    mixed = (a * out + b * into) / np.sqrt(a * a + b * b + 2 * a * b * correlation)
-    return np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)
 
 
 def _places(n: int, sample_rate: int) -> list[int]:

@@ -77,8 +77,11 @@ def choose(kind: str, wanted: str | None, rate: int | None, preferred: int) -> D
     raise OSError(f"{device.called} cannot do {rate or device.rate} hertz; its own rate is {device.rate}")
 
 
-def opened(device: Device, block: int, callback: Callable[..., None]) -> Any:
-    """A stream of the device, mono float32 in blocks of `block` samples; OSError if it cannot be opened."""
+def opened(device: Device, block: int, callback: Callable[..., None], latency: float | None = None) -> Any:
+    """A stream of the device, mono float32 in blocks of `block` samples; OSError if it cannot be opened.
+
+    `latency` is how much its own buffer is to hold, in seconds; as little as the device thinks it can if None.
+    """
     sounddevice = library()
     kind = sounddevice.InputStream if device.kind == "input" else sounddevice.OutputStream
     try:
@@ -88,7 +91,7 @@ def opened(device: Device, block: int, callback: Callable[..., None]) -> Any:
             device=device.index,
             channels=1,
             dtype="float32",
-            latency="low",
+            latency="low" if latency is None else latency,
             callback=callback,
         )
     except sounddevice.PortAudioError as error:

@@ -1,7 +1,8 @@
 """What stands between the network and the loudspeaker: as little audio as will do, at the loudspeaker's own speed.
 
 One rule governs it: the least that it held during the last second should be `margin`. Chunks that come irregularly
-need a larger margin, so it grows with every underrun and shrinks slowly while there is none. And what takes the level
+need a larger margin, so it grows with every underrun by as much as would have prevented that, and shrinks slowly while
+there is none. And what takes the level
 away from it, the two devices' clocks above all, is made good by resampling a little more or less than one sample for
 each, at most 0.5 %, where it cannot be heard.
 """
@@ -17,12 +18,14 @@ from numpy.typing import NDArray
 
 __all__ = ["Clock", "JitterBuffer"]
 
-#: Seconds of margin at first, at least, at most; after an underrun more; in a second without one less.
+#: Seconds of margin at first, at least, at most; after an underrun more, at least; in a second without one less.
 _MARGIN, _LEAST, _MOST, _MORE, _LESS = 0.020, 0.004, 0.5, 0.010, 0.00005
+#: Seconds of silence from which on an underrun is no jitter but a service that was away.
+_AWAY = 0.15
 #: The most by which audio is stretched.
 _STRETCH = 0.005
-#: Seconds of surplus that are skipped at once, and of the fade.
-_SURPLUS, _FADE = 0.03, 0.005
+#: Seconds of surplus in a whole second that are skipped, that are at any time, and of the fade.
+_SURPLUS, _LATE, _FADE = 0.03, 0.15, 0.005
 
 
 class Clock:
@@ -62,6 +65,7 @@ class JitterBuffer:
         self._least = np.inf  # seconds, in the current second
         self._window = 0  # samples given in it
         self._filling = True
+        self._dry: int | None = None  # samples that were missing so far, since it ran dry
         self._clock = Clock()
         self._stretch = 0.0
         self.margin = _MARGIN
@@ -88,6 +92,7 @@ class JitterBuffer:
         ratio = self._rate / self._source_rate * (1 + self._stretch)
         resampled = self._resampler.process(samples, ratio).astype(np.float32)
         with self._lock:
+            self._grow()
             self._next = first_sample + len(samples)
             if len(resampled):
                 self._pieces.append(resampled)
@@ -97,6 +102,8 @@ class JitterBuffer:
         """The next `count` samples, and the source's index of the first; silence and None while it fills up."""
         with self._lock:
             if self._filling and self._level < self.margin * self._rate + count:
+                if self._dry is not None:
+                    self._dry += count
                 return np.zeros(count, np.float32), None
             self._filling = False
             index = self._next - round(self._level * self._source_rate / self._rate)
@@ -111,16 +118,24 @@ class JitterBuffer:
             self._level -= count - missing
             if missing:
                 self.underruns += 1
-                self.margin = min(self.margin + _MORE, _MOST)
-                self._filling = True
+                self._filling, self._dry = True, missing
                 taken.append(np.zeros(missing, np.float32))
             self._observe(count, bool(missing))
         return np.concatenate(taken), index
 
+    def _grow(self) -> None:
+        """Takes note, with the first audio after it ran dry, of how late that is."""
+        if self._dry is not None:
+            late, self._dry = self._dry / self._rate, None
+            self.margin = min(self.margin + (max(_MORE, late) if late < _AWAY else _MORE), _MOST)
+
     def _observe(self, count: int, ran_dry: bool) -> None:
         self._least = min(self._least, self.level)
         self._window += count
-        if ran_dry:  # the level says nothing until it has filled up again
+        if (late := self.level - self.margin) > _LATE:  # the loudspeaker had stopped
+            self._skip(round(late * self._rate))
+            self._least, self._window = np.inf, 0
+        elif ran_dry:  # the level says nothing until it has filled up again
             self._least, self._window = np.inf, 0
         elif self._window >= self._rate:
             seconds, surplus = self._window / self._rate, self._least - self.margin

@@ -1,6 +1,7 @@
 // Streams a recording, spoken again by a voice, to a WAV file while it is being made.
 //
 //     node stream.mjs --audio speech.wav --out again.wav [--voice NAME] [--seed N] [--address HOST:PORT]
+//         [--certificates root.pem] [--token-file FILE]
 //
 // speech.wav must be mono 16-bit PCM, from 8,000 to 96,000 hertz.
 
@@ -40,14 +41,16 @@ function readWav(file, name) {
 }
 
 /** The service's responses to one request, as a readable stream; ENCODING_WAV brings the file's header too. */
-function streamSynthesize({ address, voice, seed, audio }) {
+function streamSynthesize({ address, voice, seed, audio, roots, token }) {
   const definition = loadSync(PROTO, { enums: String, longs: String });
   const { SynthesisService } = grpc.loadPackageDefinition(definition).wavesynth.v1;
-  const client = new SynthesisService(address, grpc.credentials.createInsecure());
-  return client.StreamSynthesize({
-    synthesis: { voice, seed, encoding: "ENCODING_WAV" },
-    conditioning: { audio: { format: { sampleRate: audio.sampleRate }, samples: audio.samples } },
-  });
+  const { createInsecure, createSsl } = grpc.credentials;
+  const client = new SynthesisService(address, roots ? createSsl(roots) : createInsecure());
+  const metadata = new grpc.Metadata();
+  if (token) metadata.set("authorization", `Bearer ${token}`);
+  const synthesis = { voice, seed, encoding: "ENCODING_WAV" };
+  const conditioning = { audio: { format: { sampleRate: audio.sampleRate }, samples: audio.samples } };
+  return client.StreamSynthesize({ synthesis, conditioning }, metadata);
 }
 
 async function main() {
@@ -58,10 +61,14 @@ async function main() {
       voice: { type: "string", default: "" },
       seed: { type: "string", default: "0" },
       address: { type: "string", default: "localhost:50051" },
+      certificates: { type: "string" },
+      "token-file": { type: "string" },
     },
   });
   if (!values.audio || !values.out) throw new Error("--audio and --out must both be given");
   const audio = readWav(await readFile(values.audio), values.audio);
+  const roots = values.certificates && (await readFile(values.certificates));
+  const token = values["token-file"] && (await readFile(values["token-file"], "utf8")).trim();
   const temporary = join(dirname(values.out), `.${basename(values.out)}-${process.pid}`);
   const file = createWriteStream(temporary);
   let statistics;
@@ -77,7 +84,7 @@ async function main() {
   });
   file.on("error", (error) => sink.destroy(error));
   try {
-    await pipeline(streamSynthesize({ ...values, audio }), sink);
+    await pipeline(streamSynthesize({ ...values, audio, roots, token }), sink);
     await rename(temporary, values.out);
   } finally {
     await rm(temporary, { force: true });

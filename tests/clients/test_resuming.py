@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.clients.servers import Killable, two_voices
-from wavesynth.clients import AsyncClient, Backoff, BusyError, Client, UnavailableError
+from wavesynth.clients import AsyncClient, Backoff, BusyError, Client, UnavailableError, UnknownVoiceError
 from wavesynth.clients.errors import ServiceError
 from wavesynth.clients.resuming import Position
 
@@ -77,14 +77,14 @@ def test_every_call_goes_on_after_its_server_was_killed(server, expected):
 class BrokenError(Exception):
     """As gRPC raises it."""
 
-    def __init__(self, code, metadata=()):
-        self._code, self._metadata = code, metadata
+    def __init__(self, code, metadata=(), details="it broke"):
+        self._code, self._metadata, self._details = code, metadata, details
 
     def code(self):
         return self._code
 
     def details(self):
-        return "it broke"
+        return self._details
 
     def trailing_metadata(self):
         return self._metadata
@@ -118,6 +118,27 @@ def test_what_trying_again_cannot_cure_is_raised_at_once():
         assert error.value.code == code.name and str(error.value) == "it broke"
     with pytest.raises(UnavailableError):  # nothing was lost
         Position(0, None, Backoff()).wait_after(BrokenError(grpc.StatusCode.UNAVAILABLE))
+
+
+def test_a_call_that_lost_its_status_is_made_again_to_learn_it():
+    error = BrokenError(grpc.StatusCode.INTERNAL, details="Internal error from Core")
+    assert Position(0, None, Backoff()).wait_after(error) > 0  # although it had no audio yet
+    assert begun().wait_after(error) > 0
+    with pytest.raises(UnavailableError, match="ended while a message was being sent"):
+        begun(patience=0).wait_after(error)
+
+
+async def test_however_fast_its_microphone_is_a_refused_call_says_why(server):
+    async def pieces():
+        while True:
+            yield PIECES[0]
+            await asyncio.sleep(0)
+
+    async with AsyncClient(server.address) as client:
+        for _ in range(40):
+            with pytest.raises(UnknownVoiceError, match="the voices are free, tiny"):
+                async for _ in client.resynthesize(pieces(), "nobody"):
+                    pass
 
 
 def test_the_callers_timeout_is_for_all_attempts():

@@ -196,3 +196,27 @@ def test_what_cannot_be_trained_on_is_refused(path: Path) -> None:
         Crops([path], "train", MelConfig(sample_rate=22050))
     with pytest.raises(ValueError, match="no folders"):
         Crops([], "train")
+
+
+def test_features_of_disturbed_copies_stand_beside_the_recordings_own_samples(path: Path) -> None:
+    pytest.importorskip("pkg_resources")
+    pytest.importorskip("pyworld")
+    own, one = crops(path), Crops([path], "train", context=CONTEXT, disturb=3)
+    assert torch.equal(one.tokens, own.tokens) and len(one) == len(own)
+    _, waveform = next(Recordings(path).split("train"))
+    copies = Recordings(path).copies("train", "0", waveform, 3)
+    chosen = set()
+    batch = one.batch(Generator().manual_seed(0), 64, 20)
+    for targets, mel in zip(batch.targets, batch.mel, strict=True):
+        start = place(own, targets)
+        of = [i for i in range(3) if torch.equal(mel[CONTEXT:-CONTEXT], one.mel[241 * i + start :][:20])]
+        assert len(of) == 1
+        chosen |= set(of)
+    assert chosen == {0, 1, 2}
+    for i, copy in enumerate(copies):
+        assert torch.equal(one.mel[241 * i :][: FRAMES[0]], log_mel(copy))
+    again = one.batch(Generator().manual_seed(0), 64, 20)
+    assert all(torch.equal(a, b) for a, b in zip(batch, again, strict=True))
+    validated = next(one.sequential(20, batch_size=6)).mel[:, CONTEXT:-CONTEXT]
+    for i, mel in enumerate(validated):
+        assert torch.equal(mel, one.mel[241 * (i % 3) + 20 * i :][:20])

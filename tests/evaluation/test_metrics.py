@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from wavesynth.evaluation import metrics
-from wavesynth.evaluation.metrics import dnsmos, f0, f0_error, log_mel_distance, pesq_wb, stoi
+from wavesynth.audio.world import FRAME, f0
+from wavesynth.evaluation.metrics import dnsmos, f0_error, log_mel_distance, pesq_wb, stoi
 from wavesynth.evaluation.words import SHIPPED_TRANSCRIPTS, errors, read_transcripts, recognise, words
 
 
@@ -46,7 +46,7 @@ def test_f0_is_that_of_the_tone():
     time = np.arange(16000) / 16000
     tone = sum(np.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 20)).astype(np.float32) * 0.2
     found = f0(tone)
-    assert len(found) == 1 / metrics.F0_FRAME + 1
+    assert len(found) == 1 / FRAME + 1
     assert np.allclose(found[50:150], 150, rtol=0.01)
 
 

@@ -31,6 +31,7 @@ async def test_voices_are_listed_with_what_calls_need_to_know(stub):
     response = await stub.ListVoices(pb.ListVoicesRequest())
     assert [voice.name for voice in response.voices] == ["free", "of-two", "tiny"]
     assert response.default_voice == "tiny"  # the fewest layers
+    assert response.max_seconds == 20
     tiny = response.voices[2]
     assert (tiny.sample_rate, tiny.layers, tiny.receptive_field) == (16000, 4, 16)
     assert (tiny.mel_bands, tiny.hop, tiny.licence, tiny.language) == (80, 160, "CC0-1.0", "en")

@@ -53,12 +53,20 @@ def with_(section, **keys):
         ("data", {"speakers": {"a": []}}, r"\[data\] speakers.a is empty; .*"),
         ("data", {"speakers": {"a": "x"}}, r"\[data\] speakers is .*; it must be a list of texts"),
         ("data", {"unscored_samples": 640}, r"\[data\] unscored_samples is 640; it must be from 0 to 639"),
+        ("data", {"disturb": -1}, r"\[data\] disturb is -1; it must be from 0 to 100"),
         ("", {"voice": {}}, r"\[voice\] name is missing; it has no default"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_sentence(section, keys, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         parse(with_(section, **keys))
+
+
+def test_what_is_disturbed_is_not_corrected_towards_whoever_speaks():
+    v = with_("data", disturb=2)
+    v["voice"] |= {"correction": 2}
+    with pytest.raises(ValueError, match=r"\[voice\] correction is 2; it must be 0 with data\.disturb"):
+        parse(v)
 
 
 def test_a_file_that_is_no_configuration_is_named(tmp_path):

@@ -51,6 +51,12 @@ def evaluate(
         str, typer.Option(help="Of the server that speaks, as in wavesynth serve; float32 takes long.")
     ] = "cpu",
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers; the first if not given.")] = "",
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            help="Prepared folder of the speaker that copies are to sound like, if not like the recordings'."
+        ),
+    ] = None,
     language: Annotated[str, typer.Option(help="Of the recordings; the voice's if not given.")] = "",
     transcripts: Annotated[
         Path | None,
@@ -60,7 +66,10 @@ def evaluate(
         ),
     ] = None,
     without: Annotated[
-        str, typer.Option(help="Leave out some of bits,pesq,stoi,f0,dnsmos,wer,griffin-lim,world,mu-law.")
+        str,
+        typer.Option(
+            help="Leave out some of bits,pesq,stoi,f0,dnsmos,likeness,wer,griffin-lim,world,mu-law."
+        ),
     ] = "",
     int8_seconds: Annotated[
         float, typer.Option(help="Seconds on which int8 bits/sample is measured, which is slow.", min=0)
@@ -115,12 +124,24 @@ def evaluate(
             "correction": loaded.correction > 0 if correction is None else correction,
         }
         Key(seed, manner["temperature"])  # refuses a temperature out of range
+        omitted |= frozenset() if target else {"likeness"}
         check_libraries(omitted if loaded.model.config.mel_bands else omitted | set(NAMES))
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
         if 0 < long_form < 20:
             raise ValueError(f"long-form is {long_form:g}; it must be 0 or at least 20 seconds")
         cores = threads or len(os.sched_getaffinity(0))
-        settings = Settings(split, clips, seed, speaker, language, omitted, int8_seconds, long_form, cores)  # type: ignore[arg-type]
+        settings = Settings(
+            split,  # type: ignore[arg-type]
+            clips,
+            seed,
+            speaker,
+            language,
+            Recordings(target) if target and "likeness" not in omitted else None,
+            omitted,
+            int8_seconds,
+            long_form,
+            cores,
+        )
         speak = _speak(folder, cores, backend, {**manner, "speaker": speaker})
         with ExitStack() as stack:
             progress = Progress(console=Console(stderr=True))

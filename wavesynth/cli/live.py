@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavesynth.cli.common import fail, one_sentence_errors
+from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,6 +22,8 @@ __all__ = ["live"]
 def live(
     voice: Annotated[str, typer.Argument(help="Name of a voice; the service's default if not given.")] = "",
     address: Annotated[str, typer.Option(help="The service, host:port.")] = "localhost:50051",
+    token_file: TokenFile = None,
+    certificates: Certificates = None,
     devices: Annotated[bool, typer.Option("--devices", help="List the devices, and end.")] = False,
     microphone: Annotated[str | None, typer.Option(help="Number of a device, or part of its name.")] = None,
     loudspeaker: Annotated[str | None, typer.Option(help="Number of a device, or part of its name.")] = None,
@@ -63,7 +65,7 @@ def live(
         from rich.console import Console
         from rich.live import Live as Screen
 
-        from wavesynth.clients import Client, ServiceError
+        from wavesynth.clients import ServiceError
         from wavesynth.clients.live.devices import choose
         from wavesynth.clients.live.session import Live
         from wavesynth.clients.live.taps import Impulses, Recorder
@@ -73,7 +75,7 @@ def live(
             return
         if measure_latency and record:
             fail("--measure-latency and --record are both given; an impulse is nothing to record")
-        with Client(address) as client:
+        with connect(address, token_file, certificates) as client:
             try:
                 found = client.voices()
                 name = voice or found.default_voice
@@ -90,7 +92,7 @@ def live(
                 manner: Any = {
                     "seed": seed, "temperature": temperature, "correction": correction, "speaker": speaker
                 }  # fmt: skip
-                session = Live(client, name, rates[name], source, sink, manner, tap)
+                session = Live(client, name, rates[name], source, sink, manner, tap, found.max_seconds)
                 _stop_on_sigterm(session)
                 console = Console(stderr=True)
                 typer.echo(
@@ -137,7 +139,7 @@ def _meters(session: Live) -> Table:
     for name, level in (("microphone", meters.microphone), ("voice", meters.loudspeaker)):
         decibels = _decibels(level)
         table.add_row(name, ProgressBar(60, max(0.0, 60 + decibels), width=40), f"{decibels:5.0f} dB")
-    state = "connected" if meters.connected else "looking for the service"
+    state = "connected" if session.relay.connected else "looking for the service"
     table.add_row(
         "latency",
         f"{1000 * meters.latency:.0f} ms, of which {1000 * buffer.level:.0f} ms in the buffer",
@@ -161,13 +163,15 @@ def _print(
     meters, buffer = session.meters, session.buffer
     figures: dict[str, Any] = {
         "microphone": {"name": source.name, "rate": source.rate},
-        "loudspeaker": {"name": sink.name, "rate": sink.rate},
+        "loudspeaker": {"name": sink.name, "rate": sink.rate, "buffer_ms": 1000 * meters.own_buffer},
         "seconds": len(meters.latencies),
         "latency_ms": percentiles(meters.latencies),
         "underruns": buffer.underruns,
         "skipped_ms": 1000 * buffer.skipped,
         "overflows": meters.overflows,
-        "interruptions": meters.interruptions,
+        "underflows": meters.underflows,
+        "interruptions": session.relay.interruptions,
+        "calls": session.relay.calls,
         "drift_ppm": 1e6 * buffer.drift,
         "margin_ms": 1000 * buffer.margin,
     }
@@ -190,6 +194,7 @@ def _print(
         )
     latency = figures["latency_ms"]
     typer.echo(
-        f"latency {latency['p50']:.1f} ms, 95 % below {latency['p95']:.1f} ms; {buffer.underruns} underruns, "
-        f"{meters.overflows} overflows, {meters.interruptions} interruptions, drift {figures['drift_ppm']:+.0f} ppm"
+        f"latency {latency['p50']:.1f} ms, 95 % below {latency['p95']:.1f} ms; {buffer.underruns} underruns; "
+        f"{meters.overflows} overflows of the microphone, {meters.underflows} underflows of the loudspeaker; "
+        f"{session.relay.interruptions} interruptions, drift {figures['drift_ppm']:+.0f} ppm"
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.common import one_sentence_errors, read_token
 
 __all__ = ["serve"]
 
@@ -86,7 +86,7 @@ def serve(
             grace=grace,
             metrics_port=metrics_port,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
-            token=_token(token_file) if token_file else None,
+            token=read_token(token_file) if token_file else None,
             web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ())) if web else None,
             **({"threads": threads} if threads else {}),
         )
@@ -100,10 +100,3 @@ def serve(
         log_as_json()
         torch.set_num_threads(1)  # the engine brings its own threads
         asyncio.run(run(config, ready))
-
-
-def _token(path: Path) -> str:
-    token = path.read_text(encoding="utf-8").strip()
-    if not token:
-        raise ValueError(f"{path} is empty; it must hold the token")
-    return token

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from wavesynth.cli.common import fail, one_sentence_errors
+from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
 
 if TYPE_CHECKING:
     from wavesynth.clients.client import Chunk
@@ -41,6 +41,8 @@ def stream(
     ] = None,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",
     address: Annotated[str, typer.Option(help="The service, host:port.")] = "localhost:50051",
+    token_file: TokenFile = None,
+    certificates: Certificates = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Streams audio from a service into a file, a pipe or the loudspeaker; prints how fast it came at the end.
@@ -56,13 +58,13 @@ def stream(
 
         import grpc  # noqa: F401  (before the clock starts)
 
-        from wavesynth.clients.client import Client, ServiceError
+        from wavesynth.clients.client import ServiceError
         from wavesynth.clients.timing import Timing
 
         given = _given(audio, mel, seconds)
         sink: _Sink = _Loudspeaker() if play else _Pipe() if out == "-" else _File(Path(str(out)))
         timing = Timing(time.monotonic())
-        with Client(address) as client, sink:
+        with connect(address, token_file, certificates) as client, sink:
             try:
                 call = client.stream(
                     voice, seed=seed, temperature=temperature, correction=correction, speaker=speaker, **given

@@ -10,6 +10,8 @@ import typer
 from wavesynth.cli.common import fail, one_sentence_errors
 
 if TYPE_CHECKING:
+    from wavesynth.training.configuration import DataConfig
+    from wavesynth.training.processes import Processes
     from wavesynth.training.trainer import Trainer
 
 __all__ = ["follow", "train"]
@@ -35,8 +37,30 @@ def train(
     from wavesynth.training.wavenet import trainer
 
     with one_sentence_errors(), Processes.joined() as processes:
-        training = trainer(read(config), out or Path("runs") / config.stem, processes, resume=resume)
+        configuration = read(config)
+        if configuration.data.disturb:
+            _disturb(configuration.data, processes)
+        training = trainer(configuration, out or Path("runs") / config.stem, processes, resume=resume)
         follow(training)
+
+
+def _disturb(data: DataConfig, processes: Processes) -> None:
+    """Makes the copies that the features come from, where they are not there yet: minutes, the first time."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from wavesynth.data.dataset import Recordings
+    from wavesynth.data.split import Split
+
+    splits: tuple[Split, ...] = ("train", "validation")
+    if processes.first:
+        for _, folder in data.folders:
+            recordings, console = Recordings(folder), Console(stderr=True)
+            for split in splits:
+                name, total = f"Disturbing {folder}, {split}", recordings.count(split)
+                for stem, waveform in track(recordings.split(split), name, total, console=console):
+                    recordings.copies(split, stem, waveform, data.disturb)
+    processes.wait()
 
 
 def follow(training: Trainer, unit: str = "sample") -> None:

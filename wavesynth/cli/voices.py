@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavesynth.cli.common import fail, one_sentence_errors
+from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
 
 if TYPE_CHECKING:
     from wavesynth.v1 import synthesis_pb2 as pb
@@ -19,6 +19,8 @@ def voices(
     address: Annotated[
         str | None, typer.Option(help="Ask the service at host:port, instead of a folder.")
     ] = None,
+    token_file: TokenFile = None,
+    certificates: Certificates = None,
     folder: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
@@ -29,7 +31,7 @@ def voices(
     if address and folder:
         fail("--address and --folder are both given; at most one of them may be")
     with one_sentence_errors():
-        found = _of_service(address) if address else _of_folder(folder)
+        found = _of_service(address, token_file, certificates) if address else _of_folder(folder)
     if as_json:
         import json
 
@@ -45,10 +47,10 @@ def voices(
     Console().print(table)
 
 
-def _of_service(address: str) -> list[dict[str, Any]]:
-    from wavesynth.clients.client import Client, ServiceError
+def _of_service(address: str, token_file: Path | None, certificates: Path | None) -> list[dict[str, Any]]:
+    from wavesynth.clients.client import ServiceError
 
-    with Client(address) as client:
+    with connect(address, token_file, certificates) as client:
         try:
             return _listed(client.voices())
         except ServiceError as error:

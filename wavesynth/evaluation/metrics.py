@@ -6,7 +6,6 @@ same utterance. The libraries that only evaluation needs are imported when they 
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +17,10 @@ from numpy.typing import NDArray
 
 from wavesynth.audio.mel import log_mel
 
-__all__ = ["F0_FRAME", "dnsmos", "f0", "f0_error", "log_mel_distance", "pesq_wb", "stoi", "world_library"]
+__all__ = ["dnsmos", "f0_error", "log_mel_distance", "pesq_wb", "stoi"]
 
 Samples = NDArray[np.float32]
 
-#: Seconds from one value of `f0` to the next.
-F0_FRAME = 0.005
 _RATE = 16000
 
 
@@ -51,20 +48,6 @@ def stoi(original: Samples, copy: Samples) -> float:
     from pystoi import stoi as measure
 
     return float(measure(original, copy, _RATE))
-
-
-def world_library() -> Any:
-    """The module pyworld, without its complaint about its own way to find its version."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pyworld
-    return pyworld
-
-
-def f0(samples: Samples) -> NDArray[np.float64]:
-    """The fundamental frequency every 5 ms, hertz, 0 where unvoiced: WORLD's Harvest (Morise, 2017)."""
-    frequency, _ = world_library().harvest(samples.astype(np.float64), _RATE, frame_period=1000 * F0_FRAME)
-    return frequency
 
 
 def f0_error(original: NDArray[np.float64], copy: NDArray[np.float64]) -> tuple[float | None, float]:

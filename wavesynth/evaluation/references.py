@@ -12,7 +12,7 @@ from torchaudio.transforms import GriffinLim, InverseMelScale
 
 from wavesynth.audio.companding import Deemphasis, decode, encode
 from wavesynth.audio.mel import MelConfig, log_mel
-from wavesynth.evaluation.metrics import F0_FRAME, f0, world_library
+from wavesynth.audio.world import analyse, synthesise
 
 __all__ = ["griffin_lim", "mu_law", "world"]
 
@@ -45,16 +45,11 @@ def world(
 ) -> Samples:
     """WORLD with Harvest (Morise et al., 2016): analysis and synthesis by F0, envelope and aperiodicity every 5 ms.
 
-    `frequency` is the clip's `metrics.f0`, if it is at hand. No log-mel stands in between: WORLD hears more of the
+    `frequency` is the clip's `audio.world.f0`, if it is at hand. No log-mel stands in between: WORLD hears more of the
     original than the others do.
     """
-    library, x = world_library(), samples.astype(np.float64)
-    frequency = f0(samples) if frequency is None else frequency
-    times = np.arange(len(frequency)) * F0_FRAME
-    envelope = library.cheaptrick(x, frequency, times, sample_rate)
-    aperiodicity = library.d4c(x, frequency, times, sample_rate)
-    made = library.synthesize(frequency, envelope, aperiodicity, sample_rate, frame_period=1000 * F0_FRAME)
-    return _fit(made, len(samples))
+    speech = analyse(samples, frequency, sample_rate)
+    return _fit(synthesise(speech, len(samples), sample_rate), len(samples))
 
 
 def mu_law(samples: Samples, classes: int, preemphasis: float) -> Samples:

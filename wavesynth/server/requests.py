@@ -42,7 +42,7 @@ class Requests:
     def listed(self) -> pb.ListVoicesResponse:
         """All voices, by name."""
         voices = [_describe(voice) for _, voice in sorted(self.voices.items())]
-        return pb.ListVoicesResponse(voices=voices, default_voice=self.default)
+        return pb.ListVoicesResponse(voices=voices, default_voice=self.default, max_seconds=self.max_seconds)
 
     def voice(self, synthesis: pb.Synthesis) -> Voice:
         """The voice that is asked for."""

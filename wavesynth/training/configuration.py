@@ -53,6 +53,9 @@ Parsed = TypeVar("Parsed")
 class DataConfig:
     """What is learned from. `speakers` are folders that `wavesynth prepare` made, by the speaker's name.
 
+    With `disturb`, features are those of so many copies of each recording in other people's voices, made once (see
+    wavesynth.data.disturb): the network learns to say whatever anybody says in the voice of its speakers.
+
     The first `unscored_samples` of a crop, whose context the crop's beginning cuts short, count for nothing in
     the loss: as many as the receptive field unless said otherwise, but at most half of the crop. `altered` is the
     share of the crops that are altered at random (wavesynth.data.augmentation).
@@ -63,12 +66,15 @@ class DataConfig:
     crop_frames: int = 100
     unscored_samples: int | None = None
     altered: float = 0.0
+    disturb: int = 0
     mel: MelConfig = field(default_factory=MelConfig)
 
     def __post_init__(self) -> None:
         _require(self, "preemphasis", 0 <= self.preemphasis < 1, "from 0 to below 1")
         _require(self, "crop_frames", 1 <= self.crop_frames <= 10_000, "from 1 to 10000")
         _require(self, "altered", 0 <= self.altered <= 1, "from 0 to 1")
+        _require(self, "disturb", 0 <= self.disturb <= 100, "from 0 to 100")
+        _require(self, "altered", not (self.altered and self.disturb), "0 with disturb")
         if self.unscored_samples is not None:
             most = self.crop_frames * self.mel.hop - 1
             _require(self, "unscored_samples", 0 <= self.unscored_samples <= most, f"from 0 to {most}")
@@ -174,6 +180,11 @@ class Configuration:
         if self.voice.correction and not can_correct(model.mel_bands, mel):
             raise ValueError(
                 f"[voice] correction is {self.voice.correction}; it must be 0 without mel bands that overlap by half"
+            )
+        if self.voice.correction and self.data.disturb:
+            raise ValueError(
+                f"[voice] correction is {self.voice.correction}; it must be 0 with data.disturb, since it would bring "
+                "back the voice of whoever speaks"
             )
         if model.mel_bands not in (0, mel.bands):
             raise ValueError(

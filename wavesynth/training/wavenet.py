@@ -59,6 +59,7 @@ def crops(configuration: Configuration, split: Split) -> Crops:
         classes=model.classes,
         coefficient=data.preemphasis,
         altered=data.altered if split == "train" else 0.0,
+        disturb=data.disturb if model.mel_bands else 0,
     )
 
 

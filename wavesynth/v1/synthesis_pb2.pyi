@@ -443,8 +443,11 @@ class ListVoicesResponse(_message.Message):
 
     VOICES_FIELD_NUMBER: _builtins.int
     DEFAULT_VOICE_FIELD_NUMBER: _builtins.int
+    MAX_SECONDS_FIELD_NUMBER: _builtins.int
     default_voice: _builtins.str
     """The voice of requests that name none: the one with the fewest layers."""
+    max_seconds: _builtins.float
+    """Seconds of audio that a call may make."""
     @_builtins.property
     def voices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Voice]:
         """In the order of their names."""
@@ -454,10 +457,11 @@ class ListVoicesResponse(_message.Message):
         *,
         voices: _abc.Iterable[Global___Voice] | None = ...,
         default_voice: _builtins.str = ...,
+        max_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_voice", b"default_voice", "voices", b"voices"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_voice", b"default_voice", "max_seconds", b"max_seconds", "voices", b"voices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -58,6 +58,26 @@ def test_irregular_chunks_get_the_margin_that_they_need_and_no_underruns_after()
     assert levels.mean() < 0.15
 
 
+def test_one_underrun_is_enough_for_the_margin_that_would_have_prevented_it():
+    buffer, _ = simulate(10, stall=(5, 5.08))
+    assert buffer.underruns == 1
+    simulate(10, stall=(5, 5.08), buffer=buffer)
+    assert buffer.underruns == 1 and buffer.margin < 0.1
+
+
+def test_a_service_that_was_away_does_not_make_it_late_for_good():
+    buffer, _ = simulate(10, stall=(5, 8))
+    assert buffer.underruns == 1 and buffer.margin < 0.04
+
+
+def test_what_comes_while_the_loudspeaker_stands_still_is_skipped_as_soon_as_it_goes_on():
+    buffer, _ = simulate(5)
+    for chunk in range(100):
+        buffer.push(np.zeros(CHUNK, np.float32), 80_000 + chunk * CHUNK)
+    buffer.pull(BLOCK)
+    assert buffer.level < 0.05 and buffer.skipped > 0.9
+
+
 def test_a_margin_that_is_not_needed_goes_away():
     buffer, _ = simulate(1)
     buffer.margin = 0.05

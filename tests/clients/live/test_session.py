@@ -148,6 +148,27 @@ def test_a_service_that_dies_is_found_again(sound, service, tmp_path):
     assert json.loads(stdout)["interruptions"] >= 1
 
 
+def test_a_loudspeaker_that_ran_dry_gets_a_larger_buffer_and_plays_on(sound, service, tmp_path):
+    process = live(service, "--record", str(tmp_path), "--json")
+    try:
+        until_heard(tmp_path)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1)  # longer than any buffer
+        process.send_signal(signal.SIGCONT)
+        size = sum(path.stat().st_size for path in tmp_path.glob(".voice-*"))
+        end = time.monotonic() + 120
+        while sum(path.stat().st_size for path in tmp_path.glob(".voice-*")) < size + 100_000:
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, stderr
+    figures = json.loads(stdout)
+    assert figures["underflows"] >= 1 and figures["loudspeaker"]["buffer_ms"] > 20
+
+
 def test_a_device_that_is_gone_ends_it_with_one_sentence_and_whole_recordings(sound, service, tmp_path):
     process = live(service, "--record", str(tmp_path))
     try:
