@@ -6,9 +6,9 @@
 
 read: from the Debian package pocketsphinx-testdata (BSD-2), five sentences of a novel, read by a volunteer of LibriVox
 (public domain), and five hands of cards; writes OUT/transcripts.tsv for `wavesynth evaluate --transcripts`.
-letters: from klettres-data, each language's letters, spoken by one speaker, joined to recordings of some 5 s (GNU GPL; whom to credit is in the package's
-usr/share/doc/klettres-data/copyright). The packages are fetched with apt-get download (no root; the index must be
-fresh: apt-get update), and all of it is test split.
+letters: from klettres-data, each language's letters, spoken by one speaker, joined to recordings of some 5 s (GNU GPL;
+whom to credit is in the package's usr/share/doc/klettres-data/copyright). The packages are fetched with apt-get
+download (no root; the index must be fresh: apt-get update), and all of it is test split.
 """
 
 from __future__ import annotations

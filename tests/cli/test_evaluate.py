@@ -87,7 +87,7 @@ def test_the_report_has_the_clips_to_listen_to(copied):
 
 def test_the_same_seed_gives_the_same_copies_and_another_does_not(copied, voices, data):
     clip = soundfile.read(data / "audio/test/long.flac", dtype="float32")[0]
-    speak = module._speak(voices / "tiny", 1, {"temperature": 1.0})
+    speak = module._speak(voices / "tiny", 1, "cpu", {"temperature": 1.0})
     again, other = speak([(clip, 3), (clip, 4)])
     flac = base64.b64decode(copied[1].split("data:audio/flac;base64,")[2].split('"')[0])
     first = soundfile.read(io.BytesIO(flac), dtype="float32")[0]
@@ -97,7 +97,7 @@ def test_the_same_seed_gives_the_same_copies_and_another_does_not(copied, voices
 def test_the_speaker_is_asked_for_by_name_and_the_table_is_printed(voices, data, monkeypatch):
     asked = []
 
-    def speak(folder, threads, manner):
+    def speak(folder, threads, backend, manner):
         asked.append((folder, manner))
         return lambda wanted: (samples / 2 for samples, _ in wanted)
 
