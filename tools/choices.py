@@ -233,6 +233,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/choices"), help="folder of the runs")
     parser.add_argument("--picture", type=Path, default=Path("docs/choices.png"), help="PNG file to write")
     parser.add_argument("--steps", type=int, default=80, help="steps of a run (default 80)")
+    parser.add_argument("--unheard", action="store_true", help="do not judge what the copies are worth")
     parser.add_argument("--only", default="", help="only the groups whose names contain this")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -244,7 +245,7 @@ def main() -> None:
         for name, choice in choices.items():
             folder = arguments.out / name.replace(" ", "-").replace(",", "")
             curve = learn(name, choice, folder, arguments.steps)
-            outcomes[name] = curve, listen(choice, folder)
+            outcomes[name] = curve, {} if arguments.unheard else listen(choice, folder)
             draw(groups, arguments.picture)
     for title, outcomes in groups.items():
         print(f"\n{title}")
