@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -304,16 +305,12 @@ def main() -> int:
     shapes, counts = (SHAPES[:1], (1, 3)) if small else (SHAPES, STREAMS)
     for layers, skip in shapes:
         for streams in counts:
-            results.add(
-                f"speed {layers} {streams}",
-                20,
-                lambda size=layers, s=skip, n=streams: speed(size, s, n, small),
-            )  # type: ignore[misc]
+            results.add(f"speed {layers} {streams}", 20, partial(speed, layers, skip, streams, small))
     joins = 1 if small else 20
     results.add("first audio", 30, lambda: first_audio(2 if small else 2000, joins, False, small))
     results.add("first audio, corrected", 30, lambda: first_audio(1 if small else 200, joins, True, small))
     for stacks in (3,) if small else (3, 5):
-        results.add(f"training {10 * stacks}", 60, lambda s=stacks: training(s, small))  # type: ignore[misc]
+        results.add(f"training {10 * stacks}", 60, partial(training, stacks, small))
     # What `choose` goes by has not been timed: the other ways to make so many.
     for way, streams in ((-1, 3),) if small else ((-3, 4224), (-2, 4224), (-2, 8448), (-1, 8448)):
         results.add(f"way {way} {streams}", 20, lambda w=way, n=streams: speed(30, 256, n, small, w))  # type: ignore[misc]

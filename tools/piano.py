@@ -18,6 +18,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 COMPOSERS = ("bach", "joplin", "schumann_clara", "schumann_robert", "mozart", "haydn")
@@ -89,7 +90,7 @@ def play(score: Path, out: Path) -> None:
     from music21 import converter, instrument, tempo
 
     chance = random.Random(score.name)
-    music = converter.parse(score).measures(0, MEASURES)
+    music: Any = converter.parse(score).measures(0, MEASURES)
     for old in list(music.recurse().getElementsByClass(instrument.Instrument)):
         old.activeSite.remove(old)
     for part in music.parts:

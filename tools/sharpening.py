@@ -20,9 +20,10 @@ import torch
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.mel import log_mel
+from wavesynth.audio.world import FRAME, f0
 from wavesynth.data.dataset import Recordings
 from wavesynth.evaluation.clips import choose_clips
-from wavesynth.evaluation.metrics import F0_FRAME, dnsmos, f0, pesq_wb, stoi
+from wavesynth.evaluation.metrics import dnsmos, pesq_wb, stoi
 from wavesynth.synthesis.conditioning import Conditioner
 from wavesynth.synthesis.cpu import CpuSampler
 from wavesynth.synthesis.reference import Key
@@ -81,7 +82,7 @@ def main() -> None:
     for clip in clips:
         centres = np.arange(voice.mel.frames(len(clip.samples))) * voice.mel.hop / voice.sample_rate
         pitch = f0(clip.samples)
-        voicing.append(pitch[np.minimum(np.round(centres / F0_FRAME).astype(int), len(pitch) - 1)] > 0)
+        voicing.append(pitch[np.minimum(np.round(centres / FRAME).astype(int), len(pitch) - 1)] > 0)
     print("| voiced | unvoiced | PESQ-wb | STOI | DNSMOS |\n|---|---|---|---|---|")
     for pair in PAIRS:
         copies = [

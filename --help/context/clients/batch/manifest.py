@@ -1,0 +1,150 @@
+"""What is to be made: a line of JSON for each output, or a folder of recordings. Read line by line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+__all__ = ["SUFFIXES", "BadEntry", "Entry", "count", "entries", "groups"]
+
+#: Names of recordings that a folder is searched for.
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".g722")
+A = TypeVar("A")
+_OUTPUTS = (".wav", ".flac")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One output, and what it is made from: one of `audio`, `mel` and `seconds`."""
+
+    line: int
+    """Where the manifest says so, from 1; in a folder, the recording's number."""
+    out: str
+    """A path below the output folder, .wav or .flac."""
+    audio: str | None = None
+    """A recording; relative paths are relative to the manifest."""
+    mel: str | None = None
+    """A NumPy file of log-mel frames [frames, bands]."""
+    seconds: float | None = None
+    voice: str = ""
+    seed: int = 0
+    temperature: float | None = None
+    speaker: str = ""
+
+    def to_json(self) -> str:
+        """As a line that `Entry(**json.loads(line))` reads."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class BadEntry:
+    """An entry that cannot be made, and why."""
+
+    line: int
+    out: str
+    error: str
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "out": (str,),
+    "audio": (str,),
+    "mel": (str,),
+    "seconds": (int, float),
+    "voice": (str,),
+    "seed": (int,),
+    "temperature": (int, float),
+    "speaker": (str,),
+}
+
+
+def count(manifest: Path) -> int:
+    """How many entries there are, good and bad. Raises OSError, or ValueError if there are none."""
+    found = sum(1 for _ in _recordings(manifest)) if manifest.is_dir() else sum(1 for _ in _lines(manifest))
+    if not found:
+        kind = f"recordings; they must be {', '.join(SUFFIXES)} files" if manifest.is_dir() else "lines"
+        raise ValueError(f"{manifest} holds no {kind}")
+    return found
+
+
+def entries(manifest: Path, defaults: dict[str, Any]) -> Iterator[Entry | BadEntry]:
+    """The entries, where `defaults` (voice, seed, temperature, speaker) fill in what they leave out."""
+    if manifest.is_dir():
+        for line, path in enumerate(_recordings(manifest), 1):
+            out = path.relative_to(manifest).with_suffix(".wav").as_posix()
+            yield Entry(line, out, audio=str(path.absolute()), **defaults)
+        return
+    for line, text in _lines(manifest):
+        out = ""
+        try:
+            given = _fields(text)
+            out = given["out"] = given.get("out") or _default_out(given)
+            _check_out(out)
+            for name in ("audio", "mel"):
+                if name in given:
+                    given[name] = str((manifest.parent / given[name]).absolute())
+            yield Entry(line, **(defaults | given))
+        except ValueError as error:
+            yield BadEntry(line, out, str(error))
+
+
+def groups(things: Iterable[A], size: int) -> Iterator[list[A]]:
+    """Lists of at most `size`."""
+    source = iter(things)
+    while group := list(islice(source, size)):
+        yield group
+
+
+def _recordings(folder: Path) -> Iterator[Path]:
+    """The recordings below a folder, in order; not hidden ones."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _recordings(path)
+        elif path.suffix.lower() in SUFFIXES:
+            yield path
+
+
+def _lines(manifest: Path) -> Iterator[tuple[int, str]]:
+    with manifest.open(encoding="utf-8", errors="replace") as file:
+        yield from ((line, text) for line, text in enumerate(file, 1) if text.strip())
+
+
+def _fields(text: str) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the line is not JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise ValueError(f"the line is {type(given).__name__}; it must be an object")
+    if unknown := sorted(given.keys() - {field.name for field in fields(Entry)} | given.keys() & {"line"}):
+        raise ValueError(f"{', '.join(unknown)} is no field; there are {', '.join(_KINDS)}")
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, _KINDS[name]):
+            kind = {str: "a text", int: "a whole number"}.get(_KINDS[name][0], "a number")
+            raise ValueError(
+                f"{name} is {value!r}; it must be {kind if len(_KINDS[name]) == 1 else 'a number'}"
+            )
+    if sum(source in given for source in ("audio", "mel", "seconds")) != 1:
+        raise ValueError("exactly one of audio, mel and seconds must be given")
+    return given
+
+
+def _default_out(given: dict[str, Any]) -> str:
+    if "seconds" in given:
+        raise ValueError("out is missing; an entry with seconds needs it")
+    return f"{PurePosixPath(given.get('audio') or given['mel']).stem}.wav"
+
+
+def _check_out(out: str) -> None:
+    path = PurePosixPath(out)
+    if path.is_absolute() or not path.name or ".." in path.parts or path.parts[0].startswith("."):
+        raise ValueError(
+            f"out is {out!r}; it must be a path below the output folder that does not begin with a dot"
+        )
+    if path.suffix.lower() not in _OUTPUTS:
+        raise ValueError(f"out is {out!r}; it must end in {' or '.join(_OUTPUTS)}")

@@ -1,0 +1,102 @@
+"""What can go wrong with a call: one exception for each status, its message the service's own sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+__all__ = [
+    "AuthenticationError",
+    "BusyError",
+    "CallCancelledError",
+    "DeadlineError",
+    "FailedError",
+    "InvalidRequestError",
+    "PermissionDeniedError",
+    "ServiceError",
+    "UnavailableError",
+    "UnknownVoiceError",
+    "lost_its_status",
+    "service_error",
+]
+
+
+class ServiceError(Exception):
+    """The service refused a call or could not finish it."""
+
+    def __init__(self, message: str, code: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        """The gRPC status code, such as NOT_FOUND."""
+        self.retry_after = retry_after
+        """Seconds after which to try again, when the service was full."""
+
+
+class InvalidRequestError(ServiceError):
+    """INVALID_ARGUMENT: the message names the field, what came and what is allowed."""
+
+
+class UnknownVoiceError(ServiceError):
+    """NOT_FOUND: the message names the voices that there are."""
+
+
+class BusyError(ServiceError):
+    """RESOURCE_EXHAUSTED: the service is full (`retry_after` is set), or a message was too long."""
+
+
+class AuthenticationError(ServiceError):
+    """UNAUTHENTICATED: the token is missing or wrong."""
+
+
+class PermissionDeniedError(ServiceError):
+    """PERMISSION_DENIED: this caller may not do that."""
+
+
+class UnavailableError(ServiceError):
+    """UNAVAILABLE: nobody answers, the connection broke, or the service is shutting down."""
+
+
+class DeadlineError(ServiceError):
+    """DEADLINE_EXCEEDED: the caller's own `timeout` is over."""
+
+
+class CallCancelledError(ServiceError):
+    """CANCELLED: the caller closed the call."""
+
+
+class FailedError(ServiceError):
+    """INTERNAL: making the audio failed; the message says how."""
+
+
+_BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
+    grpc.StatusCode.NOT_FOUND: UnknownVoiceError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: BusyError,
+    grpc.StatusCode.UNAUTHENTICATED: AuthenticationError,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDeniedError,
+    grpc.StatusCode.UNAVAILABLE: UnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
+    grpc.StatusCode.CANCELLED: CallCancelledError,
+    grpc.StatusCode.INTERNAL: FailedError,
+}
+
+
+def lost_its_status(error: grpc.RpcError) -> bool:
+    """Whether nobody knows why the call ended.
+
+    grpc.aio forgets the status of a call when a message could not be sent because the call had just ended, and says
+    this instead (github.com/grpc/grpc/issues/36066).
+    """
+    return error.code() == grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core"
+
+
+def service_error(error: grpc.RpcError) -> ServiceError:
+    """gRPC's `error`, of a synchronous or an asynchronous call, as the exception for its status."""
+    code = error.code()
+    metadata: Any = error.trailing_metadata() or ()  # pairs of text and text or bytes, or of gRPC's own kind
+    hint = dict(metadata).get("retry-after-ms")
+    if lost_its_status(error):
+        return UnavailableError("the call ended while a message was being sent", "UNAVAILABLE")
+    kind = _BY_CODE.get(code, ServiceError)
+    return kind(error.details() or code.name, code.name, None if hint is None else int(hint) / 1000)

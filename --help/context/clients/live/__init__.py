@@ -1,0 +1,1 @@
+"""A microphone to a voice to a loudspeaker, while one speaks."""

@@ -1,0 +1,137 @@
+"""How a call goes on after its connection broke: what both clients share.
+
+Seed and sample index decide the audio, and a request can name its first sample; so a call that broke is made
+again for what is missing, and its listener gets the bytes that would have come.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import grpc
+from numpy.typing import ArrayLike
+
+from wavesynth.v1 import synthesis_pb2 as pb
+
+from .errors import BusyError, DeadlineError, UnavailableError, lost_its_status, service_error
+from .messages import Chunk, chunk_of, pcm_of
+
+__all__ = ["Backoff", "Microphone", "Position"]
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """How long to wait before each attempt to reconnect: `first` seconds, then `factor` times as long each time,
+    at most `longest`, each shortened by up to a half at random so that not all clients come at once.
+
+    After `patience` seconds without new audio the call is given up; with 0, at once.
+    """
+
+    first: float = 0.1
+    factor: float = 2.0
+    longest: float = 2.0
+    patience: float = 30.0
+
+    def wait(self, attempt: int) -> float:
+        """Seconds before attempt 0, 1, 2, ..."""
+        return min(self.first * self.factor**attempt, self.longest) * random.uniform(0.5, 1)
+
+
+class Position:
+    """Where one call stands: which sample comes next, and whether to try again after an error.
+
+    A call that never had any audio is not repeated: its caller has lost nothing, and is told at once. One that lost
+    its status is, whatever it had: the next attempt brings the audio or says why not.
+    """
+
+    def __init__(self, first_sample: int, timeout: float | None, backoff: Backoff) -> None:
+        self.next_sample = self._first = first_sample
+        self.reconnected = 0
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._backoff = backoff
+        self._attempts, self._broken = 0, 0.0
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that are left of the caller's own."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def received(self, message: pb.AudioChunk) -> Chunk:
+        """The next chunk; its statistics count the samples of all attempts."""
+        chunk = chunk_of(message)
+        self.next_sample = chunk.first_sample + len(chunk.samples)
+        self.reconnected += self._attempts > 0
+        self._attempts = 0
+        if chunk.statistics is not None:
+            statistics = pb.Statistics()
+            statistics.CopyFrom(chunk.statistics)
+            statistics.samples = self.next_sample - self._first
+            chunk = replace(chunk, statistics=statistics)
+        return chunk
+
+    def wait_after(self, error: grpc.RpcError) -> float:
+        """Seconds to wait before the next attempt; raises what `error` is if there is to be none."""
+        problem, now = service_error(error), time.monotonic()
+        worth = self.next_sample > self._first or lost_its_status(error)
+        full = isinstance(problem, BusyError) and problem.retry_after is not None
+        if not worth or not (full or isinstance(problem, UnavailableError)):
+            raise problem from error
+        if not self._attempts:
+            self._broken = now
+        wait = self._backoff.wait(self._attempts)
+        if full:
+            wait = max(wait, problem.retry_after or 0.0)
+        if now + wait > self._broken + self._backoff.patience:
+            raise problem from error
+        if self._deadline is not None and now + wait > self._deadline:
+            raise DeadlineError(
+                f"the time is over before a new attempt: {problem}", "DEADLINE_EXCEEDED"
+            ) from error
+        self._attempts += 1
+        return wait
+
+
+class Microphone:
+    """Samples from the caller's iterator as messages, for as many attempts of a call as it takes.
+
+    What an earlier attempt took is kept, if `keep`, for the next one to send again. `error` is what the iterator
+    raised.
+    """
+
+    def __init__(self, pieces: Iterator[ArrayLike], keep: bool) -> None:
+        self._pieces = pieces
+        self._keep = keep
+        self._kept: list[bytes] = []
+        self._ended = False
+        self._lock = threading.Lock()  # the attempt before may still wait for a piece
+        self.error: Exception | None = None
+
+    def messages(self, config: pb.ResynthesizeConfig) -> Iterator[pb.ResynthesizeRequest]:
+        """The configuration, then all samples from the first."""
+        yield pb.ResynthesizeRequest(config=config)
+        number = 0
+        while (audio := self._piece(number)) is not None:
+            yield pb.ResynthesizeRequest(audio=audio)
+            number += 1
+
+    def _piece(self, number: int) -> bytes | None:
+        with self._lock:
+            if number < len(self._kept):
+                return self._kept[number]
+            if self._ended:
+                return None
+            try:
+                audio = pcm_of(next(self._pieces))
+            except StopIteration:
+                self._ended = True
+                return None
+            except Exception as error:
+                self._ended, self.error = True, error
+                raise
+            if self._keep:
+                self._kept.append(audio)
+            return audio

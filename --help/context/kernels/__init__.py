@@ -1,0 +1,1 @@
+"""Sampling kernels. They know arrays, not PyTorch modules."""

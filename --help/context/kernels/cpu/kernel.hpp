@@ -1,0 +1,237 @@
+// The sampler: n samples of up to kMaxBatch streams at once, so that one reading of the weights serves all of
+// them. Included once for each instruction set, after that set's simd_*.hpp.
+#pragma once
+#include <cstring>
+
+#include "network.hpp"
+#include "philox.hpp"
+
+namespace wavesynth::WAVESYNTH_ISA {
+
+// A part of a matrix: rows `first` to `last` and `columns` columns from `column` on.
+struct Part { int first, last, column, columns; };
+inline Part whole(const Matrix& m) { return {0, m.rows, 0, m.columns}; }
+
+// Sums of W x over a part of W for B streams, beginning with `start`; x[s] is of the part's first column.
+// `use(s, row, sums)` gets them 16 rows at a time.
+template <int B, int Group, class Use>
+inline void product(const Matrix& m, Part part, const int32_t* const* start, const uint8_t* const* x, Use use) {
+  constexpr int kBlocks = Group < blocks(B) ? Group : blocks(B);
+  for (int group = part.first; group < part.last; group += 16 * Group) {
+    for (int row = group; row < group + 16 * Group; row += 16 * kBlocks) {
+      const int8_t* w = m.weights + static_cast<size_t>(group) * m.columns + 16 * Group * part.column + 4 * (row - group);
+      // Unrolled, so that every sum has a register of its own.
+      Sums sums[B][kBlocks];
+#pragma GCC unroll 8
+      for (int s = 0; s < B; s++)
+#pragma GCC unroll 8
+        for (int b = 0; b < kBlocks; b++) sums[s][b] = begin(start[s] + row + 16 * b);
+      for (int k = 0; k < part.columns; k += 4, w += 64 * Group) {
+        Quad q[B];
+#pragma GCC unroll 8
+        for (int s = 0; s < B; s++) q[s] = quad(x[s] + k);
+#pragma GCC unroll 8
+        for (int b = 0; b < kBlocks; b++) {
+          const Block block = read_block(w + 64 * b);
+#pragma GCC unroll 8
+          for (int s = 0; s < B; s++) accumulate(sums[s][b], q[s], block);
+        }
+      }
+#pragma GCC unroll 8
+      for (int s = 0; s < B; s++)
+#pragma GCC unroll 8
+        for (int b = 0; b < kBlocks; b++) use(s, row + 16 * b, finish(sums[s][b]));
+    }
+  }
+}
+
+template <int B, class Use>
+inline void product(const Matrix& m, Part part, const int32_t* const* start, const uint8_t* const* x, Use use) {
+  if (m.group == 4) return product<B, 4>(m, part, start, x, use);
+  return product<B, 1>(m, part, start, x, use);
+}
+
+// The same, beginning with what undoes the activations' offset.
+template <int B, class Use>
+inline void product(const Matrix& m, Part part, const uint8_t* const* x, Use use) {
+  const int32_t* start[B];
+  for (int s = 0; s < B; s++) start[s] = m.start;
+  product<B>(m, part, start, x, use);
+}
+template <int B, class Use>
+inline void product(const Matrix& m, const uint8_t* const* x, Use use) {
+  product<B>(m, whole(m), x, use);
+}
+
+inline Floats scaled(const Matrix& m, int row, Ints sums) { return mul(to_floats(sums), load(m.step + row)); }
+inline Floats affine(const Matrix& m, int row, Ints sums) { return add(scaled(m, row, sums), load(m.bias + row)); }
+
+// tanh(a) as numerator / denominator, GATE in int8.py
+inline void tanh_quotient(Floats a, Floats& numerator, Floats& denominator) {
+  Floats s = mul(a, a);
+  numerator = mul(add(mul(add(s, splat(155.3146209716797f)), s), splat(1526.5433349609375f)), a);
+  denominator = add(mul(add(mul(splat(19.298025131225586f), s), splat(663.4156494140625f)), s), splat(1526.833251953125f));
+}
+
+inline Floats gate(Floats filter, Floats gated) {
+  const Floats high = splat(5.0f), low = splat(-5.0f);
+  Floats na, da, nb, db;
+  tanh_quotient(min(max(filter, low), high), na, da);
+  tanh_quotient(min(max(mul(gated, splat(0.5f)), low), high), nb, db);
+  return div(mul(na, add(db, nb)), mul(da, add(db, db)));
+}
+
+// The class whose cumulated softmax weight first exceeds a random share of the total (draw.py). `weights` is
+// room for the softmax's numerators.
+inline int32_t draw(const float* logits, int32_t* weights, int classes, const Stream& stream) {
+  Floats most = load(logits);
+  for (int i = 16; i < classes; i += 16) most = max(most, load(logits + i));
+  const Floats top = splat(highest(most)), inverse = splat(stream.inverse_temperature), floor = splat(-30.0f);
+  Ints sum = splat(0);
+  for (int i = 0; i < classes; i += 16) {
+    Floats scaled = max(mul(sub(load(logits + i), top), inverse), floor);
+    Ints whole = round(scaled);
+    Floats f = sub(scaled, to_floats(whole));
+    Floats power = splat(0.009676046669483185f);
+    power = add(mul(power, f), splat(0.055922120809555054f));
+    power = add(mul(power, f), splat(0.2402210682630539f));
+    power = add(mul(power, f), splat(0.6931210160255432f));
+    power = add(mul(power, f), splat(1.0000001192092896f));
+    Ints weight = round(mul(power, as_floats(shift_left(add(whole, splat(127 + 21)), 23))));
+    store(weights + i, weight);
+    sum = add(sum, weight);
+  }
+  const uint64_t share = static_cast<uint64_t>(philox(stream.seed, stream.index)) * static_cast<uint32_t>(total(sum)) >> 32;
+  uint64_t cumulated = 0;
+  for (int i = 0; i < classes; i += 16) {
+    uint64_t block = static_cast<uint32_t>(total(load(weights + i)));
+    if (cumulated + block > share)
+      for (;; i++)
+        if ((cumulated += static_cast<uint32_t>(weights[i])) > share) return i;
+    cumulated += block;
+  }
+  return classes - 1;  // not reached: share is less than the total
+}
+
+// What one batch of streams works with between two samples.
+template <int B>
+struct Workspace {
+  // A few cache lines more than a power of two: two streams' values at one distance of 4,096 bytes would stand in
+  // each other's way, in the cache and in the store buffer.
+  static constexpr int kStride = kMaxChannels + 5 * 16;
+  alignas(64) float x[B][kStride];       // a layer's input; at the end, the logits
+  alignas(64) float h[B][kStride];       // what the gate gets
+  alignas(64) int32_t sums[B][kStride];
+  alignas(64) uint8_t skip[B][kStride], hidden[B][kStride];
+  alignas(64) uint8_t activations[B][kMaxLayers * kMaxResidual + 5 * 64];  // [L][R]
+  int slots[B][kMaxLayers];              // row of each layer's ring buffer
+  uint64_t first_frame[B];               // the frame that the conditioning begins with
+};
+
+template <int B>
+void begin_call(const Network& net, const Stream* streams, Workspace<B>& work) {
+  for (int s = 0; s < B; s++) {
+    work.first_frame[s] = streams[s].index / net.hop;
+    for (int l = 0; l < net.layers; l++) work.slots[s][l] = static_cast<int>(streams[s].index % net.dilations[l]);
+  }
+}
+
+// One sample's layers: from the last class to the activations of all layers. `done(l)` is told when layer l's are
+// there.
+template <int B, class Done>
+inline void layers(const Network& net, const Stream* streams, Workspace<B>& work, Done done) {
+  const int R = net.residual;
+  const float* conditioning[B];
+  uint8_t* queue[B];
+  const int32_t* past[B];
+  for (int s = 0; s < B; s++) {
+    const uint64_t frame = streams[s].index / net.hop - work.first_frame[s];
+    conditioning[s] = streams[s].conditioning + frame * net.layers * 2 * R;
+    queue[s] = streams[s].queues;
+    past[s] = work.sums[s];
+    std::memcpy(work.x[s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
+  }
+  for (int l = 0; l < net.layers; l++) {
+    const float* input_gain = net.input_gain + static_cast<size_t>(l) * R;
+    const float* gate_gain = net.gate_gain + static_cast<size_t>(l) * R;
+    const uint8_t *entry[B], *z[B];
+    for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
+    product<B>(net.past[l], entry, [&](int s, int row, Ints sums) { store(work.sums[s] + row, sums); });
+    for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
+      uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
+      for (int i = 0; i < R; i += 16)
+        store_signed(out + i, round(mul(load(work.x[s] + i), load(input_gain + i))));
+    }
+    product<B>(net.now[l], whole(net.now[l]), past, entry, [&](int s, int row, Ints sums) {
+      store(work.h[s] + row, add(scaled(net.now[l], row, sums), load(conditioning[s] + static_cast<size_t>(l) * 2 * R + row)));
+    });
+    for (int s = 0; s < B; s++) {
+      uint8_t* out = work.activations[s] + static_cast<size_t>(l) * R;
+      z[s] = out;
+      for (int i = 0; i < R; i += 16)
+        store_signed(out + i, round(mul(gate(load(work.h[s] + i), load(work.h[s] + R + i)), load(gate_gain + i))));
+    }
+    done(l);
+    product<B>(net.residuals[l], z, [&](int s, int row, Ints sums) {
+      store(work.x[s] + row, add(load(work.x[s] + row), affine(net.residuals[l], row, sums)));
+    });
+    for (int s = 0; s < B; s++) {
+      queue[s] += static_cast<size_t>(net.dilations[l]) * R;
+      if (++work.slots[s][l] == net.dilations[l]) work.slots[s][l] = 0;
+    }
+  }
+}
+
+// relu, then to bytes: what the head's products hand on.
+inline void rectified(uint8_t* out, const Matrix& m, const float* gain, int row, Ints sums) {
+  store_unsigned(out + row, round(mul(max(affine(m, row, sums), splat(0.0f)), load(gain + row))));
+}
+
+// The two products of 8 bits that make one of 14: rows of `part`; `sums` is room for the first.
+template <int B>
+inline void output(const Network& net, Part part, const uint8_t* const* hidden, int32_t* const* sums, float* const* logits) {
+  const int32_t* high[B];
+  for (int s = 0; s < B; s++) high[s] = sums[s];
+  product<B>(net.output_high, part, hidden, [&](int s, int row, Ints x) { store(sums[s] + row, shift_left(x, 8)); });
+  product<B>(net.output_low, part, high, hidden, [&](int s, int row, Ints x) { store(logits[s] + row, affine(net.output_low, row, x)); });
+}
+
+// One sample's logits from its activations.
+template <int B>
+inline void head(const Network& net, Workspace<B>& work) {
+  const uint8_t *activations[B], *skip[B], *hidden[B];
+  int32_t* sums[B];
+  float* logits[B];
+  for (int s = 0; s < B; s++)
+    activations[s] = work.activations[s], skip[s] = work.skip[s], hidden[s] = work.hidden[s], sums[s] = work.sums[s], logits[s] = work.x[s];
+  product<B>(net.skips, activations, [&](int s, int row, Ints x) { rectified(work.skip[s], net.skips, net.skip_gain, row, x); });
+  product<B>(net.hidden, skip, [&](int s, int row, Ints x) { rectified(work.hidden[s], net.hidden, net.hidden_gain, row, x); });
+  output<B>(net, whole(net.output_high), hidden, sums, logits);
+}
+
+template <int B>
+void advance(const Network& net, Stream* streams, Workspace<B>& work, int n) {
+  begin_call<B>(net, streams, work);
+  for (int t = 0; t < n; t++) {
+    layers<B>(net, streams, work, [](int) {});
+    head<B>(net, work);
+    for (int s = 0; s < B; s++) {
+      Stream& stream = streams[s];
+      stream.token = stream.tokens[t] = draw(work.x[s], work.sums[s], net.classes, stream);
+      stream.index++;
+    }
+  }
+}
+
+template <int B>
+void batches(const Network& net, Stream*& streams, int& left, int n) {
+  if (left >= B) {
+    static thread_local Workspace<B> work;
+    for (; left >= B; left -= B, streams += B) advance<B>(net, streams, work, n);
+  }
+  if constexpr (B > 1) batches<B - 1>(net, streams, left, n);
+}
+
+void advance(const Network& net, Stream* streams, int count, int n) { batches<kMaxBatch>(net, streams, count, n); }
+
+}  // namespace wavesynth::WAVESYNTH_ISA

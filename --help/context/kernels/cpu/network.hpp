@@ -1,0 +1,75 @@
+// The packed network, and what a sampler does with it. See wavesynth/synthesis/int8.py, which defines the
+// arithmetic; every path here gives the same bits.
+#pragma once
+#include <cstdint>
+
+namespace wavesynth {
+
+// A matrix of int8 laid out in the order in which it is read: [rows / (16 group)][columns / 4][group][16][4],
+// so that one pass reads `group` blocks of 16 rows from consecutive addresses.
+struct Matrix {
+  const int8_t* weights;
+  const int32_t* start;  // [rows] what each sum begins with: undoes the activations' offset of 128
+  const float* step;     // [rows]
+  const float* bias;     // [rows], or null
+  int rows, columns, group;
+};
+
+// Plain pointers: nothing of the standard library is instantiated in the files that are compiled for one
+// instruction set, or the linker could keep a copy that another processor cannot run.
+struct Network {
+  int layers, residual, skip, classes, hop;
+  const int* dilations;     // [L]
+  const float* embedding;   // [A][R]
+  const float* input_gain;  // [L][R]
+  const float* gate_gain;   // [L][R]
+  const float* skip_gain;   // [S]
+  const float* hidden_gain; // [A]
+  const Matrix *past, *now;  // [L] the two taps of the dilated convolution; the second goes on from the first's sums
+  const Matrix* residuals;   // [L]
+  Matrix skips, hidden, output_high, output_low;
+};
+
+// One stream's part of a call: its state (changed in place), its conditioning, its draws, its result.
+struct Stream {
+  uint8_t* queues;            // [sum of dilations][R]
+  uint64_t index;             // of the next sample
+  int32_t token;              // the last sample's class
+  uint64_t seed;
+  float inverse_temperature;  // log2(e) / temperature
+  const float* conditioning;  // [F][L][2R], beginning with the frame of sample `index`
+  int32_t* tokens;            // [n], out
+};
+
+constexpr int kMaxLayers = 240, kMaxResidual = 512, kMaxChannels = 1024;
+
+// What two cores share while they make one stream; see pair.hpp. Each counter has a cache line of its own.
+struct Meeting {
+  alignas(64) int present;    // the helper is awake
+  alignas(64) int begin;      // 1 + the sample with which they begin to share
+  alignas(64) int layers;     // layers whose activations are there, counted over the call
+  alignas(64) int skips;      // skip products that are whole
+  alignas(64) int first;      // first parts of hidden layers, the chain's core's
+  alignas(64) int second;     // second parts of hidden layers, the helper's
+  alignas(64) int logits;     // second parts of logits, the helper's
+  alignas(64) int abandoned;  // the chain's core goes on alone
+  alignas(64) uint8_t activations[kMaxLayers * kMaxResidual];  // [L][R]
+  alignas(64) int32_t skip_sums[kMaxChannels], output_sums[2][kMaxChannels];
+  alignas(64) uint8_t skip[kMaxChannels], hidden[kMaxChannels];
+  alignas(64) float values[kMaxChannels];  // the logits
+};
+
+// advance: n samples of each stream. lead and help: n samples of one stream, by two threads at once; lead is done
+// when the samples are, help soon after.
+#define WAVESYNTH_KERNEL(isa)                                    \
+  namespace isa {                                                \
+  void advance(const Network&, Stream*, int streams, int n);     \
+  void lead(const Network&, Stream&, Meeting&, int n);           \
+  void help(const Network&, Meeting&, int n);                    \
+  }
+WAVESYNTH_KERNEL(avx512)
+WAVESYNTH_KERNEL(avx2)
+WAVESYNTH_KERNEL(portable)
+#undef WAVESYNTH_KERNEL
+
+}  // namespace wavesynth

@@ -1,0 +1,323 @@
+// The Python class Sampler: packs a network's arrays into the order in which the kernel reads them, checks
+// what it is given, and runs the kernel of one instruction set without the interpreter's lock.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+#include "network.hpp"
+
+namespace nb = nanobind;
+
+namespace wavesynth {
+
+template <class T>
+using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
+
+struct InstructionSet {
+  const char* name;
+  bool (*runs_here)();
+  void (*advance)(const Network&, Stream*, int, int);
+  void (*lead)(const Network&, Stream&, Meeting&, int);
+  void (*help)(const Network&, Meeting&, int);
+};
+
+static const InstructionSet kInstructionSets[] = {
+#ifdef WAVESYNTH_X86
+    {"avx512", [] {
+       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+              __builtin_cpu_supports("avx512vnni");
+     }, avx512::advance, avx512::lead, avx512::help},
+    {"avx2", [] { return static_cast<bool>(__builtin_cpu_supports("avx2")); }, avx2::advance, avx2::lead, avx2::help},
+#endif
+    {"portable", [] { return true; }, portable::advance, portable::lead, portable::help},
+};
+
+static std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const auto& set : kInstructionSets)
+    if (set.runs_here()) names.push_back(set.name);
+  return names;
+}
+
+static const InstructionSet& choose(const std::string& name) {
+  std::string known;
+  for (const auto& set : kInstructionSets) {
+    if (!set.runs_here()) continue;
+    if (name.empty() || name == set.name) return set;
+    known += (known.empty() ? "" : ", ") + std::string(set.name);
+  }
+  throw std::invalid_argument("instruction set is '" + name + "'; this processor has " + known);
+}
+
+// One block of memory for everything a sampler reads, on huge pages where the system has them.
+class Arena {
+ public:
+  explicit Arena(size_t bytes) {
+    constexpr size_t kPage = size_t{2} << 20;
+    bytes = (bytes + kPage - 1) / kPage * kPage;
+    memory_ = static_cast<char*>(std::aligned_alloc(kPage, bytes));
+    if (!memory_) throw std::bad_alloc();
+#ifdef __linux__
+    madvise(memory_, bytes, MADV_HUGEPAGE);
+#endif
+    end_ = memory_ + bytes;
+    next_ = memory_;
+  }
+  ~Arena() { std::free(memory_); }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  template <class T>
+  T* take(size_t count) {
+    T* result = reinterpret_cast<T*>(next_);
+    next_ += (count * sizeof(T) + 63) / 64 * 64;
+    if (next_ > end_) throw std::logic_error("the arena is too small");
+    return result;
+  }
+  template <class T>
+  const T* copy(const T* from, size_t count) {
+    T* to = take<T>(count);
+    std::memcpy(to, from, count * sizeof(T));
+    return to;
+  }
+
+ private:
+  char *memory_, *next_, *end_;
+};
+
+template <class T>
+static const T* expect(const char* name, const Array<T>& array, std::vector<size_t> shape) {
+  bool same = array.ndim() == shape.size();
+  for (size_t i = 0; same && i < shape.size(); i++) same = array.shape(i) == shape[i];
+  if (same) return array.data();
+  auto text = [](size_t n, auto at) {
+    std::string s = "[";
+    for (size_t i = 0; i < n; i++) s += (i ? ", " : "") + std::to_string(at(i));
+    return s + "]";
+  };
+  throw std::invalid_argument(std::string(name) + " has shape " + text(array.ndim(), [&](size_t i) { return array.shape(i); }) +
+                              "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
+}
+
+// The second core of a stream that has two: a thread that sleeps between calls.
+class Helper {
+ public:
+  Helper(const InstructionSet& set, const Network& net) : set_(set), net_(net), thread_([this] { work(); }) {}
+  ~Helper() {
+    {
+      std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  // Makes the samples with the helper; false, with nothing done, if its core has other work: if it is not back from
+  // an earlier call, or was late in one not long ago.
+  bool advance(Stream& stream, int n) {
+    {
+      std::lock_guard lock(mutex_);
+      if (samples_ || --pause_ >= 0) return false;
+      meeting_->present = meeting_->begin = meeting_->layers = meeting_->skips = meeting_->first = meeting_->second = meeting_->logits = meeting_->abandoned = 0;
+      samples_ = n;
+    }
+    wake_.notify_one();
+    set_.lead(net_, stream, *meeting_, n);
+    pause_ = meeting_->abandoned ? kPause : 0;
+    return true;
+  }
+
+ private:
+  void work() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return samples_ || ending_; });
+      if (ending_) return;
+      lock.unlock();
+      set_.help(net_, *meeting_, samples_);
+      lock.lock();
+      samples_ = 0;
+    }
+  }
+
+  const InstructionSet& set_;
+  const Network& net_;
+  std::unique_ptr<Meeting> meeting_ = std::make_unique<Meeting>();
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  static constexpr int kPause = 100;  // calls; about a second of a live stream
+  int samples_ = 0, pause_ = 0;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+class Sampler {
+ public:
+  Sampler(std::vector<int> dilations, int hop, Array<float> embedding,
+          Array<float> input_gain, Array<int8_t> dilated, Array<float> dilated_step,
+          Array<float> gate_gain, Array<int8_t> residual, Array<float> residual_step, Array<float> residual_bias,
+          Array<int8_t> skip, Array<float> skip_step, Array<float> skip_bias, Array<float> skip_gain,
+          Array<int8_t> hidden, Array<float> hidden_step, Array<float> hidden_bias, Array<float> hidden_gain,
+          Array<int16_t> output, Array<float> output_step, Array<float> output_bias,
+          const std::string& instruction_set)
+      : set_(choose(instruction_set)), arena_(room(dilations.size(), embedding, skip)), dilations_(dilations) {
+    if (embedding.ndim() != 2 || skip.ndim() != 2) throw std::invalid_argument("embedding and skip must be matrices");
+    const size_t L = dilations.size(), A = embedding.shape(0), R = embedding.shape(1), S = skip.shape(0);
+    for (auto [name, value] : {std::pair{"classes", A}, {"residual", R}, {"skip", S}})
+      if (value % 16 || value < 16 || value > kMaxChannels)
+        throw std::invalid_argument(std::string(name) + " is " + std::to_string(value) + "; it must be a multiple of 16 up to " + std::to_string(kMaxChannels));
+    if (R > kMaxResidual)
+      throw std::invalid_argument("residual is " + std::to_string(R) + "; it must be at most " + std::to_string(kMaxResidual));
+    if (L < 1 || L > kMaxLayers)
+      throw std::invalid_argument("there are " + std::to_string(L) + " layers; there must be 1 to " + std::to_string(kMaxLayers));
+    for (int d : dilations)
+      if (d < 1) throw std::invalid_argument("a dilation is " + std::to_string(d) + "; it must be at least 1");
+    if (hop < 1) throw std::invalid_argument("hop is " + std::to_string(hop) + "; it must be at least 1");
+    rows_ = 0;
+    for (int d : dilations) rows_ += d;
+    net_.layers = L, net_.residual = R, net_.skip = S, net_.classes = A, net_.hop = hop;
+
+    expect("dilated", dilated, {L, 2 * R, 2 * R}), expect("dilated_step", dilated_step, {L, 2 * R});
+    expect("residual", residual, {L, R, R}), expect("residual_step", residual_step, {L, R});
+    expect("residual_bias", residual_bias, {L, R});
+    for (size_t l = 0; l < L; l++) {
+      const int8_t* taps = dilated.data() + l * 4 * R * R;  // columns (past, now)
+      const float* step = dilated_step.data() + l * 2 * R;
+      past_.push_back(pack(taps, step, nullptr, 2 * R, R, 2 * R, 128));
+      now_.push_back(pack(taps + R, step, nullptr, 2 * R, R, 2 * R, 0));  // goes on from the past's sums
+      residuals_.push_back(pack(residual.data() + l * R * R, residual_step.data() + l * R, residual_bias.data() + l * R, R, R, R, 128));
+    }
+    net_.dilations = dilations_.data(), net_.past = past_.data(), net_.now = now_.data(), net_.residuals = residuals_.data();
+    net_.skips = pack(expect("skip", skip, {S, L * R}), expect("skip_step", skip_step, {S}), expect("skip_bias", skip_bias, {S}), S, L * R, L * R, 128);
+    net_.hidden = pack(expect("hidden", hidden, {A, S}), expect("hidden_step", hidden_step, {A}), expect("hidden_bias", hidden_bias, {A}), A, S, S, 0);
+    const int16_t* wide = expect("output", output, {A, A});
+    std::vector<int8_t> high(A * A), low(A * A);
+    for (size_t i = 0; i < A * A; i++) {
+      low[i] = static_cast<int8_t>(wide[i]);
+      high[i] = static_cast<int8_t>((wide[i] - low[i]) / 256);
+    }
+    const float *step = expect("output_step", output_step, {A}), *bias = expect("output_bias", output_bias, {A});
+    net_.output_high = pack(high.data(), step, bias, A, A, A, 0);
+    net_.output_low = pack(low.data(), step, bias, A, A, A, 0);
+    net_.embedding = arena_.copy(embedding.data(), A * R);
+    net_.input_gain = arena_.copy(expect("input_gain", input_gain, {L, R}), L * R);
+    net_.gate_gain = arena_.copy(expect("gate_gain", gate_gain, {L, R}), L * R);
+    net_.skip_gain = arena_.copy(expect("skip_gain", skip_gain, {S}), S);
+    net_.hidden_gain = arena_.copy(expect("hidden_gain", hidden_gain, {A}), A);
+  }
+
+  // queues, indices, last and tokens are changed in place; see synthesis/cpu.py. With `two_cores` a lone stream
+  // takes a second core if that is idle.
+  void advance(std::vector<nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>> queues,
+               nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> indices,
+               nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> last,
+               Array<uint64_t> seeds, Array<float> inverse_temperatures, std::vector<Array<float>> conditioning,
+               nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> tokens, bool two_cores) {
+    const size_t B = queues.size(), n = tokens.shape(1);
+    const uint64_t hop = net_.hop;
+    if (indices.shape(0) != B || last.shape(0) != B || conditioning.size() != B || tokens.shape(0) != B)
+      throw std::invalid_argument("indices, tokens and conditioning must have one entry for each of the " + std::to_string(B) + " queues");
+    expect("seeds", seeds, {B}), expect("inverse_temperatures", inverse_temperatures, {B});
+    std::vector<Stream> streams(B);
+    for (size_t s = 0; s < B; s++) {
+      const uint64_t index = indices.data()[s];
+      const size_t frames = n ? (index + n - 1) / hop - index / hop + 1 : 0;
+      if (queues[s].shape(0) != rows_ || queues[s].shape(1) != static_cast<size_t>(net_.residual))
+        throw std::invalid_argument("a state's queues are [" + std::to_string(queues[s].shape(0)) + ", " + std::to_string(queues[s].shape(1)) +
+                                    "]; they must be [" + std::to_string(rows_) + ", " + std::to_string(net_.residual) + "]");
+      if (conditioning[s].ndim() != 3 || conditioning[s].shape(0) < frames) throw std::invalid_argument("conditioning has too few frames: " + std::to_string(frames) + " are needed");
+      expect("conditioning", conditioning[s], {conditioning[s].shape(0), static_cast<size_t>(net_.layers), 2 * static_cast<size_t>(net_.residual)});
+      if (last.data()[s] < 0 || last.data()[s] >= net_.classes)
+        throw std::invalid_argument("a state's token is " + std::to_string(last.data()[s]) + "; it must be from 0 to " + std::to_string(net_.classes - 1));
+      streams[s] = {queues[s].data(), index, last.data()[s], seeds.data()[s], inverse_temperatures.data()[s],
+                    conditioning[s].data(), tokens.data() + s * n};
+    }
+    {
+      nb::gil_scoped_release unlocked;
+      std::unique_lock one_at_a_time(helper_mutex_, std::defer_lock);
+      bool done = false;
+      if (two_cores && B == 1 && one_at_a_time.try_lock()) {
+        if (!helper_) helper_ = std::make_unique<Helper>(set_, net_);
+        done = helper_->advance(streams[0], static_cast<int>(n));
+      }
+      if (!done) set_.advance(net_, streams.data(), static_cast<int>(B), static_cast<int>(n));
+    }
+    for (size_t s = 0; s < B; s++) indices.data()[s] = streams[s].index, last.data()[s] = streams[s].token;
+  }
+
+  std::string instruction_set() const { return set_.name; }
+
+ private:
+  static size_t room(size_t layers, const Array<float>& embedding, const Array<int8_t>& skip) {
+    if (embedding.ndim() != 2 || skip.ndim() != 2) return 1;
+    const size_t A = embedding.shape(0), R = embedding.shape(1), S = skip.shape(0);
+    const size_t bytes = layers * (5 * R * R + 7 * R * 12 + 8 * R + S * R) + S * 16 + A * (S + 2 * A + 48 + 4 * R);
+    return bytes + 1024 * (layers + 8);  // each array is padded to a cache line
+  }
+
+  // Packs the first `columns` of each row of `stride`; `start` undoes the offset for the whole row, so that a
+  // second product may go on where this one ended. `offset` is what stands for zero in the activations.
+  Matrix pack(const int8_t* weights, const float* step, const float* bias, int rows, int columns, int stride, int offset) {
+    const int group = rows % 64 == 0 ? 4 : 1;
+    int8_t* packed = arena_.take<int8_t>(static_cast<size_t>(rows) * columns);
+    int32_t* start = arena_.take<int32_t>(rows);
+    for (int row = 0; row < rows; row++) {
+      const int8_t* from = weights + static_cast<size_t>(row) * stride;
+      start[row] = offset ? -offset * std::accumulate(from, from + stride, 0) : 0;
+      const int top = row / (16 * group), block = row / 16 % group;
+      int8_t* to = packed + static_cast<size_t>(top) * 16 * group * columns + (block * 16 + row % 16) * 4;
+      for (int column = 0; column < columns; column++) to[column / 4 * group * 64 + column % 4] = from[column];
+    }
+    return {packed, start, arena_.copy(step, rows), bias ? arena_.copy(bias, rows) : nullptr, rows, columns, group};
+  }
+
+  const InstructionSet& set_;
+  Arena arena_;
+  std::vector<int> dilations_;
+  std::vector<Matrix> past_, now_, residuals_;
+  Network net_;
+  size_t rows_;
+  std::mutex helper_mutex_;
+  std::unique_ptr<Helper> helper_;  // last, so that it ends first
+};
+
+}  // namespace wavesynth
+
+NB_MODULE(_sampler, m) {
+  using namespace nb::literals;
+  using wavesynth::Sampler;
+  nb::set_leak_warnings(false);  // a sampler may well live until the interpreter ends
+  m.doc() = "The int8 WaveNet sampler; wavesynth.synthesis.cpu is its Python side.";
+  m.def("instruction_sets", &wavesynth::instruction_sets, "The instruction sets this processor can run, fastest first.");
+  nb::class_<Sampler>(m, "Sampler")
+      .def(nb::init<std::vector<int>, int, wavesynth::Array<float>, wavesynth::Array<float>, wavesynth::Array<int8_t>,
+                    wavesynth::Array<float>, wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>,
+                    wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>, wavesynth::Array<float>,
+                    wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>, wavesynth::Array<float>,
+                    wavesynth::Array<float>, wavesynth::Array<int16_t>, wavesynth::Array<float>, wavesynth::Array<float>,
+                    const std::string&>(),
+           "dilations"_a, "hop"_a, "embedding"_a, "input_gain"_a, "dilated"_a, "dilated_step"_a, "gate_gain"_a,
+           "residual"_a, "residual_step"_a, "residual_bias"_a, "skip"_a, "skip_step"_a, "skip_bias"_a, "skip_gain"_a,
+           "hidden"_a, "hidden_step"_a, "hidden_bias"_a, "hidden_gain"_a, "output"_a, "output_step"_a, "output_bias"_a,
+           "instruction_set"_a = "")
+      .def("advance", &Sampler::advance, "queues"_a, "indices"_a, "last"_a, "seeds"_a, "inverse_temperatures"_a,
+           "conditioning"_a, "tokens"_a, "two_cores"_a = false)
+      .def_prop_ro("instruction_set", &Sampler::instruction_set);
+}

@@ -1,0 +1,142 @@
+"""Where a sample's bytes, multiply-adds and time go: the model of docs/gpu.md, in cycles of one multiprocessor.
+
+Bounds come from the network's shape and the GPU's data sheet. `Chain` says what a compiled kernel should reach, from
+what stands in its loop over layers: its four costs and the sample's two were fitted to the timed prototypes of
+`MEASURED`, all on one H100; nothing else was timed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["H100", "MEASURED", "Chain", "Gpu", "Measurement", "Shape"]
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What a GPU can do, by its maker's figures."""
+
+    processors: int
+    gigahertz: float
+    multiply_adds: int
+    """Half-precision multiply-adds of a multiprocessor's tensor cores in a cycle."""
+    cache_bytes: int
+    """Bytes from the L2 cache to a multiprocessor in a cycle."""
+
+
+H100 = Gpu(processors=132, gigahertz=1.755, multiply_adds=2048, cache_bytes=64)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A network's."""
+
+    layers: int
+    residual: int = 64
+    skip: int = 256
+    classes: int = 256
+
+    @property
+    def chain(self) -> int:
+        """Multiply-adds of a layer that each wait for those before: the present, and the residual."""
+        return 2 * self.residual**2 + self.residual**2
+
+    @property
+    def beside(self) -> int:
+        """Multiply-adds of a layer that need not: the past, known before the sample; the skip sums, needed after it."""
+        return 2 * self.residual**2 + self.residual * self.skip
+
+    @property
+    def head(self) -> int:
+        """Multiply-adds from the skip sums to the logits."""
+        return self.skip * self.classes + self.classes**2
+
+    @property
+    def multiply_adds(self) -> int:
+        """All of one sample of one stream."""
+        return self.layers * (self.chain + self.beside) + self.head
+
+    def cycles_of_bytes(self, gpu: Gpu, helped: bool = False) -> float:
+        """Cycles that a sample's float16 weights take to come to one program; `helped`, to that of the chain."""
+        weights = self.layers * (self.chain + (0 if helped else self.beside)) + self.head
+        return 2 * weights / gpu.cache_bytes
+
+    def cycles_of_arithmetic(self, gpu: Gpu, tile: int) -> float:
+        """Cycles that a sample of a tile takes of one multiprocessor's tensor cores."""
+        return self.multiply_adds * tile / gpu.multiply_adds
+
+    def bound(self, gpu: Gpu, streams: int) -> float:
+        """The most kHz per stream that bytes and arithmetic leave for so many streams, by the best of tiles."""
+        rates = []
+        for tile in (8, 16, 32, 64):
+            rounds = -(-streams // (tile * gpu.processors))
+            cycles = max(self.cycles_of_bytes(gpu), self.cycles_of_arithmetic(gpu, min(tile, streams)))
+            rates.append(gpu.gigahertz * 1e6 / (cycles * rounds))
+        return max(rates)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What stands in a kernel's loop over layers, one after the other; see docs/gpu.md for how it was counted."""
+
+    products: int
+    """Products of matrices that each wait for the one before."""
+    exchanges: int
+    """Turns through shared memory, from one layout of registers to another or to a product's operand."""
+    tile: int
+    warps: int
+    skip: int = 0
+    """Rows of skip weights that are multiplied in the loop."""
+    hops: int = 0
+    """Times in a sample that one program waits for what another has written."""
+    together: int = 1
+    """Programs of a multiprocessor; what one waits for, another does (an assumption too), but they share its bytes."""
+
+    #: Cycles: a product; an exchange for each warp in it; a column's gate and sums; a sample's head and draw, and for
+    #: each column; one wait for another program (an assumption: none of the prototypes has one).
+    PRODUCT = 200
+    EXCHANGE = 41
+    COLUMN = 33
+    SAMPLE = 14_700
+    SAMPLE_COLUMN = 100
+    HOP = 1_200
+
+    def layer(self, shape: Shape) -> float:
+        """Cycles of a layer."""
+        read = 2 * self.skip * shape.residual / 128  # a product reads its weights from shared memory
+        return (
+            self.PRODUCT * self.products
+            + self.EXCHANGE * self.warps * self.exchanges
+            + self.COLUMN * self.tile
+            + read
+        )
+
+    def kilohertz(self, shape: Shape, gpu: Gpu = H100) -> float:
+        """Samples of each stream in a millisecond, however many tiles a GPU has at once."""
+        sample = self.SAMPLE + self.SAMPLE_COLUMN * self.tile + self.HOP * self.hops
+        latency = shape.layers * self.layer(shape) + sample
+        return gpu.gigahertz * 1e6 / max(latency, self.together * shape.cycles_of_bytes(gpu, self.hops > 0))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A prototype's speed on one H100, kHz per stream."""
+
+    name: str
+    shape: Shape
+    chain: Chain
+    kilohertz: float
+
+
+_V6 = Chain(products=3, exchanges=6, tile=16, warps=4)
+MEASURED = (
+    Measurement("v1, 16 streams", Shape(30), Chain(6, 6, 16, 4, skip=256), 19.7 / 1.25),
+    Measurement("v2, 16 streams", Shape(30), Chain(5, 7, 16, 4), 19.7),
+    Measurement("v2, 4,224 streams", Shape(30), Chain(5, 7, 32, 4), 15.7),
+    Measurement("v2, 8,448 streams", Shape(30), Chain(5, 7, 64, 4), 9.9),
+    Measurement("v6, 1 stream", Shape(30), _V6, 21.9),
+    Measurement("v6, 2,112 streams", Shape(30), _V6, 22.0),
+    Measurement("v6, 4,224 streams", Shape(30), Chain(3, 6, 32, 8), 13.7),
+    Measurement("v6, 1 stream, 50 layers", Shape(50), _V6, 14.3),
+    Measurement("v6, 2,112 streams, 50 layers", Shape(50), _V6, 14.4),
+)

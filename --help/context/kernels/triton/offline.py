@@ -1,0 +1,197 @@
+"""Compiling the kernel with no GPU present: what it takes of one, and what is in its instructions.
+
+    python -m wavesynth.kernels.triton.offline > tests/kernels/compiled.json        the table of all that ships
+
+Triton brings its own assembler and `cuobjdump`; neither needs a GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, CompiledKernel
+
+from wavesynth.kernels.triton.network import Network, pack
+from wavesynth.kernels.triton.plans import FEW, MANY, Plan, plans
+from wavesynth.kernels.triton.sampler import sampler
+
+__all__ = ["SHIPPED", "Figures", "compile_sampler", "figures", "layer_loop_reads", "shape"]
+
+#: What ships: (layers, S, plan, compute capability), R = 64, A = 256.
+SHIPPED = [
+    *((30, 256, plan, 90) for plan in (FEW, *MANY)),
+    *(
+        (30, 256, plan, capability)
+        for capability in (80, 100)
+        for plan in (plans(capability)[0], *plans(capability)[1])
+    ),
+    *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, *MANY[:2])),
+]
+_INSTRUCTIONS = {
+    "tensor_core": r"\b(wgmma\.mma_async|mma\.sync|tcgen05\.mma)\b",
+    "bulk_copy": r"\bcp\.async\.bulk\.tensor",
+    "barrier": r"\b(bar\.sync|barrier\.sync)\b",
+}
+_READS = r"(?:tt\.load|async_tma_copy_global_to_local|async_copy_global_to_local|tt\.atomic_\w+)"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a compiled kernel takes: registers and bytes of stack of a thread, bytes of shared memory, instructions."""
+
+    registers: int
+    stack: int
+    shared: int
+    tensor_core: int
+    bulk_copy: int
+    barrier: int
+    exchanges: int
+    """Turns through shared memory in the loop over layers, each with its barriers: see docs/gpu.md."""
+
+
+def shape(layers: int, residual: int = 64, skip: int = 256, classes: int = 256) -> Network:
+    """A network of that shape, in stacks of ten layers, whose weights are all zero."""
+    z, r, s, a = torch.zeros, residual, skip, classes
+    return pack(
+        tuple(2 ** (i % 10) for i in range(layers)), 160, embedding=z(a, r), dilated=z(layers, 2 * r, 2 * r),
+        residual=z(layers, r, r), residual_bias=z(layers, r), skip=z(s, layers * r), skip_bias=z(s), hidden=z(a, s),
+        hidden_bias=z(a), output=z(a, a), output_bias=z(a),
+    )  # fmt: skip
+
+
+def compile_sampler(network: Network, plan: Plan, capability: int) -> CompiledKernel:
+    """The kernel for `network` by `plan`, for GPUs of a compute capability such as 90, 9.0."""
+    constants = {**plan.constants(network), "FORCED": False, "APPROXIMATE": True}
+    single = (
+        "skip_bias_ptr",
+        "hidden_bias_ptr",
+        "output_bias_ptr",
+        "inverse_ptr",
+        "logits_ptr",
+        "single_ptr",
+    )
+    long = ("index_ptr", "seed_ptr")
+    whole = ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr", "flag_ptr")
+    blocks = plan.blocks(network)
+
+    def kind(name: str) -> str:
+        if name in constants:
+            return "constexpr"
+        if name.endswith("_weights"):
+            rows, columns = blocks[name.removesuffix("_weights")]
+            return f"tensordesc<fp16[{rows}, {columns}]>"
+        if not name.endswith("_ptr"):
+            return "i32"
+        return "*fp32" if name in single else "*i64" if name in long else "*i32" if name in whole else "*fp16"
+
+    signature = {name: kind(name) for name in sampler.arg_names}
+    aligned = {
+        (i,): [["tt.divisibility", 16]] for i, name in enumerate(sampler.arg_names) if name.endswith("_ptr")
+    }
+    return triton.compile(
+        ASTSource(sampler, signature, constants, aligned),
+        target=GPUTarget("cuda", capability, 32),
+        options=plan.options,
+    )
+
+
+def figures(kernel: CompiledKernel) -> Figures:
+    """What is written in the compiled code."""
+    binaries = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(kernel.asm["cubin"])
+        file.flush()
+        run = subprocess.run(
+            [os.fspath(binaries / "cuobjdump"), "--dump-resource-usage", file.name],
+            capture_output=True,
+            text=True,
+        )
+    used = re.search(r"REG:(\d+) STACK:(\d+)", run.stdout)
+    if used is None:
+        raise RuntimeError(f"cuobjdump said {run.stdout + run.stderr!r}; it must name REG and STACK")
+    counts = {name: len(re.findall(pattern, kernel.asm["ptx"])) for name, pattern in _INSTRUCTIONS.items()}
+    inside = "".join(_layer_loop(kernel.asm["ttgir"]))
+    exchanges = len(re.findall(r"local_alloc %|convert_layout", inside))
+    return Figures(int(used[1]), int(used[2]), kernel.metadata.shared, **counts, exchanges=exchanges)
+
+
+def layer_loop_reads(kernel: CompiledKernel) -> set[str]:
+    """The kernel's arguments that the loop over layers reads memory through, from the compiler's last own form.
+
+    Each load's address is followed back through all that it was computed from.
+    """
+    text = kernel.asm["ttgir"]
+    made = {}  # what each value was computed from
+    for line in text.splitlines():
+        if match := re.match(r"\s*(%[\w.]+)(?::\d+)? = (.*)", line):
+            # What was loaded is a number, not a place: an address is not followed through it.
+            made[match[1]] = set() if "tt.load" in match[2] else set(re.findall(r"%[\w.]+", match[2]))
+        if "iter_args(" in line:
+            for name, start in re.findall(r"(%[\w.]+) = (%[\w.]+)", line.partition("iter_args(")[2]):
+                made.setdefault(name, set()).add(start)
+    read: set[str] = set()
+    for line in _layer_loop(text):
+        if match := re.search(_READS + r" (?:\w+, )*(%[\w.]+)", line):
+            read |= set(_arguments(match[1], made))
+    return read
+
+
+def _layer_loop(text: str) -> list[str]:
+    """The lines of the loop over layers: the innermost one that has the gate, and so a split, in it."""
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if "tt.split" in line)
+    depth = len(lines[at]) - len(lines[at].lstrip())
+    first = next(
+        i
+        for i in range(at, 0, -1)
+        if "scf.for" in lines[i] and len(lines[i]) - len(lines[i].lstrip()) < depth
+    )
+    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+    last = next(i for i in range(at, len(lines)) if lines[i].startswith(indent + "}"))
+    return lines[first : last + 1]
+
+
+def _arguments(value: str, made: dict[str, set[str]]) -> Iterator[str]:
+    """The kernel's pointers that `value` is computed from."""
+    seen, left = set(), [value]
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in made:
+            left += made[name]
+        elif name.endswith(("_ptr", "_weights")):
+            yield name.removeprefix("%")
+
+
+def main() -> None:
+    """Prints the table."""
+    table = []
+    for layers, s, plan, capability in SHIPPED:
+        kernel = compile_sampler(shape(layers, skip=s), plan, capability)
+        row = {
+            "layers": layers,
+            "skip": s,
+            "plan": plan.name,
+            "capability": capability,
+            "triton": triton.__version__,
+        }
+        table.append({**row, **asdict(figures(kernel)), "layer_loop_reads": sorted(layer_loop_reads(kernel))})
+        print(table[-1], file=sys.stderr, flush=True)
+    print(json.dumps(table, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""How a launch is cut into programs: by the shape of the network and the number of streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from wavesynth.kernels.triton.network import Network, unit_cycle
+
+__all__ = ["FEW", "MANY", "Plan", "choose", "is_wide", "plans"]
+
+#: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
+_ROWS, _COLUMNS = 256, 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One way to launch the kernel; which one is taken changes the time, not the samples."""
+
+    tile: int
+    """Streams of a program: B."""
+    warps: int
+    stages: int = 3
+    """Layers whose weights are on their way at once."""
+    head_stages: int = 3
+    fuse: bool = False
+    """Whether the skip product is made layer by layer, or once after all layers."""
+    helpers: int = 0
+    """Programs besides the one that goes down the chain of layers: see `helpers`."""
+    rows: int = 256
+    """Rows of the head's matrices that one copy brings on chip, at most 256."""
+    registers: int | None = None
+    """The most that a thread may have; None leaves it to the compiler."""
+    together: int = 1
+    """Programs that a multiprocessor has room for, each of which waits while another goes on."""
+
+    def constants(self, network: Network) -> dict[str, int | bool]:
+        """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
+        r, s, a = network.residual_channels, network.skip_channels, network.classes
+        wide = is_wide(network)
+        if (self.fuse and (wide or s > _ROWS)) or (self.helpers and wide):
+            raise ValueError(
+                f"residual is {r} and skip {s}; a plan with fuse or helpers must have them at most 64 and 256"
+            )
+        return {
+            "L": network.layers,
+            "CYCLE": unit_cycle(network.dilations),
+            "QUEUE": network.rows,
+            "HOP": network.hop,
+            "R": r,
+            "S": s,
+            "A": a,
+            "B": self.tile,
+            "HALF": 2 * network.layers * r + 2 * s + a + max(r, s),
+            "SINGLE": a + r + (2 * network.layers * r if self.helpers else 0),
+            "WIDE": wide,
+            "BLOCK": _COLUMNS,
+            "R_COLUMNS": min(r, _COLUMNS),
+            "S_ROWS": s // self.helpers if self.helpers else min(s, self.rows),
+            "A_ROWS": min(a, self.rows),
+            "S_COLUMNS": min(s, _COLUMNS),
+            "A_COLUMNS": min(a, _COLUMNS),
+            "STAGES": self.stages,
+            "HEAD_STAGES": self.head_stages,
+            "FUSE": self.fuse,
+            "HELPERS": self.helpers,
+        }
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        rest = ("f" if self.fuse else "", f"+{self.helpers}" if self.helpers else "")
+        return "".join((f"{self.tile}", *rest, f"x{self.together}" if self.together > 1 else ""))
+
+    @property
+    def options(self) -> dict[str, int | bool]:
+        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own."""
+        options: dict[str, int | bool] = {"num_warps": self.warps, "enable_fp_fusion": False}
+        if self.registers is not None:
+            options["maxnreg"] = self.registers
+        if self.helpers:
+            options["launch_cooperative_grid"] = True
+        return options
+
+    def programs(self, streams: int) -> int:
+        """How many programs a launch has for so many streams."""
+        return -(-streams // self.tile) * (1 + self.helpers)
+
+    def blocks(self, network: Network) -> dict[str, list[int]]:
+        """Rows and columns of each weight matrix that one copy brings on chip."""
+        r, c = network.residual_channels, self.constants(network)
+        rows = _COLUMNS if c["WIDE"] else r
+        return {
+            "past": [2 * rows, c["R_COLUMNS"]],
+            "current": [2 * rows, c["R_COLUMNS"]],
+            "residual": [rows, c["R_COLUMNS"]],
+            "skip": [c["S_ROWS"], c["R_COLUMNS"]],
+            "hidden": [c["A_ROWS"], c["S_COLUMNS"]],
+            "output": [c["A_ROWS"], c["A_COLUMNS"]],
+        }
+
+
+def is_wide(network: Network) -> bool:
+    """Whether a layer's matrices are too large to be on chip whole."""
+    return network.residual_channels > _COLUMNS
+
+
+#: As fast as possible, for as many streams as there are multiprocessors for all of their programs. A tile of 8 is the
+#: least that a tensor core has columns for.
+FEW = Plan(tile=8, warps=4, helpers=4)
+#: As many as possible, by how many that is. With fewer stages there is room for two programs beside one another.
+MANY = (
+    Plan(tile=8, warps=4),
+    Plan(tile=16, warps=4, registers=168),
+    Plan(tile=16, warps=4, registers=168, stages=2, together=2),
+    Plan(tile=32, warps=4, rows=128, stages=2, together=2),
+    Plan(tile=64, warps=8),
+)
+#: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): with
+#: what the compiler puts on the stack least of, see docs/gpu.md.
+_AMPERE = (
+    replace(FEW, warps=8, rows=128),
+    tuple(Plan(tile=tile, warps=8, rows=128, head_stages=1) for tile in (8, 16, 32, 64)),
+)
+_BLACKWELL = (
+    FEW,
+    (
+        MANY[0],
+        Plan(tile=16, warps=8),
+        Plan(tile=32, warps=8, rows=128),
+        Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),
+    ),
+)
+
+
+def plans(capability: int) -> tuple[Plan, tuple[Plan, ...]]:
+    """The plan for few streams and those for many, for a compute capability such as 90, 9.0."""
+    return _AMPERE if capability < 90 else (FEW, MANY) if capability < 100 else _BLACKWELL
+
+
+def choose(network: Network, streams: int, processors: int, capability: int = 90) -> Plan:
+    """The plan for so many streams on a GPU of so many multiprocessors: the fastest that keeps all of them at once."""
+    few, many = plans(capability)
+    if not is_wide(network) and few.programs(streams) <= processors:
+        return few
+    fitting = (plan for plan in many if plan.programs(streams) <= processors * plan.together)
+    return next(fitting, many[-1])

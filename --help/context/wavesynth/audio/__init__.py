@@ -1,0 +1,1 @@
+"""Between sound and numbers: files, μ-law, log-mel features, pictures."""

@@ -1,0 +1,77 @@
+"""Pre-emphasis and μ-law companding: a waveform as classes, and back.
+
+Speech has little energy above 1 kHz, and μ-law's quantisation noise is white: without pre-emphasis the
+noise would stand well above the treble. So the model hears and speaks a pre-emphasised signal, and its
+output is de-emphasised, which tilts the noise down with the speech (Valin and Skoglund, "LPCNet", 2019,
+sec. 3.1). Eight bits of μ-law are ITU-T G.711's curve, as in van den Oord et al., "WaveNet", 2016, sec. 2.2.
+
+Waveforms are float32 torch tensors [N] within [-1, 1]. Where audio leaves the model, one chunk at a time,
+it is numpy: see `Deemphasis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+from torch import Tensor
+from torchaudio.functional import mu_law_decoding, mu_law_encoding
+
+__all__ = ["PREEMPHASIS", "Deemphasis", "decode", "deemphasize", "encode", "preemphasis"]
+
+#: The coefficient of the shipped voices.
+PREEMPHASIS = 0.85
+
+
+def preemphasis(waveform: Tensor, coefficient: float = PREEMPHASIS) -> Tensor:
+    """y[t] = x[t] - coefficient · x[t-1], with silence before the first sample: [..., N] → [..., N]."""
+    out = waveform.clone()
+    out[..., 1:] -= coefficient * waveform[..., :-1]
+    return out
+
+
+class Deemphasis:
+    """The inverse filter, y[t] = x[t] + coefficient · y[t-1], over a stream.
+
+    `state` [1] is all it remembers. The samples are filtered one after the other in float64, so the bytes
+    do not depend on where the stream was cut.
+
+    >>> whole, parts = Deemphasis(0.85), Deemphasis(0.85)
+    >>> x = np.array([1.0, 0.0, 0.0])
+    >>> np.array_equal(whole.push(x), np.concatenate([parts.push(x[:1]), parts.push(x[1:])]))
+    True
+    """
+
+    def __init__(self, coefficient: float = PREEMPHASIS) -> None:
+        self.coefficient = coefficient
+        self.state = np.zeros(1)
+
+    def push(self, chunk: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The next samples [N], float32; they may go a little beyond ±1."""
+        samples = np.asarray(chunk, np.float64)
+        if not samples.size:  # lfilter refuses nothing
+            return np.zeros(0, np.float32)
+        out, self.state = lfilter([1.0], [1.0, -self.coefficient], samples, zi=self.state)
+        return out.astype(np.float32)
+
+
+def deemphasize(filters: Sequence[Deemphasis], chunks: NDArray[np.floating]) -> NDArray[np.float32]:
+    """What each filter's `push` gives of its row of `chunks` [B, N], to the bit; all have one coefficient."""
+    states = np.stack([f.state for f in filters])
+    out, states = lfilter([1.0], [1.0, -filters[0].coefficient], np.asarray(chunks, np.float64), zi=states)
+    for f, state in zip(filters, states, strict=True):
+        f.state = state
+    return out.astype(np.float32)
+
+
+def encode(waveform: Tensor, classes: int = 256, coefficient: float = PREEMPHASIS) -> Tensor:
+    """Pre-emphasised μ-law classes, int64 [..., N] from 0 to classes - 1; what exceeds ±1 is clipped."""
+    return mu_law_encoding(preemphasis(waveform.float(), coefficient).clamp(-1, 1), classes)
+
+
+def decode(tokens: Tensor, classes: int = 256) -> Tensor:
+    """The float32 waveform [..., N] of μ-law classes, still pre-emphasised: `Deemphasis` comes after."""
+    return mu_law_decoding(tokens.to(torch.int64), classes)

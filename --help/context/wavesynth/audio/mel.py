@@ -1,0 +1,162 @@
+"""Log-mel features, of a whole recording or of a stream as it arrives, to the same numbers.
+
+A frame is |FFT|² of a Hann window of 800 samples, summed into 80 triangular bands (HTK scale, no
+normalisation: torchaudio's MelSpectrogram) and scaled: (log10(max(power, 1e-5)) + 2) / 2.
+
+    samples      0 ······· 160 ······ 320 ······ 480 ······ 640 ···
+    frame 0   ───┴───┐                                             centred on sample 0, held for 0 to 159
+    frame 1   ───────┴───────────┐                                 centred on sample 160, held for 160 to 319
+
+Frame f reads the samples from f·hop - window/2 to f·hop + window/2 - 1. Beyond its ends a recording is taken
+as silent, so that a stream needs no reflection and a clip may be shorter than a window.
+
+All is computed in float64: in float32 a quiet band beside a loud tone would be the FFT's rounding noise.
+
+Of a stream, which windows are complete (`StreamingLogMel.windows`) and what their features are (`features`) are two
+questions, so that the windows of many streams may be answered together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchaudio.functional import melscale_fbanks
+
+from wavesynth.audio.rows import alone
+
+__all__ = ["MelConfig", "StreamingLogMel", "features", "filter_bank", "log_mel"]
+
+
+@dataclass(frozen=True)
+class MelConfig:
+    """The analysis; lengths in samples, frequencies in hertz. The defaults are the shipped voices'."""
+
+    sample_rate: int = 16000
+    n_fft: int = 1024
+    window: int = 800
+    hop: int = 160
+    bands: int = 80
+    low: float = 0.0
+    high: float = 8000.0
+    floor: float = 1e-5
+
+    def __post_init__(self) -> None:
+        def check(holds: bool, name: str, allowed: str) -> None:
+            if not holds:
+                raise ValueError(f"mel {name} is {getattr(self, name)!r}; it must be {allowed}")
+
+        check(1000 <= self.sample_rate <= 192_000, "sample_rate", "from 1000 to 192000 hertz")
+        check(2 <= self.n_fft <= 65536, "n_fft", "from 2 to 65536 samples")
+        check(2 <= self.window <= self.n_fft, "window", f"from 2 to n_fft, {self.n_fft} samples")
+        check(1 <= self.hop <= self.window, "hop", f"from 1 to window, {self.window} samples")
+        check(1 <= self.bands <= 256, "bands", "from 1 to 256")
+        check(0 <= self.low < self.high, "low", f"from 0 to below high, {self.high} hertz")
+        check(
+            self.high <= self.sample_rate / 2, "high", f"at most half of sample_rate, {self.sample_rate / 2}"
+        )
+        check(0 < self.floor < math.inf, "floor", "positive and finite")
+
+    @property
+    def silence(self) -> float:
+        """Every feature of a silent frame: -1.5 with the default floor."""
+        return (math.log10(self.floor) + 2) / 2
+
+    def frames(self, samples: int) -> int:
+        """Frames of a recording of so many samples: one for each hop begun."""
+        return -(-samples // self.hop)
+
+
+def log_mel(waveform: Tensor, config: MelConfig | None = None) -> Tensor:
+    """The features of a whole recording: waveform [N] → float32 [F, bands], F = ceil(N / hop)."""
+    config = config or MelConfig()
+    _check_mono(waveform)
+    frames = config.frames(waveform.numel())
+    if not frames:
+        return waveform.new_zeros(0, config.bands, dtype=torch.float32)
+    before = config.window // 2
+    after = (frames - 1) * config.hop + config.window - before - waveform.numel()
+    windows = F.pad(waveform.double(), (before, after)).unfold(0, config.window, config.hop)
+    # In blocks, so that an hour of audio does not hold all its overlapping windows at once.
+    return torch.cat([features(block, config) for block in windows.split(4096)])
+
+
+class StreamingLogMel:
+    """The same features of a stream: frames come out as soon as their last sample is in.
+
+    All the state is `pending` (the samples from the next frame's first one on), `samples` and `frames` (how
+    many went in and came out). Each frame is computed alone, by operations of one fixed shape, so its bits do
+    not depend on how the stream was cut into chunks. Latency: half a window, 25 ms.
+
+    >>> mel = StreamingLogMel()
+    >>> [len(mel.push(torch.zeros(n))) for n in (399, 1, 160)], len(mel.finish())
+    ([0, 1, 1], 2)
+    """
+
+    def __init__(self, config: MelConfig | None = None) -> None:
+        self.config = config or MelConfig()
+        self.pending = torch.zeros(self.config.window // 2, dtype=torch.float64)
+        self.samples = 0
+        self.frames = 0
+
+    def push(self, samples: Tensor) -> Tensor:
+        """Takes the next samples [N]; returns the frames that are now complete, float32 [f, bands]."""
+        return alone(features, self.windows(samples), config=self.config)
+
+    def finish(self) -> Tensor:
+        """The frames that still waited for samples, which are silence now; nothing may be pushed after."""
+        return alone(features, self.rest(), config=self.config)
+
+    def windows(self, samples: Tensor) -> Tensor:
+        """`push`, before `features`: the samples under the windows of those frames, float64 [f, window]."""
+        _check_mono(samples)
+        self.samples += samples.numel()
+        self.pending = torch.cat([self.pending, samples.double()])
+        return self._complete()
+
+    def rest(self) -> Tensor:
+        """`finish`, before `features`: float64 [f, window]."""
+        missing = self.config.frames(self.samples) - self.frames
+        length = (missing - 1) * self.config.hop + self.config.window if missing else 0
+        self.pending = F.pad(self.pending, (0, length - self.pending.numel()))
+        return self._complete()
+
+    def _complete(self) -> Tensor:
+        hop, window = self.config.hop, self.config.window
+        if self.pending.numel() < window:
+            return self.pending.new_zeros(0, window)
+        windows = self.pending.unfold(0, window, hop)
+        self.pending = self.pending[len(windows) * hop :].clone()  # a view would keep the whole chunk
+        self.frames += len(windows)
+        return windows
+
+
+def features(windows: Tensor, config: MelConfig) -> Tensor:
+    """Samples under their windows, float64 [..., window], to features, float32 [..., bands]."""
+    window, bank = _tables(config, windows.device)
+    # The FFT pads at the end, torchaudio on both sides: another phase, the same power.
+    spectrum = torch.fft.rfft(windows * window, config.n_fft)
+    power = torch.view_as_real(spectrum).square().sum(-1)
+    return (((power @ bank).clamp(min=config.floor).log10() + 2) / 2).float()
+
+
+@lru_cache(maxsize=8)
+def _tables(config: MelConfig, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The window [window] and the filter bank [n_fft // 2 + 1, bands]."""
+    window = torch.hann_window(config.window, dtype=torch.float64, device=device)
+    return window, filter_bank(config).to(device)
+
+
+def filter_bank(config: MelConfig) -> Tensor:
+    """How much each bin of the power spectrum adds to each band, float64 [n_fft // 2 + 1, bands]."""
+    c = config
+    return melscale_fbanks(c.n_fft // 2 + 1, c.low, c.high, c.bands, c.sample_rate).double()
+
+
+def _check_mono(waveform: Tensor) -> None:
+    if waveform.dim() != 1:
+        raise ValueError(f"waveform has shape {list(waveform.shape)}; it must be one channel, [N]")

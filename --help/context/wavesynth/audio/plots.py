@@ -1,0 +1,68 @@
+"""Spectrograms, for eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from wavesynth.files import atomic_path
+
+__all__ = ["save_spectrograms"]
+
+#: From black to white, in decibels.
+RANGE = 75.0
+
+
+def save_spectrograms(
+    path: str | Path, waveforms: Mapping[str, Tensor | ArrayLike], sample_rate: int = 16000
+) -> None:
+    """Draws the spectrogram of each waveform [N] under its title, one above the other, into a PNG file.
+
+    All share one time axis and one scale of decibels, so what looks different is different.
+    """
+    if not waveforms:
+        raise ValueError("there are no waveforms to draw; there must be at least one")
+    samples = {title: torch.as_tensor(np.asarray(w, np.float32)) for title, w in waveforms.items()}
+    levels = {title: _decibels(waveform, sample_rate) for title, waveform in samples.items()}
+    top = max(float(np.quantile(level, 0.998)) for level in levels.values())  # a few peaks may glare
+
+    figure = Figure(figsize=(10, 0.7 + 2.4 * len(levels)), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(levels), sharex=True, squeeze=False)[:, 0]
+    for axis, (title, level) in zip(axes, levels.items(), strict=True):
+        image = axis.imshow(
+            level,
+            origin="lower",
+            aspect="auto",
+            extent=(0, len(samples[title]) / sample_rate, 0, sample_rate / 2000),
+            vmin=top - RANGE,
+            vmax=top,
+            cmap="magma",
+            interpolation="bilinear",
+        )
+        axis.set_title(title, loc="left", fontsize=11)
+        axis.set_ylabel("frequency (kHz)")
+        axis.set_facecolor(image.get_cmap()(0.0))
+    axes[-1].set_xlim(0, max(map(len, samples.values())) / sample_rate)
+    axes[-1].set_xlabel("time (s)")
+    figure.colorbar(image, ax=list(axes), label="level (dBFS)", pad=0.015, fraction=0.04)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _decibels(samples: Tensor, sample_rate: int) -> np.ndarray:
+    """Power per bin of 32 ms frames, dB [n // 2 + 1, frames]; a full-scale sine stands at 0."""
+    if samples.dim() != 1 or not samples.numel():
+        raise ValueError(f"waveform has shape {list(samples.shape)}; it must be one channel, [N], N >= 1")
+    n = 2 * round(0.016 * sample_rate)
+    hop = max(n // 8, samples.numel() // 2000)  # no more columns than the picture can show
+    window = torch.hann_window(n)
+    spectrum = torch.stft(samples, n, hop, window=window, pad_mode="constant", return_complex=True)
+    return (20 * (spectrum.abs() / (window.sum() / 2)).clamp(min=1e-8).log10()).numpy()

@@ -1,0 +1,36 @@
+"""The command line: one file a command. Commands import what they need when they run."""
+
+from __future__ import annotations
+
+import typer
+
+from wavesynth.cli.batch import batch
+from wavesynth.cli.bench import bench
+from wavesynth.cli.demo import demo
+from wavesynth.cli.evaluate import evaluate
+from wavesynth.cli.export import export
+from wavesynth.cli.image import image
+from wavesynth.cli.live import live
+from wavesynth.cli.prepare import prepare
+from wavesynth.cli.serve import serve
+from wavesynth.cli.stream import stream
+from wavesynth.cli.train import train
+from wavesynth.cli.voices import voices
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="Neural audio that is generated one sample at a time, fast enough to be live.",
+    epilog="Example: wavesynth demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for command in (demo, voices, serve, stream, live, batch, prepare, train, export, evaluate):
+    app.command()(command)
+app.add_typer(bench, name="bench")
+app.add_typer(image, name="image")
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()

@@ -1,0 +1,65 @@
+"""What commands share: how they fail, and how they reach a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from wavesynth.clients.client import Client
+
+__all__ = ["Certificates", "TokenFile", "connect", "fail", "one_sentence_errors", "read_token"]
+
+TokenFile = Annotated[Path | None, typer.Option(help="File of the token that the service wants.")]
+Certificates = Annotated[
+    Path | None,
+    typer.Option(help="PEM file of root certificates to know the service by, which then must speak TLS."),
+]
+
+
+def fail(message: object) -> NoReturn:
+    """Ends the command with exit code 1 and one sentence on standard error."""
+    typer.echo(f"wavesynth: {message}", err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def one_sentence_errors() -> Iterator[None]:
+    """Turns what bad input raises (ValueError, OSError) into `fail`; a fault of ours keeps its traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        fail(error)
+
+
+def connect(address: str, token_file: Path | None, certificates: Path | None) -> Client:
+    """A client of the service at `address`. Raises ValueError, naming the option, for files that cannot be used."""
+    from wavesynth.clients.client import Client
+
+    token = None if token_file is None else read_token(token_file)
+    roots = None
+    if certificates is not None:
+        roots = _content("certificates", certificates).encode()
+        if b"-----BEGIN CERTIFICATE-----" not in roots:
+            raise ValueError(f"--certificates is {certificates}, which holds no PEM certificate")
+    return Client(address, token, roots)
+
+
+def read_token(path: Path) -> str:
+    """The token in a file. Raises ValueError when it cannot be read or is empty."""
+    token = _content("token-file", path).strip()
+    if not token:
+        raise ValueError(f"{path} is empty; it must hold the token")
+    return token
+
+
+def _content(option: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ValueError(f"--{option} is {path}, which cannot be read: {reason}") from error

@@ -1,0 +1,82 @@
+"""wavesynth demo: a held-out recording spoken again by a trained voice, over a real server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wavesynth.cli.common import fail, one_sentence_errors
+
+__all__ = ["HELD_OUT", "demo"]
+
+#: A recording that no shipped voice has seen: Allison Smith, CC-BY-SA-3.0; see docs/data.md.
+HELD_OUT = Path(__file__).parents[1] / "data" / "held_out" / "vm-newuser.flac"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the audio and the picture.")] = Path("demo"),
+    voice: Annotated[str, typer.Option(help="Name of a voice; the default if not given.")] = "",
+    audio: Annotated[Path, typer.Option(help="Recording to be spoken again.")] = HELD_OUT,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same audio.", min=0, max=2**64 - 1)] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(help="0.1 (most likely) to 2, 1 as trained; the voice's own if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Starts a server, sends it a recording over gRPC, and writes what the voice makes of it.
+
+    OUT/original.wav and OUT/wavesynth.wav to hear, OUT/spectrograms.png to see. Ends by itself.
+
+    Example: wavesynth demo --voice allison --out demo
+    """
+    with one_sentence_errors():
+        import time
+
+        import numpy as np
+
+        from wavesynth.audio.files import read, write_wav
+        from wavesynth.audio.plots import save_spectrograms
+        from wavesynth.cli.local_server import local_server
+        from wavesynth.clients.client import Client, ServiceError
+        from wavesynth.clients.timing import Timing
+
+        original = read(audio)
+        chunks = []
+        typer.echo("starting a server ...", err=True)
+        with local_server() as address, Client(address) as client:
+            try:
+                name = voice or client.voices().default_voice
+                typer.echo(f"{name} speaks {audio.name} again, over gRPC at {address}", err=True)
+                timing = Timing(time.monotonic())
+                call = client.stream(name, audio=original.numpy(), seed=seed, temperature=temperature)
+                for chunk in call.chunks():
+                    timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
+                    chunks.append(chunk.samples)
+            except ServiceError as error:
+                fail(error)
+        made = np.concatenate(chunks)
+        write_wav(out / "original.wav", original)
+        write_wav(out / "wavesynth.wav", made)
+        heard: dict[str, Any] = {f"original: {audio.name}": original, f"wavesynth: {name}": made}
+        save_spectrograms(out / "spectrograms.png", heard)
+    figures = {"voice": name, **timing.figures(), "out": str(out)}
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(figures))
+    else:
+        _print(figures)
+
+
+def _print(figures: dict[str, Any]) -> None:
+    gaps = figures["chunk_gap_ms"]
+    typer.echo(f"time to first audio  {figures['time_to_first_audio_ms']:7.1f} ms")
+    typer.echo(f"real-time factor     {figures['real_time_factor']:7.2f} (seconds of audio made in a second)")
+    typer.echo(
+        f"gap between chunks   {gaps['p50']:7.1f} ms median, {gaps['p99']:.1f} ms p99, {gaps['max']:.1f} ms longest"
+    )
+    typer.echo(f"underruns            {figures['underruns']:7d} in {figures['seconds']:.2f} s")
+    for name, what in (("original.wav", "hear"), ("wavesynth.wav", "hear"), ("spectrograms.png", "see")):
+        typer.echo(f"{what:5}{Path(figures['out']) / name}")

@@ -1,0 +1,252 @@
+"""wavesynth evaluate: how good a voice is, in figures and to listen to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wavesynth.cli.common import fail, one_sentence_errors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from wavesynth.clients.messages import How, Manner
+    from wavesynth.evaluation.evaluation import Speak
+
+__all__ = ["evaluate"]
+
+#: Calls that the service works on together. What a call's audio is does not depend on it.
+_CALLS = 8
+
+
+def evaluate(
+    voice: Annotated[str, typer.Argument(help="Name of a voice that ships, or a voice's folder.")],
+    data: Annotated[Path, typer.Argument(help="Folder that wavesynth prepare made.")],
+    report: Annotated[
+        Path | None, typer.Option(help="HTML page to write, with the clips to listen to.")
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="PNG file to write: spectrograms of the first clip, original and copy."),
+    ] = None,
+    clips: Annotated[int, typer.Option(help="At most so many clips are copied.", min=1, max=1000)] = 16,
+    split: Annotated[str, typer.Option(help="test; or validation, to choose a setting by.")] = "test",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same copies.", min=0, max=2**64 - 1)] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(help="0.1 (most likely) to 2, 1 as trained; the voice's own if not given.")
+    ] = None,
+    correction: Annotated[
+        bool | None,
+        typer.Option(
+            "--correction/--no-correction",
+            help="Filter towards the wanted log-mel, 35 ms later for each pass; as the voice has it if not given.",
+        ),
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="Of the server that speaks, as in wavesynth serve; float32 takes long.")
+    ] = "cpu",
+    speaker: Annotated[str, typer.Option(help="One of the voice's speakers; the first if not given.")] = "",
+    target: Annotated[
+        Path | None,
+        typer.Option(
+            help="Prepared folder of the speaker that copies are to sound like, if not like the recordings'."
+        ),
+    ] = None,
+    language: Annotated[str, typer.Option(help="Of the recordings; the voice's if not given.")] = "",
+    transcripts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Tab-separated file with the columns file and text, for word errors; "
+            "that of the English test set if not given."
+        ),
+    ] = None,
+    without: Annotated[
+        str,
+        typer.Option(
+            help="Leave out some of bits,pesq,stoi,f0,dnsmos,likeness,wer,griffin-lim,world,mu-law."
+        ),
+    ] = "",
+    int8_seconds: Annotated[
+        float, typer.Option(help="Seconds on which int8 bits/sample is measured, which is slow.", min=0)
+    ] = 8.0,
+    long_form: Annotated[
+        float,
+        typer.Option(help="Seconds, at least 20, of one long stream to examine too; 0 for none.", min=0),
+    ] = 0.0,
+    threads: Annotated[
+        int | None, typer.Option(help="Cores to use; all if not given.", min=1, max=256)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Measures a voice on recordings that it has never heard.
+
+    Bits/sample of the whole split, in float32, and in int8 on a part of it; then copies of some clips, made by a
+    server over gRPC as any caller gets them, beside Griffin-Lim, WORLD and plain μ-law. A voice without mel
+    conditioning cannot copy: it gets bits/sample, and a sample on the page.
+
+    Example: wavesynth evaluate allison-small datasets/allison --report report.html
+    """
+    with one_sentence_errors():
+        import json
+        import shlex
+        import sys
+        from contextlib import ExitStack
+
+        from rich.console import Console
+        from rich.progress import Progress
+
+        from wavesynth.audio.plots import save_spectrograms
+        from wavesynth.clients.client import ServiceError
+        from wavesynth.data.dataset import Recordings
+        from wavesynth.evaluation.evaluation import Settings
+        from wavesynth.evaluation.evaluation import evaluate as run
+        from wavesynth.evaluation.measure import NAMES, check_libraries
+        from wavesynth.evaluation.report import write_report
+        from wavesynth.evaluation.words import SHIPPED_TRANSCRIPTS, read_transcripts
+        from wavesynth.synthesis.reference import Key
+        from wavesynth.synthesis.voice import find_voices, load_voice
+
+        omitted = frozenset(filter(None, without.replace(" ", "").split(",")))
+        shipped = find_voices()
+        folder = shipped.get(voice, Path(voice))
+        if not folder.is_dir():
+            raise ValueError(
+                f"voice is {voice!r}; it must be one of {', '.join(shipped)}, or a voice's folder"
+            )
+        loaded, recordings = load_voice(folder), Recordings(data)
+        manner = {
+            "temperature": loaded.temperature if temperature is None else temperature,
+            "correction": loaded.correction > 0 if correction is None else correction,
+        }
+        Key(seed, manner["temperature"])  # refuses a temperature out of range
+        omitted |= frozenset() if target else {"likeness"}
+        check_libraries(omitted if loaded.model.config.mel_bands else omitted | set(NAMES))
+        texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
+        if 0 < long_form < 20:
+            raise ValueError(f"long-form is {long_form:g}; it must be 0 or at least 20 seconds")
+        cores = threads or len(os.sched_getaffinity(0))
+        settings = Settings(
+            split,  # type: ignore[arg-type]
+            clips,
+            seed,
+            speaker,
+            language,
+            Recordings(target) if target and "likeness" not in omitted else None,
+            omitted,
+            int8_seconds,
+            long_form,
+            cores,
+        )
+        speak = _speak(folder, cores, backend, {**manner, "speaker": speaker})
+        with ExitStack() as stack:
+            progress = Progress(console=Console(stderr=True))
+
+            def track(name: str, results: Iterable[Any], total: int) -> Iterable[Any]:
+                if not progress.live.is_started:  # an error before has standard error for itself
+                    stack.enter_context(progress)
+                return progress.track(results, total, description=f"{name:11}")
+
+            try:
+                figures, heard = run(loaded, recordings, texts, settings, speak, track)
+            except ServiceError as error:
+                fail(error)
+        figures |= {**manner, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
+        if as_json:
+            typer.echo(json.dumps(figures, ensure_ascii=False))
+        else:
+            _print(figures)
+        if report:
+            write_report(report, figures, heard)
+        if picture:
+            save_spectrograms(
+                picture, {f"{title}, {heard[0].name}": s for title, s in heard[0].versions.items()}
+            )
+
+
+def _speak(folder: Path, threads: int, backend: str, manner: Manner) -> Speak:
+    """Copies by the voice in `folder` as callers get them: from a server of its own, over gRPC, some at a time."""
+
+    def speak(wanted: Sequence[tuple[NDArray[np.float32] | float, int]]) -> Iterator[NDArray[np.float32]]:
+        import tempfile
+        from concurrent.futures import ThreadPoolExecutor
+
+        from wavesynth.cli.local_server import local_server
+        from wavesynth.clients.client import Client
+
+        with tempfile.TemporaryDirectory() as alone:
+            (Path(alone) / "voice").symlink_to(folder.resolve())
+            options = (
+                "--voices",
+                alone,
+                "--backend",
+                backend,
+                "--threads",
+                threads,
+                "--live-streams",
+                _CALLS,
+            )
+            with (
+                local_server(*map(str, options)) as address,
+                Client(address) as client,
+                ThreadPoolExecutor(_CALLS) as pool,
+            ):
+
+                def call(want: tuple[NDArray[np.float32] | float, int]) -> NDArray[np.float32]:
+                    source, seed = want
+                    given: How = {**manner, "seed": seed}
+                    if isinstance(source, float):
+                        return client.synthesize(**given, seconds=source).samples
+                    return client.synthesize(**given, audio=source).samples
+
+                yield from pool.map(call, wanted)
+
+    return speak
+
+
+def _print(figures: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"{figures['voice']} on {figures['data']}, {figures['split']} split", soft_wrap=True)
+    if bits := figures["bits_per_sample"]:
+        console.print(
+            f"{bits['float32']:.3f} bits/sample in float32 on {bits['seconds']:.0f} s; "
+            f"int8 {bits['int8'] - bits['float32_there']:+.4f} on {bits['int8_seconds']:.0f} s of it",
+            soft_wrap=True,
+        )
+    if "rows" in figures:
+        from wavesynth.evaluation.measure import COLUMNS, ROWS
+
+        table = Table(
+            f"mean of {figures['clips']} clips, {figures['clip_seconds']:.0f} s, temperature {figures['temperature']:g}"
+            f"{', corrected' if figures['correction'] else ''}"
+        )
+        columns = [key for key in COLUMNS if any(key in row for row in figures["rows"].values())]
+        for key in columns:
+            table.add_column(COLUMNS[key].title, justify="right")
+        for name, row in figures["rows"].items():
+            values = [row.get(key) for key in columns]
+            cells = [
+                "" if value is None else f"{value:.{COLUMNS[key].decimals}f}"
+                for key, value in zip(columns, values, strict=True)
+            ]
+            table.add_row(figures["voice"] if name == "copy" else ROWS[name], *cells)
+        console.print(table)
+        if figures["words"]:
+            console.print(f"word errors in {figures['words']} words")
+    if long := figures.get("long_form"):
+        console.print(
+            f"one stream of {long['seconds']:.0f} s: bend at frame boundaries {long['boundary_ratio']:.2f} times that "
+            f"elsewhere (original {long['boundary_ratio_original']:.2f}), level {long['level_drift_db']:+.1f} dB and "
+            f"delay {long['delay_samples']} samples from first to last, log-mel {long['log_mel_first_db']:.2f} then "
+            f"{long['log_mel_last_db']:.2f} dB",
+            soft_wrap=True,
+        )
+    for note in figures["notes"]:
+        console.print(note, soft_wrap=True, markup=False)

@@ -1,0 +1,57 @@
+"""wavesynth export: a training run to a voice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavesynth.cli.common import one_sentence_errors
+
+__all__ = ["export"]
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the voice; what it holds is replaced.")],
+    best: Annotated[
+        bool,
+        typer.Option("--best", help="Take the checkpoint with the lowest validation loss, not the newest."),
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="How much validation audio to measure the voice on.")
+    ] = 8.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Writes a training run's averaged weights as a voice, with the gains for 8-bit sampling.
+
+    Prints bits/sample of the voice on validation audio, in float32 and in int8.
+
+    Example: wavesynth export runs/allison-small voices/allison-small --best
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from wavesynth.training.export import export as export_voice
+
+    progress = Console(stderr=True)
+    with one_sentence_errors():
+        exported = export_voice(
+            run,
+            out,
+            lowest=best,
+            seconds=seconds,
+            track=lambda crops: track(crops, "Measuring", console=progress),
+        )
+    if as_json:
+        typer.echo(json.dumps(asdict(exported)))
+    else:
+        typer.echo(
+            f"{exported.name}, step {exported.step:,} → {out}\n"
+            f"{exported.float32:.4f} bits/sample in float32, {exported.int8:.4f} in int8 "
+            f"({exported.int8 - exported.float32:+.4f}), on {exported.seconds:.1f} s of validation audio"
+        )

@@ -1,0 +1,85 @@
+"""wavesynth prepare: a folder of recordings to a training set."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wavesynth.cli.common import one_sentence_errors
+
+__all__ = ["prepare"]
+
+
+def prepare(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of wav, flac, ogg, mp3 and g722 files, at any depth.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder for the training set.")],
+    test_list: Annotated[
+        Path | None,
+        typer.Option(
+            help="Text file of the recordings to hold out, instead of a twentieth of them, by name."
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out recordings whose name matches this pattern. Repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Turns a folder of recordings into a 16 kHz training set, split into train, validation and test.
+
+    Silence is trimmed, long recordings are cut, and what cannot be used is named with its reason. Run again,
+    it does only what is new; interrupted, it goes on where it was.
+
+    Example: wavesynth prepare recordings/alice datasets/alice
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from wavesynth.data.prepare import Options
+    from wavesynth.data.prepare import prepare as prepare_folder
+    from wavesynth.data.split import read_test_list
+
+    progress = Console(stderr=True)
+    with one_sentence_errors():
+        options = Options(test=read_test_list(test_list) if test_list else None, exclude=tuple(exclude or ()))
+        dataset = prepare_folder(
+            folder, out, options, lambda sources: track(sources, "Preparing", console=progress)
+        )
+    if as_json:
+        typer.echo(json.dumps(_figures(dataset)))
+    else:
+        _print(dataset)
+
+
+def _figures(dataset: dict[str, Any]) -> dict[str, Any]:
+    counts = Counter(file["split"] for file in dataset["files"])
+    sources = len({file["source"] for file in dataset["files"]})
+    splits = {name: {"files": counts[name], "seconds": s} for name, s in dataset["seconds"].items()}
+    return {"usable": sources, "splits": splits, "skipped": dataset["skipped"]}
+
+
+def _print(dataset: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    figures = _figures(dataset)
+    console = Console()
+    console.print(f"{figures['usable']} recordings usable, {len(figures['skipped'])} skipped")
+    table = Table("split")
+    table.add_column("files", justify="right")
+    table.add_column("minutes", justify="right")
+    for name, split in figures["splits"].items():
+        table.add_row(name, str(split["files"]), f"{split['seconds'] / 60:.1f}")
+    console.print(table)
+    if figures["skipped"]:
+        skipped = Table("skipped", "reason")
+        for entry in figures["skipped"]:
+            skipped.add_row(escape(entry["source"]), escape(entry["reason"]))
+        console.print(skipped)

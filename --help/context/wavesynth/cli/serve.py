@@ -1,0 +1,102 @@
+"""wavesynth serve: the gRPC service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wavesynth.cli.common import one_sentence_errors, read_token
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine's.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 50051,
+    voices: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
+    backend: Annotated[
+        str, typer.Option(help="cpu, triton (an NVIDIA GPU), reference or float32 (not real-time).")
+    ] = "cpu",
+    images: Annotated[Path | None, typer.Option(help="Folder of models of images, to be served too.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Cores that sample; all but one if not given.", min=1, max=256)
+    ] = None,
+    live_streams: Annotated[
+        int | None, typer.Option(help="Live streams at once; measured if not given.", min=1, max=100_000)
+    ] = None,
+    max_seconds: Annotated[
+        float, typer.Option(help="Seconds of audio that a call may make.", min=0.1, max=86_400)
+    ] = 600,
+    grace: Annotated[
+        float, typer.Option(help="Seconds that calls have to end at shutdown.", min=0, max=3600)
+    ] = 30,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve Prometheus metrics on this port.", min=1, max=65535)
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="PEM file of the certificate chain; with --tls-key.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's private key.")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File of the token that clients must send.")] = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve the web page too.")] = False,
+    web_port: Annotated[
+        int, typer.Option(help="The page's port; 0 takes a free one.", min=0, max=65535)
+    ] = 8000,
+    web_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="Another site, such as https://a.org, whose pages may use the service."),
+    ] = None,
+) -> None:
+    """Serves the voices over gRPC until SIGTERM or Ctrl-C, then lets the calls under way end.
+
+    Prints one line when it is ready, and with --web another; logs one JSON line a call on standard error. Browsers
+    give a page the microphone on this machine (localhost), and elsewhere over TLS only.
+
+    Example: wavesynth serve --port 50051 --metrics-port 9090
+    """
+    with one_sentence_errors():
+        import asyncio
+        import sys
+
+        import torch
+
+        from wavesynth.cli.demo import HELD_OUT
+        from wavesynth.server.observe import log_as_json
+        from wavesynth.server.server import Server, ServerConfig
+        from wavesynth.server.server import serve as run
+        from wavesynth.server.web.config import WebConfig
+        from wavesynth.synthesis.voice import SHIPPED
+
+        if (tls_cert is None) != (tls_key is None):
+            raise ValueError(
+                f"--tls-{'key' if tls_key is None else 'cert'} is missing; TLS needs both of --tls-cert and --tls-key"
+            )
+        config = ServerConfig(
+            host=host,
+            port=port,
+            voices=voices or SHIPPED,
+            images=images,
+            backend=backend,
+            live_streams=live_streams,
+            max_seconds=max_seconds,
+            grace=grace,
+            metrics_port=metrics_port,
+            tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
+            token=read_token(token_file) if token_file else None,
+            web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ())) if web else None,
+            **({"threads": threads} if threads else {}),
+        )
+
+        def ready(server: Server) -> None:
+            typer.echo(f"listening on {host}:{server.port}")
+            if web:
+                typer.echo(f"the page is at http{'s' if tls_cert else ''}://{host}:{server.web_port}/")
+            sys.stdout.flush()
+
+        log_as_json()
+        torch.set_num_threads(1)  # the engine brings its own threads
+        asyncio.run(run(config, ready))

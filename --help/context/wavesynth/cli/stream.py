@@ -1,0 +1,190 @@
+"""wavesynth stream: audio from a service, heard or written while it is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
+
+if TYPE_CHECKING:
+    from wavesynth.clients.client import Chunk
+
+__all__ = ["stream"]
+
+
+def stream(
+    voice: Annotated[str, typer.Argument(help="Name of a voice; the service's default if not given.")] = "",
+    audio: Annotated[
+        Path | None, typer.Option(help="Recording to be spoken again: wav, flac, ogg, mp3, g722.")
+    ] = None,
+    mel: Annotated[Path | None, typer.Option(help="NumPy file of log-mel frames [frames, bands].")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds to make, with a voice that needs nothing else.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="WAV file; - for raw 16-bit PCM on standard output.")
+    ] = None,
+    play: Annotated[bool, typer.Option("--play", help="Play on the loudspeaker.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same audio.", min=0, max=2**64 - 1)] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(help="0.1 (most likely) to 2, 1 as trained; the voice's own if not given.")
+    ] = None,
+    correction: Annotated[
+        bool | None,
+        typer.Option(
+            "--correction/--no-correction",
+            help="Filter towards the wanted log-mel, 35 ms later for each pass; as the voice has it if not given.",
+        ),
+    ] = None,
+    speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",
+    address: Annotated[str, typer.Option(help="The service, host:port.")] = "localhost:50051",
+    token_file: TokenFile = None,
+    certificates: Certificates = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Streams audio from a service into a file, a pipe or the loudspeaker; prints how fast it came at the end.
+
+    Example: wavesynth stream --audio speech.wav --out spoken-again.wav
+    """
+    if sum(source is not None for source in (audio, mel, seconds)) != 1:
+        fail("exactly one of --audio, --mel and --seconds must be given")
+    if (out is None) != play:
+        fail("one of --out and --play must be given, and not both")
+    with one_sentence_errors():
+        import time
+
+        import grpc  # noqa: F401  (before the clock starts)
+
+        from wavesynth.clients.client import ServiceError
+        from wavesynth.clients.timing import Timing
+
+        given = _given(audio, mel, seconds)
+        sink: _Sink = _Loudspeaker() if play else _Pipe() if out == "-" else _File(Path(str(out)))
+        timing = Timing(time.monotonic())
+        with connect(address, token_file, certificates) as client, sink:
+            try:
+                call = client.stream(
+                    voice, seed=seed, temperature=temperature, correction=correction, speaker=speaker, **given
+                )
+                for chunk in call.chunks():
+                    timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
+                    sink.write(chunk)
+            except ServiceError as error:
+                fail(f"{address}: {error}")
+    _print(timing.figures(), as_json)
+
+
+def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[str, Any]:
+    """What the call is made from, as keywords of the client."""
+    if audio is not None:
+        from wavesynth.audio.files import read
+        from wavesynth.audio.pcm import pcm16
+
+        # At 16 kHz; the service takes it to the voice's rate, should that be another.
+        return {"audio": pcm16(read(audio)), "sample_rate": 16000}
+    if mel is not None:
+        from wavesynth.clients.messages import read_mel
+
+        return {"mel": read_mel(mel)}
+    return {"seconds": seconds}
+
+
+class _Sink(Protocol):
+    """Where audio goes; entered before the first chunk, left after the last."""
+
+    def __enter__(self) -> Any: ...
+    def __exit__(self, *error: Any) -> None: ...
+    def write(self, chunk: Chunk) -> None:
+        """Takes the next chunk."""
+
+
+class _File:
+    """A WAV file, written when all is there: whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._chunks: list[Chunk] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: Any) -> None:
+        if self._chunks and error[0] is None:
+            import numpy as np
+
+            from wavesynth.audio.files import write_wav
+
+            samples = np.concatenate([chunk.samples for chunk in self._chunks])
+            write_wav(self._path, samples, self._chunks[0].sample_rate)
+
+    def write(self, chunk: Chunk) -> None:
+        """Keeps the chunk."""
+        self._chunks.append(chunk)
+
+
+class _Pipe:
+    """Raw PCM on standard output."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: Any) -> None:
+        pass
+
+    def write(self, chunk: Chunk) -> None:
+        """Passes the chunk on at once."""
+        import sys
+
+        sys.stdout.buffer.write(chunk.pcm)
+        sys.stdout.buffer.flush()
+
+
+class _Loudspeaker:
+    """The default loudspeaker, opened with the first chunk; writing waits while its buffer is full."""
+
+    def __init__(self) -> None:
+        try:
+            import sounddevice
+        except ImportError as error:
+            fail(f"--play needs sounddevice, which is missing: pip install 'wavesynth[live]' ({error})")
+        except OSError as error:
+            fail(f"--play needs PortAudio, which is missing: apt-get install libportaudio2 ({error})")
+        self._library = sounddevice
+        self._device: Any = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: Any) -> None:
+        if self._device is not None:
+            self._device.stop()  # after what it still holds is played
+            self._device.close()
+
+    def write(self, chunk: Chunk) -> None:
+        """Plays the chunk."""
+        try:
+            if self._device is None:
+                self._device = self._library.RawOutputStream(chunk.sample_rate, channels=1, dtype="int16")
+                self._device.start()
+            self._device.write(chunk.pcm)
+        except self._library.PortAudioError as error:
+            raise OSError(f"cannot play: {error}") from error
+
+
+def _print(figures: dict[str, Any], as_json: bool) -> None:
+    """The figures on standard error, since the audio may be on standard output."""
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(figures), err=True)
+        return
+    gaps = figures["chunk_gap_ms"]
+    typer.echo(
+        f"{figures['seconds']:.2f} s of audio, the first after {figures['time_to_first_audio_ms']:.1f} ms, "
+        f"{figures['real_time_factor']:.2f} x real time, {figures['underruns']} underruns; gaps between chunks: "
+        f"median {gaps['p50']:.1f}, 99 % below {gaps['p99']:.1f}, longest {gaps['max']:.1f} ms",
+        err=True,
+    )

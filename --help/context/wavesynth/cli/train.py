@@ -1,0 +1,102 @@
+"""wavesynth train: a training set to a run of checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wavesynth.cli.common import fail, one_sentence_errors
+
+if TYPE_CHECKING:
+    from wavesynth.training.configuration import DataConfig
+    from wavesynth.training.processes import Processes
+    from wavesynth.training.trainer import Trainer
+
+__all__ = ["follow", "train"]
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Configuration, a TOML file; see docs/training.md.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints and curves [default: runs/NAME-OF-CONFIG]")
+    ] = None,
+) -> None:
+    """Trains a WaveNet as a configuration says, on a GPU if there is one, and otherwise on the CPU.
+
+    Ctrl-C (exit code 130) and SIGTERM (143) end it after the step it is at, and save that step; with --resume
+    it goes on as if it had never stopped. Several GPUs: torchrun --nproc-per-node 8 --no-python wavesynth
+    train CONFIG.
+
+    Example: wavesynth train configurations/allison-small.toml
+    """
+    from wavesynth.training.configuration import read
+    from wavesynth.training.processes import Processes
+    from wavesynth.training.wavenet import trainer
+
+    with one_sentence_errors(), Processes.joined() as processes:
+        configuration = read(config)
+        if configuration.data.disturb:
+            _disturb(configuration.data, processes)
+        training = trainer(configuration, out or Path("runs") / config.stem, processes, resume=resume)
+        follow(training)
+
+
+def _disturb(data: DataConfig, processes: Processes) -> None:
+    """Makes the copies that the features come from, where they are not there yet: minutes, the first time."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from wavesynth.data.dataset import Recordings
+    from wavesynth.data.split import Split
+
+    splits: tuple[Split, ...] = ("train", "validation")
+    if processes.first:
+        for _, folder in data.folders:
+            recordings, console = Recordings(folder), Console(stderr=True)
+            for split in splits:
+                name, total = f"Disturbing {folder}, {split}", recordings.count(split)
+                for stem, waveform in track(recordings.split(split), name, total, console=console):
+                    recordings.copies(split, stem, waveform, data.disturb)
+    processes.wait()
+
+
+def follow(training: Trainer, unit: str = "sample") -> None:
+    """Runs a training to its end before the user's eyes, or until a signal or a fault ends the command."""
+    from contextlib import ExitStack
+
+    import torch
+    from rich.console import Console
+
+    from wavesynth.training.progress import Display
+    from wavesynth.training.trainer import Stopped
+
+    processes, folder = training.processes, training.folder
+    if training.fused:
+        # The kernel has threads of its own, and the rest is too small to share out.
+        torch.set_num_threads(1)
+    with ExitStack() as stack:
+        if processes.first:
+            console = Console()
+            count = sum(parameter.numel() for parameter in training.model.parameters())
+            arithmetic = (
+                ("bf16" if training.bf16 else "float32")
+                + ", compiled" * training.compiled
+                + ", fused" * training.fused
+            )
+            console.print(
+                f"{count:,} parameters in {arithmetic} on {processes.world} x {processes.device} → {folder}",
+                soft_wrap=True,
+            )
+            steps = training.config.steps
+            training.log = stack.enter_context(Display(steps, folder, training.step, console, unit))
+        try:
+            training.run()
+        except Stopped as stopped:
+            if processes.first:
+                typer.echo(f"wavesynth: {stopped}; --resume goes on from there", err=True)
+            raise typer.Exit(128 + stopped.signum) from None
+        except FloatingPointError as error:
+            fail(error)

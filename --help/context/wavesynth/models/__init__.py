@@ -1,0 +1,1 @@
+"""The models, one readable file each. They know nothing of serving."""

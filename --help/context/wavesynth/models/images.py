@@ -1,0 +1,22 @@
+"""The models of images by their names."""
+
+from __future__ import annotations
+
+from wavesynth.models.pixelcnn import GatedPixelCNN, PixelCNN
+from wavesynth.models.pixelrnn import DiagonalBiLSTM, RowLSTM
+from wavesynth.models.pixels import ImageModelConfig, PixelModel
+
+__all__ = ["KINDS", "image_model"]
+
+#: What `kind` may be.
+KINDS: dict[str, type[PixelModel]] = {
+    "pixelcnn": PixelCNN,
+    "gated": GatedPixelCNN,
+    "row-lstm": RowLSTM,
+    "diagonal-bilstm": DiagonalBiLSTM,
+}
+
+
+def image_model(config: ImageModelConfig) -> PixelModel:
+    """A network of the configured kind and size with random weights."""
+    return KINDS[config.kind](config)

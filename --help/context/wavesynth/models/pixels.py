@@ -1,0 +1,265 @@
+"""What all models of images share: their shape, the raster order as masks, and the distribution of one value.
+
+An image is [H, W, C] whole numbers below `levels`. Its probability is the product over its values in raster
+order, and within a pixel red before green before blue (van den Oord et al., "Pixel Recurrent Neural Networks",
+2016, eq. 1 and 2). The features of every layer are in C groups, one a channel: those of group g may depend on
+the channels before g of their own pixel and on all of the pixels before it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self, runtime_checkable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = [
+    "Head",
+    "ImageModelConfig",
+    "MaskedLinear",
+    "PixelModel",
+    "ahead",
+    "convolve",
+    "intensities",
+    "nearest",
+    "uniform",
+]
+
+Kind = Literal["pixelcnn", "gated", "row-lstm", "diagonal-bilstm"]
+
+
+@dataclass(frozen=True)
+class ImageModelConfig:
+    """The shape of a model of images. The defaults are a Gated PixelCNN of 3.4 million parameters.
+
+    `labels` 0 means not conditioned on a class. `kernel` and `first_kernel` are odd widths in pixels (of the two
+    LSTMs only the first is used). `mixture` is the number of logistic components of each value's distribution;
+    0 means a softmax over all `levels`. `hidden` is the width of the two products before the output.
+    """
+
+    kind: Kind = "gated"
+    height: int = 28
+    width: int = 28
+    channels: int = 1
+    levels: int = 256
+    labels: int = 0
+    features: int = 96
+    layers: int = 9
+    kernel: int = 5
+    first_kernel: int = 7
+    hidden: int = 256
+    mixture: int = 0
+
+    def __post_init__(self) -> None:
+        limits = {
+            "height": (1, 512),
+            "width": (1, 512),
+            "channels": (1, 4),
+            "levels": (2, 256),
+            "labels": (0, 10_000),
+            "features": (1, 1024),
+            "layers": (1, 100),
+            "kernel": (3, 15),
+            "first_kernel": (3, 15),
+            "hidden": (1, 4096),
+            "mixture": (0, 50),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ValueError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
+        for name in ("kernel", "first_kernel"):
+            if getattr(self, name) % 2 == 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be odd")
+        for name in ("features", "hidden"):
+            if getattr(self, name) % self.channels:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; it must be a multiple of channels, {self.channels}"
+                )
+
+    @property
+    def dimensions(self) -> int:
+        """Values in an image, H · W · C."""
+        return self.height * self.width * self.channels
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """[H, W, C]."""
+        return self.height, self.width, self.channels
+
+
+class Head:
+    """The distribution of one value, from the numbers that a network gives for it.
+
+    A softmax over all levels (2016a, sec. 3.4), or a mixture of logistic distributions, each level having the
+    mass of its interval and the first and the last also the tail (Salimans et al., "PixelCNN++", 2017, eq. 2).
+    The channels of a pixel depend on each other through the network's masks in either case.
+    """
+
+    def __init__(self, levels: int, mixture: int = 0) -> None:
+        self.levels, self.mixture = levels, mixture
+
+    @property
+    def size(self) -> int:
+        """Numbers that the network gives for each value, P."""
+        return 3 * self.mixture or self.levels
+
+    def nats(self, numbers: Tensor, values: Tensor) -> Tensor:
+        """-ln p of `values` [...] under `numbers` [..., P], in float32: [...]."""
+        if self.mixture:
+            return -self._log_mixture(numbers.float(), values)
+        flat = F.cross_entropy(numbers.flatten(0, -2).float(), values.flatten(), reduction="none")
+        return flat.view(values.shape)
+
+    def logits(self, numbers: Tensor) -> Tensor:
+        """Unnormalised ln p of every level, float32: [..., P] → [..., levels]."""
+        if not self.mixture:
+            return numbers.float()
+        levels = torch.arange(self.levels, device=numbers.device)
+        return self._log_mixture(numbers.float().unsqueeze(-2), levels)
+
+    def _log_mixture(self, numbers: Tensor, values: Tensor) -> Tensor:
+        weights, means, log_scales = numbers.unflatten(-1, (3, self.mixture)).unbind(-2)
+        # The means' unit is half the range of the values, -1 to 1; so is the scales'.
+        half = 1 / (self.levels - 1)
+        centred = (values * (2 * half) - 1).unsqueeze(-1) - means
+        inverse = torch.exp(-log_scales.clamp(min=-7.0))
+        upper, lower = (centred + half) * inverse, (centred - half) * inverse
+        first, last = (values == 0).unsqueeze(-1), (values == self.levels - 1).unsqueeze(-1)
+        # ln(σ(u) - σ(l)) = ln σ(u) + ln σ(-l) + ln(1 - e^(l - u)), which does not cancel far from the mean.
+        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
+        each = torch.where(first, F.logsigmoid(upper), torch.where(last, F.logsigmoid(-lower), inside))
+        return torch.logsumexp(each + F.log_softmax(weights, -1), -1)
+
+
+def ahead(inputs: int, outputs: int, channels: int, strict: bool) -> Tensor:
+    """The mask of one pixel's own product: 1 where an output may use an input, [outputs, inputs] (2016a, fig. 4).
+
+    Inputs and outputs are in `channels` groups of equal size. Mask A (`strict`) lets through groups before the
+    output's, mask B also its own.
+    """
+    source = torch.arange(inputs) * channels // inputs
+    target = (torch.arange(outputs) * channels // outputs)[:, None]
+    return (source < target if strict else source <= target).float()
+
+
+def uniform(*shape: int) -> nn.Parameter:
+    """A weight [outputs, ...], uniform within 1/√fan-in."""
+    return nn.Parameter(torch.empty(*shape).uniform_(-1, 1) * math.prod(shape[1:]) ** -0.5)
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, pad: tuple[int, int, int, int]) -> Tensor:
+    """[B, H, W, I] → [B, H', W', O]: `weight` [O, I, rows, columns] over `x` with zeros around it.
+
+    `pad` is (left, right, top, bottom); a negative one crops.
+    """
+    padded = F.pad(x, (0, 0, *pad)).permute(0, 3, 1, 2)  # a view: channels last in memory
+    return F.conv2d(padded, weight, bias).permute(0, 2, 3, 1)
+
+
+def intensities(values: Tensor, levels: int) -> Tensor:
+    """Whole numbers below `levels` as intensities from 0 to 255, uint8."""
+    return (values * 255 / (levels - 1)).round().to(torch.uint8)
+
+
+def nearest(image: Tensor, levels: int) -> Tensor:
+    """Intensities, uint8, as whole numbers below `levels`, int64: equal steps."""
+    return image.long() * levels // 256
+
+
+class MaskedLinear(nn.Module):
+    """A product with one pixel's features that keeps the order of channels (mask B): [..., I] → [..., O]."""
+
+    mask: Tensor
+
+    def __init__(self, inputs: int, outputs: int, channels: int, blocks: tuple[int, int] = (1, 1)) -> None:
+        """`blocks` says of how many grouped vectors the input and the output are the concatenation."""
+        super().__init__()
+        self.weight = uniform(outputs, inputs)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        one = ahead(inputs // blocks[0], outputs // blocks[1], channels, strict=False)
+        self.register_buffer("mask", one.repeat(blocks[1], blocks[0]), persistent=False)
+        self._masked = channels > 1
+
+    def bake(self) -> None:
+        """Multiplies the mask into the weight once and for all."""
+        self.weight.mul_(self.mask)
+        self._masked = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., O]."""
+        return F.linear(x, self.weight * self.mask if self._masked else self.weight, self.bias)
+
+
+@runtime_checkable
+class Baked(Protocol):
+    """A module whose mask can be multiplied into its weight."""
+
+    def bake(self) -> None:
+        """Does it, in place."""
+
+
+class PixelModel(nn.Module):
+    """What the four networks are to their users. A network says what `features` are and ends with `output`."""
+
+    def __init__(self, config: ImageModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.head = Head(config.levels, config.mixture)
+
+    def forward(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The numbers of the distribution of every value given those before it: [B, H, W, C, P].
+
+        `pixels` are whole numbers below `levels`, [B, H, W, C]; `labels` [B] if the network has labels.
+        """
+        c = self.config
+        if tuple(pixels.shape[1:]) != c.shape:
+            raise ValueError(
+                f"pixels has shape {list(pixels.shape)}; it must be [B, {', '.join(map(str, c.shape))}]"
+            )
+        if bool(c.labels) != (labels is not None):
+            state = "missing" if labels is None else "given"
+            raise ValueError(f"label is {state}, but the model has {c.labels} labels")
+        return self.numbers(self.scaled(pixels), labels)
+
+    def nats(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
+        """-ln p of every value given those before it: [B, H, W, C]."""
+        return self.head.nats(self(pixels, labels), pixels)
+
+    @torch.no_grad()
+    def baked(self) -> Self:
+        """A copy to sample with, whose masks are in its weights."""
+        model = copy.deepcopy(self).requires_grad_(False)
+        for module in model.modules():
+            if isinstance(module, Baked):
+                module.bake()
+        return model
+
+    def scaled(self, pixels: Tensor) -> Tensor:
+        """Levels as numbers from -1 to 1; beyond the image's edges the networks see 0."""
+        return pixels.float() * (2 / (self.config.levels - 1)) - 1
+
+    def numbers(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """`forward` of pixels that are `scaled`."""
+        return self.output(self.features(x, labels))
+
+    def output(self, features: Tensor) -> Tensor:
+        """The last products, at any number of pixels: [..., features] → [..., C, P]."""
+        c = self.config
+        hidden = F.relu(self.hidden(F.relu(self.skip(features))))
+        return self.last(hidden).unflatten(-1, (c.channels, self.head.size))
+
+    def features(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """What the output is made from, [B, H, W, blocks · F]."""
+        raise NotImplementedError
+
+    def _ends(self, blocks: int) -> None:
+        """Makes the output's products, from `blocks` concatenated feature vectors."""
+        c = self.config
+        self.skip = MaskedLinear(blocks * c.features, c.hidden, c.channels, (blocks, 1))
+        self.hidden = MaskedLinear(c.hidden, c.hidden, c.channels)
+        self.last = MaskedLinear(c.hidden, c.channels * self.head.size, c.channels)

@@ -1,0 +1,120 @@
+"""The calls for images: every field is checked here, and rows are passed on as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+
+from wavesynth.models.pixels import ImageModelConfig
+from wavesynth.server.observe import Call
+from wavesynth.server.painter import Painter, Painting
+from wavesynth.server.refusal import RefusedError, invalid
+from wavesynth.synthesis.draw import TEMPERATURES
+from wavesynth.synthesis.image_model import ImageModel
+from wavesynth.v1 import images_pb2 as pb
+from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
+
+__all__ = ["ImageService"]
+
+_MAX_COUNT = 64
+
+Around = Callable[[str, grpc.aio.ServicerContext], AbstractAsyncContextManager[Call]]
+
+
+class ImageService(ImageServiceServicer):
+    """Serves `models`, each with the folder that it is in; `around` is what every call of the server goes through."""
+
+    def __init__(
+        self, models: Mapping[str, tuple[ImageModel, Path]], painter: Painter, around: Around
+    ) -> None:
+        self._models, self._painter, self._around = dict(sorted(models.items())), painter, around
+
+    async def ListImageModels(  # noqa: N802
+        self, request: pb.ListImageModelsRequest, context: grpc.aio.ServicerContext
+    ) -> pb.ListImageModelsResponse:
+        """See the API."""
+        async with self._around("ListImageModels", context):
+            return pb.ListImageModelsResponse(models=[_describe(model) for model, _ in self._models.values()])
+
+    async def SampleImage(  # type: ignore[override]  # noqa: N802
+        self, request: pb.SampleImageRequest, context: grpc.aio.ServicerContext
+    ) -> None:
+        """See the API."""
+        async with self._around("SampleImage", context) as call:
+            painting, _ = self._painting(call, request.synthesis)
+            async with aclosing(self._painter.rows(painting)) as rows:
+                async for row in _numbered(rows):
+                    await context.write(pb.SampleImageResponse(row=row))
+
+    async def CompleteImage(  # type: ignore[override]  # noqa: N802
+        self, request: pb.CompleteImageRequest, context: grpc.aio.ServicerContext
+    ) -> None:
+        """See the API."""
+        async with self._around("CompleteImage", context) as call:
+            painting, c = self._painting(call, request.synthesis)
+            if len(request.pixels) != c.dimensions:
+                raise invalid(
+                    f"pixels has {len(request.pixels)} bytes; it must have {c.dimensions}, "
+                    f"{c.height} x {c.width} x {c.channels}"
+                )
+            if request.known_pixels > c.height * c.width:
+                raise invalid(
+                    f"known_pixels is {request.known_pixels}; it must be from 0 to {c.height * c.width}"
+                )
+            painting = replace(painting, known=request.pixels, pixels=request.known_pixels)
+            async with aclosing(self._painter.rows(painting)) as rows:
+                async for row in _numbered(rows):
+                    await context.write(pb.CompleteImageResponse(row=row))
+
+    def _painting(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[Painting, ImageModelConfig]:
+        """What is asked for; RefusedError names the field, what came and what is allowed."""
+        if not self._models:
+            raise RefusedError(
+                grpc.StatusCode.NOT_FOUND, "model is not found; this service has no models of images"
+            )
+        name = synthesis.model or next(iter(self._models))
+        if name not in self._models:
+            known = ", ".join(self._models)
+            raise RefusedError(grpc.StatusCode.NOT_FOUND, f"model is {name[:100]!r}; the models are {known}")
+        call.voice = name
+        model, folder = self._models[name]
+        c = model.network.config
+        temperature = synthesis.temperature if synthesis.HasField("temperature") else 1.0
+        low, high = TEMPERATURES
+        if not low <= temperature <= high:
+            raise invalid(f"temperature is {temperature}; it must be from {low} to {high}")
+        label = synthesis.label if synthesis.HasField("label") else None
+        if c.labels and (label is None or label >= c.labels):
+            raise invalid(
+                f"label is {'missing' if label is None else label}; it must be from 0 to {c.labels - 1}"
+            )
+        if not c.labels and label is not None:
+            raise invalid(f"label is {label}; it must be absent, since {name} knows no classes")
+        if synthesis.count > _MAX_COUNT:
+            raise invalid(f"count is {synthesis.count}; it must be from 1 to {_MAX_COUNT}")
+        return Painting(folder, synthesis.seed, temperature, label, synthesis.count or 1), c
+
+
+async def _numbered(rows: AsyncIterator[bytes]) -> AsyncIterator[pb.ImageRow]:
+    number = 0
+    async for pixels in rows:
+        yield pb.ImageRow(row=number, pixels=pixels)
+        number += 1
+
+
+def _describe(model: ImageModel) -> pb.ImageModel:
+    c = model.network.config
+    return pb.ImageModel(
+        name=model.name,
+        description=model.description,
+        licence=model.licence,
+        height=c.height,
+        width=c.width,
+        channels=c.channels,
+        levels=c.levels,
+        labels=c.labels,
+    )

@@ -1,0 +1,246 @@
+"""The server: voices, engine and service behind one port, from start to drain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import grpc
+from grpc_health.v1 import health, health_pb2
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+from prometheus_client import start_http_server
+
+from wavesynth.server.bridge import Bridge
+from wavesynth.server.images import ImageService
+from wavesynth.server.observe import Metrics
+from wavesynth.server.painter import Painter
+from wavesynth.server.requests import MAX_MESSAGE, Requests
+from wavesynth.server.service import SynthesisService
+from wavesynth.server.web.config import WebConfig
+from wavesynth.synthesis.capacity import measure_capacity
+from wavesynth.synthesis.engine import Engine, EngineConfig
+from wavesynth.synthesis.image_model import ImageModel, load_image_model
+from wavesynth.synthesis.job import LoadedVoice
+from wavesynth.synthesis.samplers import make_sampler
+from wavesynth.synthesis.schedule import Capacity
+from wavesynth.synthesis.voice import SHIPPED, find_voices, load_voice
+from wavesynth.v1 import images_pb2
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
+from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
+
+__all__ = ["Server", "ServerConfig", "load_images", "load_voices", "serve"]
+
+_SERVICE = pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name
+_IMAGES = images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """How the server runs."""
+
+    host: str = "127.0.0.1"
+    port: int = 50051
+    """0 takes a free one."""
+    voices: Path = SHIPPED
+    images: Path | None = None
+    """A folder of models of images, if they are to be served."""
+    backend: str = "cpu"
+    threads: int = field(default_factory=lambda: max(1, _cores() - 1))
+    """Threads that sample; one core is left for analysis and for moving bytes."""
+    live_streams: int | None = None
+    """Live streams at once; measured if None."""
+    max_seconds: float = 600.0
+    """Seconds of audio that a call may make."""
+    grace: float = 30.0
+    """Seconds that calls under way have to end at shutdown."""
+    metrics_port: int | None = None
+    tls: tuple[Path, Path] | None = None
+    """Files of the certificate chain and of its private key, PEM."""
+    token: str | None = None
+    """What clients must send as `authorization: Bearer TOKEN`."""
+    web: WebConfig | None = None
+    """The web page, if there is to be one."""
+
+
+def load_voices(
+    folder: Path, backend: str, threads: int = 1, places: int | None = None
+) -> dict[str, LoadedVoice]:
+    """The voices below `folder` by name, with their samplers, each with memory for `places` streams.
+
+    Raises VoiceError for one that is broken, ValueError when there are none or two of a name, or when the backend
+    is none that this machine or a voice can have.
+    """
+    voices: dict[str, LoadedVoice] = {}
+    for path in find_voices(folder).values():
+        voice = load_voice(path)
+        if voice.name in voices:
+            raise ValueError(f"{path}: name is {voice.name!r}, which another voice in {folder} has")
+        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, places))
+    if not voices:
+        raise ValueError(
+            f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
+        )
+    return voices
+
+
+def load_images(folder: Path | None) -> dict[str, tuple[ImageModel, Path]]:
+    """The models of images below `folder` by name, each with its own folder; ValueError for one that is broken."""
+    models: dict[str, tuple[ImageModel, Path]] = {}
+    for path in sorted(folder.glob("*/model.json")) if folder is not None else ():
+        model = load_image_model(path.parent)
+        if model.name in models:
+            raise ValueError(f"{path}: name is {model.name!r}, which another model in {folder} has")
+        models[model.name] = model, path.parent
+    if folder is not None and not models:
+        raise ValueError(f"{folder} holds no models of images; a model is a folder with model.json")
+    return models
+
+
+class Server:
+    """A running server, as an asynchronous context manager.
+
+    Entering it raises ValueError or OSError, in a sentence, for voices, files or ports that cannot be used.
+    """
+
+    def __init__(self, config: ServerConfig) -> None:
+        self.config = config
+        self.port = config.port
+        self.web_port = 0
+
+    async def __aenter__(self) -> Self:
+        config = self.config
+        engine_config = EngineConfig()
+        live = config.live_streams
+        places = None if live is None else live + engine_config.waiting
+        voices = load_voices(config.voices, config.backend, config.threads, places)
+        capacity = measure_capacity(voices, engine_config) if live is None else Capacity.of(live, voices)
+        loop = asyncio.get_running_loop()
+        bridge = Bridge(loop)
+
+        def lost() -> None:
+            loop.call_soon_threadsafe(self._engine_lost)
+
+        self.engine = Engine(voices, capacity, engine_config, bridge.notify, lost)
+        metrics = Metrics(lambda: self.engine.live)
+        requests = Requests((loaded.voice for loaded in voices.values()), config.max_seconds)
+        self.service = SynthesisService(self.engine, bridge, requests, metrics, config.token)
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        options = [
+            ("grpc.max_receive_message_length", MAX_MESSAGE),
+            ("grpc.max_send_message_length", MAX_MESSAGE),
+            ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server on it
+            ("grpc.keepalive_time_ms", 20_000),  # a caller that vanished gives its slot back
+            ("grpc.keepalive_timeout_ms", 10_000),
+        ]
+        self._grpc = grpc.aio.server(options=options)
+        add_SynthesisServiceServicer_to_server(self.service, self._grpc)
+        painter = Painter()
+        images = ImageService(load_images(config.images), painter, self.service.around)
+        add_ImageServiceServicer_to_server(images, self._grpc)
+        add_HealthServicer_to_server(self._health, self._grpc)
+        names = (
+            _SERVICE,
+            _IMAGES,
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+            reflection.SERVICE_NAME,
+        )
+        reflection.enable_server_reflection(names, self._grpc)
+        self.port = self._bind()
+        async with AsyncExitStack() as stack:
+            if config.metrics_port is not None:
+                stack.enter_context(_metrics(config.host, config.metrics_port, metrics))
+            stack.enter_context(self.engine)
+            stack.callback(painter.close)
+            stack.push_async_callback(self._grpc.stop, 0)
+            await self._grpc.start()
+            if config.web is not None:
+                served = _page(self.service, requests, config, config.web)
+                self.web_port = await stack.enter_async_context(served)
+            await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stops at once; `drain` before it is kinder."""
+        await self._stack.aclose()
+
+    async def drain(self) -> None:
+        """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self.service.drain(self.config.grace)
+
+    def _engine_lost(self) -> None:
+        """Health says so, for whoever starts servers to start another."""
+        self._unhealthy = asyncio.create_task(self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING))
+
+    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for name in ("", _SERVICE, _IMAGES):
+            await self._health.set(name, status)
+
+    def _bind(self) -> int:
+        config = self.config
+        address = f"{config.host}:{config.port}"
+        try:
+            if config.tls is None:
+                return self._grpc.add_insecure_port(address)
+            certificate, key = (path.read_bytes() for path in config.tls)
+            return self._grpc.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+        except RuntimeError as error:
+            raise OSError(
+                f"cannot listen on {address}: the port is in use or the address is not ours"
+            ) from error
+
+
+@contextmanager
+def _metrics(host: str, port: int, metrics: Metrics) -> Iterator[None]:
+    """Serves `metrics` over HTTP."""
+    try:
+        server, thread = start_http_server(port, host, metrics.registry)
+    except OSError as error:
+        raise OSError(f"cannot serve metrics on {host}:{port}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _page(
+    service: SynthesisService, requests: Requests, config: ServerConfig, web: WebConfig
+) -> AbstractAsyncContextManager[int]:
+    """Serves the page beside gRPC; what it needs is loaded here, for those who want it."""
+    try:
+        from wavesynth.server.web.page import page, serve_page
+    except ImportError as error:
+        raise OSError(
+            f"the page needs {error.name}, which is missing: pip install 'wavesynth[web]'"
+        ) from error
+    return serve_page(page(service, requests, web), config.host, web.port, config.tls)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+async def serve(config: ServerConfig, ready: Callable[[Server], None]) -> None:
+    """Runs a server until SIGTERM or SIGINT, then drains it; a second signal ends it at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    async with Server(config) as server:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        ready(server)
+        await stop.wait()
+        stop.clear()
+        drained = asyncio.create_task(server.drain())
+        await asyncio.wait([drained, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)

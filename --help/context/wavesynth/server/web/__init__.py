@@ -1,0 +1,1 @@
+"""The web page: the same service for browsers, which have no bidirectional gRPC."""

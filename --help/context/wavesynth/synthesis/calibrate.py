@@ -1,0 +1,60 @@
+"""Calibration: how many 8-bit steps each activation is worth, from what the network does on real audio."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavesynth.models.wavenet import WaveNet, layer
+from wavesynth.synthesis.int8 import Gains
+
+__all__ = ["calibrate"]
+
+
+@torch.inference_mode()
+def calibrate(
+    model: WaveNet, tokens: Tensor, conditioning: Tensor, keep: int = 20_000, balance: float = 1.0
+) -> Gains:
+    """Gains that round the activations on `tokens` [B, T] (one step late) with the least squared error.
+
+    A layer's input is first balanced between its channels and the weights that read them: each channel is
+    scaled by (largest activation / largest weight) to the power of `balance`; 1/2 is that of Xiao et al.,
+    "SmoothQuant", 2023, eq. 4. About
+    `keep` positions are looked at; those without a full receptive field are left out when there are others.
+    """
+    c = model.config
+    skipped = min(c.receptive_field, tokens.shape[1] // 2)
+    every = max(1, tokens.shape[0] * (tokens.shape[1] - skipped) // keep)
+
+    def seen(x: Tensor) -> Tensor:
+        return x[:, skipped:].flatten(0, 1)[::every]
+
+    x = model.embedding(tokens)
+    input_gain, gate_gain, activations = [], [], []
+    for index, dilation in enumerate(c.dilations):
+        kept = seen(x)
+        reads = model.dilated[index].abs().unflatten(1, (2, c.residual)).amax((0, 1))  # [R], past and now
+        scale = (kept.abs().amax(0).clamp(min=1e-6) / reads.clamp(min=1e-6)) ** balance
+        input_gain.append(1 / (scale * _step(kept / scale, 127)))
+        past = F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
+        frames = conditioning[:, :, index, None]
+        x, z = layer(past, x, frames, model.dilated[index], model.residual[index], model.residual_bias[index])
+        gate_gain.append(torch.full((c.residual,), 127.0))  # |z| < 1
+        activations.append(seen(z))
+    skip = F.relu(model.skip(torch.cat(activations, -1)))
+    hidden = F.relu(model.hidden(skip))
+    return Gains(
+        torch.stack(input_gain),
+        torch.stack(gate_gain),
+        (1 / _step(skip, 255)).expand(c.skip).contiguous(),
+        (1 / _step(hidden, 255)).expand(c.classes).contiguous(),
+    )
+
+
+def _step(x: Tensor, levels: int) -> Tensor:
+    """The step that rounds `x` to at most `levels` steps of it with the least squared error, from 32 tried."""
+    largest = x.abs().max().clamp(min=1e-6)
+    steps = largest * torch.linspace(0.2, 1, 32) / levels
+    errors = [(torch.round(x / step).clamp(-levels, levels) * step - x).square().mean() for step in steps]
+    return steps[int(torch.stack(errors).argmin())]

@@ -1,0 +1,224 @@
+"""The engine: one thread that owns the model and makes the audio of many streams, tick by tick.
+
+    deliver input → schedule → sample → post-process → notify
+
+A tick makes one chunk for every stream that has input for it and room in its output queue. Streams join and
+leave between ticks; one that nobody reads is left out until somebody does. What a stream's audio is does not
+depend on any of this: sampling is a function of the stream's own state, conditioning and key.
+
+A backend that computes elsewhere has its next tick before the last one's chunks are handed out, and so never waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from wavesynth.synthesis.job import Job, LoadedVoice, Made, prepare
+from wavesynth.synthesis.schedule import Capacity, chunks_in_tick, schedule
+from wavesynth.synthesis.stream import LostError, Request, Stream, StreamError
+from wavesynth.synthesis.tick import Tick, Ticker
+
+__all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
+
+_log = logging.getLogger(__name__)
+
+
+class ClosedError(StreamError):
+    """The engine was closed before the stream's end."""
+
+
+class BusyError(Exception):
+    """There is no room for the stream now; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How the engine runs."""
+
+    chunk: int = 160
+    """Samples of a live stream in a tick."""
+    queue: int = 8000
+    """Samples of a live stream that wait for their reader before it is left out."""
+    waiting: int = 16
+    """Offline streams that may be under way or wait."""
+
+    def __post_init__(self) -> None:
+        limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "waiting": (1, 10_000)}
+        for name, (low, high) in limits.items():
+            if not low <= (value := getattr(self, name)) <= high:
+                raise ValueError(f"{name} is {value}; it must be from {low} to {high}")
+        if self.queue < self.chunk:
+            raise ValueError(f"queue is {self.queue}; it must be at least a chunk, {self.chunk}")
+
+
+class Engine:
+    """Serves `voices`; live streams are admitted as far as `capacity` says.
+
+    `notify` is called on the engine's thread after each tick, with the live streams of that tick and with all that
+    ended in it; `lost`, when the backend can do nothing any more and all streams have ended. Both must return at once.
+
+    >>> with Engine(voices, Capacity.of(4, voices)) as engine:  # doctest: +SKIP
+    ...     stream = engine.open(Request("allison", lambda: DurationSource(voice, None, 16000)))
+    """
+
+    def __init__(
+        self,
+        voices: Mapping[str, LoadedVoice],
+        capacity: Capacity,
+        config: EngineConfig | None = None,
+        notify: Callable[[Sequence[Stream]], None] = lambda streams: None,
+        lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.voices = voices
+        self.capacity = capacity
+        self.config = config or EngineConfig()
+        self._notify, self._lost = notify, lost
+        self._lock = threading.Lock()  # guards the list of streams and what is in their mailboxes
+        self._wake = threading.Event()  # set after every change under the lock
+        self._streams: list[Stream] = []
+        self._closed = False
+        self._end = ClosedError("the service was shut down")
+        self._begun: Tick | None = None  # the tick that is being made elsewhere
+        self._jobs: dict[Stream, Job] = {}
+        self._ticker = Ticker()
+        self._thread = threading.Thread(target=self._run, name="wavesynth-engine", daemon=True)
+
+    def __enter__(self) -> Engine:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the thread after its tick; streams still open raise ClosedError."""
+        with self._lock:
+            self._closed = True
+        self._wake.set()
+        self._thread.join()
+        self._ticker.close()
+
+    def open(self, request: Request) -> Stream:
+        """A stream for `request`. Raises BusyError when there is no room, ClosedError when there is no more engine.
+
+        A live stream is admitted if all live streams together then fit the capacity, or if it is the only one.
+        """
+        with self._lock:
+            if self._closed:
+                raise ClosedError(str(self._end))
+            others = [s for s in self._streams if not s.closed and s.request.live == request.live]
+            if request.live:
+                fits = not others or self.capacity.fits([*(s.request.voice for s in others), request.voice])
+            else:
+                fits = len(others) < self.config.waiting
+            if not fits:
+                kind = "live" if request.live else "offline"
+                raise BusyError(
+                    f"all {len(others)} places for {kind} streams are taken", self._retry_after(others)
+                )
+            stream = Stream(request, self._lock, self._wake)
+            self._streams.append(stream)
+        self._wake.set()
+        return stream
+
+    @property
+    def live(self) -> int:
+        """Live streams that are open."""
+        with self._lock:
+            return sum(s.request.live and not s.closed for s in self._streams)
+
+    def _retry_after(self, streams: Sequence[Stream]) -> float:
+        """Seconds until the first of `streams` should end, if they go on in real time; within 0.1 to 10."""
+        left = [
+            (s.request.samples - s.made) / self.voices[s.request.voice].voice.sample_rate
+            for s in streams
+            if s.request.samples is not None
+        ]
+        return min(max(min(left, default=1.0), 0.1), 10.0)
+
+    def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            with self._lock:
+                if self._closed:
+                    break
+                self._streams = [stream for stream in self._streams if not stream.closed]
+                collected = [(stream, *stream.collect(), self._has_room(stream)) for stream in self._streams]
+            self._jobs = {stream: self._jobs[stream] for stream, *_ in collected if stream in self._jobs}
+            if not self._tick(collected):
+                self._wake.wait()
+        with self._lock:
+            for stream in self._streams:
+                stream.end(self._end)
+        self._notify(self._streams)
+
+    def _has_room(self, stream: Stream) -> bool:
+        under_way = self._jobs[stream].state.index - stream.made if stream in self._jobs else 0
+        return not stream.request.live or stream.waiting + under_way + self.config.chunk <= self.config.queue
+
+    def _tick(self, collected: Sequence[tuple[Stream, list[Tensor], bool, bool]]) -> bool:
+        """Makes the next chunk of the streams that have input and room; whether there were any."""
+        results: list[tuple[Stream, int, Made]] = []
+        roomy, ready = [], []
+        live = sum(stream.request.live for stream, *_ in collected)
+        samples = self.config.chunk * chunks_in_tick(live, len(collected) - live)
+        for stream, pieces, ended, room in collected:
+            try:
+                job = self._job(stream)
+                for piece in pieces:
+                    job.source.push(piece)
+                if ended:
+                    job.source.finish()
+                if room:
+                    roomy.append(job)
+            except Exception as error:
+                results.append((stream, 0, error))
+        for job, can in zip(roomy, prepare(roomy, samples), strict=True):
+            if isinstance(can, Exception):
+                results.append((job.stream, 0, can))
+            elif can:
+                ready.append(job)
+        batch = schedule(ready, self.capacity)
+        last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
+        if last is None and self._begun is not None and not self._begun.waits:
+            last, self._begun = self._begun, None
+        if last is not None:
+            results += [(job.stream, end, result) for job, end, result in last.finish()]
+        with self._lock:
+            for stream, end, result in results:
+                if isinstance(result, Exception):
+                    stream.end(_stream_error(stream, result))
+                else:
+                    stream.put(result, end)
+            changed = [stream for stream, *_ in results if stream.request.live or stream.closed]
+        if changed:
+            self._notify(changed)
+        lost = next((result for *_, result in results if isinstance(result, LostError)), None)
+        if lost is not None:
+            self._lose(lost)
+        return bool(results) or self._begun is not None
+
+    def _lose(self, error: LostError) -> None:
+        """Ends everything: the backend is gone."""
+        _log.critical("the backend is lost: %s", error)
+        with self._lock:
+            self._closed, self._end, self._begun = True, ClosedError(str(error)), None
+        self._lost()
+
+    def _job(self, stream: Stream) -> Job:
+        if stream not in self._jobs:
+            self._jobs[stream] = Job(stream, self.voices[stream.request.voice])
+        return self._jobs[stream]
+
+
+def _stream_error(stream: Stream, error: Exception) -> StreamError:
+    if isinstance(error, StreamError):
+        return error
+    _log.error("making audio failed, voice %s", stream.request.voice, exc_info=error)
+    return StreamError(f"making the audio failed: {error}")

@@ -1,0 +1,361 @@
+"""The sampler for NVIDIA GPUs: `kernels/triton` behind the sampling function.
+
+Weights and activations have half precision there, so that its samples are not the `cpu` backend's, bit for bit, but
+those of `kernels/triton/reference.py`; the random numbers and the draw are the same. Streams live in slots on the
+GPU and move to and from the `cpu` backend's states.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from triton.runtime.errors import OutOfResources
+
+from wavesynth.audio.rows import in_blocks
+from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
+from wavesynth.kernels.triton.launch import Launcher, interpreting
+from wavesynth.kernels.triton.network import Network, pack
+from wavesynth.kernels.triton.plans import MANY, Plan, choose
+from wavesynth.kernels.triton.streams import Streams
+from wavesynth.models.wavenet import WaveNet
+from wavesynth.synthesis.conditioning import Windows
+from wavesynth.synthesis.draw import inverse_temperature
+from wavesynth.synthesis.int8 import Gains
+from wavesynth.synthesis.reference import Key
+from wavesynth.synthesis.state import State
+from wavesynth.synthesis.stream import LostError
+
+__all__ = ["DeviceState", "TritonSampler", "find_device", "network_of"]
+
+#: Streams that there is memory for when nobody says how many; and in the interpreter.
+_PLACES, _INTERPRETED = 10_000, 64
+#: Part of the GPU's free memory that one voice's streams may take when nobody says how many they are.
+_SHARE = 0.4
+#: And when somebody does.
+_MOST = 0.9
+#: Slots for each stream that there is a place for.
+_SLOTS = 2
+#: Multiprocessors, where there is no GPU to ask.
+_PROCESSORS = 132
+
+
+@dataclass(eq=False)
+class DeviceState:
+    """A stream on the GPU: its slot, which is free again when this object is gone."""
+
+    slot: int
+    index: int = 0
+    key: Key | None = None
+
+
+class TritonSampler:
+    """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread, but for `rows`.
+
+    `places` is how many streams there is memory for. Raises ValueError, with the way out, when there is no GPU for
+    it, when the network is none that the kernel has, or when so many streams do not fit.
+    """
+
+    #: It makes conditioning frames from windows of mel itself, many at once.
+    conditions = True
+
+    def __init__(self, model: WaveNet, gains: Gains, places: int | None = None) -> None:
+        self._device = find_device()
+        self._model, self._gains = model, gains
+        network = network_of(model)
+        self.places = _fitting(network, self._device, places)
+        # A stream that was given up in the middle of a launch holds its slot to the launch's end: room for all of them.
+        slots = _SLOTS * self.places
+        try:
+            self.network = network.to(self._device)
+            self.streams = Streams.empty(self.network, slots)
+        except torch.OutOfMemoryError as error:  # somebody else was quicker
+            raise _too_many(network, self._device, self.places) from error
+        self._launcher = Launcher(self.network)
+        self._conditioner = conditioner_of(model, self.network) if model.config.mel_bands else None
+        self._free = list(reversed(range(slots)))
+        self._lock = threading.Lock()  # a state may be dropped on any thread
+        cuda = self._device.type == "cuda"
+        self._beside = torch.cuda.Stream(self._device) if cuda else None
+        self._processors, self._capability = _PROCESSORS, 90
+        if cuda:
+            gpu = torch.cuda.get_device_properties(self._device)
+            self._processors, self._capability = gpu.multi_processor_count, 10 * gpu.major + gpu.minor
+        if cuda:
+            self._compile()
+
+    @property
+    def device(self) -> str:
+        """The GPU's name."""
+        return torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "interpreter"
+
+    @property
+    def bytes_per_stream(self) -> int:
+        """The memory of one stream."""
+        return self.network.bytes_per_stream
+
+    def start(self) -> DeviceState:
+        """A stream before its first sample. Raises RuntimeError when every place is taken."""
+        with self._lock:
+            if not self._free:
+                raise RuntimeError(f"all {self.places} places for streams on the GPU are taken")
+            state = DeviceState(self._free.pop())
+        weakref.finalize(state, self._release, state.slot)
+        return state
+
+    def launch(
+        self,
+        states: Sequence[DeviceState],
+        conditioning: Sequence[Tensor | Windows],
+        keys: Sequence[Key],
+        n: int,
+    ) -> Callable[[], NDArray[np.int32]]:
+        """Begins the next `n` samples of every stream; the result waits for them, int32 [B, n].
+
+        The states move on at once. Raises LostError when the GPU can do nothing any more, RuntimeError when this
+        launch failed; so does the result.
+        """
+        with self._guarded():
+            self._place(states, keys)
+            slots = torch.tensor([state.slot for state in states], dtype=torch.int32).to(self._device)
+            drawn = self._launcher.advance(
+                self.streams, self._frames(conditioning), slots, n, plan=self.plan(len(states))
+            )
+            finished = self._copy(drawn)
+        for state in states:
+            state.index += n
+        return lambda: self._wait(finished)
+
+    def advance(
+        self,
+        states: Sequence[DeviceState],
+        conditioning: Sequence[Tensor | Windows],
+        keys: Sequence[Key],
+        n: int,
+    ) -> NDArray[np.int32]:
+        """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
+        return self.launch(states, conditioning, keys, n)()
+
+    def rows(self, function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> Tensor:
+        """`function` of rows, many at once on the GPU, beside what it samples (wavesynth.audio.rows); any thread's.
+
+        Raises LostError and RuntimeError as `launch` does.
+        """
+        with self._guarded(), torch.cuda.stream(self._beside):
+            return in_blocks(self._device, function, *rows, **constants)
+
+    def _compile(self) -> None:
+        """Compiles what will be launched, so that no stream has to wait for that. Raises ValueError if it cannot be."""
+        try:
+            self._launch_all()
+        except OutOfResources as error:
+            raise ValueError(
+                f"a voice of {self.network.layers} layers, {self.network.residual_channels} residual and "
+                f"{self.network.skip_channels} skip channels is too large for {self.device}: it needs "
+                f"{error.required} of {error.name}, and there are {error.limit}; use --backend cpu"
+            ) from error
+        except torch.OutOfMemoryError as error:
+            raise _too_many(self.network, self._device, self.places) from error
+
+    def _launch_all(self) -> None:
+        nobody = torch.tensor([-1], dtype=torch.int32, device=self._device)
+        shape = (1, 1, self.network.layers, 2 * self.network.residual_channels)
+        nothing = torch.zeros(shape, dtype=torch.float16, device=self._device)
+        for plan in {self.plan(2**i) for i in range(self.places.bit_length())} | {self.plan(self.places)}:
+            self._launcher.advance(self.streams, nothing, nobody, 1, plan=plan)
+        if self._conditioner is not None:
+            config = self._model.config
+            window = torch.zeros(1, 1 + 2 * config.mel_context, config.mel_bands, device=self._device)
+            self._conditioner(window, torch.zeros(1, dtype=torch.int32, device=self._device))
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    def plan(self, streams: int) -> Plan:
+        """How so many streams are launched."""
+        if self._device.type != "cuda":
+            return MANY[0]
+        return choose(self.network, streams, self._processors, self._capability)
+
+    def save(self, state: DeviceState) -> State:
+        """The stream as a state of the `cpu` backend, rounded to 8 bits."""
+        token, x = int(self.streams.tokens[state.slot]), self.streams.queues[state.slot].float()
+        rows = self.network.layer_of_row()
+        gains = self._gains.input.to(self._device)[rows]
+        entries = torch.round((x + self.network.offset[rows]) * gains).clamp(-128, 127) + 128
+        return State(entries.to(torch.uint8).cpu().numpy(), token, state.index)
+
+    def load(self, saved: State, key: Key) -> DeviceState:
+        """A stream that goes on where the `cpu` backend's state stands. Raises RuntimeError as `start` does."""
+        state = self.start()
+        self._place([state], [key])
+        rows = self.network.layer_of_row()
+        entries = torch.from_numpy(saved.queues).to(self._device).float() - 128
+        x = entries / self._gains.input.to(self._device)[rows] - self.network.offset[rows]
+        self.streams.queues[state.slot] = x.half()
+        self.streams.tokens[state.slot] = saved.token
+        self.streams.indices[state.slot] = state.index = saved.index
+        return state
+
+    def _place(self, states: Sequence[DeviceState], keys: Sequence[Key]) -> None:
+        """Begins the streams that are new, and takes over keys that are others than last time."""
+        new = [state.key is None for state in states]
+        changed = [i for i, (state, key) in enumerate(zip(states, keys, strict=True)) if state.key != key]
+        if not changed:
+            return
+        slots = torch.tensor([states[i].slot for i in changed], device=self._device)
+        # A seed has 64 bits; PyTorch's have a sign.
+        seeds = torch.from_numpy(np.array([keys[i].seed for i in changed], np.uint64).view(np.int64))
+        inverses = torch.tensor([inverse_temperature(keys[i].temperature) for i in changed])
+        self.streams.rekey(slots, seeds, inverses)
+        fresh = torch.tensor(
+            [states[i].slot for i in changed if new[i]], device=self._device, dtype=torch.long
+        )
+        if len(fresh):
+            self.streams.start(self.network, fresh)
+        for i in changed:
+            states[i].key = keys[i]
+
+    def _frames(self, conditioning: Sequence[Tensor | Windows]) -> Tensor:
+        """[C, F, L, 2R] float16 on the device; streams with fewer frames than others have zeros behind them."""
+        counts = [len(c) for c in conditioning]
+        shape = (self.network.layers, 2 * self.network.residual_channels)
+        frames = torch.zeros(len(counts), max(counts), *shape, dtype=torch.float16, device=self._device)
+        valid = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
+        windows = [c for c in conditioning if isinstance(c, Windows)]
+        if windows and len(windows) < len(counts):
+            raise TypeError("conditioning is part frames, part windows; it must be one of them")
+        if windows:
+            assert self._conditioner is not None
+            mel = torch.cat([w.mel for w in windows]).to(self._device)
+            speakers = torch.repeat_interleave(
+                torch.tensor([w.speaker or 0 for w in windows], dtype=torch.int32), torch.tensor(counts)
+            )
+            made = self._conditioner(mel, speakers.to(self._device)).unflatten(1, shape)
+        else:
+            made = self.network.conditioning(torch.cat(list(conditioning)).to(self._device))  # type: ignore[arg-type]
+        frames[valid.to(self._device)] = made
+        return frames
+
+    def _copy(self, drawn: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+        """`drawn` on its way to the host, and what says that it is there."""
+        if drawn.device.type != "cuda":
+            return drawn, None
+        host = torch.empty(drawn.shape, dtype=drawn.dtype, pin_memory=True)
+        host.copy_(drawn, non_blocking=True)
+        event = torch.cuda.Event()
+        event.record()
+        return host, event
+
+    def _wait(self, finished: tuple[Tensor, torch.cuda.Event | None]) -> NDArray[np.int32]:
+        drawn, event = finished
+        with self._guarded():
+            if event is not None:
+                event.synchronize()
+        classes: NDArray[np.int32] = drawn.numpy()
+        if (classes < 0).any() or (classes >= self.network.classes).any():
+            raise RuntimeError(
+                "the GPU gave samples that are no classes: logits that are not finite, or none at all"
+            )
+        return classes
+
+    def _guarded(self) -> _Guard:
+        return _Guard(self._device)
+
+    def _release(self, slot: int) -> None:
+        with self._lock:
+            self._free.append(slot)
+
+
+class _Guard:
+    """Around what the GPU does: an error after which it answers nothing is a LostError."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, RuntimeError) or self._device.type != "cuda":
+            return
+        try:
+            torch.ones(1, device=self._device).add_(1).cpu()
+        except RuntimeError as gone:
+            raise LostError(
+                f"the GPU failed: {str(gone).splitlines()[0]}; start the service again"
+            ) from error
+
+
+def find_device() -> torch.device:
+    """The GPU to sample on; the CPU in Triton's interpreter. Raises ValueError, with the way out, if there is none."""
+    if interpreting():
+        return torch.device("cpu")
+    try:
+        torch.cuda.init()
+        major, minor = torch.cuda.get_device_capability()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"backend triton needs an NVIDIA GPU ({reason}); use --backend cpu") from error
+    if major < 8:
+        raise ValueError(
+            f"backend triton needs a GPU of compute capability 8.0 or newer, and {torch.cuda.get_device_name()} "
+            f"has {major}.{minor}; use --backend cpu"
+        )
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def network_of(model: WaveNet) -> Network:
+    """The network's weights for the kernel. Raises ValueError when it is none that the kernel has."""
+    c = model.config
+    with torch.no_grad():
+        return pack(
+            c.dilations, c.hop, embedding=model.embedding.weight, dilated=model.dilated, residual=model.residual,
+            residual_bias=model.residual_bias, skip=model.skip.weight, skip_bias=model.skip.bias,
+            hidden=model.hidden.weight, hidden_bias=model.hidden.bias,
+            output=model.output.weight, output_bias=model.output.bias,
+        )  # fmt: skip
+
+
+def conditioner_of(model: WaveNet, network: Network) -> Conditioner:
+    """The conditioning network's weights for the kernel."""
+    with torch.no_grad():
+        return pack_conditioner(
+            network, hidden=model.mel_hidden.weight, hidden_bias=model.mel_hidden.bias,
+            smooth=model.mel_smooth.weight, smooth_bias=model.mel_smooth.bias,
+            output=model.mel_output.weight, bias=model.bias,
+            speakers=model.speaker.weight if model.config.speakers else None,
+        )  # fmt: skip
+
+
+def _fitting(network: Network, device: torch.device, places: int | None) -> int:
+    """How many streams there is memory for: `places`, or ValueError; or as many as are likely to be needed."""
+    if device.type != "cuda":
+        return places or _INTERPRETED
+    if places is None:
+        return max(1, min(_PLACES, _room(network, device, _SHARE)))
+    if places > _room(network, device, _MOST):
+        raise _too_many(network, device, places)
+    return places
+
+
+def _room(network: Network, device: torch.device, share: float) -> int:
+    """How many streams fit in this share of the memory that is free now."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(free * share) // (_SLOTS * network.bytes_per_stream)
+
+
+def _too_many(network: Network, device: torch.device, places: int) -> ValueError:
+    free, _ = torch.cuda.mem_get_info(device)
+    needed = places * _SLOTS * network.bytes_per_stream
+    return ValueError(
+        f"{places} streams of this voice need {needed / 1e9:.1f} GB of the GPU's memory, of which "
+        f"{free / 1e9:.1f} GB are free; at most {_room(network, device, _MOST)} would fit: ask for fewer with "
+        "--live-streams"
+    )

@@ -1,0 +1,98 @@
+"""One tick: the next chunk of every job given, advanced together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavesynth.synthesis.job import Job, Made, look_ahead, make
+
+__all__ = ["Tick", "Ticker"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The jobs of a tick that are advanced in one call, and what that gave."""
+
+    jobs: Sequence[Job]
+    ends: Sequence[int]
+    """Where each job's chunk ends, in samples."""
+    drawn: NDArray[np.int32] | Callable[[], NDArray[np.int32]] | Exception
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A tick whose samples are made, or are being made."""
+
+    parts: Sequence[Part]
+
+    @property
+    def waits(self) -> bool:
+        """Whether samples are still being made, elsewhere, so that the next tick may well begin first."""
+        return any(callable(part.drawn) for part in self.parts)
+
+    def finish(self) -> list[tuple[Job, int, Made]]:
+        """Each job with the sample that its chunk ends before, and its result; waits for what is being made."""
+        results: list[tuple[Job, int, Made]] = []
+        for part in self.parts:
+            results += zip(part.jobs, part.ends, _made(part), strict=True)
+        return results
+
+
+class Ticker:
+    """Samples on the caller's thread and whatever threads the samplers have, and looks ahead on one of its own.
+
+    The kernel releases the interpreter's lock, so they run side by side: while a chunk is drawn, the input of the
+    next one is analysed.
+    """
+
+    def __init__(self) -> None:
+        self._ahead = ThreadPoolExecutor(1, "wavesynth-ahead")
+
+    def begin(self, jobs: Sequence[Job]) -> Tick:
+        """Begins the next `job.n` samples of each job; a backend that computes elsewhere is not waited for."""
+        parts = [list(group) for _, group in groupby(sorted(jobs, key=_group), _group)]
+        # Taken before anything runs: looking ahead changes the sources.
+        conditioning = [[job.source.conditioning(job.state.index, job.n) for job in part] for part in parts]
+        ahead = self._ahead.submit(look_ahead, jobs)
+        begun = [_launch(*part) for part in zip(parts, conditioning, strict=True)]
+        ahead.result()
+        return Tick(begun)
+
+    def tick(self, jobs: Sequence[Job]) -> list[tuple[Job, int, Made]]:
+        """Makes the next `job.n` samples of each job."""
+        return self.begin(jobs).finish()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._ahead.shutdown()
+
+
+def _group(job: Job) -> tuple[str, int]:
+    return job.voice, job.n
+
+
+def _launch(jobs: Sequence[Job], conditioning: Sequence[Any]) -> Part:
+    states, keys = [job.state for job in jobs], [job.stream.request.key for job in jobs]
+    ends = [job.state.index + job.n for job in jobs]
+    try:
+        drawn = jobs[0].loaded.sampler.launch(states, conditioning, keys, jobs[0].n)
+    except Exception as error:
+        return Part(jobs, ends, error)
+    return Part(jobs, ends, drawn)
+
+
+def _made(part: Part) -> list[Made]:
+    try:
+        rows = part.drawn() if callable(part.drawn) else part.drawn
+        if isinstance(rows, Exception):
+            raise rows
+        return make(part.jobs, rows, part.ends)
+    except Exception as error:
+        return [error] * len(part.jobs)

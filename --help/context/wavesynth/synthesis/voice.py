@@ -1,0 +1,213 @@
+"""A voice on disk: a folder with weights.safetensors, voice.json and CARD.md. Nothing in it is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from wavesynth.audio.correction import MOST_PASSES, can_correct
+from wavesynth.audio.mel import MelConfig
+from wavesynth.files import atomic_path
+from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.synthesis.draw import TEMPERATURES
+from wavesynth.synthesis.int8 import Gains, Int8Weights
+from wavesynth.synthesis.weights import Float32Weights
+
+__all__ = ["SHIPPED", "Voice", "VoiceError", "find_voices", "load_voice", "save_voice"]
+
+#: The folder of the voices that ship.
+SHIPPED = Path(__file__).parents[1] / "voices"
+_FORMAT = 1
+_MAX_BYTES = 256 << 20
+
+
+class VoiceError(ValueError):
+    """A voice's files are not what they must be; the message names the file, the field and the limit."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A trained network and what is needed to use it."""
+
+    name: str
+    description: str
+    language: str
+    licence: str
+    model: WaveNet
+    gains: Gains
+    mel: MelConfig = field(default_factory=MelConfig)
+    preemphasis: float = 0.85
+    speakers: tuple[str, ...] = ()
+    temperature: float = 1.0
+    """Of streams that name none."""
+    correction: int = 0
+    """How often streams that do not say are corrected (wavesynth.audio.correction): passes, 0 to 4."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+        return self.mel.sample_rate
+
+    def float32(self) -> Float32Weights:
+        """The weights in full precision."""
+        return Float32Weights.pack(self.model)
+
+    def int8(self) -> Int8Weights:
+        """The weights as the fast samplers serve them."""
+        return Int8Weights.pack(self.float32(), self.gains)
+
+
+_TEXTS = ("name", "description", "language", "licence")
+
+
+def save_voice(folder: str | Path, voice: Voice) -> None:
+    """Writes `voice` to `folder`: the weights as float16, the gains as float32."""
+    folder = Path(folder)
+    tensors = {f"model.{name}": tensor.to(torch.float16) for name, tensor in voice.model.state_dict().items()}
+    tensors |= {f"gains.{name}": getattr(voice.gains, name).float() for name in _names(Gains)}
+    description = {name: getattr(voice, name) for name in _TEXTS}
+    description |= {
+        "format": _FORMAT,
+        "model": asdict(voice.model.config),
+        "mel": asdict(voice.mel),
+        "preemphasis": voice.preemphasis,
+        "speakers": list(voice.speakers),
+        "temperature": voice.temperature,
+        "correction": voice.correction,
+    }
+    with atomic_path(folder / "weights.safetensors") as path:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+    with atomic_path(folder / "voice.json") as path:
+        path.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_voice(folder: str | Path) -> Voice:
+    """The voice in `folder`, its weights in float32.
+
+    Raises VoiceError if a file is missing, truncated or too large, or if a field or a tensor is missing, left
+    over, of the wrong type or shape, or not finite.
+    """
+    folder = Path(folder)
+    path = folder / "voice.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+        description = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise VoiceError(f"{path} cannot be read: {error}") from error
+    manner = {"temperature": 1.0, "correction": 0}
+    if isinstance(description, dict):
+        description = manner | description  # the first voices had neither
+    names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers", *manner}
+    _expect_fields(path, "voice.json", description, names)
+    if description["format"] != _FORMAT:
+        raise VoiceError(f"{path}: format is {description['format']!r}; this version reads {_FORMAT}")
+    for name in _TEXTS:
+        if not isinstance(description[name], str):
+            raise VoiceError(f"{path}: {name} is {description[name]!r}; it must be a text")
+    preemphasis, speakers = description["preemphasis"], description["speakers"]
+    if isinstance(preemphasis, bool) or not isinstance(preemphasis, int | float) or not 0 <= preemphasis < 1:
+        raise VoiceError(f"{path}: preemphasis is {preemphasis!r}; it must be a number from 0 to below 1")
+    temperature, correction = description["temperature"], description["correction"]
+    low, high = TEMPERATURES
+    if (
+        isinstance(temperature, bool)
+        or not isinstance(temperature, int | float)
+        or not low <= temperature <= high
+    ):
+        raise VoiceError(f"{path}: temperature is {temperature!r}; it must be a number from {low} to {high}")
+    if not isinstance(correction, int) or isinstance(correction, bool) or not 0 <= correction <= MOST_PASSES:
+        raise VoiceError(
+            f"{path}: correction is {correction!r}; it must be a whole number from 0 to {MOST_PASSES}"
+        )
+    if not isinstance(speakers, list) or not all(isinstance(speaker, str) for speaker in speakers):
+        raise VoiceError(f"{path}: speakers is {speakers!r}; it must be a list of names")
+    config: WaveNetConfig = _config(path, "model", description["model"], WaveNetConfig)
+    mel: MelConfig = _config(path, "mel", description["mel"], MelConfig)
+    if len(speakers) != config.speakers:
+        raise VoiceError(f"{path}: speakers has {len(speakers)} names; model.speakers is {config.speakers}")
+    if config.mel_bands and (config.mel_bands, config.hop) != (mel.bands, mel.hop):
+        raise VoiceError(
+            f"{path}: mel has {mel.bands} bands and hop {mel.hop}; "
+            f"the model needs {config.mel_bands} and {config.hop}"
+        )
+    if correction and not can_correct(config.mel_bands, mel):
+        raise VoiceError(
+            f"{path}: correction is {correction}; it must be 0 without mel bands that overlap by half"
+        )
+    with torch.device("meta"):
+        model = WaveNet(config)
+    shapes = {f"model.{name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    c = config
+    shapes |= {
+        "gains.input": (c.layers, c.residual),
+        "gains.gate": (c.layers, c.residual),
+        "gains.skip": (c.skip,),
+        "gains.hidden": (c.classes,),
+    }
+    tensors = _tensors(folder / "weights.safetensors", shapes)
+    model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()}, assign=True)
+    gains = Gains(*(tensors[f"gains.{name}"] for name in _names(Gains)))
+    texts = {name: description[name] for name in _TEXTS}
+    return Voice(
+        **texts,
+        model=model.requires_grad_(False).eval(),
+        gains=gains,
+        mel=mel,
+        preemphasis=float(preemphasis),
+        speakers=tuple(speakers),
+        temperature=float(temperature),
+        correction=correction,
+    )
+
+
+def find_voices(folder: str | Path = SHIPPED) -> dict[str, Path]:
+    """The folders below `folder` that hold a voice, by their names, in order."""
+    return {path.parent.name: path.parent for path in sorted(Path(folder).glob("*/voice.json"))}
+
+
+def _tensors(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    try:
+        if (size := path.stat().st_size) > _MAX_BYTES:
+            raise VoiceError(f"{path} has {size} bytes; at most {_MAX_BYTES} are read")
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise VoiceError(f"{path} cannot be read: {error}") from error
+    _expect_fields(path, "weights", tensors, set(shapes))
+    for name, shape in shapes.items():
+        if tuple(tensors[name].shape) != shape:
+            raise VoiceError(
+                f"{path}: {name} has shape {list(tensors[name].shape)}; it must be {list(shape)}"
+            )
+        if not torch.isfinite(tensors[name]).all():
+            raise VoiceError(f"{path}: {name} has NaN or infinite values; it must be finite")
+        if name.startswith("gains.") and not (tensors[name] > 0).all():
+            raise VoiceError(f"{path}: {name} has values that are not positive; they must be")
+    return tensors
+
+
+def _config(path: Path, name: str, values: Any, kind: type) -> Any:
+    _expect_fields(path, name, values, set(_names(kind)))
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise VoiceError(f"{path}: {name}: {error}") from error
+
+
+def _expect_fields(path: Path, what: str, values: Any, names: set[str]) -> None:
+    if not isinstance(values, dict):
+        raise VoiceError(f"{path}: {what} is {type(values).__name__}; it must be an object")
+    if missing := sorted(names - set(values)):
+        raise VoiceError(f"{path}: {what} lacks {', '.join(missing)}")
+    if extra := sorted(set(values) - names):
+        raise VoiceError(f"{path}: {what} has {', '.join(extra)}, which it must not have")
+
+
+def _names(kind: type) -> list[str]:
+    return [f.name for f in fields(kind)]

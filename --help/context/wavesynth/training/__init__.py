@@ -1,0 +1,1 @@
+"""From prepared recordings to a trained network, and to a voice."""

@@ -1,0 +1,107 @@
+"""From a run to a voice: the averaged weights, and 8-bit gains from what they do on the training set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from wavesynth.evaluation.likelihood import likelihood
+from wavesynth.files import atomic_path
+from wavesynth.synthesis.voice import Voice, load_voice, save_voice
+from wavesynth.training.checkpoint import Checkpoint, best, newest
+from wavesynth.training.quantisation import best_gains
+from wavesynth.training.start import averaged_model
+from wavesynth.training.trainer import Batch
+from wavesynth.training.wavenet import WaveNetTask
+
+__all__ = ["Exported", "export"]
+
+Track = Callable[[list[Batch]], Iterable[Batch]]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A voice that was written, and bits/sample of it on `seconds` of its run's validation set."""
+
+    name: str
+    step: int
+    float32: float
+    int8: float
+    seconds: float
+
+
+@torch.inference_mode()
+def export(
+    run: Path, out: Path, *, lowest: bool = False, seconds: float = 8.0, track: Track = iter
+) -> Exported:
+    """Writes the newest checkpoint in `run`, or the one with the lowest validation loss, as a voice to `out`.
+
+    Then reads it again and measures it, in full precision and in 8 bits, on about `seconds` of validation
+    audio; `track` wraps the crops, to show progress. Raises ValueError if there is no such checkpoint or the
+    data are not where the configuration says, OSError if `out` cannot be written.
+    """
+    checkpoint = Checkpoint.load(best(run) if lowest else newest(run))
+    model, configuration = averaged_model(checkpoint)
+    task = WaveNetTask(model, configuration)
+    data, texts = configuration.data, configuration.voice
+    generator = torch.Generator().manual_seed(configuration.training.seed)
+    voice = Voice(
+        name=texts.name,
+        description=texts.description,
+        language=texts.language,
+        licence=texts.licence,
+        model=model,
+        gains=best_gains(model, task, generator),
+        mel=data.mel,
+        preemphasis=data.preemphasis,
+        speakers=tuple(data.speakers) if model.config.speakers else (),
+        temperature=texts.temperature,
+        correction=texts.correction,
+    )
+    save_voice(out, voice)
+    figures = _measure(load_voice(out), task, seconds, track)
+    exported = Exported(texts.name, checkpoint.step, *figures)
+    with atomic_path(out / "CARD.md") as path:
+        path.write_text(_card(voice, exported, [folder for _, folder in data.folders]), encoding="utf-8")
+    return exported
+
+
+def _measure(voice: Voice, task: WaveNetTask, seconds: float, track: Track) -> tuple[float, float, float]:
+    """Bits/sample in full precision and in 8 bits, and the seconds they are the mean of."""
+    scored = task.frames * voice.mel.hop - task.unscored
+    wanted = max(1, round(seconds * voice.sample_rate / scored))
+    every = max(1, len(task.validating) // task.frames // wanted)  # spread over the whole set
+    crops = list(islice(task.validation(1), 0, every * wanted, every))
+    arithmetics = voice.float32(), voice.int8()
+    nats = [0.0 for _ in arithmetics]
+    for tokens, targets, *features in track(crops):
+        conditioning = task.conditioning(voice.model, *features)[0]
+        for i, weights in enumerate(arithmetics):
+            nats[i] += float(likelihood(weights, tokens[0], targets[0], conditioning)[task.unscored :].sum())
+    samples = scored * len(crops)
+    float32, int8 = (total / samples / math.log(2) for total in nats)
+    return float32, int8, samples / voice.sample_rate
+
+
+def _card(voice: Voice, exported: Exported, folders: list[str]) -> str:
+    c = voice.model.config
+    return f"""# {voice.name}
+
+{voice.description}
+
+| | |
+|---|---|
+| language | {voice.language} |
+| licence | {voice.licence} |
+| speakers | {", ".join(voice.speakers) or "one"} |
+| network | {c.stacks} stacks of {c.layers_per_stack} layers, R={c.residual}, S={c.skip}, A={c.classes} |
+| context | {c.receptive_field} samples, {1000 * c.receptive_field / voice.sample_rate:.0f} ms |
+| trained on | {", ".join(Path(folder).name for folder in folders)}; {exported.step:,} steps |
+| validation, float32 | {exported.float32:.4f} bits/sample ({exported.seconds:.1f} s of audio) |
+| validation, int8 | {exported.int8:.4f} bits/sample |
+"""

@@ -1,0 +1,175 @@
+"""The loss of a WaveNet on a processor with bfloat16 products: forward and backward as one C++ kernel.
+
+PyTorch's own passes read and write each layer's activations in memory, one operation after the other, and that is
+what their time goes to. `kernels/cpu/training.cpp` takes some hundred samples at a time through all layers, so that
+what a layer hands on is still in the cache, and computes gates again in the backward pass rather than fetch them.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+
+_training: Any = None
+if torch.cpu.get_capabilities().get("avx512_bf16"):  # all of the module is compiled for such a processor
+    with suppress(ImportError):  # not built: an old compiler, or another system than Linux
+        _training = import_module("wavesynth.kernels.cpu._training")
+
+__all__ = ["fused_nats", "fused_probabilities", "is_supported"]
+
+
+def is_supported(config: WaveNetConfig) -> bool:
+    """Whether this processor has bfloat16 products, and the kernel the network's shape: multiples of 32."""
+    sizes = (config.residual, config.skip, config.classes, config.hop)
+    return _training is not None and all(n % 32 == 0 for n in sizes)
+
+
+def fused_nats(
+    model: WaveNet,
+    tokens: Tensor,
+    targets: Tensor,
+    conditioning: Tensor,
+    first: int,
+    *,
+    teacher: Tensor | None = None,
+    share: float = 1.0,
+    threads: int | None = None,
+    amx: bool | None = None,
+) -> Tensor:
+    """Nats [B, T - first] that `model` pays for `targets` [B, T] from sample `first` on, given `tokens` [B, T].
+
+    `conditioning` [B or 1, F, L, 2R] is `model.conditioning`'s. What F.cross_entropy(model(tokens, conditioning)) is,
+    in bfloat16 products summed in float32. With a `teacher`'s distributions, bfloat16 [B, T, A], the targets are
+    `share` of them and the rest of `targets`. One crop is one thread's work; `threads` are as many as there are cores
+    unless given, and the result does not depend on them. AMX is used where there is some, unless `amx` says.
+    """
+    nats: Tensor = _Fused.apply(
+        model.config,
+        tokens,
+        targets,
+        first,
+        (teacher, share),
+        _threads(threads, len(tokens)),
+        _training.has_amx() if amx is None else amx,
+        conditioning.expand(len(tokens), -1, -1, -1),
+        *_parameters(model),
+    )
+    return nats
+
+
+@torch.no_grad()
+def fused_probabilities(
+    model: WaveNet, tokens: Tensor, conditioning: Tensor, first: int, *, threads: int | None = None
+) -> Tensor:
+    """What `model` expects of each sample from `first` on: softmax(model(tokens, conditioning)), bfloat16 [B, T, A].
+
+    The arguments are those of `fused_nats`. What stands before `first` means nothing.
+    """
+    loss = _loss(
+        model.config,
+        tokens,
+        tokens,
+        first,
+        (None, 0.0),
+        _threads(threads, len(tokens)),
+        _training.has_amx(),
+        False,
+        _arrays((conditioning.expand(len(tokens), -1, -1, -1), *_parameters(model))),
+    )
+    nats = torch.empty(tokens.shape)
+    probabilities = torch.empty(*tokens.shape, model.config.classes, dtype=torch.bfloat16)
+    loss.forward(nats.numpy(), probabilities.view(torch.uint16).numpy())
+    return probabilities
+
+
+def _threads(threads: int | None, crops: int) -> int:
+    return min(threads or len(os.sched_getaffinity(0)), crops)
+
+
+def _parameters(model: WaveNet) -> tuple[Tensor, ...]:
+    return (
+        model.embedding.weight,
+        model.dilated,
+        model.residual,
+        model.residual_bias,
+        model.skip.weight,
+        model.skip.bias,
+        model.hidden.weight,
+        model.hidden.bias,
+        model.output.weight,
+        model.output.bias,
+    )
+
+
+def _arrays(tensors: tuple[Tensor, ...]) -> list[Tensor]:
+    return [tensor.detach().float().contiguous() for tensor in tensors]
+
+
+def _loss(
+    config: WaveNetConfig,
+    tokens: Tensor,
+    targets: Tensor,
+    first: int,
+    taught: tuple[Tensor | None, float],
+    threads: int,
+    amx: bool,
+    backward: bool,
+    arrays: list[Tensor],
+) -> Any:
+    """The kernel's passes over one batch; `arrays` are the conditioning and the parameters."""
+    teacher, share = taught
+    conditioning, *parameters = arrays
+    return _training.Loss(
+        list(config.dilations),
+        config.residual,
+        config.skip,
+        config.classes,
+        config.hop,
+        [parameter.numpy() for parameter in parameters],
+        tokens.contiguous().numpy(),
+        targets.contiguous().numpy(),
+        conditioning.numpy(),
+        None if teacher is None else teacher.contiguous().view(torch.uint16).numpy(),
+        share,
+        first,
+        backward,
+        threads,
+        amx,
+    )
+
+
+class _Fused(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        config: WaveNetConfig,
+        tokens: Tensor,
+        targets: Tensor,
+        first: int,
+        taught: tuple[Tensor | None, float],
+        threads: int,
+        amx: bool,
+        *inputs: Tensor,
+    ) -> Tensor:
+        arrays, backward = _arrays(inputs), any(ctx.needs_input_grad)
+        loss = _loss(config, tokens, targets, first, taught, threads, amx, backward, arrays)
+        nats = torch.empty(tokens.shape, dtype=torch.float32)
+        loss.forward(nats.numpy(), None)
+        if backward:
+            ctx.loss, ctx.first, ctx.shapes = loss, first, [array.shape for array in arrays]
+        return nats[:, first:]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        by = torch.nn.functional.pad(gradient.float(), (ctx.first, 0)).contiguous()
+        conditioning, *parameters = (torch.zeros(shape) for shape in ctx.shapes)
+        ctx.loss.backward(by.numpy(), [parameter.numpy() for parameter in parameters], conditioning.numpy())
+        ctx.loss = None
+        return (None,) * 7 + (conditioning, *parameters)

@@ -1,0 +1,242 @@
+"""Training a model of images: what each value costs in nats, by the loop that all models share.
+
+[data]                          # ImageDataConfig
+folder = "datasets/mnist"
+binarisation = "dynamic"
+
+[model]                         # ImageModelConfig
+kind = "gated"
+levels = 2
+
+[training]                      # TrainingConfig, as for a voice
+
+[card]                          # CardConfig: what the exported model says of itself
+name = "mnist-binary"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from wavesynth.data.images import ImageSet, quantise, read_images
+from wavesynth.data.split import Split
+from wavesynth.models.images import image_model
+from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.synthesis.image_model import ImageModel, load_image_model
+from wavesynth.training.checkpoint import Checkpoint, best, fits, newest, resumable
+from wavesynth.training.configuration import TrainingConfig, build
+from wavesynth.training.processes import Processes
+from wavesynth.training.trainer import Batch, Report, Trainer, Validation
+
+__all__ = [
+    "CardConfig",
+    "ImageConfiguration",
+    "ImageDataConfig",
+    "ImageTask",
+    "card",
+    "fixed_images",
+    "image_trainer",
+    "parse_images",
+    "trained",
+]
+
+#: Draws the images that are binarised once and for all: those of the validation and the test set always.
+_STATIC_SEED = 20
+
+
+@dataclass(frozen=True)
+class ImageDataConfig:
+    """What is learned from: a folder of idx files or of images.
+
+    `binarisation` of images of two levels: "static", each pixel drawn once, or "dynamic", drawn anew in each step.
+    """
+
+    folder: str
+    binarisation: Literal["static", "dynamic"] | None = None
+
+
+@dataclass(frozen=True)
+class CardConfig:
+    """What the exported model says of itself."""
+
+    name: str
+    description: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError(f"name is {self.name!r}; it must be a name")
+
+
+@dataclass(frozen=True)
+class ImageConfiguration:
+    """A whole training run."""
+
+    data: ImageDataConfig
+    card: CardConfig
+    model: ImageModelConfig = field(default_factory=ImageModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        binary = self.model.levels == 2
+        if binary != (self.data.binarisation is not None):
+            allowed = "'static' or 'dynamic'" if binary else "left out"
+            raise ValueError(
+                f"[data] binarisation is {self.data.binarisation!r}; "
+                f"with {self.model.levels} levels it must be {allowed}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Every key with its value, such that `parse_images` gives this configuration again."""
+        return asdict(self)
+
+    def fixed(self) -> dict[str, Any]:
+        """What a run cannot change when it is resumed: the network and what its inputs mean."""
+        fixed = {f"[model] {name}": value for name, value in asdict(self.model).items()}
+        return fixed | {"[data] binarisation": self.data.binarisation}
+
+
+def parse_images(values: dict[str, Any]) -> ImageConfiguration:
+    """The configuration of a nested dictionary, as tomllib or json give it."""
+    return build("", ImageConfiguration, values)
+
+
+class ImageTask:
+    """The negative log-likelihood of eq. 1 of van den Oord et al., 2016, on random images."""
+
+    fused = False
+
+    def __init__(self, model: PixelModel, configuration: ImageConfiguration) -> None:
+        self.model, self.configuration = model, configuration
+        self.training = fixed_images(model.config, configuration.data, "train", drawn=False)
+        self.validating = fixed_images(model.config, configuration.data, "validation")
+        if configuration.data.binarisation == "static":
+            self.training = _drawn(self.training, 2)
+
+    def batch(self, generator: torch.Generator, size: int) -> Batch:
+        """Random images: levels [B, H, W, C], and labels [B] if the network has classes."""
+        chosen = torch.randint(len(self.training), (size,), generator=generator)
+        images = self.training.images[chosen]
+        if self.configuration.data.binarisation == "dynamic":
+            images = quantise(images, 2, generator)
+        return images.long(), *self._labels(self.training, chosen)
+
+    def validation(self, size: int) -> Iterator[Batch]:
+        """The validation set in order."""
+        for start in range(0, len(self.validating), size):
+            some = slice(start, start + size)
+            yield self.validating.images[some].long(), *self._labels(self.validating, some)
+
+    def loss(self, model: PixelModel, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Nats [B, H, W, C]."""
+        return model.nats(pixels, labels)
+
+    def _labels(self, images: ImageSet, which: Tensor | slice) -> tuple[Tensor, ...]:
+        return (images.labels[which],) if self.model.config.labels and images.labels is not None else ()
+
+
+def fixed_images(
+    config: ImageModelConfig, data: ImageDataConfig, split: Split, *, drawn: bool = True
+) -> ImageSet:
+    """A split as the network takes it, levels in uint8; ValueError if it does not fit the network.
+
+    Two levels are drawn once, by one seed, so that a figure on the test set is always of the same images. With
+    `drawn` false they stay intensities.
+    """
+    images = read_images(data.folder, split)
+    if tuple(images.images.shape[1:]) != config.shape:
+        raise ValueError(
+            f"[data] folder is {data.folder}, whose images have height, width and channels "
+            f"{list(images.images.shape[1:])}; they must be those of [model], {list(config.shape)}"
+        )
+    if config.labels:
+        found = 0 if images.labels is None else max(len(images.classes), int(images.labels.max()) + 1)
+        if images.labels is None or found > config.labels:
+            raise ValueError(
+                f"[model] labels is {config.labels}; the images of {data.folder} have {found} classes, "
+                "so it must be that or 0"
+            )
+    return _drawn(images, config.levels) if drawn or config.levels != 2 else images
+
+
+def _drawn(images: ImageSet, levels: int) -> ImageSet:
+    generator = torch.Generator().manual_seed(_STATIC_SEED)
+    parts = [quantise(part, levels, generator).to(torch.uint8) for part in images.images.split(1000)]
+    return ImageSet(torch.cat(parts), images.labels, images.classes)
+
+
+def image_trainer(
+    configuration: ImageConfiguration,
+    folder: Path,
+    processes: Processes,
+    *,
+    resume: bool = False,
+    log: Callable[[Report | Validation], None] = lambda report: None,
+) -> Trainer:
+    """The configured run in `folder`, before its first step or, with `resume`, after its newest checkpoint.
+
+    Raises ValueError when there is something to resume but it was not asked for, when there is nothing, when
+    the run is at its last step, or when it was begun with another network or other data.
+    """
+    last = resumable(folder, resume)
+    if last is not None:
+        before = parse_images(last.configuration).fixed()
+        fits(last, folder, configuration.training.steps, configuration.fixed(), before)
+    torch.manual_seed(configuration.training.seed)
+    task = ImageTask(image_model(configuration.model), configuration)
+    run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
+    if last is not None:
+        run.resume(last)
+    return run
+
+
+def trained(path: Path, *, lowest: bool = False) -> ImageModel:
+    """The model in an exported folder, or the averaged weights of a run's newest checkpoint or of one checkpoint.
+
+    With `lowest`, of a run's checkpoint with the lowest validation loss. ValueError if there is none.
+    """
+    if (path / "model.json").exists():
+        return load_image_model(path)
+    if not path.exists():
+        raise ValueError(f"model is {path}, which does not exist; it must be a model, a run or a checkpoint")
+    checkpoint = Checkpoint.load(path if path.is_file() else best(path) if lowest else newest(path))
+    if "card" not in checkpoint.configuration:
+        raise ValueError(
+            f"{path} is a run of another kind of model; it must be one of `wavesynth image train`"
+        )
+    configuration = parse_images(checkpoint.configuration)
+    network = image_model(configuration.model)
+    network.load_state_dict(checkpoint.average)
+    return ImageModel(
+        **asdict(configuration.card),
+        binarisation=configuration.data.binarisation or "",
+        network=network.requires_grad_(False).eval(),
+        steps=checkpoint.step,
+    )
+
+
+def card(model: ImageModel, figures: dict[str, Any]) -> str:
+    """The card of an exported model, with the figures of `wavesynth image evaluate`."""
+    c = model.network.config
+    parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    head = f"{c.mixture} logistic components" if c.mixture else f"softmax over {c.levels} levels"
+    return f"""# {model.name}
+
+{model.description}
+
+| | |
+|---|---|
+| licence of the images | {model.licence} |
+| images | {c.height} x {c.width}, {c.channels} channels, {figures["values"]} |
+| classes | {c.labels or "not conditioned"} |
+| network | {c.kind}, {c.layers} layers of {c.features} features, {parameters:,} parameters, {head} |
+| trained | {model.steps:,} steps |
+| test | {figures["nats"]:.3f} ± {figures["standard_error"]:.3f} nats/image, {figures["bits_per_dim"]:.4f} bits/dim |
+| measured on | {figures["images"]:,} images, with the weights as they are written here (float16) |
+"""

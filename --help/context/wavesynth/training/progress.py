@@ -1,0 +1,107 @@
+"""What a run shows of itself: a line that moves, or lines where there is no terminal; curves for TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from wavesynth.training.trainer import Report, Validation
+
+__all__ = ["Display"]
+
+_SECONDS_BETWEEN_LINES = 15
+_MEMORY = 0.95  # of the moving averages that are shown
+
+
+class Display:
+    """Takes a trainer's reports.
+
+    `console` is where they are shown; the curves go to `folder`, if TensorBoard is installed.
+    """
+
+    def __init__(
+        self, steps: int, folder: Path, first_step: int, console: Console, unit: str = "sample"
+    ) -> None:
+        """A figure is of one `unit`."""
+        self._steps, self._console, self._unit = steps, console, unit
+        self._line = Progress(
+            TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._line.add_task("", total=steps, completed=first_step)
+        self._writer = _writer(folder, first_step, console)
+        self._clock: float | None = None  # of the last step; the first one compiles, and is not timed
+        self._seconds = self._bits = 0.0  # moving averages: of a step, and of the loss
+        self._printed = time.monotonic()
+
+    def __enter__(self) -> Display:
+        self._line.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._line.stop()
+        if self._writer is not None:
+            self._writer.close()
+
+    def __call__(self, report: Report | Validation) -> None:
+        """Shows a report."""
+        if isinstance(report, Validation):
+            self._console.print(
+                f"step {report.step:,}: validation {report.bits:.4f} bits/{self._unit}", highlight=False
+            )
+            self._curves(report.step, {f"bits_per_{self._unit}/validation": report.bits})
+            self._clock = None if self._clock is None else time.monotonic()
+            return
+        now = time.monotonic()
+        elapsed = None if self._clock is None else now - self._clock
+        self._clock = now
+        self._bits = _MEMORY * self._bits + (1 - _MEMORY) * report.bits if self._bits else report.bits
+        speed, left = "", ""
+        curves = {
+            f"bits_per_{self._unit}/training": report.bits,
+            "learning_rate": report.rate,
+            "gradient_norm": report.gradient,
+        }
+        if elapsed is not None:
+            self._seconds = _MEMORY * self._seconds + (1 - _MEMORY) * elapsed if self._seconds else elapsed
+            speed = f"{report.samples / self._seconds:,.0f} {self._unit}s/s  "
+            left = f"  {timedelta(seconds=round((self._steps - report.step) * self._seconds))} left"
+            curves[f"{self._unit}s_per_second"] = report.samples / elapsed
+        text = f"{self._bits:.3f} bits/{self._unit}  {speed}learning rate {report.rate:.1e}{left}"
+        self._line.update(self._task, completed=report.step, description=text)
+        if not self._console.is_terminal and (
+            report.step == self._steps or now - self._printed >= _SECONDS_BETWEEN_LINES
+        ):
+            self._console.print(
+                f"step {report.step:,}/{self._steps:,}  {text}", highlight=False, soft_wrap=True
+            )
+            self._printed = now
+        self._curves(report.step, curves)
+
+    def _curves(self, step: int, curves: dict[str, float]) -> None:
+        if self._writer is not None:
+            for name, value in curves.items():
+                self._writer.add_scalar(name, value, step)
+
+
+def _writer(folder: Path, first_step: int, console: Console) -> Any:
+    """A TensorBoard writer that forgets what a run wrote after the step from which it is resumed, or None."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        console.print(
+            "TensorBoard is not installed, so no curves are written; pip install 'wavesynth\\[train]' brings it"
+        )
+        return None
+    return SummaryWriter(str(folder), purge_step=first_step + 1)

@@ -1,0 +1,42 @@
+"""The 8-bit gains of a trained network: of those that calibration can give, the ones that predict audio best."""
+
+from __future__ import annotations
+
+import torch
+
+from wavesynth.evaluation.likelihood import likelihood
+from wavesynth.models.wavenet import WaveNet
+from wavesynth.synthesis.calibrate import calibrate
+from wavesynth.synthesis.int8 import Gains, Int8Weights
+from wavesynth.synthesis.weights import Float32Weights
+from wavesynth.training.wavenet import WaveNetTask
+
+__all__ = ["BALANCES", "best_gains"]
+
+#: How far channels are balanced between activations and weights; which is best depends on the network.
+BALANCES = (0.5, 0.75, 1.0, 1.25)
+_CROPS = 8
+
+
+@torch.inference_mode()
+def best_gains(
+    model: WaveNet,
+    task: WaveNetTask,
+    generator: torch.Generator,
+) -> Gains:
+    """Calibrates on crops of the training set, and chooses the balance by the int8 likelihood of another crop."""
+    tokens, _, *features = task.batch(generator, _CROPS)
+    conditioning = task.conditioning(model, *features)
+    inputs, targets, *trial_features = task.batch(generator, 1)
+    trial = task.conditioning(model, *trial_features)[0]
+    exact = Float32Weights.pack(model)
+
+    def nats(gains: Gains) -> float:
+        each = likelihood(Int8Weights.pack(exact, gains), inputs[0], targets[0], trial)
+        return float(each[task.unscored :].double().mean())
+
+    found = []
+    for balance in BALANCES:
+        gains = calibrate(model, tokens, conditioning, balance=balance)
+        found.append((nats(gains), balance, gains))
+    return min(found)[2]

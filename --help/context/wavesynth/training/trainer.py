@@ -1,0 +1,244 @@
+"""The training loop, the same for every model.
+
+    wavesynth train configurations/allison-small.toml              one process: a GPU if there is one, or the CPU
+    wavesynth train configurations/allison-small.toml --resume     goes on from the newest checkpoint
+    torchrun --nproc-per-node 8 --no-python wavesynth train configurations/allison.toml          eight GPUs
+    tensorboard --logdir runs                                      the curves
+
+What a model brings is a `Task`: batches, a loss, a validation set. A step is a function of the weights, the
+optimiser's state and the step's number, for everything random in it is drawn from (seed, step). So a run that
+is resumed does what it would have done had it never stopped; and several processes, each with its rows of the
+joint batch, do what one would have done with all of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import shutil
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGTERM
+from signal import Signals as SignalName
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wavesynth.training.checkpoint import Checkpoint, prune
+from wavesynth.training.configuration import TrainingConfig
+from wavesynth.training.processes import Processes
+from wavesynth.training.signals import Signals
+
+__all__ = ["Batch", "Report", "Stopped", "Task", "Trainer", "Validation"]
+
+Batch = tuple[Tensor, ...]
+
+
+class Task(Protocol):
+    """What the loop needs to know of a model."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+
+    @property
+    def loss(self) -> Callable[..., Tensor]:
+        """`loss(model, *batch)` is the nats that `model` pays for each sample that counts, in any shape."""
+
+    @property
+    def fused(self) -> bool:
+        """Whether `loss` has a kernel of its own on this CPU in bfloat16, which leaves nothing to compile."""
+
+    def batch(self, generator: torch.Generator, size: int) -> Batch:
+        """`size` random examples of the training set, [size, ...] each, on the CPU."""
+
+    def validation(self, size: int) -> Iterable[Batch]:
+        """The whole validation set, in batches of at most `size` examples."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A step, over all processes."""
+
+    step: int
+    bits: float
+    """Bits/sample of the batch, before the step."""
+    samples: int
+    """Samples that this is the mean of."""
+    rate: float
+    """The learning rate."""
+    gradient: float
+    """The gradient's norm, before it was clipped."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The validation set after a step: bits/sample of the moving average of the weights."""
+
+    step: int
+    bits: float
+
+
+class Stopped(Exception):  # noqa: N818  (not an error)
+    """A signal ended the run; its state is saved."""
+
+    def __init__(self, signum: int, step: int) -> None:
+        super().__init__(f"stopped by {SignalName(signum).name} at step {step}, which is saved")
+        self.signum = signum
+
+
+class Trainer:
+    """One run in one folder. `configuration` is kept in the checkpoints, for whoever reads them."""
+
+    def __init__(
+        self,
+        task: Task,
+        config: TrainingConfig,
+        folder: Path,
+        processes: Processes,
+        configuration: dict[str, Any],
+        log: Callable[[Report | Validation], None] = lambda report: None,
+    ) -> None:
+        if config.batch_size % processes.world:
+            raise ValueError(
+                f"[training] batch_size is {config.batch_size}; "
+                f"it must be a multiple of the number of processes, {processes.world}"
+            )
+        self.task, self.config, self.folder, self.processes = task, config, folder, processes
+        self.configuration, self.log = configuration, log
+        self.step = 0
+        self.model = task.model.to(processes.device)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), betas=config.betas, weight_decay=config.weight_decay
+        )
+        # bfloat16 without instructions for it is slower than float32; and on a CPU compiling needs a C++
+        # compiler, and pays only in bfloat16 without a fused kernel (docs/training.md has the figures).
+        cuda, cpu = processes.device.type == "cuda", torch.cpu.get_capabilities()
+        fast = cuda or any(cpu.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+        self.bf16 = fast if config.precision is None else config.precision == "bf16"
+        pays = cuda or (self.bf16 and not task.fused and shutil.which("g++") is not None)
+        self.compiled = pays if config.compile is None else config.compile
+        self.fused = task.fused and self.bf16 and not (cuda or self.compiled)
+
+    def run(self) -> None:
+        """Trains until the last step.
+
+        Raises Stopped after SIGTERM or SIGINT, the state being saved; FloatingPointError when the loss or its
+        gradient is not finite; OSError when a checkpoint cannot be written. What was saved before stays.
+        """
+        c, processes, measure = self.config, self.processes, self._measure()
+        with Signals() as signals, ThreadPoolExecutor(1) as background:
+            if self.step == 0:
+                self.log(Validation(0, self.validate()))
+            upcoming = background.submit(self._batch, self.step)
+            while self.step < c.steps:
+                batch = [processes.share(rows) for rows in upcoming.result()]
+                upcoming = background.submit(self._batch, self.step + 1)  # while this one is computed
+                for group in self.optimizer.param_groups:
+                    group["lr"] = c.rate(self.step)
+                with self._autocast():
+                    nats = measure(*batch)
+                loss = nats.mean()
+                loss.backward()
+                norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), c.clip))
+                total, stop = processes.sum(loss.detach(), signals.received != 0)
+                bits = total / processes.world / math.log(2)
+                if not math.isfinite(bits) or not math.isfinite(norm):
+                    raise FloatingPointError(
+                        f"step {self.step} has a loss of {bits} bits/sample and a gradient of norm {norm}; both must "
+                        "be finite: resume from the last checkpoint with a lower learning_rate or clip"
+                    )
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+                self.step += 1
+                self._follow()
+                self.log(Report(self.step, bits, nats.numel() * processes.world, c.rate(self.step - 1), norm))
+                done = self.step == c.steps
+                validation = None
+                if done or (self.step % c.validate_every == 0 and not stop):
+                    validation = self.validate()
+                    self.log(Validation(self.step, validation))
+                if stop or validation is not None or self.step % c.checkpoint_every == 0:
+                    self.save(validation)
+                if stop and not done:
+                    raise Stopped(signals.received or SIGTERM, self.step)
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Bits/sample of the moving average of the weights on the validation set."""
+        nats, samples = torch.zeros((), dtype=torch.float64, device=self.processes.device), 0
+        batches = self.task.validation(self.config.batch_size // self.processes.world)
+        for number, batch in enumerate(batches):
+            if number % self.processes.world == self.processes.rank:
+                with self._autocast():
+                    each = self.task.loss(self.average, *(rows.to(self.processes.device) for rows in batch))
+                nats += each.double().sum()
+                samples += each.numel()
+        total, count = self.processes.sum(nats, samples)
+        return total / count / math.log(2)
+
+    def save(self, validation: float | None = None) -> None:
+        """Writes a checkpoint, then deletes those no longer wanted."""
+        if self.processes.first:
+            state = self.optimizer.state_dict()["state"]
+            optimizer = {
+                f"{name}/{key}": tensor
+                for i, (name, _) in enumerate(self.model.named_parameters())
+                for key, tensor in state.get(i, {}).items()
+            }
+            tensors = (self.model.state_dict(), self.average.state_dict(), optimizer)
+            Checkpoint(self.step, *tensors, self.configuration, validation).save(self.folder)
+            prune(self.folder, self.config.keep)
+        self.processes.wait()
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Takes over the state in a checkpoint."""
+        self.step = checkpoint.step
+        self.model.load_state_dict(checkpoint.model)
+        self.average.load_state_dict(checkpoint.average)
+        index = {name: i for i, (name, _) in enumerate(self.model.named_parameters())}
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in checkpoint.optimizer.items():
+            parameter, key = name.split("/")
+            state.setdefault(index[parameter], {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+    def _batch(self, step: int) -> Batch:
+        """The joint batch of a step, whatever came before it."""
+        seed = np.random.SeedSequence((self.config.seed, step)).generate_state(1)[0]
+        return self.task.batch(torch.Generator().manual_seed(int(seed)), self.config.batch_size)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """The average takes one step towards the weights; a longer one at first, when it knows little."""
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
+        for average, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            average.lerp_(now, 1 - decay)
+
+    def _measure(self) -> nn.Module:
+        """The loss of a batch, with gradients averaged over the processes, compiled if wanted."""
+        module = _Loss(self.task, self.model)
+        if self.compiled:
+            module.compile()
+        return self.processes.parallel(module)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.processes.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+class _Loss(nn.Module):
+    """A task's loss as a module, which is what can be compiled and made parallel."""
+
+    def __init__(self, task: Task, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self._loss = task.loss
+
+    def forward(self, *batch: Tensor) -> Tensor:
+        return self._loss(self.model, *batch)
