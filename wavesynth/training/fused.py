@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -50,17 +50,9 @@ def fused_nats(
     `share` of them and the rest of `targets`. One crop is one thread's work; `threads` are as many as there are cores
     unless given, and the result does not depend on them. AMX is used where there is some, unless `amx` says.
     """
-    nats: Tensor = _Fused.apply(
-        model.config,
-        tokens,
-        targets,
-        first,
-        (teacher, share),
-        _threads(threads, len(tokens)),
-        _training.has_amx() if amx is None else amx,
-        conditioning.expand(len(tokens), -1, -1, -1),
-        *_parameters(model),
-    )
+    amx = _training.has_amx() if amx is None else amx
+    batch = _Batch(model.config, tokens, targets, first, teacher, share, _threads(threads, tokens), amx)
+    nats: Tensor = _Fused.apply(batch, conditioning.expand(len(tokens), -1, -1, -1), *_parameters(model))
     return nats
 
 
@@ -72,25 +64,18 @@ def fused_probabilities(
 
     The arguments are those of `fused_nats`. What stands before `first` means nothing.
     """
-    loss = _loss(
-        model.config,
-        tokens,
-        tokens,
-        first,
-        (None, 0.0),
-        _threads(threads, len(tokens)),
-        _training.has_amx(),
-        False,
-        _arrays((conditioning.expand(len(tokens), -1, -1, -1), *_parameters(model))),
-    )
+    threads = _threads(threads, tokens)
+    batch = _Batch(model.config, tokens, tokens, first, None, 0.0, threads, _training.has_amx())
+    inputs = conditioning.expand(len(tokens), -1, -1, -1), *_parameters(model)
+    loss = batch.loss(_arrays(inputs), backward=False)
     nats = torch.empty(tokens.shape)
     probabilities = torch.empty(*tokens.shape, model.config.classes, dtype=torch.bfloat16)
     loss.forward(nats.numpy(), probabilities.view(torch.uint16).numpy())
     return probabilities
 
 
-def _threads(threads: int | None, crops: int) -> int:
-    return min(threads or len(os.sched_getaffinity(0)), crops)
+def _threads(threads: int | None, tokens: Tensor) -> int:
+    return min(threads or len(os.sched_getaffinity(0)), len(tokens))
 
 
 def _parameters(model: WaveNet) -> tuple[Tensor, ...]:
@@ -112,59 +97,50 @@ def _arrays(tensors: tuple[Tensor, ...]) -> list[Tensor]:
     return [tensor.detach().float().contiguous() for tensor in tensors]
 
 
-def _loss(
-    config: WaveNetConfig,
-    tokens: Tensor,
-    targets: Tensor,
-    first: int,
-    taught: tuple[Tensor | None, float],
-    threads: int,
-    amx: bool,
-    backward: bool,
-    arrays: list[Tensor],
-) -> Any:
-    """The kernel's passes over one batch; `arrays` are the conditioning and the parameters."""
-    teacher, share = taught
-    conditioning, *parameters = arrays
-    return _training.Loss(
-        list(config.dilations),
-        config.residual,
-        config.skip,
-        config.classes,
-        config.hop,
-        [parameter.numpy() for parameter in parameters],
-        tokens.contiguous().numpy(),
-        targets.contiguous().numpy(),
-        conditioning.numpy(),
-        None if teacher is None else teacher.contiguous().view(torch.uint16).numpy(),
-        share,
-        first,
-        backward,
-        threads,
-        amx,
-    )
+class _Batch(NamedTuple):
+    """What the kernel is given, but for what has gradients."""
+
+    config: WaveNetConfig
+    tokens: Tensor
+    targets: Tensor
+    first: int
+    teacher: Tensor | None
+    share: float
+    threads: int
+    amx: bool
+
+    def loss(self, arrays: list[Tensor], backward: bool) -> Any:
+        """The kernel's passes over the batch; `arrays` are the conditioning and the parameters."""
+        c, (conditioning, *parameters) = self.config, arrays
+        return _training.Loss(
+            list(c.dilations),
+            c.residual,
+            c.skip,
+            c.classes,
+            c.hop,
+            [parameter.numpy() for parameter in parameters],
+            self.tokens.contiguous().numpy(),
+            self.targets.contiguous().numpy(),
+            conditioning.numpy(),
+            None if self.teacher is None else self.teacher.contiguous().view(torch.uint16).numpy(),
+            self.share,
+            self.first,
+            backward,
+            self.threads,
+            self.amx,
+        )
 
 
 class _Fused(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any,
-        config: WaveNetConfig,
-        tokens: Tensor,
-        targets: Tensor,
-        first: int,
-        taught: tuple[Tensor | None, float],
-        threads: int,
-        amx: bool,
-        *inputs: Tensor,
-    ) -> Tensor:
+    def forward(ctx: Any, batch: _Batch, *inputs: Tensor) -> Tensor:
         arrays, backward = _arrays(inputs), any(ctx.needs_input_grad)
-        loss = _loss(config, tokens, targets, first, taught, threads, amx, backward, arrays)
-        nats = torch.empty(tokens.shape, dtype=torch.float32)
+        loss = batch.loss(arrays, backward)
+        nats = torch.empty(batch.tokens.shape, dtype=torch.float32)
         loss.forward(nats.numpy(), None)
         if backward:
-            ctx.loss, ctx.first, ctx.shapes = loss, first, [array.shape for array in arrays]
-        return nats[:, first:]
+            ctx.loss, ctx.first, ctx.shapes = loss, batch.first, [array.shape for array in arrays]
+        return nats[:, batch.first :]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -172,4 +148,4 @@ class _Fused(torch.autograd.Function):
         conditioning, *parameters = (torch.zeros(shape) for shape in ctx.shapes)
         ctx.loss.backward(by.numpy(), [parameter.numpy() for parameter in parameters], conditioning.numpy())
         ctx.loss = None
-        return (None,) * 7 + (conditioning, *parameters)
+        return None, conditioning, *parameters
