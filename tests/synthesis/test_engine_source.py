@@ -10,18 +10,25 @@ from torchaudio.functional import resample
 
 from tests.synthesis.engines import clip
 from tests.voices_for_tests import make_voice
-from wavesynth.audio.mel import StreamingLogMel
+from wavesynth.audio.mel import StreamingLogMel, features
+from wavesynth.audio.rows import alone
 from wavesynth.synthesis.resampling import StreamingResampler
 from wavesynth.synthesis.source import AudioSource, DurationSource, MelSource
 
 VOICE = make_voice("tiny")
 
 
+def prepare(source, index, n):
+    """How many of the `n` samples from `index` can be made, once what they need is analysed."""
+    source.analysed(alone(features, source.due(index, n), config=VOICE.mel))
+    return source.ready(index, n)
+
+
 def frames(source, pieces, total):
     for piece in pieces:
         source.push(piece)
     source.finish()
-    assert source.prepare(0, 10**6) == total
+    assert prepare(source, 0, 10**6) == total
     return source.conditioning(0, total)
 
 
@@ -68,23 +75,23 @@ def test_the_mel_of_audio_gives_the_frames_of_the_audio():
 def test_no_more_is_analysed_than_was_asked_for():
     source = AudioSource(VOICE, None, 16000)
     source.push(clip(160_000))
-    assert source.prepare(0, 160) == 160
+    assert prepare(source, 0, 160) == 160
     assert source._samples == 960  # 880 are needed, and they are looked at by the hop
 
 
 def test_without_enough_input_there_is_nothing_and_at_the_end_there_is_the_rest():
     source = AudioSource(VOICE, None, 16000)
     source.push(clip(1000))
-    assert source.prepare(160, 160) == 0
+    assert prepare(source, 160, 160) == 0
     source.finish()
-    assert source.prepare(160, 160) == 160
-    assert source.prepare(960, 160) == 40
+    assert prepare(source, 160, 160) == 160
+    assert prepare(source, 960, 160) == 40
 
 
 def test_a_duration_has_the_same_frame_throughout():
     voice = make_voice("of-two", speakers=2, mel=False)
     source = DurationSource(voice, 1, 400)
-    assert source.prepare(320, 160) == 80
+    assert prepare(source, 320, 160) == 80
     made = source.conditioning(320, 80)
     assert torch.equal(made[0], voice.model.conditioning(speaker=torch.tensor([1]))[0, 0])
 

@@ -41,7 +41,7 @@ _CUT, _BOOST = -2.0, 1.0
 
 
 class SpectralCorrection:
-    """The filter over a stream, `passes` times, with the same bits wherever the stream is cut.
+    """The filter over a stream, `passes` times (0: not at all), with the same bits wherever the stream is cut.
 
     Raises ValueError for an analysis that cannot be corrected by: see `can_correct`.
 

@@ -61,8 +61,7 @@ class Job:
         self.n = 0
         """Samples that the next tick makes of it."""
         self.deemphasis = Deemphasis(loaded.voice.preemphasis)
-        passes = stream.request.correction
-        self.correction = SpectralCorrection(loaded.voice.mel, passes) if passes else None
+        self.correction = SpectralCorrection(loaded.voice.mel, stream.request.correction)
         self.error: Exception | None = None
         """Why its input cannot be used."""
         self.asked = self.end = 0
@@ -126,18 +125,13 @@ def look_ahead(jobs: Sequence[Job]) -> None:
 def make(jobs: Sequence[Job], classes: NDArray[np.int32], ends: Sequence[int]) -> list[Made]:
     """What the classes [B, n] before samples `ends` complete of the audio of jobs of one voice."""
     loaded = jobs[0].loaded
-    samples = list(deemphasize([job.deemphasis for job in jobs], loaded.levels[classes]))
-    wanted = [job.source.wanted() for job in jobs]  # taken in any case, or a long stream would gather it
-    corrections = [(i, job.correction) for i, job in enumerate(jobs) if job.correction is not None]
-    corrected = correct(
-        [correction for _, correction in corrections],
-        [samples[i] for i, _ in corrections],
-        [wanted[i] for i, _ in corrections],
-        [ends[i] == jobs[i].source.total for i, _ in corrections],
+    samples = correct(
+        [job.correction for job in jobs],
+        list(deemphasize([job.deemphasis for job in jobs], loaded.levels[classes])),
+        [job.source.wanted() for job in jobs],  # taken in any case, or a long stream would gather it
+        [end == job.source.total for job, end in zip(jobs, ends, strict=True)],
         loaded.sampler.rows,
     )
-    for (i, _), final in zip(corrections, corrected, strict=True):
-        samples[i] = final
     ready = np.split(pcm16(np.concatenate(samples)), np.cumsum([len(s) for s in samples[:-1]]))
     return [_try(job.hand_out, *given) for job, *given in zip(jobs, ready, ends, strict=True)]
 

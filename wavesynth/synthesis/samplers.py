@@ -18,7 +18,7 @@ from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
 from wavesynth.synthesis.voice import Voice
 
-__all__ = ["BACKENDS", "BatchSampler", "ReferenceSampler", "Sampler", "make_sampler"]
+__all__ = ["BACKENDS", "BatchSampler", "Sampler", "make_sampler"]
 
 BACKENDS = ("cpu", "triton", "reference", "float32")
 
@@ -60,23 +60,9 @@ class Sampler(Protocol):
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
 
 
-class ReferenceSampler(HostSampler):
-    """The definition itself, as a backend: slow, for any device's results to be held against."""
-
-    def advance(
-        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[Key], n: int
-    ) -> np.ndarray:
-        """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
-        rows = []
-        for state, frames, key in zip(states, conditioning, keys, strict=True):
-            tokens, after = reference.sample(self.weights, state, frames, key, n)
-            state.queues, state.token, state.index = after.queues, after.token, after.index
-            rows.append(tokens.numpy().astype(np.int32))
-        return np.stack(rows)
-
-
 class BatchSampler(HostSampler):
-    """The definition for many streams at once, in any weights: in `Float32Weights`, what 8 bits are held against."""
+    """The definition for many streams at once: slow. In `Int8Weights` it is what any device's results are held against,
+    in `Float32Weights` what 8 bits are."""
 
     @torch.no_grad()
     def advance(
@@ -133,7 +119,7 @@ def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: i
             ) from error
         return TritonSampler(voice.model, voice.gains, places)
     if backend == "reference":
-        return ReferenceSampler(voice.int8())
+        return BatchSampler(voice.int8())
     if backend == "float32":
         return BatchSampler(voice.float32())
     raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")

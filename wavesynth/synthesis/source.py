@@ -14,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.mel import StreamingLogMel, features
-from wavesynth.audio.rows import alone
+from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.synthesis.conditioning import Conditioner, Windows
 from wavesynth.synthesis.resampling import StreamingResampler
 from wavesynth.synthesis.voice import Voice
@@ -59,11 +58,6 @@ class Source(ABC):
         if self.total is not None:
             end = min(end, self.total)
         return end - index if self._first + len(self._frames) >= -(-end // self._hop) else 0
-
-    def prepare(self, index: int, n: int) -> int:
-        """All of this for one stream alone: `due`, `analysed`, `ready`."""
-        self.analysed(alone(features, self.due(index, n), config=self._mel_config))
-        return self.ready(index, n)
 
     def defer(self) -> None:
         """Leaves the conditioning network to the backend: called, if at all, before anything else."""
