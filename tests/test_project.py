@@ -16,15 +16,16 @@ MAX_LINES = 400
 #: What each part may import of the others. The command line may import them all, and none imports it.
 MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
+    "extras": set(),
     "v1": set(),
     "kernels": set(),
-    "audio": {"files"},
+    "audio": {"files", "extras"},
     "models": set(),
     "data": {"audio", "models", "files"},
     "synthesis": {"kernels", "models", "audio", "files"},
-    "evaluation": {"synthesis", "models", "data", "audio", "files"},
+    "evaluation": {"synthesis", "models", "data", "audio", "files", "extras"},
     "training": {"kernels", "evaluation", "synthesis", "models", "data", "audio", "files"},
-    "server": {"synthesis", "models", "audio", "files", "v1"},
+    "server": {"synthesis", "models", "audio", "files", "extras", "v1"},
     "clients": {"server", "synthesis", "audio", "files", "v1"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)

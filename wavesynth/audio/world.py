@@ -6,12 +6,13 @@ is loaded when it is used.
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wavesynth.extras import extra
 
 __all__ = ["FRAME", "Speech", "analyse", "f0", "synthesise"]
 
@@ -57,12 +58,6 @@ def synthesise(speech: Speech, length: int, sample_rate: int = 16000) -> NDArray
 @cache
 def _library() -> Any:
     """The module, without its complaint about its own way to find its version."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import pyworld
-        except ImportError as error:
-            raise OSError(
-                f"WORLD needs {error.name}, which is missing: pip install 'wavesynth[evaluate]'"
-            ) from error
+    with extra("evaluate", "WORLD"):
+        import pyworld
     return pyworld

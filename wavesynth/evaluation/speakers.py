@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from wavesynth.extras import extra
 
 __all__ = ["likeness", "speaker"]
 
@@ -35,12 +36,6 @@ def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 @cache
 def _encoder() -> tuple[Any, Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            from resemblyzer import VoiceEncoder, preprocess_wav
-        except ImportError as error:
-            raise OSError(
-                f"speakers' likeness needs {error.name}, which is missing: pip install 'wavesynth[evaluate]'"
-            ) from error
+    with extra("evaluate", "speakers' likeness"):
+        from resemblyzer import VoiceEncoder, preprocess_wav
     return VoiceEncoder("cpu", verbose=False), preprocess_wav

@@ -17,6 +17,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
+from wavesynth.extras import extra
 from wavesynth.server.bridge import Bridge
 from wavesynth.server.images import ImageService
 from wavesynth.server.observe import Metrics
@@ -218,12 +219,8 @@ def _page(
     service: SynthesisService, requests: Requests, config: ServerConfig, web: WebConfig
 ) -> AbstractAsyncContextManager[int]:
     """Serves the page beside gRPC; what it needs is loaded here, for those who want it."""
-    try:
+    with extra("web", "the page"):
         from wavesynth.server.web.page import page, serve_page
-    except ImportError as error:
-        raise OSError(
-            f"the page needs {error.name}, which is missing: pip install 'wavesynth[web]'"
-        ) from error
     return serve_page(page(service, requests, web), config.host, web.port, config.tls)
 
 

@@ -90,10 +90,15 @@ def live(service, *arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def until_heard(record):
-    """Waits until the voice was recorded for a while; its file is hidden as long as it is not whole."""
-    end = time.monotonic() + 120
-    while sum(path.stat().st_size for path in record.glob(".voice-*")) < 80_000:
+def until_heard(record, process, more=80_000):
+    """Waits until so many bytes more of the voice were recorded; its file is hidden as long as it is not whole."""
+
+    def size():
+        return sum(path.stat().st_size for path in record.glob(".voice-*"))
+
+    end, before = time.monotonic() + 120, size()
+    while size() < before + more:
+        assert process.poll() is None, "it ended"
         assert time.monotonic() < end, "nothing was heard"
         time.sleep(0.05)
 
@@ -109,7 +114,7 @@ def test_a_session_plays_what_the_service_makes_of_the_microphone(sound, service
     )
     process = live(service, "--record", str(tmp_path / "record"), "--seed", "5", "--json")
     try:
-        until_heard(tmp_path / "record")
+        until_heard(tmp_path / "record", process)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     finally:
@@ -133,13 +138,9 @@ def test_a_session_plays_what_the_service_makes_of_the_microphone(sound, service
 def test_a_service_that_dies_is_found_again(sound, service, tmp_path):
     process = live(service, "--record", str(tmp_path), "--json")
     try:
-        until_heard(tmp_path)
+        until_heard(tmp_path, process)
         service.restart()
-        size = sum(path.stat().st_size for path in tmp_path.glob(".voice-*"))
-        end = time.monotonic() + 120
-        while sum(path.stat().st_size for path in tmp_path.glob(".voice-*")) < size + 20_000:
-            assert process.poll() is None and time.monotonic() < end
-            time.sleep(0.05)
+        until_heard(tmp_path, process, 20_000)
         process.send_signal(signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=60)
     finally:
@@ -151,15 +152,11 @@ def test_a_service_that_dies_is_found_again(sound, service, tmp_path):
 def test_a_loudspeaker_that_ran_dry_gets_a_larger_buffer_and_plays_on(sound, service, tmp_path):
     process = live(service, "--record", str(tmp_path), "--json")
     try:
-        until_heard(tmp_path)
+        until_heard(tmp_path, process)
         process.send_signal(signal.SIGSTOP)
         time.sleep(1)  # longer than any buffer
         process.send_signal(signal.SIGCONT)
-        size = sum(path.stat().st_size for path in tmp_path.glob(".voice-*"))
-        end = time.monotonic() + 120
-        while sum(path.stat().st_size for path in tmp_path.glob(".voice-*")) < size + 100_000:
-            assert process.poll() is None and time.monotonic() < end
-            time.sleep(0.05)
+        until_heard(tmp_path, process, 100_000)
         process.send_signal(signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=60)
     finally:
@@ -172,7 +169,7 @@ def test_a_loudspeaker_that_ran_dry_gets_a_larger_buffer_and_plays_on(sound, ser
 def test_a_device_that_is_gone_ends_it_with_one_sentence_and_whole_recordings(sound, service, tmp_path):
     process = live(service, "--record", str(tmp_path))
     try:
-        until_heard(tmp_path)
+        until_heard(tmp_path, process)
         sound.kill()
         _, stderr = process.communicate(timeout=60)
     finally:
