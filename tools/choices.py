@@ -173,25 +173,18 @@ def listen(choice: Choice, folder: Path) -> dict[str, dict[str, float]]:
         return {}
     if not result.exists():
         export(folder, folder / "voice")
-        [data] = next(iter(values(choice, 4)["data"]["speakers"].values()))[:1]
+        [(data, *_)] = values(choice, 4)["data"]["speakers"].values()
+        program = [sys.executable, "-c", "from wavesynth.cli import main; main()"]
+        clips = ["--split", "validation", "--clips", "8", "--json"]
+        bare = ["--without", "bits,stoi,f0,wer,griffin-lim,world,mu-law"]
         rows = {}
         for flag in ("--correction", "--no-correction"):
-            command = [
-                sys.executable,
-                "-c",
-                "from wavesynth.cli import main; main()",
-                "evaluate",
-                folder / "voice",
-                data,
-            ]
-            command += ["--split", "validation", "--clips", "8", flag, "--json", "--without",
-                        "bits,stoi,f0,wer,griffin-lim,world,mu-law"]  # fmt: skip
+            command = [*program, "evaluate", folder / "voice", data, *clips, flag, *bare]
             done = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)
             rows[flag] = json.loads(done.stdout)["rows"]["copy"]
         with atomic_path(result) as path:
             path.write_text(json.dumps(rows))
-    rows = json.loads(result.read_text())
-    return rows
+    return dict(json.loads(result.read_text()))
 
 
 def draw(groups: dict[str, dict[str, Outcome]], path: Path) -> None:
@@ -233,7 +226,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/choices"), help="folder of the runs")
     parser.add_argument("--picture", type=Path, default=Path("docs/choices.png"), help="PNG file to write")
     parser.add_argument("--steps", type=int, default=80, help="steps of a run (default 80)")
-    parser.add_argument("--unheard", action="store_true", help="do not judge what the copies are worth")
+    parser.add_argument("--bits-only", action="store_true", help="do not judge what the copies are worth")
     parser.add_argument("--only", default="", help="only the groups whose names contain this")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -245,7 +238,7 @@ def main() -> None:
         for name, choice in choices.items():
             folder = arguments.out / name.replace(" ", "-").replace(",", "")
             curve = learn(name, choice, folder, arguments.steps)
-            outcomes[name] = curve, {} if arguments.unheard else listen(choice, folder)
+            outcomes[name] = curve, {} if arguments.bits_only else listen(choice, folder)
             draw(groups, arguments.picture)
     for title, outcomes in groups.items():
         print(f"\n{title}")

@@ -2,9 +2,8 @@
 
 One rule governs it: the least that it held during the last second should be `margin`. Chunks that come irregularly
 need a larger margin, so it grows with every underrun by as much as would have prevented that, and shrinks slowly while
-there is none. And what takes the level
-away from it, the two devices' clocks above all, is made good by resampling a little more or less than one sample for
-each, at most 0.5 %, where it cannot be heard.
+there is none. And what takes the level away from it, the two devices' clocks above all, is made good by resampling a
+little more or less than one sample for each, at most 0.5 %, where it cannot be heard.
 """
 
 from __future__ import annotations

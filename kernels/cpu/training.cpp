@@ -40,7 +40,8 @@ public:
          int threads, bool amx)
         : shape_{std::move(dilations), residual, skip, classes, hop},
           arrays_(std::move(weights)), tokens_(tokens), targets_(targets), conditioning_(conditioning),
-          teacher_(std::move(teacher)), share_(share), first_(first), threads_(threads), batch_(int(tokens.shape(0))), times_(int(tokens.shape(1))),
+          teacher_(std::move(teacher)), share_(share), first_(first), threads_(threads), batch_(int(tokens.shape(0))),
+          times_(int(tokens.shape(1))),
           w_(parameters<const float>(arrays_)), packed_(shape_, w_, backward), backward_(backward), amx_(amx) {
         for (int n : {residual, skip, classes, hop})
             if (n < 32 || n % 32) throw std::invalid_argument("channels and hop must be multiples of 32");
