@@ -177,8 +177,7 @@ def _filtered(frames: Tensor, gains: Tensor, config: MelConfig) -> Tensor:
     """window · IFFT(G · FFT(window · frames)), [g, length], of the gains of the bands [g, bands], in log10."""
     window, length = _window(config, frames.device), frames.shape[-1]
     spectrum = torch.fft.rfft(frames * window, config.n_fft)
-    low, high, share = _spread(config, frames.device)
-    spectrum = spectrum * 10 ** (gains[:, low] * share + gains[:, high] * (1 - share))
+    spectrum = spectrum * 10 ** (gains @ _spread(config, frames.device))
     return torch.fft.irfft(spectrum, config.n_fft)[..., :length] * window
 
 
@@ -199,11 +198,11 @@ def _window(config: MelConfig, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _spread(config: MelConfig, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """The two bands that each bin of the FFT lies in, [n_fft // 2 + 1] each, and the share of the first in its gain.
-    A bin in no band, such as 0 Hz, has what its nearest neighbour has."""
+def _spread(config: MelConfig, device: torch.device) -> Tensor:
+    """Log gains of the bands to those of the bins, as a matrix [bands, n_fft // 2 + 1]. A bin in no band, such as
+    0 Hz, has what its nearest neighbour has."""
     bank = filter_bank(config).numpy()
     inside = np.flatnonzero(bank.sum(1) > 1e-9)
-    nearest = torch.from_numpy(bank[inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]])
-    weights, bands = nearest.topk(2)
-    return bands[:, 0].to(device), bands[:, 1].to(device), (weights[:, 0] / weights.sum(1)).to(device)
+    nearest = inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]
+    spread = bank[nearest] / bank[nearest].sum(1, keepdims=True)
+    return torch.from_numpy(spread).T.contiguous().to(device)
