@@ -150,7 +150,7 @@ private:
             if (counts) terms[number++] = {dskip_ + t * S_, S_, packed_.skip_t[l].data(), S_ * 16, S_};
             multiply(block_, terms, number, 32, R_, more_.data(), R_);
             const std::int64_t frame = (std::int64_t((start + t) / shape_.hop) * L_ + l) * both;
-            through_gate(crop.conditioning + frame, z, rows, conditioning + frame);
+            through_gate(crop, l, crop.conditioning + frame, z, rows, conditioning + frame);
             if ((start + t) % ring_ == 0) std::memcpy(rows + std::int64_t(ring_) * both, rows, sizeof(bf16) * 32 * both);
             const Term back[] = {{rows, both, packed_.now_t[l].data(), both * 16, both},
                                  {dh(l, start + t + d), both, packed_.past_t[l].data(), both * 16, both}};
@@ -171,11 +171,12 @@ private:
 
     /// From h (c_, without its conditioning) and dz (more_): z and dh, [32, R] and [32, 2R]; the sum of dh over the
     /// times is added to the frame's gradient.
-    void through_gate(const float* frame, bf16* z, bf16* dh, float* dframe) {
+    void through_gate(const Crop& crop, int l, const float* frame, bf16* z, bf16* dh, float* dframe) {
         const int both = 2 * R_;
         const __m512 one = _mm512_set1_ps(1);
         for (int i = 0; i < R_; i += 16) {
             const __m512 filter = _mm512_loadu_ps(frame + i), gated = _mm512_loadu_ps(frame + R_ + i);
+            const Rounding rounded(crop, shape_, l, 1, i);
             __m512 filter_sum = _mm512_setzero_ps(), gate_sum = _mm512_setzero_ps();
             for (int r = 0; r < 32; r++) {
                 __m512 tanh, sigmoid;
@@ -184,7 +185,7 @@ private:
                 const __m512 dz = _mm512_loadu_ps(more_ + r * R_ + i), activation = _mm512_mul_ps(tanh, sigmoid);
                 const __m512 dfilter = _mm512_mul_ps(_mm512_mul_ps(dz, sigmoid), _mm512_fnmadd_ps(tanh, tanh, one));
                 const __m512 dgate = _mm512_mul_ps(_mm512_mul_ps(dz, activation), _mm512_sub_ps(one, sigmoid));
-                store(z + r * R_ + i, activation);
+                store(z + r * R_ + i, rounded(activation));
                 store(dh + r * both + i, dfilter);
                 store(dh + r * both + R_ + i, dgate);
                 filter_sum = _mm512_add_ps(filter_sum, dfilter);

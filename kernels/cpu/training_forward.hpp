@@ -36,7 +36,7 @@ private:
             for (int i = 0; i < R_; i += 16) {
                 const __m512 x = _mm512_loadu_ps(row + i);
                 _mm512_storeu_ps(residual_ + t * R_ + i, x);
-                store(kept.at(shape_, crop.times, 0, start + t) + i, x);
+                store(kept.at(shape_, crop.times, 0, start + t) + i, Rounding(crop, shape_, 0, 0, i)(x));
             }
         }
     }
@@ -48,11 +48,12 @@ private:
             bf16* z = z_ + std::int64_t(t) * z_stride_ + l * R_;
             for (int i = 0; i < R_; i += 16) {
                 const __m512 filter = _mm512_loadu_ps(frame + i), gated = _mm512_loadu_ps(frame + R_ + i);
+                const Rounding rounded(crop, shape_, l, 1, i);
                 for (int r = 0; r < 32; r++) {
                     __m512 tanh, sigmoid;
                     gate(_mm512_add_ps(_mm512_loadu_ps(c_ + r * 2 * R_ + i), filter),
                          _mm512_add_ps(_mm512_loadu_ps(c_ + r * 2 * R_ + R_ + i), gated), tanh, sigmoid);
-                    store(z + std::int64_t(r) * z_stride_ + i, _mm512_mul_ps(tanh, sigmoid));
+                    store(z + std::int64_t(r) * z_stride_ + i, rounded(_mm512_mul_ps(tanh, sigmoid)));
                 }
             }
             if (l + 1 == L_) continue;  // nobody reads what it would add
@@ -60,11 +61,12 @@ private:
             multiply(block_, &term, 1, 32, R_, c_.data(), R_);
             for (int i = 0; i < R_; i += 16) {
                 const __m512 bias = _mm512_loadu_ps(w_.residual_bias + l * R_ + i);
+                const Rounding rounded(crop, shape_, l + 1, 0, i);
                 for (int r = 0; r < 32; r++) {
                     float* stream = residual_ + (t + r) * R_ + i;
                     const __m512 x = _mm512_add_ps(_mm512_loadu_ps(stream), _mm512_add_ps(_mm512_loadu_ps(c_ + r * R_ + i), bias));
                     _mm512_storeu_ps(stream, x);
-                    store(kept.at(shape_, crop.times, l + 1, start + t + r) + i, x);
+                    store(kept.at(shape_, crop.times, l + 1, start + t + r) + i, rounded(x));
                 }
             }
         }

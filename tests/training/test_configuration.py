@@ -29,7 +29,8 @@ def with_(section, **keys):
         (
             "",
             {"modle": {}},
-            r"modle is not a key; it must be one of data, voice, model, training, start_from, teacher, teacher_share",
+            r"modle is not a key; it must be one of data, voice, model, training, start_from, teacher, "
+            "teacher_share, quantised",
         ),
         ("training", {"steps": "many"}, r"\[training\] steps is 'many'; it must be a whole number"),
         ("training", {"steps": 1.5}, r"\[training\] steps is 1.5; it must be a whole number"),

@@ -27,8 +27,8 @@ def example(shape, frames):
     return model, tokens, targets, torch.randn(3, frames + 2 * model.config.mel_context, 4)
 
 
-def definition(model, tokens, targets, conditioning, first):
-    logits = model(tokens, conditioning)[:, first:]
+def definition(model, tokens, targets, conditioning, first, gains=None):
+    logits = model(tokens, conditioning, gains)[:, first:]
     return F.cross_entropy(logits.transpose(1, 2).float(), targets[:, first:], reduction="none")
 
 
@@ -40,9 +40,9 @@ def results(loss, model, tokens, targets, mel, first, **options):
     return nats.detach(), {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
 
-def in_bfloat16(*arguments):
+def in_bfloat16(*arguments, **options):
     with torch.autocast("cpu", torch.bfloat16):
-        return definition(*arguments)
+        return definition(*arguments, **options)
 
 
 @pytest.mark.parametrize("amx", [False, True])
@@ -60,6 +60,24 @@ def test_loss_and_gradients_are_as_near_to_the_definition_as_autocast_is(shape, 
         error = (fused_gradients[name] - gradient).norm()
         assert error < 2.5 * (autocast_gradients[name] - gradient).norm() + 1e-6, name
         assert error < 0.15 * gradient.norm() + 1e-6, name
+
+
+@pytest.mark.parametrize(("shape", "frames", "first"), SHAPES)
+def test_activations_are_rounded_as_the_definition_rounds_them(shape, frames, first):
+    case = *example(shape, frames), first
+    c = case[0].config
+    coarse = torch.rand(c.layers, 2, c.residual) + 4  # some steps for each activation: rounding is felt
+    clipping = coarse * 400  # activations beyond 0.1 are not held
+    exact, _ = results(definition, *case)
+    for gains, share in ((coarse, 1.0), (clipping, 0.2)):
+        nats, gradients = results(definition, *case, gains=gains)
+        autocast, autocast_gradients = results(in_bfloat16, *case, gains=gains)
+        fused, fused_gradients = results(fused_nats, *case, gains=gains)
+        assert (fused - nats).abs().mean() < 2 * (autocast - nats).abs().mean()
+        assert (fused - nats).abs().mean() < share * (exact - nats).abs().mean()
+        for name, gradient in gradients.items():
+            error = (fused_gradients[name] - gradient).norm()
+            assert error < 2.5 * (autocast_gradients[name] - gradient).norm() + 1e-6, name
 
 
 def test_gradients_do_not_depend_on_the_number_of_threads():

@@ -63,6 +63,16 @@ def test_every_step_has_its_own_crops_and_every_seed(folder, tmp_path):
     assert all(not torch.equal(a[1], b[1]) for i, a in enumerate(batches) for b in batches[:i])
 
 
+def test_a_resumed_run_rounds_as_the_run_did_when_it_began(folder, tmp_path):
+    given = values(folder, checkpoint_every=3) | {"quantised": True}
+    _, whole, _ = train(given, tmp_path / "whole")
+    _, exact, _ = train(values(folder, checkpoint_every=3), tmp_path / "exact")
+    train(given, tmp_path / "parts")
+    (tmp_path / "parts" / "step-00000006.safetensors").unlink()
+    _, rest, _ = train(given, tmp_path / "parts", resume=True)
+    assert rest == {step: whole[step] for step in (4, 5, 6)} and whole != exact
+
+
 def test_a_run_is_not_begun_twice_nor_resumed_without_one(folder, tmp_path):
     with pytest.raises(ValueError, match="holds no checkpoint"):
         train(values(folder), tmp_path / "a", resume=True)

@@ -2,7 +2,10 @@ import pytest
 import torch
 
 from tests.training.runs import prepared, values
-from wavesynth.models.wavenet import WaveNet
+from wavesynth.models.wavenet import WaveNet, rounded
+from wavesynth.synthesis.calibrate import calibrate
+from wavesynth.synthesis.int8 import Int8Weights
+from wavesynth.synthesis.weights import Float32Weights
 from wavesynth.training.configuration import parse
 from wavesynth.training.wavenet import WaveNetTask
 
@@ -54,6 +57,26 @@ def test_any_conditioning_can_be_trained(folders, model):
     t = task(folders, model=model)
     t.loss(t.model, *t.batch(torch.Generator().manual_seed(0), 2)).mean().backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in t.model.parameters())
+
+
+def test_a_quantised_run_rounds_what_the_served_queue_rounds_and_lets_gradients_through(folders):
+    exact = task(folders)
+    quantised = WaveNetTask(exact.model, parse(values(folders[0]) | {"quantised": True}))
+    batch = exact.batch(torch.Generator().manual_seed(0), 8)
+    tokens, targets, *features = batch
+    conditioning = exact.conditioning(exact.model, *features).detach()
+    gains = calibrate(exact.model, tokens, conditioning)
+    assert torch.equal(quantised.gains, torch.stack([gains.input, gains.gate], 1))
+    served = Int8Weights.pack(Float32Weights.pack(exact.model), gains)
+    x = (torch.randn(50, 16) * 3).requires_grad_()  # some of it beyond what 8 bits hold
+    ours = rounded(x, quantised.gains[1, 0])
+    assert torch.allclose(ours * quantised.gains[1, 0], served.enter(1, x.detach()).float() - 128, atol=1e-3)
+    ours.sum().backward()
+    assert torch.equal(x.grad, torch.ones(50, 16))
+    rounds = exact.model(tokens, conditioning, quantised.gains)[:, 8:].flatten(0, 1)
+    expected = torch.nn.functional.cross_entropy(rounds, targets[:, 8:].flatten(), reduction="none")
+    assert torch.equal(quantised.loss(exact.model, *batch), expected)
+    assert not torch.allclose(exact.loss(exact.model, *batch), expected, rtol=1e-4)
 
 
 def test_a_teacher_is_learned_from_but_not_judged_by(folders):

@@ -127,10 +127,13 @@ class GatedLayer(nn.Module):
 
     def forward(self, v: Tensor, x: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The next layer's inputs of both stacks and z, [B, H, W, F] each."""
-        by_row, by_pixel = self.conditioned(labels)
         rows = self.vertical(v)
-        z = gate(self.horizontal(x) + self.link(rows) + by_pixel)
-        return gate(rows + by_row), self.out(x, z), z
+        h = self.horizontal(x) + self.link(rows)
+        if labels is not None:
+            by_row, by_pixel = self.conditioned(labels)
+            rows, h = rows + by_row, h + by_pixel
+        z = gate(h)
+        return gate(rows), self.out(x, z), z
 
 
 class GatedPixelCNN(PixelModel):

@@ -11,6 +11,9 @@ from wavesynth.synthesis.int8 import Gains
 
 __all__ = ["calibrate"]
 
+#: How much larger than what was seen a gated activation may become before it is clipped.
+_ROOM = 1.15
+
 
 @torch.inference_mode()
 def calibrate(
@@ -20,8 +23,9 @@ def calibrate(
 
     A layer's input is first balanced between its channels and the weights that read them: each channel is
     scaled by (largest activation / largest weight) to the power of `balance`; 1/2 is that of Xiao et al.,
-    "SmoothQuant", 2023, eq. 4. About
-    `keep` positions are looked at; those without a full receptive field are left out when there are others.
+    "SmoothQuant", 2023, eq. 4. The gated activations have their own range in each channel, with some room above what
+    was seen. About `keep` positions are looked at; those without a full receptive field are left out when there are
+    others.
     """
     c = model.config
     skipped = min(c.receptive_field, tokens.shape[1] // 2)
@@ -40,8 +44,9 @@ def calibrate(
         past = F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
         frames = conditioning[:, :, index, None]
         x, z = layer(past, x, frames, model.dilated[index], model.residual[index], model.residual_bias[index])
-        gate_gain.append(torch.full((c.residual,), 127.0))  # |z| < 1
         activations.append(seen(z))
+        largest = activations[-1].abs().amax(0) * _ROOM
+        gate_gain.append(127 / largest.clamp(min=1 / 16, max=1.0))  # |z| < 1
     skip = F.relu(model.skip(torch.cat(activations, -1)))
     hidden = F.relu(model.hidden(skip))
     return Gains(

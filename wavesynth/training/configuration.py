@@ -168,6 +168,7 @@ class Configuration:
     start_from: str | None = None
     teacher: str | None = None
     teacher_share: float = 0.5
+    quantised: bool = False
 
     def __post_init__(self) -> None:
         _require(self, "teacher_share", 0 < self.teacher_share <= 1, "above 0 and at most 1")

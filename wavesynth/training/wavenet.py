@@ -12,6 +12,7 @@ from torch import Tensor
 from wavesynth.data.dataset import Crops
 from wavesynth.data.split import Split
 from wavesynth.models.wavenet import WaveNet
+from wavesynth.synthesis.calibrate import calibrate
 from wavesynth.training.checkpoint import fits, resumable
 from wavesynth.training.configuration import Configuration, parse
 from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported
@@ -20,6 +21,8 @@ from wavesynth.training.start import starting_model, teaching_model
 from wavesynth.training.trainer import Batch, Report, Trainer, Validation
 
 __all__ = ["WaveNetTask", "crops", "trainer"]
+
+_CALIBRATION_CROPS = 8
 
 
 def trainer(
@@ -40,7 +43,8 @@ def trainer(
         before = parse(last.configuration).fixed()
         fits(last, folder, configuration.training.steps, configuration.fixed(), before)
     model = WaveNet(configuration.model) if resume else starting_model(configuration)
-    task = WaveNetTask(model, configuration, teaching_model(configuration))
+    start = starting_model(configuration) if resume and configuration.quantised else model
+    task = WaveNetTask(model, configuration, teaching_model(configuration), start)
     run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
     if last is not None:
         run.resume(last)
@@ -66,17 +70,27 @@ def crops(configuration: Configuration, split: Split) -> Crops:
 class WaveNetTask:
     """The negative log-likelihood of eq. 1 of van den Oord et al., 2016, on random crops.
 
-    The first samples of a crop do not count: what they depend on lies before it (DataConfig.unscored).
+    The first samples of a crop do not count: what they depend on lies before it (DataConfig.unscored). If the
+    configuration says quantised, activations are rounded as they will be when they are served in 8 bits, with the
+    gains of `start`, the network that the run began with.
     """
 
-    def __init__(self, model: WaveNet, configuration: Configuration, teacher: WaveNet | None = None) -> None:
+    def __init__(
+        self,
+        model: WaveNet,
+        configuration: Configuration,
+        teacher: WaveNet | None = None,
+        start: WaveNet | None = None,
+    ) -> None:
         self.model, self.teacher, self.share = model, teacher, configuration.teacher_share
+        self.seed = configuration.training.seed
         self.frames = configuration.data.crop_frames
         self.unscored = configuration.data.unscored(model.config.receptive_field)
         self.training = crops(configuration, "train")
         self.validating = crops(configuration, "validation")
         self.speakers = torch.tensor([speaker for speaker, _ in configuration.data.folders])
         self.fused = is_supported(model.config)
+        self.gains = self._calibrated(start or model) if configuration.quantised else None
 
     def batch(self, generator: torch.Generator, size: int) -> Batch:
         """Crops: tokens [B, T], targets [B, T], mel [B, F + 2 · context, bands], speaker [B]."""
@@ -94,15 +108,25 @@ class WaveNetTask:
         taught = self._taught(fused, tokens, mel, speaker) if torch.is_grad_enabled() else None
         if fused:
             first, share = self.unscored, self.share
-            nats = fused_nats(model, tokens, targets, conditioning, first, teacher=taught, share=share)
+            nats = fused_nats(
+                model, tokens, targets, conditioning, first, teacher=taught, share=share, gains=self.gains
+            )
             return nats.flatten()
-        logits = model(tokens, conditioning)[:, self.unscored :].flatten(0, 1).float()
+        gains = None if self.gains is None else self.gains.to(tokens.device)
+        logits = model(tokens, conditioning, gains)[:, self.unscored :].flatten(0, 1).float()
         scored = targets[:, self.unscored :].flatten()
         if taught is None:
             return F.cross_entropy(logits, scored, reduction="none")
         of_teacher = taught[:, self.unscored :].flatten(0, 1).float()
         known = F.one_hot(scored, logits.shape[-1])
         return F.cross_entropy(logits, torch.lerp(known.float(), of_teacher, self.share), reduction="none")
+
+    @torch.no_grad()
+    def _calibrated(self, start: WaveNet) -> Tensor:
+        """The gains [L, 2, R] of each layer's input and gated activations, from crops of the training set."""
+        tokens, _, *features = self.batch(torch.Generator().manual_seed(self.seed), _CALIBRATION_CROPS)
+        gains = calibrate(start, tokens, self.conditioning(start, *features))
+        return torch.stack([gains.input, gains.gate], 1).clone()  # calibrate's are of inference mode
 
     @torch.no_grad()
     def _taught(self, fused: bool, tokens: Tensor, mel: Tensor, speaker: Tensor) -> Tensor | None:
