@@ -38,7 +38,7 @@ def jacobian(model):
         x = torch.rand(1, *c.shape, dtype=torch.float64, generator=generator) * 2 - 1
         direction = torch.randn(model.head.size, dtype=torch.float64, generator=generator)
         derivative = torch.autograd.functional.jacobian(
-            lambda x, direction=direction: model.numbers(x, labels)[0] @ direction, x, vectorize=True
+            lambda x, direction=direction: model.numbers(x, labels)[0] @ direction, x
         )
         depends |= derivative[:, :, :, 0] != 0
     return depends

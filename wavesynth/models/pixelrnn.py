@@ -18,31 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavesynth.models.diagonals import diagonals, lstm
 from wavesynth.models.pixelcnn import MaskedConvolution
 from wavesynth.models.pixels import ImageModelConfig, MaskedLinear, PixelModel, ahead, convolve, uniform
 
-__all__ = ["DiagonalBiLSTM", "RowLSTM", "lstm", "skew", "unskew"]
-
-
-def lstm(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of eq. 3: `gates` [..., 4F] and the cell before [..., F] → hidden and cell [..., F]."""
-    output, forget, entry, content = gates.chunk(4, -1)
-    cell = torch.sigmoid(forget) * cell + torch.sigmoid(entry) * torch.tanh(content)
-    return torch.sigmoid(output) * torch.tanh(cell), cell
-
-
-def skew(x: Tensor) -> Tensor:
-    """Moves row r by r columns to the right: [B, H, W, F] → [B, H, W + H - 1, F] (fig. 3)."""
-    batch, height, width, features = x.shape
-    padded = F.pad(x, (0, 0, 0, height)).flatten(1, 2)[:, : height * (width + height - 1)]
-    return padded.view(batch, height, width + height - 1, features)
-
-
-def unskew(x: Tensor) -> Tensor:
-    """Undoes `skew`: [B, H, W + H - 1, F] → [B, H, W, F]."""
-    batch, height, skewed, features = x.shape
-    padded = F.pad(x.flatten(1, 2), (0, 0, 0, height)).view(batch, height, skewed + 1, features)
-    return padded[:, :, : skewed - height + 1]
+__all__ = ["DiagonalBiLSTM", "RowLSTM"]
 
 
 class RowLSTMLayer(nn.Module):
@@ -80,17 +60,7 @@ class DiagonalLSTMLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, H, W, F]."""
-        gates = skew(self.input_to_state(x))
-        hidden = cell = torch.zeros_like(x[:, :, 0])  # [B, H, F], of the diagonal before
-        # Between the map's edges and the parallelogram's there are steps that no pixel takes: they must stay zero.
-        inside = skew(torch.ones_like(x[:1, :, :, :1]))
-        columns = []
-        for column, within in zip(gates.unbind(2), inside.unbind(2), strict=True):
-            above = F.pad(hidden, (0, 0, 1, -1))
-            hidden, cell = lstm(column + F.linear(torch.cat([above, hidden], -1), self.state_to_state), cell)
-            hidden, cell = hidden * within, cell * within
-            columns.append(hidden)
-        return unskew(torch.stack(columns, 2))
+        return diagonals(self.input_to_state(x), self.state_to_state)
 
 
 class BiLSTMLayer(nn.Module):
