@@ -7,33 +7,14 @@ import pytest
 import pytest_asyncio
 import torch
 
-from wavesynth.models.images import image_model
-from wavesynth.models.pixels import ImageModelConfig, intensities
+from wavesynth.models.pixels import intensities
 from wavesynth.server.server import Server, ServerConfig
-from wavesynth.synthesis.image_model import ImageModel, load_image_model, save_image_model
+from wavesynth.synthesis.image_model import load_image_model
 from wavesynth.synthesis.pixels import keys_from, sample
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
 
 SHAPE = (6, 5, 1)
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory):
-    """A folder of two models of 6 x 5 pixels: binary, and classes with three of them; and one that takes long."""
-    folder = tmp_path_factory.mktemp("images")
-    for name, values in (
-        ("binary", {"levels": 2}),
-        ("classes", {"levels": 256, "labels": 3}),
-        ("long", {"levels": 2, "height": 60, "width": 60}),
-    ):
-        torch.manual_seed(0)
-        small = {"height": 6, "width": 5, "features": 8, "hidden": 8, "layers": 2, "first_kernel": 3}
-        model = image_model(ImageModelConfig(**small | values))
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.4)
-        save_image_model(folder / name, ImageModel(name, "noise", "CC0-1.0", "", model, 0))
-    return folder
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

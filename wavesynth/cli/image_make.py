@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["complete", "sample"]
 
-Model = Annotated[Path, typer.Argument(help="An exported model, a run's folder or a checkpoint.")]
+Model = Annotated[
+    Path, typer.Argument(help="A model that ships, an exported one, a run's folder or a checkpoint.")
+]
 Out = Annotated[Path, typer.Option(help="PNG file to write.")]
 Seed = Annotated[int, typer.Option(help="The first image's; the next ones count up.", min=0, max=2**64 - 1)]
 Temperature = Annotated[float, typer.Option(help="0.1 (most likely) to 2; 1 as trained.")]

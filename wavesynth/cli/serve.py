@@ -21,7 +21,9 @@ def serve(
     backend: Annotated[
         str, typer.Option(help="cpu, triton (an NVIDIA GPU), reference or float32 (not real-time).")
     ] = "cpu",
-    images: Annotated[Path | None, typer.Option(help="Folder of models of images, to be served too.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of models of images, instead of those that ship.")
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(help="Cores that sample; all but one if not given.", min=1, max=256)
     ] = None,

@@ -38,7 +38,11 @@ class ImageService(ImageServiceServicer):
     ) -> pb.ListImageModelsResponse:
         """See the API."""
         async with self._around("ListImageModels", context):
-            return pb.ListImageModelsResponse(models=[_describe(model) for model, _ in self._models.values()])
+            return self.listed()
+
+    def listed(self) -> pb.ListImageModelsResponse:
+        """All models, by name."""
+        return pb.ListImageModelsResponse(models=[_describe(model) for model, _ in self._models.values()])
 
     async def SampleImage(  # type: ignore[override]  # noqa: N802
         self, request: pb.SampleImageRequest, context: grpc.aio.ServicerContext

@@ -27,7 +27,7 @@ from wavesynth.server.service import SynthesisService
 from wavesynth.server.web.config import WebConfig
 from wavesynth.synthesis.capacity import measure_capacity
 from wavesynth.synthesis.engine import Engine, EngineConfig
-from wavesynth.synthesis.image_model import ImageModel, load_image_model
+from wavesynth.synthesis.image_model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
 from wavesynth.synthesis.job import LoadedVoice
 from wavesynth.synthesis.samplers import make_sampler
 from wavesynth.synthesis.schedule import Capacity
@@ -52,7 +52,7 @@ class ServerConfig:
     """0 takes a free one."""
     voices: Path = SHIPPED
     images: Path | None = None
-    """A folder of models of images, if they are to be served."""
+    """A folder of models of images, instead of those that ship."""
     backend: str = "cpu"
     threads: int = field(default_factory=lambda: max(1, _cores() - 1))
     """Threads that sample; one core is left for analysis and for moving bytes."""
@@ -93,9 +93,12 @@ def load_voices(
 
 
 def load_images(folder: Path | None) -> dict[str, tuple[ImageModel, Path]]:
-    """The models of images below `folder` by name, each with its own folder; ValueError for one that is broken."""
+    """The models of images below `folder` by name, each with its own folder; ValueError for one that is broken.
+
+    Without a folder, those that ship.
+    """
     models: dict[str, tuple[ImageModel, Path]] = {}
-    for path in sorted(folder.glob("*/model.json")) if folder is not None else ():
+    for path in sorted((folder or SHIPPED_IMAGE_MODELS).glob("*/model.json")):
         model = load_image_model(path.parent)
         if model.name in models:
             raise ValueError(f"{path}: name is {model.name!r}, which another model in {folder} has")
@@ -163,7 +166,7 @@ class Server:
             stack.push_async_callback(self._grpc.stop, 0)
             await self._grpc.start()
             if config.web is not None:
-                served = _page(self.service, requests, config, config.web)
+                served = _page(self.service, requests, images, config, config.web)
                 self.web_port = await stack.enter_async_context(served)
             await self._set_health(health_pb2.HealthCheckResponse.SERVING)
             self._stack = stack.pop_all()
@@ -216,12 +219,16 @@ def _metrics(host: str, port: int, metrics: Metrics) -> Iterator[None]:
 
 
 def _page(
-    service: SynthesisService, requests: Requests, config: ServerConfig, web: WebConfig
+    service: SynthesisService,
+    requests: Requests,
+    images: ImageService,
+    config: ServerConfig,
+    web: WebConfig,
 ) -> AbstractAsyncContextManager[int]:
     """Serves the page beside gRPC; what it needs is loaded here, for those who want it."""
     with extra("web", "the page"):
         from wavesynth.server.web.page import page, serve_page
-    return serve_page(page(service, requests, web), config.host, web.port, config.tls)
+    return serve_page(page(service, requests, images, web), config.host, web.port, config.tls)
 
 
 def _cores() -> int:

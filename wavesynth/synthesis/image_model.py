@@ -14,7 +14,10 @@ from wavesynth.files import atomic_path
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
 
-__all__ = ["ImageModel", "load_image_model", "save_image_model"]
+__all__ = ["SHIPPED_IMAGE_MODELS", "ImageModel", "load_image_model", "save_image_model"]
+
+#: The folder of the models of images that ship.
+SHIPPED_IMAGE_MODELS = Path(__file__).parents[1] / "image_models"
 
 _FORMAT = 1
 _TEXTS = ("name", "description", "licence", "binarisation")

@@ -28,7 +28,7 @@ from wavesynth.data.images import ImageSet, quantise, read_images
 from wavesynth.data.split import Split
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
-from wavesynth.synthesis.image_model import ImageModel, load_image_model
+from wavesynth.synthesis.image_model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
 from wavesynth.training.checkpoint import Checkpoint, best, fits, newest, resumable
 from wavesynth.training.configuration import TrainingConfig, build
 from wavesynth.training.processes import Processes
@@ -197,14 +197,20 @@ def image_trainer(
 
 
 def trained(path: Path, *, lowest: bool = False) -> ImageModel:
-    """The model in an exported folder, or the averaged weights of a run's newest checkpoint or of one checkpoint.
+    """A model that ships, by its name, the model in an exported folder, or the averaged weights of a run's newest
+    checkpoint or of one checkpoint.
 
     With `lowest`, of a run's checkpoint with the lowest validation loss. ValueError if there is none.
     """
+    if not path.exists() and (SHIPPED_IMAGE_MODELS / path / "model.json").exists():
+        path = SHIPPED_IMAGE_MODELS / path
     if (path / "model.json").exists():
         return load_image_model(path)
     if not path.exists():
-        raise ValueError(f"model is {path}, which does not exist; it must be a model, a run or a checkpoint")
+        names = ", ".join(sorted(folder.parent.name for folder in SHIPPED_IMAGE_MODELS.glob("*/model.json")))
+        raise ValueError(
+            f"model is {path}, which does not exist; it must be a model, a run, a checkpoint or one of {names}"
+        )
     checkpoint = Checkpoint.load(path if path.is_file() else best(path) if lowest else newest(path))
     if "card" not in checkpoint.configuration:
         raise ValueError(

@@ -155,6 +155,36 @@ def test_a_screen_reader_is_told_what_everything_is(page):
     assert {"allison", "allison-small"} <= set(options)
 
 
+def test_pictures_are_drawn_and_their_first_half_gets_other_endings(page):
+    page.get_by_role("tab", name="Pictures").click()
+    assert page.get_by_role("button", name="Speak").count() == 0  # the other tab's
+    page.get_by_label("Model").select_option("mnist-binary")
+    page.get_by_role("button", name="Draw").click()
+    expect(page, "16 pictures drawn")
+    drawn = canvas(page)
+    assert drawn.shape == (112, 112) and set(np.unique(drawn)) == {0, 255}
+    assert 0.05 < (drawn == 255).mean() < 0.3  # digits have some 13 % of white
+    page.get_by_role("button", name="Other endings").click()
+    expect(page, "16 pictures drawn")
+    cells = canvas(page).reshape(4, 28, 4, 28).swapaxes(1, 2).reshape(16, 28, 28)
+    assert (cells[:, :14] == drawn[:14, :28]).all()
+    assert len({cell[14:].tobytes() for cell in cells}) > 8
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def canvas(page):
+    """The red values of what is drawn, [height, width]."""
+    data = page.evaluate(
+        """() => {
+            const canvas = document.getElementById("canvas");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return [canvas.width, Array.from(data.filter((_, i) => i % 4 === 0))];
+        }"""
+    )
+    return np.array(data[1]).reshape(-1, data[0])
+
+
 def test_it_fits_a_phone(page):
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320

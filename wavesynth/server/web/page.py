@@ -19,9 +19,11 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wavesynth.server.images import ImageService
 from wavesynth.server.requests import MAX_MESSAGE, Requests
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.web.config import WebConfig
+from wavesynth.server.web.pictures import Pictures
 from wavesynth.server.web.stream import Stream
 
 __all__ = ["page", "serve_page"]
@@ -29,8 +31,8 @@ __all__ = ["page", "serve_page"]
 _STATIC = Path(__file__).parent / "static"
 
 
-def page(service: SynthesisService, requests: Requests, config: WebConfig) -> Starlette:
-    """The application: /, /voices, /example, and the WebSocket /stream."""
+def page(service: SynthesisService, requests: Requests, images: ImageService, config: WebConfig) -> Starlette:
+    """The application: /, /voices, /models, /example, and the WebSockets /stream and /pictures."""
 
     async def index(_: Request) -> Response:
         return FileResponse(_STATIC / "index.html")
@@ -39,14 +41,21 @@ def page(service: SynthesisService, requests: Requests, config: WebConfig) -> St
         listed = json_format.MessageToDict(requests.listed(), always_print_fields_with_no_presence=True)
         return JSONResponse(listed | {"example": config.example is not None})
 
+    async def models(_: Request) -> Response:
+        return JSONResponse(
+            json_format.MessageToDict(images.listed(), always_print_fields_with_no_presence=True)
+        )
+
     async def example(_: Request) -> Response:
         return FileResponse(config.example) if config.example else Response(status_code=404)
 
     routes = [
         Route("/", index),
         Route("/voices", voices),
+        Route("/models", models),
         Route("/example", example),
         WebSocketRoute("/stream", Stream(service, config.origins).serve),
+        WebSocketRoute("/pictures", Pictures(images, config.origins).serve),
         Mount("/static", StaticFiles(directory=_STATIC)),
     ]
     return Starlette(routes=routes, middleware=[Middleware(_Headers)])

@@ -1,8 +1,8 @@
 // One call of the service over a WebSocket; see wavesynth/server/web/stream.py for what goes over it.
 
-/** Opens the connection, so that it is there when it is needed. */
-export function connect() {
-  const address = new URL("stream", location.href);
+/** Opens the connection to an endpoint, so that it is there when it is needed. */
+export function connect(endpoint = "stream") {
+  const address = new URL(endpoint, location.href);
   address.protocol = address.protocol.replace("http", "ws");
   const socket = new WebSocket(address);
   socket.binaryType = "arraybuffer";

@@ -1,0 +1,51 @@
+"""Images over a WebSocket, as over gRPC (see endpoint.py).
+
+The page sends one text, JSON of SampleImageRequest or, with "knownPixels", of CompleteImageRequest, with an optional
+"token". It gets each row of all images as a binary message, and as its last text {"done": true} or {"error": {"code",
+"message", "retryAfterMs"}}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf import json_format
+from starlette.websockets import WebSocket
+from typing_extensions import override
+
+from wavesynth.server.images import ImageService
+from wavesynth.server.web.endpoint import Context, Endpoint, Messages
+from wavesynth.v1 import images_pb2 as pb
+
+__all__ = ["Pictures"]
+
+
+class Pictures(Endpoint):
+    """SampleImage and CompleteImage of `service`."""
+
+    def __init__(self, service: ImageService, origins: Sequence[str]) -> None:
+        super().__init__(origins)
+        self._service = service
+
+    @override
+    def request(self, given: dict[str, Any]) -> pb.SampleImageRequest | pb.CompleteImageRequest:
+        message = pb.CompleteImageRequest() if "knownPixels" in given else pb.SampleImageRequest()
+        return json_format.ParseDict(given, message)
+
+    @override
+    async def call(self, request: Any, messages: Messages, socket: WebSocket, token: str) -> None:
+        context: Any = _Rows(socket, token)
+        if isinstance(request, pb.CompleteImageRequest):
+            await self._service.CompleteImage(request, context)
+        else:
+            await self._service.SampleImage(request, context)
+        await socket.send_json({"done": True})
+
+
+class _Rows(Context):
+    """Sends rows of images."""
+
+    async def write(self, response: pb.SampleImageResponse | pb.CompleteImageResponse) -> None:
+        """Sends a row."""
+        await self._socket.send_bytes(response.row.pixels)
