@@ -47,7 +47,8 @@ class Endpoint(ABC):
         try:
             await asyncio.wait([call, reader], return_when=asyncio.FIRST_COMPLETED)
             if call.done() and not reader.done():
-                await socket.close()
+                with suppress(WebSocketDisconnect, RuntimeError):  # the page may have closed it first
+                    await socket.close()
         finally:
             for task in (call, reader):
                 task.cancel()

@@ -185,6 +185,10 @@ $("stop").onclick = stop;
 $("voice").onchange = describe;
 $("temperature").oninput = () => ($("degrees").textContent = $("temperature").value);
 $("settings").onsubmit = (event) => event.preventDefault();
+// A fresh browser takes a second or two to open the loudspeaker, and may only after a gesture: the first one will do.
+for (const gesture of ["pointerdown", "keydown"]) {
+  addEventListener(gesture, () => players.forEach(async (player) => (await player).context.resume()), { once: true });
+}
 
 const chosen = attempt(async (event) => {
   const [file] = (event.dataTransfer ?? event.target).files;
