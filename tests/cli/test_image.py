@@ -43,6 +43,14 @@ def cells(path, columns, lines, size=4, scale=1):
     return cut[:, :, : size * scale : scale, : size * scale : scale]
 
 
+def test_the_cards_picture_is_what_the_exported_model_makes(trained):
+    out = trained / "made.png"
+    assert run("sample", trained / "model", "--count", 3, "--out", out, "--scale", 3).exit_code == 0
+    made = cells(out, 2, 2, scale=3).reshape(4, 4, 4)[:3]
+    shown = cells(trained / "model" / "samples.png", 10, 4, scale=3)[0, :3]
+    assert (made == shown).all() and "](samples.png)" in (trained / "model" / "CARD.md").read_text()
+
+
 def test_the_card_states_what_evaluate_measures(trained):
     result = run("evaluate", trained / "model", "--data", trained / "digits", "--json")
     assert result.exit_code == 0, result.output

@@ -20,7 +20,9 @@ __all__ = ["evaluate", "export", "image", "train"]
 
 image = typer.Typer(help="Images, one pixel at a time: PixelCNN and PixelRNN.", no_args_is_help=True)
 
-Model = Annotated[Path, typer.Argument(help="An exported model, a run's folder or a checkpoint.")]
+Model = Annotated[
+    Path, typer.Argument(help="A model that ships, an exported one, a run's folder or a checkpoint.")
+]
 Data = Annotated[Path, typer.Option(help="Folder of idx files or of images.")]
 SplitName = Literal["train", "validation", "test"]
 
@@ -85,18 +87,29 @@ def export(
     images: Annotated[int | None, typer.Option(help="Only so many test images.", min=1)] = None,
     best: Annotated[bool, typer.Option("--best", help="A run's best checkpoint, not its newest.")] = False,
 ) -> None:
-    """Writes a run's averaged weights as a model, measures it on the test set, and says so on its card.
+    """Writes a run's averaged weights as a model, measures it on the test set, and says so on its card, beside forty
+    images that it made, samples.png.
 
     Example: wavesynth image export runs/mnist-binary models/mnist-binary --data datasets/mnist --best
     """
     with one_sentence_errors():
+        import torch
+
+        from wavesynth.evaluation.pictures import grid, save_png
         from wavesynth.files import atomic_path
+        from wavesynth.models.pixels import intensities
         from wavesynth.synthesis.image_model import load_image_model, save_image_model
+        from wavesynth.synthesis.pixels import keys_from
+        from wavesynth.synthesis.pixels import sample as draw
         from wavesynth.training.images import card, trained
 
         save_image_model(out, trained(run, lowest=best))
         written = load_image_model(out)
         figures = measured(written, data, "test", images)
+        c, columns = written.network.config, 10
+        labels = torch.arange(4 * columns) % c.labels if c.labels else None
+        made = draw(written.network, keys_from(0, 4 * columns), labels)
+        save_png(out / "samples.png", grid(intensities(made, c.levels), columns))
         with atomic_path(out / "CARD.md") as path:
             path.write_text(card(written, figures), encoding="utf-8")
     typer.echo(f"{out}: {figures['nats']:.3f} nats/image, {figures['bits_per_dim']:.4f} bits/dim")

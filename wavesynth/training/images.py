@@ -236,6 +236,8 @@ def card(model: ImageModel, figures: dict[str, Any]) -> str:
 
 {model.description}
 
+![Forty images that it made, seed 0](samples.png)
+
 | | |
 |---|---|
 | licence of the images | {model.licence} |
