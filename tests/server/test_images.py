@@ -9,7 +9,7 @@ import torch
 
 from wavesynth.models.pixels import intensities
 from wavesynth.server.server import Server, ServerConfig
-from wavesynth.synthesis.image_model import load_image_model
+from wavesynth.synthesis.image_model import SHIPPED_IMAGE_MODELS, load_image_model
 from wavesynth.synthesis.pixels import keys_from, sample
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
@@ -130,10 +130,10 @@ async def test_a_wrong_image_is_named(images, fields, message):
     assert (refused.value.code().name, refused.value.details()) == ("INVALID_ARGUMENT", message)
 
 
-async def test_a_server_without_models_says_so(server):
+async def test_a_server_that_is_told_of_no_folder_serves_the_models_that_ship(server):
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        stub = ImageServiceStub(channel)
-        assert not (await stub.ListImageModels(pb.ListImageModelsRequest())).models
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await made(stub.SampleImage(pb.SampleImageRequest()))
-    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+        listed = await ImageServiceStub(channel).ListImageModels(pb.ListImageModelsRequest())
+    assert [model.name for model in listed.models] == sorted(
+        path.parent.name for path in SHIPPED_IMAGE_MODELS.glob("*/model.json")
+    )
+    assert "mnist-binary" in {model.name for model in listed.models}
