@@ -5,6 +5,7 @@ Expects namespaces of its own for mounts and processes, so that it leaves neithe
 
 from __future__ import annotations
 
+import argparse
 import ast
 import glob
 import os
@@ -225,8 +226,11 @@ def serve(stage: Stage) -> None:
 
 def main() -> None:
     """Builds the image and runs it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("scratch", type=Path, help="folder for the roots, which the caller deletes")
+    scratch = parser.parse_args().scratch
     try:
-        build = Build(Path(sys.argv[1]))
+        build = Build(scratch)
         stage = build.run(parse((PROJECT / "Dockerfile").read_text()))
         ours = [f"--exclude={stage.root}{folder}" for folder in build.local]
         size = subprocess.check_output(["du", "-sxm", *ours, stage.root], text=True).split()[0]

@@ -62,6 +62,7 @@ def test_any_conditioning_can_be_trained(folders, model):
 def test_a_quantised_run_rounds_what_the_served_queue_rounds_and_lets_gradients_through(folders):
     exact = task(folders)
     quantised = WaveNetTask(exact.model, parse(values(folders[0]) | {"quantised": True}))
+    quantised.calibrate(exact.model)
     batch = exact.batch(torch.Generator().manual_seed(0), 8)
     tokens, targets, *features = batch
     conditioning = exact.conditioning(exact.model, *features).detach()

@@ -43,8 +43,9 @@ def trainer(
         before = parse(last.configuration).fixed()
         fits(last, folder, configuration.training.steps, configuration.fixed(), before)
     model = WaveNet(configuration.model) if resume else starting_model(configuration)
-    start = starting_model(configuration) if resume and configuration.quantised else model
-    task = WaveNetTask(model, configuration, teaching_model(configuration), start)
+    task = WaveNetTask(model, configuration, teaching_model(configuration))
+    if configuration.quantised:
+        task.calibrate(starting_model(configuration) if resume else model)
     run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
     if last is not None:
         run.resume(last)
@@ -70,18 +71,11 @@ def crops(configuration: Configuration, split: Split) -> Crops:
 class WaveNetTask:
     """The negative log-likelihood of eq. 1 of van den Oord et al., 2016, on random crops.
 
-    The first samples of a crop do not count: what they depend on lies before it (DataConfig.unscored). If the
-    configuration says quantised, activations are rounded as they will be when they are served in 8 bits, with the
-    gains of `start`, the network that the run began with.
+    The first samples of a crop do not count: what they depend on lies before it (DataConfig.unscored). Once it is
+    calibrated, activations are rounded as they will be when they are served in 8 bits.
     """
 
-    def __init__(
-        self,
-        model: WaveNet,
-        configuration: Configuration,
-        teacher: WaveNet | None = None,
-        start: WaveNet | None = None,
-    ) -> None:
+    def __init__(self, model: WaveNet, configuration: Configuration, teacher: WaveNet | None = None) -> None:
         self.model, self.teacher, self.share = model, teacher, configuration.teacher_share
         self.seed = configuration.training.seed
         self.frames = configuration.data.crop_frames
@@ -90,7 +84,7 @@ class WaveNetTask:
         self.validating = crops(configuration, "validation")
         self.speakers = torch.tensor([speaker for speaker, _ in configuration.data.folders])
         self.fused = is_supported(model.config)
-        self.gains = self._calibrated(start or model) if configuration.quantised else None
+        self.gains: Tensor | None = None
 
     def batch(self, generator: torch.Generator, size: int) -> Batch:
         """Crops: tokens [B, T], targets [B, T], mel [B, F + 2 · context, bands], speaker [B]."""
@@ -122,11 +116,13 @@ class WaveNetTask:
         return F.cross_entropy(logits, torch.lerp(known.float(), of_teacher, self.share), reduction="none")
 
     @torch.no_grad()
-    def _calibrated(self, start: WaveNet) -> Tensor:
-        """The gains [L, 2, R] of each layer's input and gated activations, from crops of the training set."""
+    def calibrate(self, start: WaveNet) -> None:
+        """Rounds from now on, with the gains [L, 2, R] of each layer's input and gated activations in `start`, the
+        network that the run began with, on crops of the training set.
+        """
         tokens, _, *features = self.batch(torch.Generator().manual_seed(self.seed), _CALIBRATION_CROPS)
         gains = calibrate(start, tokens, self.conditioning(start, *features))
-        return torch.stack([gains.input, gains.gate], 1).clone()  # calibrate's are of inference mode
+        self.gains = torch.stack([gains.input, gains.gate], 1).clone()  # calibrate's are of inference mode
 
     @torch.no_grad()
     def _taught(self, fused: bool, tokens: Tensor, mel: Tensor, speaker: Tensor) -> Tensor | None:

@@ -1,1 +1,0 @@
-"""A microphone to a voice to a loudspeaker, while one speaks."""

@@ -1,1 +1,0 @@
-"""Sampling kernels. They know arrays, not PyTorch modules."""

@@ -1,4 +1,0 @@
-#define WAVESYNTH_ISA avx2
-#include "simd_avx2.hpp"
-// The instruction set first: the sampler is written on its types.
-#include "pair.hpp"

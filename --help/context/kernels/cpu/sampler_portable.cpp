@@ -1,4 +1,0 @@
-#define WAVESYNTH_ISA portable
-#include "simd_portable.hpp"
-// The instruction set first: the sampler is written on its types.
-#include "pair.hpp"

@@ -1,1 +1,0 @@
-"""Between sound and numbers: files, μ-law, log-mel features, pictures."""

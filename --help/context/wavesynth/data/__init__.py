@@ -1,1 +1,0 @@
-"""From a folder of recordings to batches of crops."""

@@ -1,1 +1,0 @@
-"""The models, one readable file each. They know nothing of serving."""

@@ -1,1 +1,0 @@
-"""The web page: the same service for browsers, which have no bidirectional gRPC."""

@@ -1,1 +1,0 @@
-"""From prepared recordings to a trained network, and to a voice."""

@@ -1,1 +1,0 @@
-"""The API as generated code: `make proto` writes it from proto/wavesynth/v1."""
