@@ -166,10 +166,10 @@ def learn(name: str, choice: Choice, folder: Path, steps: int) -> list[tuple[int
     return curve
 
 
-def listen(choice: Choice, folder: Path) -> dict[str, dict[str, float]]:
+def listen(choice: Choice, folder: Path, bits_only: bool = False) -> dict[str, dict[str, float]]:
     """What the copies of eight validation clips are worth, at temperature 0.7, with correction and without."""
     result = folder / "quality.json"
-    if not choice.served:
+    if not choice.served or (bits_only and not result.exists()):
         return {}
     if not result.exists():
         export(folder, folder / "voice")
@@ -226,7 +226,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/choices"), help="folder of the runs")
     parser.add_argument("--picture", type=Path, default=Path("docs/choices.png"), help="PNG file to write")
     parser.add_argument("--steps", type=int, default=80, help="steps of a run (default 80)")
-    parser.add_argument("--bits-only", action="store_true", help="do not judge what the copies are worth")
+    parser.add_argument(
+        "--bits-only", action="store_true", help="judge no more copies than are judged already"
+    )
     parser.add_argument("--only", default="", help="only the groups whose names contain this")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -238,7 +240,7 @@ def main() -> None:
         for name, choice in choices.items():
             folder = arguments.out / name.replace(" ", "-").replace(",", "")
             curve = learn(name, choice, folder, arguments.steps)
-            outcomes[name] = curve, {} if arguments.bits_only else listen(choice, folder)
+            outcomes[name] = curve, listen(choice, folder, arguments.bits_only)
             draw(groups, arguments.picture)
     for title, outcomes in groups.items():
         print(f"\n{title}")

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.runs import values
-from wavesynth.training.configuration import parse, read
+from wavesynth.training.configuration import parse
+from wavesynth.training.converter import ConverterConfiguration, parse_converter, read_run
 
 SHIPPED = sorted((Path(__file__).parents[2] / "configurations").glob("*.toml"))
 
@@ -30,7 +31,7 @@ def with_(section, **keys):
             "",
             {"modle": {}},
             r"modle is not a key; it must be one of data, voice, model, training, start_from, teacher, "
-            "teacher_share, quantised",
+            "teacher_share, quantised, converter",
         ),
         ("training", {"steps": "many"}, r"\[training\] steps is 'many'; it must be a whole number"),
         ("training", {"steps": 1.5}, r"\[training\] steps is 1.5; it must be a whole number"),
@@ -63,23 +64,51 @@ def test_what_is_wrong_is_named_in_one_sentence(section, keys, message):
         parse(with_(section, **keys))
 
 
-def test_what_is_disturbed_is_not_corrected_towards_whoever_speaks():
-    v = with_("data", disturb=2)
-    v["voice"] |= {"correction": 2}
-    with pytest.raises(ValueError, match=r"\[voice\] correction is 2; it must be 0 with data\.disturb"):
+@pytest.mark.parametrize(
+    ("disturb", "converter", "bands"), [(2, None, 80), (0, "runs/c", 80), (2, "runs/c", 0)]
+)
+def test_a_voice_hears_disturbed_copies_through_a_converter_or_neither(disturb, converter, bands):
+    v = with_("data", disturb=disturb)
+    v["model"]["mel_bands"] = bands
+    v["converter"] = converter
+    with pytest.raises(ValueError, match=r"a voice that hears through a converter needs all three"):
         parse(v)
+
+
+@pytest.mark.parametrize(
+    ("section", "keys", "message"),
+    [
+        ("data", {"disturb": 0}, r"\[data\] disturb is 0; for a converter it must be at least 1"),
+        (
+            "data",
+            {"speakers": {"a": ["x"], "b": ["y"]}},
+            r"\[data\] speakers has 2 names; a converter has one, .*",
+        ),
+        ("converter", {"bands": 40}, r"\[converter\] bands is 40; it must be data.mel.bands, 80"),
+        (
+            "converter",
+            {"look_ahead": -1},
+            r"\[converter\] look_ahead is -1; it must be a whole number from 0 to 50",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_converters_run_is_named(section, keys, message):
+    v = {"converter": {}, "data": {"speakers": {"a": ["x"]}, "disturb": 2}}
+    v[section] |= keys
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        parse_converter(v)
 
 
 def test_a_file_that_is_no_configuration_is_named(tmp_path):
     path = tmp_path / "c.toml"
     with pytest.raises(ValueError, match=r"c\.toml cannot be read: No such file"):
-        read(path)
+        read_run(path)
     path.write_text("steps = ")
     with pytest.raises(ValueError, match=r"c\.toml is not TOML"):
-        read(path)
+        read_run(path)
     path.write_text("[voice]\nname = 3\n[data]\nspeakers.a = ['b']")
     with pytest.raises(ValueError, match=r"c\.toml: \[voice\] name is 3; it must be a text"):
-        read(path)
+        read_run(path)
 
 
 def test_a_checkpoint_gives_back_the_configuration():
@@ -89,8 +118,8 @@ def test_a_checkpoint_gives_back_the_configuration():
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_shipped_configurations_are_valid(path):
-    configuration = read(path)
-    assert configuration.voice.name == path.stem
+    configuration = read_run(path)
+    assert isinstance(configuration, ConverterConfiguration) or configuration.voice.name == path.stem
 
 
 def test_the_learning_rate_rises_and_falls_as_configured():

@@ -24,7 +24,7 @@ def train(
         Path | None, typer.Option(help="Folder for checkpoints and curves [default: runs/NAME-OF-CONFIG]")
     ] = None,
 ) -> None:
-    """Trains a WaveNet as a configuration says, on a GPU if there is one, and otherwise on the CPU.
+    """Trains a WaveNet, or a converter for one, as a configuration says, on a GPU if there is one, or on the CPU.
 
     Ctrl-C (exit code 130) and SIGTERM (143) end it after the step it is at, and save that step; with --resume
     it goes on as if it had never stopped. Several GPUs: torchrun --nproc-per-node 8 --no-python wavesynth
@@ -32,16 +32,19 @@ def train(
 
     Example: wavesynth train configurations/allison-small.toml
     """
-    from wavesynth.training.configuration import read
+    from wavesynth.training.converter import ConverterConfiguration, converter_trainer, read_run
     from wavesynth.training.processes import Processes
     from wavesynth.training.wavenet import trainer
 
     with one_sentence_errors(), Processes.joined() as processes:
-        configuration = read(config)
+        configuration = read_run(config)
         if configuration.data.disturb:
             _disturb(configuration.data, processes)
-        training = trainer(configuration, out or Path("runs") / config.stem, processes, resume=resume)
-        follow(training)
+        folder = out or Path("runs") / config.stem
+        if isinstance(configuration, ConverterConfiguration):
+            follow(converter_trainer(configuration, folder, processes, resume=resume), "value")
+        else:
+            follow(trainer(configuration, folder, processes, resume=resume))
 
 
 def _disturb(data: DataConfig, processes: Processes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,7 +107,8 @@ class Crops:
     might have made it (wavesynth.data.augmentation); their neighbours are those of the track.
 
     With `disturb`, so many copies of each recording in other people's voices are made or found, and a crop's features
-    are those of one of them, while its samples stay the recording's own.
+    are those of one of them as `convert` ([copies, F, bands] to the same) has them, while its samples stay the
+    recording's own.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Crops:
         coefficient: float = PREEMPHASIS,
         altered: float = 0.0,
         disturb: int = 0,
+        convert: Callable[[Tensor], Tensor] = lambda mel: mel,
     ) -> None:
         self.config = mel or MelConfig()
         self.context, self.classes, self.coefficient, self.altered = context, classes, coefficient, altered
@@ -142,8 +144,9 @@ class Crops:
             before = sum(lengths)
             for stem, waveform in recordings.split(split):
                 heard = recordings.copies(split, stem, waveform, disturb) or [waveform]
-                for mel_of_copy, samples in zip(mels, heard, strict=True):
-                    mel_of_copy.append(log_mel(samples, self.config))
+                converted = convert(torch.stack([log_mel(samples, self.config) for samples in heard]))
+                for mel_of_copy, frames_of_copy in zip(mels, converted, strict=True):
+                    mel_of_copy.append(frames_of_copy)
                 frames = self.config.frames(len(waveform))
                 padded = torch.zeros(frames * hop)
                 padded[: len(waveform)] = waveform

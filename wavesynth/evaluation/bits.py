@@ -142,6 +142,8 @@ def _inputs(voice: Voice, piece: _Piece, speaker: int | None) -> tuple[Tensor, T
     mel = None
     if c.mel_bands:
         track = log_mel(piece.waveform, voice.mel)
+        if voice.converter is not None:
+            track = voice.converter.convert(track[None], voice.mel.silence)[0]
         track = F.pad(track, (0, 0, c.mel_context, c.mel_context), value=voice.mel.silence)
         mel = track[None, begin : end + 2 * c.mel_context]
     conditioning = voice.model.conditioning(mel, of_speaker, frames=end - begin)[0]

@@ -9,7 +9,15 @@ from torch import Tensor
 
 from wavesynth.models.wavenet import WaveNet
 
-__all__ = ["Conditioner", "Windows"]
+__all__ = ["Conditioner", "Windows", "check_mel"]
+
+
+def check_mel(mel: Tensor, bands: int) -> None:
+    """ValueError unless `mel` is [frames, bands] and finite."""
+    if mel.dim() != 2 or mel.shape[1] != bands:
+        raise ValueError(f"mel has shape {list(mel.shape)}; it must be [frames, {bands}]")
+    if not torch.isfinite(mel).all():
+        raise ValueError("mel has NaN or infinite values; it must be finite")
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,7 @@ class Conditioner:
     def push(self, mel: Tensor) -> Tensor:
         """The conditioning of the frames that `mel` [f, mel_bands] completes."""
         c = self._model.config
-        if mel.dim() != 2 or mel.shape[1] != c.mel_bands:
-            raise ValueError(f"mel has shape {list(mel.shape)}; it must be [frames, {c.mel_bands}]")
-        if not torch.isfinite(mel).all():
-            raise ValueError("mel has NaN or infinite values; it must be finite")
+        check_mel(mel, c.mel_bands)
         track = torch.cat([self._window, mel])
         width = 1 + 2 * c.mel_context
         count = max(0, len(track) - width + 1)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.synthesis.conditioning import Conditioner, Windows
+from wavesynth.synthesis.converting import Converting
 from wavesynth.synthesis.resampling import StreamingResampler
 from wavesynth.synthesis.voice import Voice
 
@@ -77,7 +78,7 @@ class Source(ABC):
         return torch.stack([self._frames[i] for i in range(count)])
 
     def wanted(self) -> NDArray[np.float32]:
-        """The log-mel frames [f, bands] that came since the last time this was asked."""
+        """The log-mel frames [f, bands] that came since the last time this was asked: what is to be heard."""
         return np.zeros((0, 0), np.float32)
 
 
@@ -111,11 +112,12 @@ class _InputSource(Source):
     def __init__(self, voice: Voice, speaker: int | None) -> None:
         super().__init__(voice)
         self._conditioner = Conditioner(voice.model, voice.mel.silence, speaker)
+        self._converting = None if voice.converter is None else Converting(voice.converter, voice.mel.silence)
         self._speaker = speaker
         self._pieces: deque[Tensor] = deque()
         self._ended = False  # no more will be pushed
         self._over = False  # and all has been looked at
-        self._context = voice.model.config.mel_context
+        self._ahead = voice.frames_ahead
         self._seen = 0  # log-mel frames of the input looked at so far
         self._samples = 0  # that it makes
         self._mel = [np.zeros((0, voice.mel.bands), np.float32)]
@@ -140,15 +142,21 @@ class _InputSource(Source):
         return mel
 
     def analysed(self, mel: Tensor) -> None:
-        self._frames.extend(self._conditioner.push(mel))  # which refuses what it cannot use
-        self._mel.append(mel.numpy())
+        self._hear(mel if self._converting is None else self._converting.push(mel))
         if self._over and self.total is None:
+            if self._converting is not None:
+                self._hear(self._converting.finish())
             self._frames.extend(self._conditioner.finish())
             self.total = self._samples
 
+    def _hear(self, mel: Tensor) -> None:
+        """Takes the log-mel that is to be spoken."""
+        self._frames.extend(self._conditioner.push(mel))  # which refuses what it cannot use
+        self._mel.append(mel.numpy())
+
     def _look(self, index: int, n: int) -> list[Tensor]:
         """What is to be analysed for the `n` samples from `index`: a row for each frame of log-mel."""
-        needed, found = -(-(index + n) // self._hop) + self._context, []
+        needed, found = -(-(index + n) // self._hop) + self._ahead, []
         while self._seen < needed and not self._over and (self._pieces or self._ended):
             self._over = not self._pieces
             found.append(self._rest() if self._over else self._next(needed - self._seen))
@@ -215,12 +223,12 @@ class AudioSource(_InputSource):
         samples = self._take(self._step * frames)
         if samples.dtype == torch.int16:
             samples = samples / 32768
-        return self._hear(self._resampler.push(samples) if self._resampler else samples)
+        return self._listen(self._resampler.push(samples) if self._resampler else samples)
 
     def _rest(self) -> Tensor:
-        last = [self._hear(self._resampler.finish())] if self._resampler else []
+        last = [self._listen(self._resampler.finish())] if self._resampler else []
         return torch.cat([*last, self._analysis.rest()])
 
-    def _hear(self, samples: Tensor) -> Tensor:
+    def _listen(self, samples: Tensor) -> Tensor:
         self._samples += len(samples)
         return self._analysis.windows(samples)

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from wavesynth.audio.correction import MOST_PASSES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.files import atomic_path
+from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.synthesis.draw import TEMPERATURES
 from wavesynth.synthesis.int8 import Gains, Int8Weights
@@ -48,11 +49,19 @@ class Voice:
     """Of streams that name none."""
     correction: int = 0
     """How often streams that do not say are corrected (wavesynth.audio.correction): passes, 0 to 4."""
+    converter: Converter | None = None
+    """What the log-mel of whoever speaks goes through, for a voice that says it as its own speaker would."""
 
     @property
     def sample_rate(self) -> int:
         """Hertz."""
         return self.mel.sample_rate
+
+    @property
+    def frames_ahead(self) -> int:
+        """Mel frames after a frame that must be known before its samples can be made."""
+        converted = 0 if self.converter is None else self.converter.config.look_ahead
+        return self.model.config.mel_context + converted
 
     def float32(self) -> Float32Weights:
         """The weights in full precision."""
@@ -80,7 +89,12 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
         "speakers": list(voice.speakers),
         "temperature": voice.temperature,
         "correction": voice.correction,
+        "converter": None,
     }
+    if voice.converter is not None:
+        weights = voice.converter.state_dict()
+        tensors |= {f"converter.{name}": tensor.to(torch.float16) for name, tensor in weights.items()}
+        description["converter"] = asdict(voice.converter.config)
     with atomic_path(folder / "weights.safetensors") as path:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
     with atomic_path(folder / "voice.json") as path:
@@ -100,10 +114,10 @@ def load_voice(folder: str | Path) -> Voice:
         description = json.loads(text)
     except (OSError, ValueError) as error:
         raise VoiceError(f"{path} cannot be read: {error}") from error
-    manner = {"temperature": 1.0, "correction": 0}
+    later = {"temperature": 1.0, "correction": 0, "converter": None}
     if isinstance(description, dict):
-        description = manner | description  # the first voices had neither
-    names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers", *manner}
+        description = later | description  # the first voices had none of it
+    names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers", *later}
     _expect_fields(path, "voice.json", description, names)
     if description["format"] != _FORMAT:
         raise VoiceError(f"{path}: format is {description['format']!r}; this version reads {_FORMAT}")
@@ -141,8 +155,13 @@ def load_voice(folder: str | Path) -> Voice:
             f"{path}: correction is {correction}; it must be 0 without mel bands that overlap by half"
         )
     with torch.device("meta"):
-        model = WaveNet(config)
-    shapes = {f"model.{name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        model, converter = WaveNet(config), _converter(path, description["converter"], config.mel_bands)
+    networks = {"model": model} | ({} if converter is None else {"converter": converter})
+    shapes = {
+        f"{prefix}.{name}": tuple(tensor.shape)
+        for prefix, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
     c = config
     shapes |= {
         "gains.input": (c.layers, c.residual),
@@ -151,18 +170,22 @@ def load_voice(folder: str | Path) -> Voice:
         "gains.hidden": (c.classes,),
     }
     tensors = _tensors(folder / "weights.safetensors", shapes)
-    model.load_state_dict({name: tensors[f"model.{name}"] for name in model.state_dict()}, assign=True)
+    for prefix, network in networks.items():
+        weights = {name: tensors[f"{prefix}.{name}"] for name in network.state_dict()}
+        network.load_state_dict(weights, assign=True)
+        network.requires_grad_(False).eval()
     gains = Gains(*(tensors[f"gains.{name}"] for name in _names(Gains)))
     texts = {name: description[name] for name in _TEXTS}
     return Voice(
         **texts,
-        model=model.requires_grad_(False).eval(),
+        model=model,
         gains=gains,
         mel=mel,
         preemphasis=float(preemphasis),
         speakers=tuple(speakers),
         temperature=float(temperature),
         correction=correction,
+        converter=converter,
     )
 
 
@@ -190,6 +213,15 @@ def _tensors(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.
         if name.startswith("gains.") and not (tensors[name] > 0).all():
             raise VoiceError(f"{path}: {name} has values that are not positive; they must be")
     return tensors
+
+
+def _converter(path: Path, values: Any, bands: int) -> Converter | None:
+    if values is None:
+        return None
+    config: ConverterConfig = _config(path, "converter", values, ConverterConfig)
+    if config.bands != bands:
+        raise VoiceError(f"{path}: converter.bands is {config.bands}; model.mel_bands is {bands}")
+    return Converter(config)
 
 
 def _config(path: Path, name: str, values: Any, kind: type) -> Any:

@@ -41,7 +41,6 @@ __all__ = [
     "VoiceConfig",
     "build",
     "parse",
-    "read",
     "read_toml",
 ]
 
@@ -53,8 +52,8 @@ Parsed = TypeVar("Parsed")
 class DataConfig:
     """What is learned from. `speakers` are folders that `wavesynth prepare` made, by the speaker's name.
 
-    With `disturb`, features are those of so many copies of each recording in other people's voices, made once (see
-    wavesynth.data.disturb): the network learns to say whatever anybody says in the voice of its speakers.
+    With `disturb`, there are so many copies of each recording in other people's voices, made once (see
+    wavesynth.data.disturb): what a converter hears, and a voice that has one hears through it.
 
     The first `unscored_samples` of a crop, whose context the crop's beginning cuts short, count for nothing in
     the loss: as many as the receptive field unless said otherwise, but at most half of the crop. `altered` is the
@@ -169,6 +168,7 @@ class Configuration:
     teacher: str | None = None
     teacher_share: float = 0.5
     quantised: bool = False
+    converter: str | None = None
 
     def __post_init__(self) -> None:
         _require(self, "teacher_share", 0 < self.teacher_share <= 1, "above 0 and at most 1")
@@ -182,10 +182,11 @@ class Configuration:
             raise ValueError(
                 f"[voice] correction is {self.voice.correction}; it must be 0 without mel bands that overlap by half"
             )
-        if self.voice.correction and self.data.disturb:
+        if (self.converter is None) != (not self.data.disturb) or (self.converter and not model.mel_bands):
             raise ValueError(
-                f"[voice] correction is {self.voice.correction}; it must be 0 with data.disturb, since it would bring "
-                "back the voice of whoever speaks"
+                f"converter is {self.converter!r}, [data] disturb {self.data.disturb} and [model] mel_bands "
+                f"{model.mel_bands}; a voice that hears through a converter needs all three, any other no converter "
+                "and disturb 0"
             )
         if model.mel_bands not in (0, mel.bands):
             raise ValueError(
@@ -205,11 +206,6 @@ class Configuration:
             **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
             "[data] preemphasis": self.data.preemphasis,
         }
-
-
-def read(path: str | Path) -> Configuration:
-    """The configuration in a TOML file; ValueError, naming the file, if anything in it is wrong."""
-    return read_toml(path, parse)
 
 
 def read_toml(path: str | Path, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:

@@ -15,6 +15,7 @@ from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.calibrate import calibrate
 from wavesynth.training.checkpoint import fits, resumable
 from wavesynth.training.configuration import Configuration, parse
+from wavesynth.training.converter import trained_converter
 from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported
 from wavesynth.training.processes import Processes
 from wavesynth.training.start import starting_model, teaching_model
@@ -56,6 +57,10 @@ def crops(configuration: Configuration, split: Split) -> Crops:
     """A split of the configured folders."""
     data, model = configuration.data, configuration.model
     folders = [folder for _, folder in data.folders]
+    convert = {}
+    if configuration.converter is not None:
+        converter = trained_converter(configuration.converter, data)
+        convert["convert"] = lambda mel: converter.convert(mel, data.mel.silence)
     return Crops(
         folders,
         split,
@@ -65,6 +70,7 @@ def crops(configuration: Configuration, split: Split) -> Crops:
         coefficient=data.preemphasis,
         altered=data.altered if split == "train" else 0.0,
         disturb=data.disturb if model.mel_bands else 0,
+        **convert,
     )
 
 

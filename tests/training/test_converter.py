@@ -1,0 +1,118 @@
+"""A converter learns what a speaker would have said, its run resumes bit for bit, and a voice can hear through it."""
+
+import pytest
+import torch
+
+pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'wavesynth[evaluate]'")
+pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth[evaluate]'")
+
+from tests.training import runs
+from tests.training.runs import ALONE, prepared
+from wavesynth.audio.mel import log_mel
+from wavesynth.data.dataset import Recordings
+from wavesynth.synthesis.voice import load_voice
+from wavesynth.training.checkpoint import newest
+from wavesynth.training.configuration import parse
+from wavesynth.training.converter import converter_trainer, parse_converter, trained_converter
+from wavesynth.training.export import export
+from wavesynth.training.trainer import Report
+from wavesynth.training.wavenet import crops
+
+COPIES = 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return prepared(tmp_path_factory.mktemp("converter"))
+
+
+def values(folder, **training):
+    """A configuration as a TOML file would give it."""
+    return {
+        "converter": {"channels": 16, "layers": 1},
+        "data": {"speakers": {"a": [folder]}, "disturb": COPIES, "crop_frames": 20},
+        "training": {
+            "batch_size": 4, "steps": 6, "learning_rate": 1e-2, "warmup_steps": 2, "validate_every": 100,
+            "checkpoint_every": 3, "precision": "float32", "compile": False, **training,
+        },
+    }  # fmt: skip
+
+
+def train(configuration, run, resume=False):
+    losses = {}
+
+    def log(report):
+        if isinstance(report, Report):
+            losses[report.step] = report.bits
+
+    trainer = converter_trainer(parse_converter(configuration), run, ALONE, resume=resume, log=log)
+    trainer.run()
+    return trainer, losses
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    trainer, losses = train(values(folder, steps=60, learning_rate=3e-2), path)
+    return path, trainer, losses
+
+
+def test_it_learns(run):
+    _, _, losses = run
+    assert sum(losses[step] for step in range(51, 61)) / 10 < losses[1] - 1
+
+
+def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path):
+    whole, losses = train(values(folder), tmp_path / "whole")
+    train(values(folder, steps=3), tmp_path / "halves")
+    halves, rest = train(values(folder), tmp_path / "halves", resume=True)
+    assert rest == {step: losses[step] for step in (4, 5, 6)}
+    for a, b in zip(whole.model.parameters(), halves.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def through(folder, converter, **others):
+    v = runs.values(folder, data={"disturb": COPIES}, **others)
+    return {**v, "converter": str(converter)}
+
+
+def test_a_voice_learns_from_copies_as_the_converter_says_them(folder, run):
+    path, _, _ = run
+    configuration = parse(through(folder, path))
+    converter = trained_converter(path, configuration.data)
+    [(stem, waveform)] = Recordings(folder).split("validation")
+    copies = Recordings(folder).copies("validation", stem, waveform, COPIES)
+    want = converter.convert(torch.stack([log_mel(copy) for copy in copies]), configuration.data.mel.silence)
+    assert torch.equal(crops(configuration, "validation").mel, want.flatten(0, 1))
+
+
+def test_an_exported_voice_has_the_converter_it_learned_through(folder, run, tmp_path):
+    path, _, _ = run
+    runs.train(through(folder, path, steps=1), tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "voice", seconds=0.1)
+    voice = load_voice(tmp_path / "voice")
+    mel = torch.randn(1, 9, 80)
+    want = trained_converter(path, parse(through(folder, path)).data).convert(mel, -1.5)
+    torch.testing.assert_close(voice.converter.convert(mel, -1.5), want, atol=1e-2, rtol=1e-2)
+    data = parse(through(folder, path)).data
+    again = trained_converter(tmp_path / "voice", data)
+    assert torch.equal(again.say.weight, voice.converter.say.weight)
+
+
+def test_what_is_no_converter_is_refused(folder, run, tmp_path):
+    path, _, _ = run
+    data = parse(through(folder, path)).data
+    with pytest.raises(
+        ValueError, match=r"nowhere, which does not exist; it must be a run, a checkpoint or a voice"
+    ):
+        trained_converter(tmp_path / "nowhere", data)
+    with pytest.raises(ValueError, match="a voice that has none"):
+        trained_converter("wavesynth/voices/allison-small", data)
+    runs.train(runs.values(folder, steps=1), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"a run of another kind; its configuration must have \[converter\]"):
+        trained_converter(tmp_path / "run", data)
+    with pytest.raises(ValueError, match="is a converter's run; name it as the converter of a voice's"):
+        export(path, tmp_path / "voice")
+    other = parse(through(folder, path) | {"data": values(folder)["data"] | {"mel": {"low": 50.0}}}).data
+    with pytest.raises(ValueError, match=r"\[data\] mel is not the configured one"):
+        trained_converter(newest(path), other)

@@ -1,0 +1,100 @@
+"""Recordings beside their copies in other people's voices, as log-mel frames: what a converter is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from wavesynth.audio.mel import MelConfig, log_mel
+from wavesynth.data.dataset import Recordings
+from wavesynth.data.split import Split
+
+__all__ = ["Pair", "Pairs", "another_microphone"]
+
+#: Standard deviation of an equaliser's knots, ranges of the level and of the floor of the noise, in bels of power.
+_EQUALISER, _LEVEL, _FLOOR, _KNOTS = 0.24, (-1.0, 0.5), (-4.4, -1.8), 6
+
+
+class Pair(NamedTuple):
+    """Crops of F frames, float32: what is heard [B, past + F + look_ahead, bands], what is to be said [B, F, bands]."""
+
+    heard: Tensor
+    wanted: Tensor
+
+
+class Pairs:
+    """All recordings of a split of prepared folders, each with `copies` copies (wavesynth.data.disturb).
+
+    A crop lies within one recording, and its neighbours beyond the recording's ends are silence; a recording that is
+    shorter than a crop is followed by silence.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[str | Path],
+        split: Split,
+        mel: MelConfig,
+        *,
+        copies: int,
+        past: int = 0,
+        look_ahead: int = 0,
+    ) -> None:
+        self.config, self.past, self.look_ahead = mel, past, look_ahead
+        self._voices: list[Tensor] = []  # [1 + copies, F, bands] for each recording, itself first
+        for folder in folders:
+            recordings = Recordings(folder)
+            for stem, waveform in recordings.split(split):
+                voices = [waveform, *recordings.copies(split, stem, waveform, copies)]
+                self._voices.append(torch.stack([log_mel(samples, mel) for samples in voices]))
+        if not self._voices:
+            raise ValueError(f"{', '.join(map(str, folders))} have no recordings in their {split} split")
+        self._lengths = torch.tensor([voices.shape[1] for voices in self._voices], dtype=torch.float64)
+
+    def batch(self, generator: Generator, size: int, frames: int) -> Pair:
+        """Random crops, of recordings picked by their duration, each heard in one of its voices through
+        `another_microphone`."""
+        picked = torch.multinomial(self._lengths, size, replacement=True, generator=generator).tolist()
+        crops = []
+        for number in picked:
+            voices = self._voices[number]
+            first = int(torch.randint(max(1, voices.shape[1] - frames + 1), (), generator=generator))
+            voice = int(torch.randint(len(voices), (), generator=generator))
+            crops.append(self._cut(number, voice, first, frames))
+        heard, wanted = (torch.stack(rows) for rows in zip(*crops, strict=True))
+        return Pair(another_microphone(heard, self.config.silence, generator), wanted)
+
+    def sequential(self, frames: int, size: int) -> Iterator[Pair]:
+        """All of the split once, in crops that do not overlap, the copies in turn."""
+        places = [
+            (number, 1 + (number + first // frames) % max(1, len(voices) - 1), first)
+            for number, voices in enumerate(self._voices)
+            for first in range(0, max(1, voices.shape[1] - frames + 1), frames)
+        ]
+        for start in range(0, len(places), size):
+            some = [self._cut(*place, frames) for place in places[start : start + size]]
+            yield Pair(*(torch.stack(rows) for rows in zip(*some, strict=True)))
+
+    def _cut(self, number: int, voice: int, first: int, frames: int) -> tuple[Tensor, Tensor]:
+        voices = self._voices[number]
+        around = (0, 0, self.past, self.look_ahead + frames)
+        track = F.pad(voices[[voice, 0]], around, value=self.config.silence)
+        heard = track[0, first : first + self.past + frames + self.look_ahead]
+        return heard, track[1, self.past + first :][:frames]
+
+
+def another_microphone(mel: Tensor, silence: float, generator: Generator) -> Tensor:
+    """Log-mel frames [B, F, bands] at other levels, through equalisers, above some steady noise."""
+    size, _, bands = mel.shape
+    knots = torch.randn(size, 1, _KNOTS, generator=generator) * _EQUALISER
+    gain = F.interpolate(knots, bands, mode="linear", align_corners=True)
+    gain = gain + torch.empty(size, 1, 1).uniform_(*_LEVEL, generator=generator)
+    floor = torch.empty(size, 1, 1).uniform_(*_FLOOR, generator=generator)
+    grain = 0.5 + torch.rand(mel.shape, generator=generator)  # noise is never even
+    # Features are half the logarithm of power, and one more (wavesynth.audio.mel).
+    power = 10 ** (2 * mel + gain) + grain * 10**floor
+    return (power.log10() / 2).clamp(min=silence)

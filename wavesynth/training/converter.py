@@ -1,0 +1,186 @@
+"""Training a converter: whoever speaks to one speaker's log-mel, by the loop that all models share.
+
+    [converter]                                       # ConverterConfig
+    channels = 256
+
+    [data]                                            # DataConfig: the speaker to become, and copies in other voices
+    speakers.alice = ["datasets/alice"]
+    disturb = 8
+
+    [training]                                        # TrainingConfig
+
+A voice that names the run as its `converter` is then trained on what it says (docs/training.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wavesynth.data.pairs import Pairs
+from wavesynth.data.split import Split
+from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.synthesis.voice import load_voice
+from wavesynth.training.checkpoint import Checkpoint, fits, newest, resumable
+from wavesynth.training.configuration import (
+    Configuration,
+    DataConfig,
+    TrainingConfig,
+    build,
+    parse,
+    read_toml,
+)
+from wavesynth.training.processes import Processes
+from wavesynth.training.trainer import Batch, Report, Trainer, Validation
+
+__all__ = [
+    "ConverterConfiguration",
+    "ConverterTask",
+    "converter_trainer",
+    "parse_converter",
+    "read_run",
+    "trained_converter",
+]
+
+
+@dataclass(frozen=True)
+class ConverterConfiguration:
+    """A whole training run."""
+
+    data: DataConfig
+    converter: ConverterConfig = field(default_factory=ConverterConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if not self.data.disturb:
+            raise ValueError(f"[data] disturb is {self.data.disturb}; for a converter it must be at least 1")
+        if len(self.data.speakers) != 1:
+            raise ValueError(
+                f"[data] speakers has {len(self.data.speakers)} names; a converter has one, whom everybody becomes"
+            )
+        if self.converter.bands != self.data.mel.bands:
+            raise ValueError(
+                f"[converter] bands is {self.converter.bands}; it must be data.mel.bands, {self.data.mel.bands}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Every key with its value, such that `parse_converter` gives this configuration again."""
+        return asdict(self)
+
+    def fixed(self) -> dict[str, Any]:
+        """What a run cannot change when it is resumed: the network and what its inputs mean."""
+        return {
+            **{f"[converter] {name}": value for name, value in asdict(self.converter).items()},
+            **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
+        }
+
+
+def parse_converter(values: dict[str, Any]) -> ConverterConfiguration:
+    """The configuration of a nested dictionary, as tomllib or json give it."""
+    return build("", ConverterConfiguration, values)
+
+
+def read_run(path: str | Path) -> Configuration | ConverterConfiguration:
+    """The configuration in a TOML file, of a voice or, if it has [converter], of a converter; ValueError, naming the
+    file, if anything in it is wrong."""
+
+    def parse_either(values: dict[str, Any]) -> Configuration | ConverterConfiguration:
+        return parse_converter(values) if isinstance(values.get("converter"), dict) else parse(values)
+
+    return read_toml(path, parse_either)
+
+
+class ConverterTask:
+    """The negative log-likelihood of a recording's log-mel, a Laplace distribution, given that of a copy."""
+
+    fused = False
+
+    def __init__(self, model: Converter, configuration: ConverterConfiguration) -> None:
+        self.model, self.frames = model, configuration.data.crop_frames
+        self.training = _pairs(configuration, "train")
+        self.validating = _pairs(configuration, "validation")
+
+    def batch(self, generator: torch.Generator, size: int) -> Batch:
+        """Crops: heard [B, past + F + look_ahead, bands] and wanted [B, F, bands]."""
+        return self.training.batch(generator, size, self.frames)
+
+    def validation(self, size: int) -> Iterator[Batch]:
+        """The validation split, in crops that do not overlap."""
+        return self.validating.sequential(self.frames, size)
+
+    def loss(self, model: Converter, heard: Tensor, wanted: Tensor) -> Tensor:
+        """Nats [B, F, bands]."""
+        return model.nats(model(heard)[0].float(), wanted)
+
+
+def converter_trainer(
+    configuration: ConverterConfiguration,
+    folder: Path,
+    processes: Processes,
+    *,
+    resume: bool = False,
+    log: Callable[[Report | Validation], None] = lambda report: None,
+) -> Trainer:
+    """The configured run in `folder`, before its first step or, with `resume`, after its newest checkpoint.
+
+    Raises ValueError when there is something to resume but it was not asked for, when there is nothing, when
+    the run is at its last step, or when it was begun with another network or other features.
+    """
+    last = resumable(folder, resume)
+    if last is not None:
+        before = parse_converter(last.configuration).fixed()
+        fits(last, folder, configuration.training.steps, configuration.fixed(), before)
+    torch.manual_seed(configuration.training.seed)
+    task = ConverterTask(Converter(configuration.converter), configuration)
+    run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
+    if last is not None:
+        run.resume(last)
+    return run
+
+
+def trained_converter(source: str | Path, data: DataConfig) -> Converter:
+    """The converter of a voice, or the averaged weights of a run's newest checkpoint or of one checkpoint.
+
+    Raises ValueError when there is none, or when it hears other features than `data` has.
+    """
+    path = Path(source)
+    if (path / "voice.json").exists():
+        voice = load_voice(path)
+        if voice.converter is None:
+            raise ValueError(
+                f"converter is {path}, a voice that has none; it must be one that has, or a converter's run"
+            )
+        converter, mel = voice.converter, voice.mel
+    elif path.exists():
+        checkpoint = Checkpoint.load(newest(path) if path.is_dir() else path)
+        if not isinstance(checkpoint.configuration.get("converter"), dict):
+            raise ValueError(
+                f"converter is {path}, a run of another kind; its configuration must have [converter]"
+            )
+        configuration = parse_converter(checkpoint.configuration)
+        converter, mel = Converter(configuration.converter), configuration.data.mel
+        converter.load_state_dict(checkpoint.average)
+    else:
+        raise ValueError(
+            f"converter is {path}, which does not exist; it must be a run, a checkpoint or a voice"
+        )
+    if mel != data.mel:
+        raise ValueError(f"converter is {path}, whose [data] mel is not the configured one; it must be {mel}")
+    return converter.requires_grad_(False).eval()
+
+
+def _pairs(configuration: ConverterConfiguration, split: Split) -> Pairs:
+    c = configuration
+    return Pairs(
+        [folder for _, folder in c.data.folders],
+        split,
+        c.data.mel,
+        copies=c.data.disturb,
+        past=c.converter.past,
+        look_ahead=c.converter.look_ahead,
+    )
