@@ -96,6 +96,7 @@ def _plot(results: dict, levels: int, path: Path) -> None:
     FigureCanvasAgg(figure)
     rows = figure.add_gridspec(3, len(results), height_ratios=(1.3, 1, 1))
     losses = figure.add_subplot(rows[0, :])
+    lowest = min(nats for _, curve, _, _ in results.values() for _, nats in curve)
     for column, (kind, (_, curve, seen, images)) in enumerate(results.items()):
         seconds, nats = np.array(curve).T
         width = max(1, len(nats) // 100)
@@ -109,6 +110,7 @@ def _plot(results: dict, levels: int, path: Path) -> None:
         made.imshow(grid(intensities(images, levels), 4).squeeze(-1), cmap="gray", vmin=0, vmax=255)
         for axis in (field, made):
             axis.set_axis_off()
+    losses.set_ylim(0.95 * lowest, 1.6 * lowest)  # where they differ: they all begin far above
     losses.set_xlabel("training (minutes)")
     losses.set_ylabel("nats/image")
     losses.legend()
