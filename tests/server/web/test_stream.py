@@ -1,6 +1,7 @@
 """The page's WebSocket: the audio, the limits and the sentences of gRPC, for pages of the service's own."""
 
 import json
+import socket
 import time
 from contextlib import suppress
 from urllib.request import urlopen
@@ -11,6 +12,7 @@ import pytest
 from tests.clients.servers import served
 from wavesynth.clients import Client
 from wavesynth.server.web.config import WebConfig
+from wavesynth.server.web.page import listening
 
 pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth[web]'")
 pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'wavesynth[web]'")
@@ -55,6 +57,20 @@ def test_a_page_gets_what_grpc_gets(server):
         assert pcm == client.synthesize(audio=CLIP, seed=4, temperature=0.7).pcm
     assert texts[0] == {"sampleRate": 16000, "firstSample": 0}
     assert texts[-1]["statistics"]["samples"] == "1000"
+
+
+def test_a_short_message_does_not_wait_for_the_one_before_to_be_acknowledged():
+    with (
+        listening("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_sound_is_not_compressed_on_its_way(server):
+    with connect(server, compression="deflate") as page:
+        assert "Sec-WebSocket-Extensions" not in page.response.headers
 
 
 def test_a_voice_without_input_takes_a_duration(server):

@@ -128,7 +128,11 @@ function wav(pieces, sampleRate) {
 
 async function sayAgain(clicked, samples, sampleRate) {
   const call = await begin(clicked, sampleRate, false);
-  for (let at = 0; at < samples.length; at += 4096) call.input.push(samples.slice(at, at + 4096));
+  for (let at = 0; at < samples.length; at += 4096) {
+    call.input.push(samples.slice(at, at + 4096));
+    // In turns with the answer, which would wait behind a long recording; still twenty times as fast as it is spoken.
+    await new Promise((resolve) => setTimeout(resolve));
+  }
   call.input.end();
 }
 

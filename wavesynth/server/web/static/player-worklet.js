@@ -1,6 +1,6 @@
 // Plays what it is sent, from an own queue on the audio thread, and tells of the first sound and of every gap.
 
-const START = 0.03; // seconds in the queue before the first is played
+const START = 0.02; // seconds in the queue before the first is played
 const SURPLUS = 0.15; // seconds beyond that which a live listener skips rather than be late
 
 class Player extends AudioWorkletProcessor {
