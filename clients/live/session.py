@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,9 +21,11 @@ from .relay import BLOCK, Relay
 
 __all__ = ["Live", "Meters", "Tap"]
 
-#: Seconds without a block after which a device is gone; by which a loudspeaker's own buffer grows when it ran dry, and
-#: the most that it grows to.
-_GONE, _MORE, _MOST = 3.0, 0.02, 0.2
+#: Seconds without a block after which a device is gone. Of what a loudspeaker's own buffer holds: the seconds at first,
+#: by which they grow when it ran dry, and the most that they grow to.
+_GONE, _FIRST, _MORE, _MOST = 3.0, 0.02, 0.02, 0.2
+#: Blocks after which a loudspeaker runs steadily: the first ones it may ask for long before it plays them.
+_STEADY = 20
 
 
 class Tap(Protocol):
@@ -95,6 +97,7 @@ class Live:
         self.meters = Meters()
         self.stop = threading.Event()
         self._beats = {microphone: 0.0, loudspeaker: 0.0}
+        self._playing: object = None  # which of the loudspeaker's streams plays
         self._second = 0.0
         self._error: Exception | None = None
 
@@ -105,15 +108,14 @@ class Live:
         """
         network = threading.Thread(target=self._network, name="wavesynth-live", daemon=True)
         with ExitStack() as stack:
-            streams = {}
-            for device, callback in ((self._loudspeaker, self._play), (self._microphone, self._hear)):
-                streams[device] = opened(device, round(BLOCK * device.rate), callback)
-                stack.callback(streams[device].close, ignore_errors=True)
+            # First, since what the microphone hears before the loudspeaker plays would be too late.
+            streams = {self._loudspeaker: self._loud(stack, _FIRST)}
+            microphone = opened(self._microphone, round(BLOCK * self._microphone.rate), self._hear)
+            streams[self._microphone] = microphone
+            stack.callback(microphone.close, ignore_errors=True)
             stack.callback(self._finish, network)
-            for device, stream in streams.items():
-                self._beats[device] = time.monotonic()
-                stream.start()
-            self.meters.own_buffer = streams[self._loudspeaker].latency
+            self._beats[self._microphone] = time.monotonic()
+            microphone.start()
             network.start()
             end = None if seconds is None else time.monotonic() + seconds
             enlarged = 0
@@ -128,17 +130,40 @@ class Live:
                     if not stream.active or time.monotonic() - self._beats[device] > _GONE:
                         raise OSError(f"{device.called} is gone")
 
+    def _loud(self, stack: ExitStack, latency: float) -> Any:
+        """A stream of the loudspeaker whose own buffer holds `latency` seconds, when it plays instead of any other."""
+        device, which, blocks = self._loudspeaker, object(), 0
+
+        def play(block: Any, frames: int, times: Any, status: Any) -> None:
+            nonlocal blocks
+            blocks += 1
+            if blocks == _STEADY:
+                self._playing = which
+            if self._playing is which:
+                self._play(block, frames, times, status)
+            else:
+                block.fill(0)
+
+        stream = opened(device, round(BLOCK * device.rate), play, latency)
+        stack.callback(stream.close, ignore_errors=True)
+        stream.start()
+        begun = self._beats[device] = time.monotonic()
+        while self._playing is not which and time.monotonic() - begun < _GONE and not self.stop.wait(0.01):
+            pass
+        self.meters.own_buffer = stream.latency
+        return stream
+
     def _enlarged(self, stream: Any, stack: ExitStack) -> Any:
-        """The loudspeaker anew, with a larger buffer of its own."""
+        """The loudspeaker anew, with a larger buffer of its own. Beside the old stream first, where the device lets us:
+        a sound server to which nobody plays falls asleep for seconds.
+        """
         latency = min(stream.latency + _MORE, _MOST)
+        larger = None
+        with suppress(OSError):
+            larger = self._loud(stack, latency)
         stream.abort(ignore_errors=True)
         stream.close(ignore_errors=True)
-        device = self._loudspeaker
-        stream = opened(device, round(BLOCK * device.rate), self._play, latency)
-        stack.callback(stream.close, ignore_errors=True)
-        self._beats[device], self.meters.own_buffer = time.monotonic(), stream.latency
-        stream.start()
-        return stream
+        return larger or self._loud(stack, latency)
 
     def _finish(self, network: threading.Thread) -> None:
         self.stop.set()
