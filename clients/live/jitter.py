@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Clock", "JitterBuffer"]
 
-#: Seconds of margin at first, at least, at most; after an underrun more, at least; in a second without one less.
-_MARGIN, _LEAST, _MOST, _MORE, _LESS = 0.020, 0.004, 0.5, 0.010, 0.00005
+#: Seconds of margin at first and at least, at most; after an underrun more, at least; in a second without one less.
+_MARGIN, _MOST, _MORE, _LESS = 0.020, 0.5, 0.010, 0.00005
 #: Seconds of silence from which on an underrun is no jitter but a service that was away.
 _AWAY = 0.15
 #: The most by which audio is stretched.
@@ -142,7 +142,7 @@ class JitterBuffer:
                 self._skip(round(surplus * self._rate))
             else:
                 self._stretch = self._clock.update(surplus, seconds)
-            self.margin = max(self.margin - _LESS * seconds, _LEAST)
+            self.margin = max(self.margin - _LESS * seconds, _MARGIN)
             self._least, self._window = np.inf, 0
 
     def _skip(self, count: int) -> None:

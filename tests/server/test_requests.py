@@ -3,8 +3,16 @@ from dataclasses import replace
 import pytest
 
 from tests.voices_for_tests import make_voice
+from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.server.requests import Requests
 from wavesynth.v1 import synthesis_pb2 as pb
+
+
+def test_who_names_no_voice_is_not_spoken_for_in_anothers():
+    converter = Converter(ConverterConfig(channels=4))
+    voices = [replace(make_voice(layers=4), name="a", converter=converter), make_voice("b", layers=5)]
+    assert Requests(voices).default == "b"
+    assert Requests(voices[:1]).default == "a"
 
 
 @pytest.mark.parametrize(

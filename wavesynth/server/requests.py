@@ -36,8 +36,13 @@ class Requests:
 
     @property
     def default(self) -> str:
-        """The name of the voice with the fewest layers."""
-        return min(self.voices, key=lambda name: (self.voices[name].model.config.layers, name))
+        """The name of the voice with the fewest layers, of those that copy whoever speaks if there are any."""
+
+        def price(name: str) -> tuple[bool, int, str]:
+            voice = self.voices[name]
+            return voice.converter is not None, voice.model.config.layers, name
+
+        return min(self.voices, key=price)
 
     def listed(self) -> pb.ListVoicesResponse:
         """All voices, by name."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import torch
 
+from wavesynth.models.converter import ConverterConfig
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.synthesis.engine import EngineConfig
 from wavesynth.synthesis.job import Job, LoadedVoice, prepare
@@ -31,9 +32,11 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
     """
     ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
-    alike: dict[tuple[WaveNetConfig, int], str] = {}
+    alike: dict[tuple[WaveNetConfig, int, ConverterConfig | None], str] = {}
     for name, loaded in voices.items():
-        same = alike.setdefault((loaded.voice.model.config, loaded.voice.correction), name)
+        voice = loaded.voice
+        converted = None if voice.converter is None else voice.converter.config
+        same = alike.setdefault((voice.model.config, voice.correction, converted), name)
         if same != name:
             load[name] = load[same]
             continue
