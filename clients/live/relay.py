@@ -218,7 +218,7 @@ class _Call:
         self._scale, self._inbox = scale, inbox
         self._blocks: queue.SimpleQueue[tuple[int, Samples] | None] = queue.SimpleQueue()
         self._shifts = [(0, 0)]  # from this sample of the call on, so much further in the session
-        self._most = len(history) + round(_AHEAD / BLOCK)
+        self._most = round(_AHEAD / BLOCK)
         self.began = time.monotonic()
         self.pushed = 0
         """The microphone's samples that it was given."""
@@ -227,8 +227,8 @@ class _Call:
         """What it made that was not heard yet, for one that is not heard yet."""
         self.made_from = 0
         """Its position."""
-        for position, block in history:
-            self.push(position, block)
+        if history:  # as one message: a hundred at once would keep the service from the call that is heard
+            self.push(history[0][0], np.concatenate([block for _, block in history]))
         self._call = client.resynthesize(self._pieces(), voice, resume=False, **manner)
         threading.Thread(target=self._receive, name="wavesynth-live", daemon=True).start()
 
