@@ -109,7 +109,9 @@ def test_stopped_at_any_moment_and_run_again_it_does_the_rest(voices, recordings
     assert result.exit_code == 0, result.output
     assert contents(out) == expected
     kept = [name for name, written in times.items() if (out / name).stat().st_mtime_ns == written]
-    assert len(kept) >= len(done) - 1  # a file may be there whose entry in the journal was not when the kill came
+    assert (
+        len(kept) >= len(done) - 1
+    )  # a file may be there whose entry in the journal was not when the kill came
     assert f"{7 - len(kept)} made, {len(kept)} there already, 0 failed" in result.stdout
 
 
