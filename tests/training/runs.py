@@ -47,8 +47,13 @@ def values(folder, model=None, data=None, **training):
     }  # fmt: skip
 
 
-def train(configuration, run, resume=False, log=lambda report: None, processes=ALONE):
-    """Trains, and returns the trainer, the losses of its steps and its validations, by their steps."""
+def train(
+    configuration, run, resume=False, log=lambda report: None, processes=ALONE, begin=trainer, parse=parse
+):
+    """Trains, and returns the trainer, the losses of its steps and its validations, by their steps.
+
+    `begin` and `parse` are those of the kind of model.
+    """
     losses, validations = {}, {}
 
     def collect(report):
@@ -57,6 +62,6 @@ def train(configuration, run, resume=False, log=lambda report: None, processes=A
         kept[report.step] = report.bits
         log(report)
 
-    t = trainer(parse(configuration), Path(run), processes, resume=resume, log=collect)
+    t = begin(parse(configuration), Path(run), processes, resume=resume, log=collect)
     t.run()
     return t, losses, validations

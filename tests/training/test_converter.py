@@ -7,7 +7,7 @@ pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'w
 pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth[evaluate]'")
 
 from tests.training import runs
-from tests.training.runs import ALONE, prepared
+from tests.training.runs import prepared
 from wavesynth.audio.mel import log_mel
 from wavesynth.data.dataset import Recordings
 from wavesynth.synthesis.voice import load_voice
@@ -15,7 +15,6 @@ from wavesynth.training.checkpoint import newest
 from wavesynth.training.configuration import parse
 from wavesynth.training.converter import converter_trainer, parse_converter, trained_converter
 from wavesynth.training.export import export
-from wavesynth.training.trainer import Report
 from wavesynth.training.wavenet import crops
 
 COPIES = 2
@@ -39,14 +38,9 @@ def values(folder, **training):
 
 
 def train(configuration, run, resume=False):
-    losses = {}
-
-    def log(report):
-        if isinstance(report, Report):
-            losses[report.step] = report.bits
-
-    trainer = converter_trainer(parse_converter(configuration), run, ALONE, resume=resume, log=log)
-    trainer.run()
+    trainer, losses, _ = runs.train(
+        configuration, run, resume, begin=converter_trainer, parse=parse_converter
+    )
     return trainer, losses
 
 
@@ -83,7 +77,7 @@ def test_a_voice_learns_from_copies_as_the_converter_says_them(folder, run):
     [(stem, waveform)] = Recordings(folder).split("validation")
     copies = Recordings(folder).copies("validation", stem, waveform, COPIES)
     want = converter.convert(torch.stack([log_mel(copy) for copy in copies]), configuration.data.mel.silence)
-    assert torch.equal(crops(configuration, "validation").mel, want.flatten(0, 1))
+    assert torch.equal(crops(configuration, "validation", converter).mel, want.flatten(0, 1))
 
 
 def test_an_exported_voice_has_the_converter_it_learned_through(folder, run, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.data.test_images import digits
+from tests.training import runs
 from tests.training.runs import ALONE
 from wavesynth.data.images import ImageSet
 from wavesynth.evaluation.images import likelihood_of, receptive_field
@@ -16,7 +17,6 @@ from wavesynth.synthesis.image_model import load_image_model, save_image_model
 from wavesynth.training.checkpoint import newest
 from wavesynth.training.configuration import read_toml
 from wavesynth.training.images import ImageTask, fixed_images, image_trainer, parse_images, trained
-from wavesynth.training.trainer import Report
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "configurations" / "images").glob("*.toml"))
 
@@ -44,14 +44,7 @@ def values(folder, model=None, data=None, **training):
 
 
 def train(configuration, run, resume=False):
-    losses = {}
-
-    def log(report):
-        if isinstance(report, Report):
-            losses[report.step] = report.bits
-
-    trainer = image_trainer(parse_images(configuration), run, ALONE, resume=resume, log=log)
-    trainer.run()
+    trainer, losses, _ = runs.train(configuration, run, resume, begin=image_trainer, parse=parse_images)
     return trainer, losses
 
 

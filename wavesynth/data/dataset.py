@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from wavesynth.data.augmentation import FASTEST, alter
 from wavesynth.data.disturb import copies
 from wavesynth.data.prepare import FORMAT
 from wavesynth.data.split import SPLITS, Split
+from wavesynth.models.converter import Converter
 from wavesynth.models.wavenet import START_TOKEN
 
 __all__ = ["Batch", "Crops", "Recordings"]
@@ -107,8 +108,7 @@ class Crops:
     might have made it (wavesynth.data.augmentation); their neighbours are those of the track.
 
     With `disturb`, so many copies of each recording in other people's voices are made or found, and a crop's features
-    are those of one of them as `convert` ([copies, F, bands] to the same) has them, while its samples stay the
-    recording's own.
+    are those of one of them, as the `converter` says it if there is one, while its samples stay the recording's own.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Crops:
         coefficient: float = PREEMPHASIS,
         altered: float = 0.0,
         disturb: int = 0,
-        convert: Callable[[Tensor], Tensor] = lambda mel: mel,
+        converter: Converter | None = None,
     ) -> None:
         self.config = mel or MelConfig()
         self.context, self.classes, self.coefficient, self.altered = context, classes, coefficient, altered
@@ -144,8 +144,12 @@ class Crops:
             before = sum(lengths)
             for stem, waveform in recordings.split(split):
                 heard = recordings.copies(split, stem, waveform, disturb) or [waveform]
-                converted = convert(torch.stack([log_mel(samples, self.config) for samples in heard]))
-                for mel_of_copy, frames_of_copy in zip(mels, converted, strict=True):
+                features = torch.stack(
+                    [log_mel(samples, self.config) for samples in heard]
+                )  # [copies, F, bands]
+                if converter is not None:
+                    features = converter.convert(features, self.config.silence)
+                for mel_of_copy, frames_of_copy in zip(mels, features, strict=True):
                     mel_of_copy.append(frames_of_copy)
                 frames = self.config.frames(len(waveform))
                 padded = torch.zeros(frames * hop)

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavesynth.models.limits import check_whole
+
 __all__ = ["Converter", "ConverterConfig"]
 
 
@@ -39,10 +41,7 @@ class ConverterConfig:
             "past": (0, 50),
             "look_ahead": (0, 50),
         }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
+        check_whole(self, limits)
 
     @property
     def window(self) -> int:
@@ -83,4 +82,4 @@ class Converter(nn.Module):
     def convert(self, mel: Tensor, silence: float) -> Tensor:
         """The log-mel of whole recordings of one length, [B, F, bands] → [B, F, bands]; `silence` is a silent value."""
         around = (0, 0, self.config.past, self.config.look_ahead)
-        return self(F.pad(mel, around, value=silence))[0].float().clamp(min=silence)
+        return self(F.pad(mel, around, value=silence))[0].clamp(min=silence)

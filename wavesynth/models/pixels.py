@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavesynth.models.limits import check_whole
+
 __all__ = [
     "Head",
     "ImageModelConfig",
@@ -68,10 +70,7 @@ class ImageModelConfig:
             "hidden": (1, 4096),
             "mixture": (0, 50),
         }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
+        check_whole(self, limits)
         for name in ("kernel", "first_kernel"):
             if getattr(self, name) % 2 == 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be odd")

@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavesynth.models.limits import check_whole
+
 __all__ = ["START_TOKEN", "WaveNet", "WaveNetConfig", "gate", "layer"]
 
 #: The class that stands before the first sample: μ-law's zero.
@@ -60,10 +62,7 @@ class WaveNetConfig:
             "speakers": (0, 100_000),
             "hop": (1, 4096),
         }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
+        check_whole(self, limits)
         for name in ("residual", "skip", "classes"):
             if getattr(self, name) % 16:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be a multiple of 16")

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from wavesynth.files import atomic_path
 
-__all__ = ["Checkpoint", "best", "checkpoints", "fits", "newest", "prune", "resumable"]
+__all__ = ["Checkpoint", "best", "checkpoint_of", "checkpoints", "fits", "newest", "prune", "resumable"]
 
 _FORMAT = 1
 _GROUPS = ("model", "average", "optimizer")
@@ -99,6 +99,16 @@ def best(folder: Path) -> Path:
     if not validated:
         raise ValueError(f"{folder} holds no validated checkpoint; leave --best out to take the newest")
     return min(validated)[1]
+
+
+def checkpoint_of(path: Path, *, lowest: bool = False) -> Checkpoint:
+    """The checkpoint in a file, or the newest of a run's folder, with `lowest` that with the lowest validation loss.
+
+    Raises ValueError if there is none.
+    """
+    if path.is_file():
+        return Checkpoint.load(path)
+    return Checkpoint.load(best(path) if lowest else newest(path))
 
 
 def resumable(folder: Path, resume: bool) -> Checkpoint | None:

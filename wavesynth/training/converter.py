@@ -26,7 +26,7 @@ from wavesynth.data.pairs import Pairs
 from wavesynth.data.split import Split
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.synthesis.voice import load_voice
-from wavesynth.training.checkpoint import Checkpoint, fits, newest, resumable
+from wavesynth.training.checkpoint import checkpoint_of
 from wavesynth.training.configuration import (
     Configuration,
     DataConfig,
@@ -36,12 +36,13 @@ from wavesynth.training.configuration import (
     read_toml,
 )
 from wavesynth.training.processes import Processes
-from wavesynth.training.trainer import Batch, Report, Trainer, Validation
+from wavesynth.training.trainer import Batch, Report, Trainer, Validation, begin
 
 __all__ = [
     "ConverterConfiguration",
     "ConverterTask",
     "converter_trainer",
+    "is_converter",
     "parse_converter",
     "read_run",
     "trained_converter",
@@ -85,12 +86,17 @@ def parse_converter(values: dict[str, Any]) -> ConverterConfiguration:
     return build("", ConverterConfiguration, values)
 
 
+def is_converter(values: dict[str, Any]) -> bool:
+    """Whether a configuration, as tomllib or json give it, is a converter's."""
+    return isinstance(values.get("converter"), dict)
+
+
 def read_run(path: str | Path) -> Configuration | ConverterConfiguration:
     """The configuration in a TOML file, of a voice or, if it has [converter], of a converter; ValueError, naming the
     file, if anything in it is wrong."""
 
     def parse_either(values: dict[str, Any]) -> Configuration | ConverterConfiguration:
-        return parse_converter(values) if isinstance(values.get("converter"), dict) else parse(values)
+        return parse_converter(values) if is_converter(values) else parse(values)
 
     return read_toml(path, parse_either)
 
@@ -126,21 +132,12 @@ def converter_trainer(
     resume: bool = False,
     log: Callable[[Report | Validation], None] = lambda report: None,
 ) -> Trainer:
-    """The configured run in `folder`, before its first step or, with `resume`, after its newest checkpoint.
+    """The configured run in `folder`; errors as `begin` has them."""
 
-    Raises ValueError when there is something to resume but it was not asked for, when there is nothing, when
-    the run is at its last step, or when it was begun with another network or other features.
-    """
-    last = resumable(folder, resume)
-    if last is not None:
-        before = parse_converter(last.configuration).fixed()
-        fits(last, folder, configuration.training.steps, configuration.fixed(), before)
-    torch.manual_seed(configuration.training.seed)
-    task = ConverterTask(Converter(configuration.converter), configuration)
-    run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
-    if last is not None:
-        run.resume(last)
-    return run
+    def task() -> ConverterTask:
+        return ConverterTask(Converter(configuration.converter), configuration)
+
+    return begin(configuration, parse_converter, task, folder, processes, resume=resume, log=log)
 
 
 def trained_converter(source: str | Path, data: DataConfig) -> Converter:
@@ -157,8 +154,8 @@ def trained_converter(source: str | Path, data: DataConfig) -> Converter:
             )
         converter, mel = voice.converter, voice.mel
     elif path.exists():
-        checkpoint = Checkpoint.load(newest(path) if path.is_dir() else path)
-        if not isinstance(checkpoint.configuration.get("converter"), dict):
+        checkpoint = checkpoint_of(path)
+        if not is_converter(checkpoint.configuration):
             raise ValueError(
                 f"converter is {path}, a run of another kind; its configuration must have [converter]"
             )

@@ -14,7 +14,7 @@ from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.files import atomic_path
 from wavesynth.synthesis.voice import Voice, load_voice, save_voice
 from wavesynth.training.checkpoint import Checkpoint, best, newest
-from wavesynth.training.converter import trained_converter
+from wavesynth.training.converter import is_converter
 from wavesynth.training.quantisation import best_gains
 from wavesynth.training.start import averaged_model
 from wavesynth.training.trainer import Batch
@@ -47,7 +47,7 @@ def export(
     data are not where the configuration says, OSError if `out` cannot be written.
     """
     checkpoint = Checkpoint.load(best(run) if lowest else newest(run))
-    if isinstance(checkpoint.configuration.get("converter"), dict):
+    if is_converter(checkpoint.configuration):
         raise ValueError(f"{run} is a converter's run; name it as the converter of a voice's configuration")
     model, configuration = averaged_model(checkpoint)
     task = WaveNetTask(model, configuration)
@@ -65,9 +65,7 @@ def export(
         speakers=tuple(data.speakers) if model.config.speakers else (),
         temperature=texts.temperature,
         correction=texts.correction,
-        converter=None
-        if configuration.converter is None
-        else trained_converter(configuration.converter, data),
+        converter=task.converter,
     )
     save_voice(out, voice)
     figures = _measure(load_voice(out), task, seconds, track)

@@ -29,10 +29,10 @@ from wavesynth.data.split import Split
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
 from wavesynth.synthesis.image_model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
-from wavesynth.training.checkpoint import Checkpoint, best, fits, newest, resumable
+from wavesynth.training.checkpoint import checkpoint_of
 from wavesynth.training.configuration import TrainingConfig, build
 from wavesynth.training.processes import Processes
-from wavesynth.training.trainer import Batch, Report, Trainer, Validation
+from wavesynth.training.trainer import Batch, Report, Trainer, Validation, begin
 
 __all__ = [
     "CardConfig",
@@ -179,21 +179,12 @@ def image_trainer(
     resume: bool = False,
     log: Callable[[Report | Validation], None] = lambda report: None,
 ) -> Trainer:
-    """The configured run in `folder`, before its first step or, with `resume`, after its newest checkpoint.
+    """The configured run in `folder`; errors as `begin` has them."""
 
-    Raises ValueError when there is something to resume but it was not asked for, when there is nothing, when
-    the run is at its last step, or when it was begun with another network or other data.
-    """
-    last = resumable(folder, resume)
-    if last is not None:
-        before = parse_images(last.configuration).fixed()
-        fits(last, folder, configuration.training.steps, configuration.fixed(), before)
-    torch.manual_seed(configuration.training.seed)
-    task = ImageTask(image_model(configuration.model), configuration)
-    run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
-    if last is not None:
-        run.resume(last)
-    return run
+    def task() -> ImageTask:
+        return ImageTask(image_model(configuration.model), configuration)
+
+    return begin(configuration, parse_images, task, folder, processes, resume=resume, log=log)
 
 
 def trained(path: Path, *, lowest: bool = False) -> ImageModel:
@@ -211,7 +202,7 @@ def trained(path: Path, *, lowest: bool = False) -> ImageModel:
         raise ValueError(
             f"model is {path}, which does not exist; it must be a model, a run, a checkpoint or one of {names}"
         )
-    checkpoint = Checkpoint.load(path if path.is_file() else best(path) if lowest else newest(path))
+    checkpoint = checkpoint_of(path, lowest=lowest)
     if "card" not in checkpoint.configuration:
         raise ValueError(
             f"{path} is a run of another kind of model; it must be one of `wavesynth image train`"

@@ -9,7 +9,7 @@ import torch
 
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.voice import load_voice
-from wavesynth.training.checkpoint import Checkpoint, newest
+from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import Configuration, parse
 
 __all__ = ["averaged_model", "grow", "starting_model", "teaching_model"]
@@ -93,7 +93,7 @@ def _read(name: str, source: str, configuration: Configuration) -> WaveNet:
         voice = load_voice(path)
         model, mel, preemphasis = voice.model, voice.mel, voice.preemphasis
     elif path.exists():
-        model, its = averaged_model(Checkpoint.load(newest(path) if path.is_dir() else path))
+        model, its = averaged_model(checkpoint_of(path))
         mel, preemphasis = its.data.mel, its.data.preemphasis
     else:
         raise ValueError(f"{name} is {path}, which does not exist; it must be a voice, a run or a checkpoint")

@@ -28,12 +28,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wavesynth.training.checkpoint import Checkpoint, prune
+from wavesynth.training.checkpoint import Checkpoint, fits, prune, resumable
 from wavesynth.training.configuration import TrainingConfig
 from wavesynth.training.processes import Processes
 from wavesynth.training.signals import Signals
 
-__all__ = ["Batch", "Report", "Stopped", "Task", "Trainer", "Validation"]
+__all__ = ["Batch", "Configured", "Report", "Stopped", "Task", "Trainer", "Validation", "begin"]
 
 Batch = tuple[Tensor, ...]
 
@@ -242,3 +242,44 @@ class _Loss(nn.Module):
 
     def forward(self, *batch: Tensor) -> Tensor:
         return self._loss(self.model, *batch)
+
+
+class Configured(Protocol):
+    """What a run needs to know of the configuration of a model, whatever it is of."""
+
+    @property
+    def training(self) -> TrainingConfig:
+        """How it is learned."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Every key with its value, for the checkpoints."""
+
+    def fixed(self) -> dict[str, Any]:
+        """What a run cannot change when it is resumed, by name."""
+
+
+def begin(
+    configuration: Configured,
+    parse: Callable[[dict[str, Any]], Configured],
+    task: Callable[[], Task],
+    folder: Path,
+    processes: Processes,
+    *,
+    resume: bool,
+    log: Callable[[Report | Validation], None],
+) -> Trainer:
+    """The configured run in `folder`, before its first step or, with `resume`, after its newest checkpoint.
+
+    `task` is made by the configured seed when nothing stands in the way; `parse` reads what `to_json` gave. Raises
+    ValueError when there is something to resume but it was not asked for, when there is nothing, when the run is at its
+    last step, or when something that is fixed was another.
+    """
+    last = resumable(folder, resume)
+    if last is not None:
+        before = parse(last.configuration).fixed()
+        fits(last, folder, configuration.training.steps, configuration.fixed(), before)
+    torch.manual_seed(configuration.training.seed)
+    run = Trainer(task(), configuration.training, folder, processes, configuration.to_json(), log)
+    if last is not None:
+        run.resume(last)
+    return run

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from wavesynth.data.dataset import Crops
 from wavesynth.data.split import Split
+from wavesynth.models.converter import Converter
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.calibrate import calibrate
-from wavesynth.training.checkpoint import fits, resumable
 from wavesynth.training.configuration import Configuration, parse
 from wavesynth.training.converter import trained_converter
 from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported
 from wavesynth.training.processes import Processes
 from wavesynth.training.start import starting_model, teaching_model
-from wavesynth.training.trainer import Batch, Report, Trainer, Validation
+from wavesynth.training.trainer import Batch, Report, Trainer, Validation, begin
 
 __all__ = ["WaveNetTask", "crops", "trainer"]
 
@@ -34,43 +34,31 @@ def trainer(
     resume: bool = False,
     log: Callable[[Report | Validation], None] = lambda report: None,
 ) -> Trainer:
-    """The configured run in `folder`, before its first step or, with `resume`, after its newest checkpoint.
+    """The configured run in `folder`; errors as `begin` has them."""
 
-    Raises ValueError when there is something to resume but it was not asked for, when there is nothing, when
-    the run is at its last step, or when it was begun with another network or other features.
-    """
-    last = resumable(folder, resume)
-    if last is not None:
-        before = parse(last.configuration).fixed()
-        fits(last, folder, configuration.training.steps, configuration.fixed(), before)
-    model = WaveNet(configuration.model) if resume else starting_model(configuration)
-    task = WaveNetTask(model, configuration, teaching_model(configuration))
-    if configuration.quantised:
-        task.calibrate(starting_model(configuration) if resume else model)
-    run = Trainer(task, configuration.training, folder, processes, configuration.to_json(), log)
-    if last is not None:
-        run.resume(last)
-    return run
+    def task() -> WaveNetTask:
+        model = WaveNet(configuration.model) if resume else starting_model(configuration)
+        made = WaveNetTask(model, configuration, teaching_model(configuration))
+        if configuration.quantised:
+            made.calibrate(starting_model(configuration) if resume else model)
+        return made
+
+    return begin(configuration, parse, task, folder, processes, resume=resume, log=log)
 
 
-def crops(configuration: Configuration, split: Split) -> Crops:
-    """A split of the configured folders."""
+def crops(configuration: Configuration, split: Split, converter: Converter | None = None) -> Crops:
+    """A split of the configured folders, heard through `converter` if the voice has one."""
     data, model = configuration.data, configuration.model
-    folders = [folder for _, folder in data.folders]
-    convert = {}
-    if configuration.converter is not None:
-        converter = trained_converter(configuration.converter, data)
-        convert["convert"] = lambda mel: converter.convert(mel, data.mel.silence)
     return Crops(
-        folders,
+        [folder for _, folder in data.folders],
         split,
         data.mel,
         context=model.mel_context,
         classes=model.classes,
         coefficient=data.preemphasis,
         altered=data.altered if split == "train" else 0.0,
-        disturb=data.disturb if model.mel_bands else 0,
-        **convert,
+        disturb=data.disturb,
+        converter=converter,
     )
 
 
@@ -86,8 +74,10 @@ class WaveNetTask:
         self.seed = configuration.training.seed
         self.frames = configuration.data.crop_frames
         self.unscored = configuration.data.unscored(model.config.receptive_field)
-        self.training = crops(configuration, "train")
-        self.validating = crops(configuration, "validation")
+        source = configuration.converter
+        self.converter = None if source is None else trained_converter(source, configuration.data)
+        self.training = crops(configuration, "train", self.converter)
+        self.validating = crops(configuration, "validation", self.converter)
         self.speakers = torch.tensor([speaker for speaker, _ in configuration.data.folders])
         self.fused = is_supported(model.config)
         self.gains: Tensor | None = None
