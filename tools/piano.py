@@ -104,7 +104,7 @@ def play(score: Path, out: Path) -> None:
         midi, whole = Path(scratch) / "score.mid", Path(scratch) / "score.wav"
         music.write("midi", midi)
         subprocess.run(
-            ["fluidsynth", "-niq", "-r", "16000", "-g", "0.8", "-F", str(whole), str(SOUNDFONT), str(midi)],
+            ["fluidsynth", "-niq", "-r", "16000", "-g", "1.6", "-F", str(whole), str(SOUNDFONT), str(midi)],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         import soundfile

@@ -47,10 +47,10 @@ def test_many_corrections_are_each_ones_own_wherever_the_streams_are():
     made = [speechlike(seed) for seed in range(3)]
     wanted = [mel(speechlike(10 + seed)) for seed in range(3)]
     expected = []
-    for passes, (samples, target) in enumerate(zip(made, wanted, strict=True), 1):
-        correction = SpectralCorrection(CONFIG, passes)
-        expected.append(np.concatenate([correction.push(samples, target), correction.finish()]))
-    corrections = [SpectralCorrection(CONFIG, passes) for passes in (1, 2, 3)]
+    for frames, samples, target in zip((3, 0, 3), made, wanted, strict=True):
+        correction = SpectralCorrection(CONFIG, frames)
+        expected += correct([correction], [samples], [target], [True], together)
+    corrections = [SpectralCorrection(CONFIG, frames) for frames in (3, 0, 3)]
     out = [[], [], []]
     for cuts in zip(
         *(np.split(range(12_000), at) for at in ([160, 900], [700, 701], [1, 11_999])), strict=True

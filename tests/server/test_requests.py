@@ -16,11 +16,11 @@ def test_who_names_no_voice_is_not_spoken_for_in_anothers():
 
 
 @pytest.mark.parametrize(
-    ("own", "asked", "passes"),
-    [(2, None, 2), (2, True, 2), (2, False, 0), (0, None, 0), (0, True, 1), (0, False, 0)],
+    ("own", "asked", "frames"),
+    [(2, None, 2), (2, True, 2), (2, False, 0), (0, None, 0), (0, True, 4), (0, False, 0)],
 )
-def test_a_call_says_whether_and_the_voice_how_often_it_is_corrected(own, asked, passes):
+def test_a_call_says_whether_and_the_voice_how_it_is_corrected(own, asked, frames):
     requests = Requests([replace(make_voice(), correction=own)])
     conditioning = pb.Conditioning(mel=pb.MelFrames(bands=80, values=[0.0] * 80))
     request, _ = requests.whole(pb.Synthesis(correction=asked), conditioning, live=True)
-    assert request.correction == passes
+    assert request.correction == frames

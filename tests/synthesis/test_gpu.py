@@ -244,13 +244,13 @@ def test_a_lost_gpu_ends_all_streams_and_the_engine_says_so(elsewhere):
 
 @pytest.mark.parametrize("chunk", [50, 160])
 def test_streams_analysed_and_corrected_together_are_each_as_if_alone(elsewhere, chunk):
-    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), Key(7), correction=True)
-    with running({"tiny": LoadedVoice(VOICE, make_sampler(VOICE))}) as engine:
-        expected = [audio(opened(engine, request, clip(400, seed))) for seed in range(4)]
+    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), Key(7), correction=4)
     together = []
     elsewhere.rows = lambda f, *rows, **others: (
         together.append(len(rows[0])) or in_blocks(torch.device("cpu"), f, *rows, **others)
     )
+    with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
+        expected = [audio(opened(engine, request, clip(400, seed))) for seed in range(4)]
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=chunk) as engine:
         streams = [opened(engine, request, clip(400, seed)) for seed in range(4)]
         assert [audio(stream) for stream in streams] == expected

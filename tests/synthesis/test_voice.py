@@ -70,7 +70,7 @@ def edited(folder, change):
         (lambda d: d["mel"].update(hop="160"), "mel"),
         (lambda d: d.update(preemphasis=1.5), "preemphasis is 1.5"),
         (lambda d: d.update(temperature=3), "temperature is 3; it must be a number from 0.1 to 2.0"),
-        (lambda d: d.update(correction=True), "correction is True; it must be a whole number from 0 to 4"),
+        (lambda d: d.update(correction=True), "correction is True; it must be a whole number from 0 to 16"),
         (lambda d: d.update(speakers=["a"]), "speakers has 1 names; model.speakers is 2"),
         (lambda d: d.update(speakers="ab"), "it must be a list of names"),
     ],

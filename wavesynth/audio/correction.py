@@ -2,20 +2,27 @@
 
 What a voice draws has the pitch and the timing of its conditioning, but each band of each frame comes out a little
 too loud or too soft: it is a random draw, of a model that is not perfect. What was asked for is known, since it is
-what the voice is conditioned on. So each frame of the short-time spectrum is scaled by their ratio, band by band:
+what the voice is conditioned on. So each frame of the short-time spectrum is scaled by their ratio, band by band, with
+the phase as drawn:
 
     gain[f] = clamp(wanted[f] / made[f])                      amplitudes of the mel bands, from -40 to +20 dB
-    G[f]    = the bands' gains as the FFT's bins have them: of each bin, the geometric mean over its bands
-    y       = sum over f of window · IFFT(G[f] · FFT(window · x)) / sum over f of window²
+    G[f]    = gain[f] ** 1.7, as the FFT's bins have it: of each bin, the geometric mean over its bands
+    x      += sum over f of window · IFFT((G[f] - 1) · FFT(window · x)) / sum over f of window²
 
-which is least-squares modification of the short-time spectrum (Griffin and Lim, 1984, eq. 6) with the phase as drawn.
-A frame's log-mel needs samples half an analysis window ahead, and each sample the frames whose windows reach it:
+which is least-squares modification of the short-time spectrum (Griffin and Lim, 1984, eq. 6), but for the power: frames
+that overlap disagree, so that a step arrives at less than it was to, and one that is too long arrives sooner.
 
-    samples  ····· k·160 ··········· (k+1)·160 ············ (k+1)·160 + 400
-    final up to ─────┘       frame k+1 ┘     its log-mel needs all up to ┘        so 560 samples, 35 ms, ahead
+One step does not arrive, and many over a whole recording cannot be taken while it streams. So the newest frames are
+settled together, as in Zhu, Beauregard and Wyse, "Real-time signal estimation from modified short-time Fourier
+transform magnitude spectra", 2007: whenever a frame is complete, the last few, it among them, take some steps, then
+the oldest is left as it is. With windows of 4 hops for the spectrum (·) and 5 for the log-mel (-), and 3 frames:
 
-The frames that overlap disagree, so y is nearer to what was asked for and not there yet; a second pass over y is nearer
-again (as in Griffin and Lim's iteration, but with the phase as it is), and as much later.
+    samples   ── final ──┃── hop ──┃─────────────────── not yet ───────────────────
+    oldest       ·····-----·········o·········-----
+    next                   ·····-----·········o·········-----
+    newest                           ·····-----·········o·········-----┃ must be there
+
+so a sample is final some 30 ms and 10 ms for each frame after it was made.
 """
 
 from __future__ import annotations
@@ -25,35 +32,54 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.mel import MelConfig, StreamingLogMel, features, filter_bank
+from wavesynth.audio.mel import MelConfig, features, filter_bank
 from wavesynth.audio.rows import Rows, alone
 
-__all__ = ["MOST_PASSES", "SpectralCorrection", "can_correct", "correct"]
+__all__ = ["FRAMES", "MOST_FRAMES", "SpectralCorrection", "can_correct", "correct"]
 
-#: Passes that a voice may ask for.
-MOST_PASSES = 4
+#: Frames that are settled together for a voice that does not say, and the most that a voice may say.
+FRAMES, MOST_FRAMES = 4, 16
 
+#: Steps of the settled frames for each new one, and the power of the gains: by PESQ (docs/evaluation.md).
+_STEPS, _POWER = 4, 1.7
 #: The most that a band is cut and boosted, in log10 of amplitude: 40 and 20 decibels.
 _CUT, _BOOST = -2.0, 1.0
 
 
 class SpectralCorrection:
-    """The filter over a stream, `passes` times (0: not at all), with the same bits wherever the stream is cut.
+    """The filter over a stream, `frames` settled together (0: not at all), with the same bits wherever it is cut.
 
     Raises ValueError for an analysis that cannot be corrected by: see `can_correct`.
 
-    >>> correction = SpectralCorrection(MelConfig())
+    >>> correction = SpectralCorrection(MelConfig(), 1)
     >>> hop, frame = np.zeros(160, np.float32), np.zeros((1, 80), np.float32)
-    >>> [len(correction.push(hop, frame)) for _ in range(5)], len(correction.finish())
-    ([0, 0, 0, 64, 160], 576)
+    >>> [len(correction.push(hop, frame)) for _ in range(6)], len(correction.finish())
+    ([0, 0, 0, 0, 160, 160], 640)
     """
 
-    def __init__(self, config: MelConfig, passes: int = 1) -> None:
-        self.passes = [_Pass(config) for _ in range(passes)]
-        self._nothing_wanted = np.zeros((0, config.bands), np.float32)
+    def __init__(self, config: MelConfig, frames: int) -> None:
+        self.config, self.frames = config, frames
+        if frames and not can_correct(config.bands, config):
+            raise ValueError(
+                f"mel window is {config.window}; to correct the spectrum it must be at least {2 * config.hop}, two hops"
+            )
+        self._margin = config.window // 2 - window_length(config) // 2
+        # The next step's frames, the oldest first: their wanted log-mel, whether they are settled (1, but 0 before
+        # the stream and after it), and the samples from the first under the oldest one's log-mel window on.
+        lead = max(0, frames - 1)
+        self._wanted = np.zeros((lead, config.bands), np.float32)
+        self._settled = np.zeros(lead, np.float32)
+        self._samples = np.zeros(lead * config.hop + config.window // 2, np.float32)
+        self._block = lead * config.hop + config.window
+        self._steps = 0  # that were taken
+        self._final: list[NDArray[np.float32]] = []  # what they left as it is
+        self._before = len(self._samples) - self._margin  # samples of it that lie before the stream
+        self._received = self._sent = 0
+        self._ended = False
 
     def push(self, samples: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
         """Takes the next samples [n] and the next log-mel frames wanted [f, bands], which may be ahead of the
@@ -63,7 +89,53 @@ class SpectralCorrection:
 
     def finish(self) -> NDArray[np.float32]:
         """The last samples, as if silence followed; nothing may be pushed after."""
-        (final,) = correct([self], [np.zeros(0, np.float32)], [self._nothing_wanted], last=[True])
+        samples, wanted = np.zeros(0, np.float32), np.zeros((0, self.config.bands), np.float32)
+        (final,) = correct([self], [samples], [wanted], last=[True])
+        return final
+
+    def take(self, samples: NDArray[np.float32], wanted: NDArray[np.float32], last: bool) -> int:
+        """Takes what `push` takes, and whether that is all; returns the steps that can be taken now."""
+        self._received += len(samples)
+        self._samples = np.concatenate([self._samples, samples])
+        self._wanted = np.concatenate([self._wanted, wanted])
+        self._settled = np.concatenate([self._settled, np.ones(len(wanted), np.float32)])
+        if last:
+            self._ended = True
+            lead = self.frames - 1
+            total = self.config.frames(self._received)
+            left = total + lead - self._steps if total else 0  # until the last frame has been the oldest
+            more = left + lead - len(self._wanted[:left])  # rows of frames that nothing is wanted of
+            self._wanted = np.pad(self._wanted[:left], ((0, more), (0, 0)))
+            self._settled = np.pad(self._settled[:left], (0, more))
+            self._samples = np.pad(self._samples, (0, self._block + left * self.config.hop))
+            return left
+        by_samples = (len(self._samples) - self._block) // self.config.hop + 1
+        return max(0, min(by_samples, len(self._wanted) - self.frames + 1))
+
+    def block(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the next step is of: samples [n], log-mel wanted [frames, bands] and whether, 1 or 0, [frames]."""
+        parts = self._samples[: self._block], self._wanted[: self.frames], self._settled[: self.frames]
+        samples, wanted, settled = map(torch.from_numpy, parts)
+        return samples, wanted, settled
+
+    def step(self, settled: Tensor) -> None:
+        """Takes those samples as the step left them."""
+        self._samples[: self._block] = settled.numpy()
+        self._final.append(self._samples[self._margin : self._margin + self.config.hop])
+        self._samples, self._wanted = self._samples[self.config.hop :], self._wanted[1:]
+        self._settled = self._settled[1:]
+        self._steps += 1
+
+    def final(self) -> NDArray[np.float32]:
+        """The samples [m] that are final now and were not yet."""
+        if self._ended:
+            self._final.append(self._samples[self._margin :])
+        final = np.concatenate([np.zeros(0, np.float32), *self._final])
+        self._final = []
+        skipped = min(self._before, len(final))
+        self._before -= skipped
+        final = final[skipped : skipped + self._received - self._sent]
+        self._sent += len(final)
         return final
 
 
@@ -76,109 +148,37 @@ def correct(
 ) -> list[NDArray[np.float32]]:
     """What each correction's `push` gives, and where `last` its `finish` after it: what costs time together, by `rows`.
 
-    All corrections are of one analysis; some may have more passes than others.
+    All corrections are of one analysis; those that are not of no frames are of as many.
     """
-    out = list(samples)
-    for number in range(max((len(correction.passes) for correction in corrections), default=0)):
-        some = [i for i, correction in enumerate(corrections) if number < len(correction.passes)]
-        passes = [corrections[i].passes[number] for i in some]
-        finals = _once(passes, [(out[i], wanted[i], last[i]) for i in some], rows)
-        for i, final in zip(some, finals, strict=True):
-            out[i] = final
-    return out
+    given = zip(corrections, samples, wanted, last, strict=True)
+    steps = [c.take(made, mel, ended) if c.frames else 0 for c, made, mel, ended in given]
+    for number in range(max(steps, default=0)):
+        due = [c for c, count in zip(corrections, steps, strict=True) if number < count]
+        blocks = map(torch.stack, zip(*(c.block() for c in due), strict=True))
+        for correction, settled in zip(due, rows(settle, *blocks, config=due[0].config), strict=True):
+            correction.step(settled)
+    return [c.final() if c.frames else made for c, made in zip(corrections, samples, strict=True)]
 
 
-class _Pass:
-    """The filter once."""
-
-    def __init__(self, config: MelConfig) -> None:
-        self.config = config
-        self._hop, self._length = config.hop, window_length(config)
-        if not can_correct(config.bands, config):
-            raise ValueError(
-                f"mel window is {config.window}; to correct the spectrum it must be at least "
-                f"{1 << (2 * config.hop - 1).bit_length()}, two hops"
-            )
-        self._weights = _window(config, torch.device("cpu")).square().numpy()
-        self._analysis = StreamingLogMel(config)
-        self._wanted = np.zeros((0, config.bands), np.float32)  # of frames that are not filtered yet
-        self._made = np.zeros((0, config.bands), np.float32)
-        # From the first sample under the next frame's window on: what came, the sum that goes out, and its weights.
-        self._input = np.zeros(self._length // 2)
-        self._sum, self._weight = np.zeros(self._length), np.zeros(self._length)
-        self._before = self._length // 2  # samples there that lie before the stream's first
-        self._left = 0  # samples that came in and did not go out
-        self._ended = False
-
-    def take(self, samples: NDArray[np.float32], wanted: NDArray[np.float32], last: bool) -> Tensor:
-        """Takes what `push` takes, and whether that is all; returns the windows [f, window] whose log-mel is wanted."""
-        self._left += len(samples)
-        self._wanted = np.concatenate([self._wanted, wanted])
-        windows = self._analysis.windows(torch.from_numpy(samples))
-        if last:
-            self._ended = True
-            windows = torch.cat([windows, self._analysis.rest()])
-            samples = np.concatenate([samples, np.zeros(self._length, np.float32)])
-        self._input = np.concatenate([self._input, samples])
-        return windows
-
-    def due(self, made: Tensor) -> tuple[Tensor, Tensor]:
-        """Takes the log-mel [f, bands] of those windows; returns the frames that can be filtered now, [g, length],
-        and the gains of their bands [g, bands], in log10, float64."""
-        self._made = np.concatenate([self._made, made.numpy()])
-        count = min(len(self._made), len(self._wanted))
+def settle(samples: Tensor, wanted: Tensor, settled: Tensor, config: MelConfig) -> Tensor:
+    """Frames that lie a hop apart, nearer to the log-mel wanted of them [B, frames, bands] as far as they are `settled`
+    (1 or 0, [B, frames]): samples float32 [B, n], those under all their log-mel windows, in and out."""
+    window, synthesis, spread = _tables(config, samples.device)
+    first = config.window // 2 - len(window) // 2
+    last = first + (wanted.shape[1] - 1) * config.hop + len(window)
+    samples, power = samples.clone(), _POWER * settled[..., None]
+    inner = samples[:, first:last]  # that the frames' windows reach
+    for _ in range(_STEPS):
+        made = features(samples.unfold(1, config.window, config.hop), config)
         # A feature is half the log10 of power: log10 of amplitude.
-        gains = np.clip((self._wanted[:count] - self._made[:count]).astype(np.float64), _CUT, _BOOST)
-        self._made, self._wanted = self._made[count:], self._wanted[count:]
-        frames = torch.from_numpy(self._input)
-        frames = (
-            frames.unfold(0, self._length, self._hop)[:count] if count else frames.new_zeros(0, self._length)
+        gains = (wanted - made).clamp(_CUT, _BOOST) * power
+        spectrum = torch.fft.rfft(inner.unfold(1, len(window), config.hop) * window, config.n_fft)
+        change = (
+            torch.fft.irfft(spectrum * torch.expm1(gains @ spread), config.n_fft)[..., : len(window)]
+            * synthesis
         )
-        self._input = self._input[count * self._hop :]
-        return frames, torch.from_numpy(gains)
-
-    def add(self, filtered: Tensor) -> NDArray[np.float32]:
-        """Takes those frames filtered, [g, length]; returns the samples [m] that no later frame reaches."""
-        out = [np.zeros(0, np.float32)]
-        for frame in filtered.numpy():
-            self._sum += frame
-            self._weight += self._weights
-            out.append(self._final(self._hop))
-        if self._ended:
-            out.append(self._final(self._before + self._left))
-        return np.concatenate(out)
-
-    def _final(self, count: int) -> NDArray[np.float32]:
-        """The next `count` samples of the sum, but for those before the stream's first."""
-        skipped = min(self._before, count)
-        self._before -= skipped
-        rest = np.zeros(count)
-        final = self._sum[skipped:count] / np.maximum(self._weight[skipped:count], 1e-9)
-        self._sum, self._weight = (np.concatenate([a[count:], rest]) for a in (self._sum, self._weight))
-        self._left -= len(final)
-        return final.astype(np.float32)
-
-
-def _once(
-    passes: Sequence[_Pass],
-    given: Sequence[tuple[NDArray[np.float32], NDArray[np.float32], bool]],
-    rows: Rows,
-) -> list[NDArray[np.float32]]:
-    """The samples that are now final of each pass, from its next samples and wanted frames, and whether that is all."""
-    config = passes[0].config
-    windows = [each.take(*its) for each, its in zip(passes, given, strict=True)]
-    mels = rows(features, torch.cat(windows), config=config).split([len(w) for w in windows])
-    frames, gains = zip(*(each.due(mel) for each, mel in zip(passes, mels, strict=True)), strict=True)
-    filtered = rows(_filtered, torch.cat(frames), torch.cat(gains), config=config)
-    return [each.add(f) for each, f in zip(passes, filtered.split([len(f) for f in frames]), strict=True)]
-
-
-def _filtered(frames: Tensor, gains: Tensor, config: MelConfig) -> Tensor:
-    """window · IFFT(G · FFT(window · frames)), [g, length], of the gains of the bands [g, bands], in log10."""
-    window, length = _window(config, frames.device), frames.shape[-1]
-    spectrum = torch.fft.rfft(frames * window, config.n_fft)
-    spectrum = spectrum * 10 ** (gains @ _spread(config, frames.device))
-    return torch.fft.irfft(spectrum, config.n_fft)[..., :length] * window
+        inner += F.fold(change.mT, (1, last - first), (1, len(window)), stride=(1, config.hop))[:, 0, 0]
+    return samples
 
 
 def can_correct(bands: int, config: MelConfig) -> bool:
@@ -187,22 +187,21 @@ def can_correct(bands: int, config: MelConfig) -> bool:
 
 
 def window_length(config: MelConfig) -> int:
-    """Samples of the window under which the spectrum is scaled: the longest power of two in the analysis window."""
-    return 1 << (config.window.bit_length() - 1)
+    """Samples of the window under which the spectrum is scaled: four hops, or as many as the analysis window has."""
+    return min(4, config.window // config.hop) * config.hop
 
 
 @lru_cache(maxsize=8)
-def _window(config: MelConfig, device: torch.device) -> Tensor:
-    """The window under which the spectrum is scaled, float64 [length]."""
-    return torch.hann_window(window_length(config), dtype=torch.float64, device=device)
-
-
-@lru_cache(maxsize=8)
-def _spread(config: MelConfig, device: torch.device) -> Tensor:
-    """Log gains of the bands to those of the bins, as a matrix [bands, n_fft // 2 + 1]. A bin in no band, such as
-    0 Hz, has what its nearest neighbour has."""
+def _tables(config: MelConfig, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """In float32: the window [length] under which the spectrum is scaled; the same, over the sum of all frames' windows
+    squared, for the way back; and the matrix [bands, n_fft // 2 + 1] that makes of log10 gains of the bands the natural
+    logarithms of the bins'. A bin in no band, such as 0 Hz, has what its nearest neighbour has."""
+    window = torch.hann_window(window_length(config), dtype=torch.float64)
+    total = window.square().unflatten(0, (-1, config.hop)).sum(0).repeat(len(window) // config.hop)
     bank = filter_bank(config).numpy()
     inside = np.flatnonzero(bank.sum(1) > 1e-9)
     nearest = inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]
-    spread = bank[nearest] / bank[nearest].sum(1, keepdims=True)
-    return torch.from_numpy(spread).T.contiguous().to(device)
+    spread = np.log(10) * (bank[nearest] / bank[nearest].sum(1, keepdims=True)).T
+    tables = window, window / total, torch.from_numpy(spread)
+    first, second, third = (table.float().contiguous().to(device) for table in tables)
+    return first, second, third

@@ -45,9 +45,7 @@ def live(
     ] = None,
     correction: Annotated[
         bool,
-        typer.Option(
-            "--correction", help="Filter towards the wanted log-mel: nearer, and 35 ms later for each pass."
-        ),
+        typer.Option("--correction", help="Filter towards the wanted log-mel: nearer, and some 70 ms later."),
     ] = False,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures at the end as JSON.")] = False,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import grpc
 from torch import Tensor
 
-from wavesynth.audio.correction import can_correct
+from wavesynth.audio.correction import FRAMES, can_correct
 from wavesynth.server.encoding import bytes_per_sample, encoder
 from wavesynth.server.inputs import Input, audio_input, mel_input
 from wavesynth.server.refusal import RefusedError, invalid
@@ -134,7 +134,7 @@ def _request(
     left = None if samples is None else samples - first
     correction = voice.correction
     if synthesis.HasField("correction"):
-        correction = max(1, voice.correction) if synthesis.correction else 0
+        correction = (voice.correction or FRAMES) if synthesis.correction else 0
     if correction and not can_correct(voice.model.config.mel_bands, voice.mel):
         raise invalid(
             f"correction is true; voice {voice.name} has no mel bands to correct by, so it must be false"

@@ -64,7 +64,8 @@ class Request:
     """Samples before this one are made and dropped."""
     encode: Encode = pcm16_bytes
     correction: int = 0
-    """How often what is made is filtered towards the log-mel that it is made from (wavesynth.audio.correction)."""
+    """Frames settled together as what is made is filtered towards the log-mel that it is made from, or 0: it is not
+    (wavesynth.audio.correction)."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from wavesynth.audio.correction import MOST_PASSES, can_correct
+from wavesynth.audio.correction import MOST_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.files import atomic_path
 from wavesynth.models.converter import Converter, ConverterConfig
@@ -48,7 +48,7 @@ class Voice:
     temperature: float = 1.0
     """Of streams that name none."""
     correction: int = 0
-    """How often streams that do not say are corrected (wavesynth.audio.correction): passes, 0 to 4."""
+    """Frames settled together of streams that do not say (wavesynth.audio.correction), 0 to 16; 0: not corrected."""
     converter: Converter | None = None
     """What the log-mel of whoever speaks goes through, for a voice that says it as its own speaker would."""
 
@@ -135,9 +135,9 @@ def load_voice(folder: str | Path) -> Voice:
         or not low <= temperature <= high
     ):
         raise VoiceError(f"{path}: temperature is {temperature!r}; it must be a number from {low} to {high}")
-    if not isinstance(correction, int) or isinstance(correction, bool) or not 0 <= correction <= MOST_PASSES:
+    if not isinstance(correction, int) or isinstance(correction, bool) or not 0 <= correction <= MOST_FRAMES:
         raise VoiceError(
-            f"{path}: correction is {correction!r}; it must be a whole number from 0 to {MOST_PASSES}"
+            f"{path}: correction is {correction!r}; it must be a whole number from 0 to {MOST_FRAMES}"
         )
     if not isinstance(speakers, list) or not all(isinstance(speaker, str) for speaker in speakers):
         raise VoiceError(f"{path}: speakers is {speakers!r}; it must be a list of names")
