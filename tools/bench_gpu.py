@@ -167,6 +167,7 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
     """
     import torch
 
+    from wavesynth.audio.correction import FRAMES
     from wavesynth.models.wavenet import WaveNetConfig
     from wavesynth.synthesis.benchmark import random_voice
     from wavesynth.synthesis.engine import Engine, EngineConfig
@@ -198,7 +199,7 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
         def source() -> AudioSource | DurationSource:
             return AudioSource(voice, None, 16000) if heard else DurationSource(voice, None, 60 * 16000)
 
-        stream = engine.open(Request(voice.name, source, Key(seed), correction=heard))
+        stream = engine.open(Request(voice.name, source, Key(seed), correction=FRAMES if heard else 0))
         if heard:
             stream.push(noise)
         stream.finish()

@@ -189,31 +189,39 @@ def listen(choice: Choice, folder: Path, bits_only: bool = False) -> dict[str, d
 
 def draw(groups: dict[str, dict[str, Outcome]], path: Path) -> None:
     """Bits/sample against samples learned from, a group each; and PESQ against the bits/sample at the end."""
-    figure = Figure(figsize=(13, 11), dpi=110, layout="constrained")
+    heard = any(quality for outcomes in groups.values() for _, quality in outcomes.values())
+    panels = len(groups) + heard
+    rows = -(-panels // 2)
+    figure = Figure(figsize=(13, 0.5 + 3.5 * rows), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(3, 2).flat
-    listened = axes[len(groups)]
-    for (title, outcomes), axis, colour in zip(groups.items(), axes, ("C0", "C1", "C2", "C3"), strict=False):
+    axes = list(figure.subplots(rows, 2, squeeze=False).flat)
+    for axis in axes[panels:]:
+        axis.remove()
+    for colour, ((title, outcomes), axis) in enumerate(zip(groups.items(), axes, strict=False)):
         for number, (name, (curve, quality)) in enumerate(outcomes.items()):
             if name == "random weights":  # far above the others
                 continue
+            if curve[0][1] > curve[1][1] + 0.7:  # what begins anew is drawn when it has learned a little
+                curve = curve[1:]
             less = 2 if name == "1024 classes" else 0
-            axis.plot([seen / 1e6 for seen, _ in curve], [bits - less for _, bits in curve], label=name,
+            axis.plot([seen / 1e6 for seen, _ in curve], [bits - less for _, bits in curve],
+                      label=f"{name}, less 2 bits" if less else name,
                       marker="os^vD<>*hPX"[number % 11], markersize=4, linewidth=1.2)  # fmt: skip
             for flag, marker in (("--correction", "o"), ("--no-correction", "x")):
                 if flag in quality:
-                    listened.scatter(curve[-1][1], quality[flag]["pesq_wb"], marker=marker, color=colour)
+                    axes[panels - 1].scatter(
+                        curve[-1][1], quality[flag]["pesq_wb"], marker=marker, color=f"C{colour}"
+                    )
         axis.set(title=title, xlabel="samples learned from (millions)", ylabel="validation (bits/sample)")
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8)
-    listened.set(
-        title="PESQ-wb of eight copies (circles: corrected)",
-        xlabel="validation (bits/sample)",
-        ylabel="PESQ-wb",
-    )
-    listened.grid(alpha=0.3)
-    for axis in list(axes)[len(groups) + 1 :]:
-        axis.remove()
+    if heard:
+        axes[panels - 1].set(
+            title="PESQ-wb of eight copies (circles: corrected)",
+            xlabel="validation (bits/sample)",
+            ylabel="PESQ-wb",
+        )
+        axes[panels - 1].grid(alpha=0.3)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
 

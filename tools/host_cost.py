@@ -23,6 +23,7 @@ import grpc
 import numpy as np
 import torch
 
+from wavesynth.audio.correction import FRAMES
 from wavesynth.audio.rows import alone, in_blocks
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.server.server import Server, ServerConfig
@@ -79,7 +80,7 @@ def engine_cost(rows: Any, chunk: int, bands: int, correction: bool) -> float:
 
     jobs = []
     for _ in range(STREAMS):
-        request = Request(voice.name, source, correction=correction)
+        request = Request(voice.name, source, correction=FRAMES if correction else 0)
         jobs.append(Job(Stream(request, threading.Lock(), threading.Event()), loaded))
         if bands:
             jobs[-1].source.push(noise)
