@@ -86,15 +86,15 @@ def test_the_bits_do_not_depend_on_where_the_stream_is_cut():
 
 
 @pytest.mark.parametrize("frames", [1, 4, 12])
-def test_a_sample_comes_30_ms_and_10_for_each_frame_after_it_was_made(frames):
+def test_a_sample_comes_26_ms_and_10_for_each_frame_after_it_was_made(frames):
     made, wanted = speechlike(1), mel(speechlike(0))
     correction = SpectralCorrection(CONFIG, frames)
     out = 0
     for number in range(50):
         out += len(correction.push(made[160 * number : 160 * (number + 1)], wanted[number : number + 1]))
-        assert out == max(0, 160 * (number + 1) - 480 - 160 * frames)
+        assert out == max(0, 160 * (number + 1) - 416 - 160 * frames)
 
 
 def test_an_analysis_that_does_not_overlap_is_refused():
-    with pytest.raises(ValueError, match=r"mel window is 300; .* at least 400, two hops"):
-        SpectralCorrection(MelConfig(window=300, hop=200), 4)
+    with pytest.raises(ValueError, match=r"mel window is 400; .* at least 512, two hops"):
+        SpectralCorrection(MelConfig(window=400, hop=200), 4)

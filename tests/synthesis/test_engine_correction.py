@@ -83,10 +83,10 @@ def test_a_corrected_stream_can_be_resumed_at_any_sample(waveform, first):
     assert read[0].first_sample == first and read[-1].statistics.samples == 1300 - first
 
 
-def test_while_the_input_goes_on_audio_follows_it_by_the_analysis_and_40_ms():
+def test_while_the_input_goes_on_audio_follows_it_by_the_analysis_and_36_ms():
     with running() as engine:
         stream = engine.open(from_audio(correction=1))
-        stream.push(clip(640 + 640 + 880))
+        stream.push(clip(640 + 576 + 880))
         read = []
         while sum(chunk.samples for chunk in read) < 640:
             read += until(stream.take)

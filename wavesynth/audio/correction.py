@@ -15,14 +15,14 @@ that overlap disagree, so that a step arrives at less than it was to, and one th
 One step does not arrive, and many over a whole recording cannot be taken while it streams. So the newest frames are
 settled together, as in Zhu, Beauregard and Wyse, "Real-time signal estimation from modified short-time Fourier
 transform magnitude spectra", 2007: whenever a frame is complete, the last few, it among them, take some steps, then
-the oldest is left as it is. With windows of 4 hops for the spectrum (·) and 5 for the log-mel (-), and 3 frames:
+the oldest is left as it is. With frames that are seen (-) further than they are changed (=), and 3 of them:
 
-    samples   ── final ──┃── hop ──┃─────────────────── not yet ───────────────────
-    oldest       ·····-----·········o·········-----
-    next                   ·····-----·········o·········-----
-    newest                           ·····-----·········o·········-----┃ must be there
+    samples   ── final ──┃── hop ──┃────────────── not yet ──────────────
+    oldest            ---=======o=======---
+    next                        ---=======o=======---
+    newest                                ---=======o=======---┃ must be there
 
-so a sample is final some 30 ms and 10 ms for each frame after it was made.
+so a sample is final some 26 ms and 10 ms for each frame after it was made.
 """
 
 from __future__ import annotations
@@ -58,14 +58,15 @@ class SpectralCorrection:
     >>> correction = SpectralCorrection(MelConfig(), 1)
     >>> hop, frame = np.zeros(160, np.float32), np.zeros((1, 80), np.float32)
     >>> [len(correction.push(hop, frame)) for _ in range(6)], len(correction.finish())
-    ([0, 0, 0, 0, 160, 160], 640)
+    ([0, 0, 0, 64, 160, 160], 576)
     """
 
     def __init__(self, config: MelConfig, frames: int) -> None:
         self.config, self.frames = config, frames
         if frames and not can_correct(config.bands, config):
             raise ValueError(
-                f"mel window is {config.window}; to correct the spectrum it must be at least {2 * config.hop}, two hops"
+                f"mel window is {config.window}; to correct the spectrum it must be at least "
+                f"{1 << (2 * config.hop - 1).bit_length()}, two hops"
             )
         self._margin = config.window // 2 - window_length(config) // 2
         # The next step's frames, the oldest first: their wanted log-mel, whether they are settled (1, but 0 before
@@ -187,8 +188,8 @@ def can_correct(bands: int, config: MelConfig) -> bool:
 
 
 def window_length(config: MelConfig) -> int:
-    """Samples of the window under which the spectrum is scaled: four hops, or as many as the analysis window has."""
-    return min(4, config.window // config.hop) * config.hop
+    """Samples of the window under which the spectrum is scaled: the longest power of two in the analysis window."""
+    return 1 << (config.window.bit_length() - 1)
 
 
 @lru_cache(maxsize=8)
@@ -197,11 +198,13 @@ def _tables(config: MelConfig, device: torch.device) -> tuple[Tensor, Tensor, Te
     squared, for the way back; and the matrix [bands, n_fft // 2 + 1] that makes of log10 gains of the bands the natural
     logarithms of the bins'. A bin in no band, such as 0 Hz, has what its nearest neighbour has."""
     window = torch.hann_window(window_length(config), dtype=torch.float64)
-    total = window.square().unflatten(0, (-1, config.hop)).sum(0).repeat(len(window) // config.hop)
+    hops = -(-len(window) // config.hop)
+    total = F.pad(window.square(), (0, hops * config.hop - len(window))).unflatten(0, (hops, -1)).sum(0)
+    synthesis = window / total.repeat(hops)[: len(window)]
     bank = filter_bank(config).numpy()
     inside = np.flatnonzero(bank.sum(1) > 1e-9)
     nearest = inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]
     spread = np.log(10) * (bank[nearest] / bank[nearest].sum(1, keepdims=True)).T
-    tables = window, window / total, torch.from_numpy(spread)
+    tables = window, synthesis, torch.from_numpy(spread)
     first, second, third = (table.float().contiguous().to(device) for table in tables)
     return first, second, third

@@ -45,7 +45,10 @@ def live(
     ] = None,
     correction: Annotated[
         bool,
-        typer.Option("--correction", help="Filter towards the wanted log-mel: nearer, and some 70 ms later."),
+        typer.Option(
+            "--correction",
+            help="Filter towards the wanted log-mel: nearer, and later: by 66 ms, or as the voice has it.",
+        ),
     ] = False,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures at the end as JSON.")] = False,

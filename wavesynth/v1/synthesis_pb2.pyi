@@ -110,8 +110,8 @@ class Synthesis(_message.Message):
     samples of the whole.
     """
     correction: _builtins.bool
-    """Whether the audio is filtered towards the log-mel that it is made from: nearer to the original, and later
-    by 70 ms, or what the voice has. As the voice has it, when absent; must not be true for a voice without mel bands.
+    """Whether the audio is filtered towards the log-mel that it is made from: nearer to the original, and later by as
+    much as the voice has it, or 66 ms. As the voice has it, when absent; must not be true for a voice without mel bands.
     """
     def __init__(
         self,
