@@ -174,10 +174,8 @@ def settle(samples: Tensor, wanted: Tensor, settled: Tensor, config: MelConfig) 
         # A feature is half the log10 of power: log10 of amplitude.
         gains = (wanted - made).clamp(_CUT, _BOOST) * power
         spectrum = torch.fft.rfft(inner.unfold(1, len(window), config.hop) * window, config.n_fft)
-        change = (
-            torch.fft.irfft(spectrum * torch.expm1(gains @ spread), config.n_fft)[..., : len(window)]
-            * synthesis
-        )
+        change = torch.fft.irfft(spectrum * torch.expm1(gains @ spread), config.n_fft)
+        change = change[..., : len(window)] * synthesis
         inner += F.fold(change.mT, (1, last - first), (1, len(window)), stride=(1, config.hop))[:, 0, 0]
     return samples
 

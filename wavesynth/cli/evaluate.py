@@ -44,7 +44,7 @@ def evaluate(
         bool | None,
         typer.Option(
             "--correction/--no-correction",
-            help="Filter towards the wanted log-mel, some 70 ms later; as the voice has it if not given.",
+            help="Filter towards the wanted log-mel, 36 to 186 ms later; as the voice has it if not given.",
         ),
     ] = None,
     backend: Annotated[

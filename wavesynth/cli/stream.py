@@ -36,7 +36,7 @@ def stream(
         bool | None,
         typer.Option(
             "--correction/--no-correction",
-            help="Filter towards the wanted log-mel, some 70 ms later; as the voice has it if not given.",
+            help="Filter towards the wanted log-mel, 36 to 186 ms later; as the voice has it if not given.",
         ),
     ] = None,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",
