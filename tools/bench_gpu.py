@@ -12,6 +12,7 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,12 +20,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wavesynth.kernels.triton.plans import Plan, Ring
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-#: Seconds for all of it; what has no time left is left out, and said to be.
-BUDGET = 460.0
 STREAMS = (1, 64, 528, 2112, 4224, 8448)
 SHAPES = ((20, 128), (30, 256), (50, 256))
 
@@ -47,8 +49,8 @@ def find_kernels() -> None:
 class Results:
     """Figures and reasons, written after each of them."""
 
-    def __init__(self, folder: Path, small: bool) -> None:
-        self.folder, self.small = folder, small
+    def __init__(self, folder: Path, small: bool, budget: float, only: str) -> None:
+        self.folder, self.small, self.budget, self.only = folder, small, budget, only
         self.began = time.monotonic()
         self.all: dict[str, Any] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,10 +58,12 @@ class Results:
     @property
     def left(self) -> float:
         """Seconds."""
-        return BUDGET - (time.monotonic() - self.began)
+        return self.budget - (time.monotonic() - self.began)
 
     def add(self, name: str, seconds: float, measure: Callable[[], Any]) -> None:
-        """Measures, if there are so many seconds left; an error is a result too."""
+        """Measures, if it is wanted and there are so many seconds left; an error is a result too."""
+        if not re.search(self.only, name):
+            return
         print(f"{name} ...", file=sys.stderr, flush=True)
         if self.left < seconds:
             self.all[name] = {"left_out": f"{self.left:.0f} s were left, it may take {seconds:.0f}"}
@@ -100,20 +104,22 @@ def suite(small: bool) -> dict[str, Any]:
     )
     files = ["tests/kernels/test_triton_gpu.py", "tests/audio/test_rows.py"]
     run = subprocess.run(
-        [sys.executable, "-c", code, *files], cwd=ROOT, capture_output=True, text=True, timeout=240,
+        [sys.executable, "-c", code, *files], cwd=ROOT, capture_output=True, text=True, timeout=200,
         env=os.environ | ({"SMALL_GPU_SUITE": "1"} if small else {}),
     )  # fmt: skip
     return {"passed": run.returncode == 0, "output": run.stdout[-4000:] + run.stderr[-500:]}
 
 
-def speed(layers: int, skip: int, streams: int, small: bool, way: int | None = None) -> dict[str, Any]:
-    """kHz per stream of the kernel, and its share of the bound: by the plan for so many, or by MANY[`way`]."""
+def speed(
+    layers: int, skip: int, streams: int, small: bool, plan: Plan | Ring | None = None
+) -> dict[str, Any]:
+    """kHz per stream of the kernel, and its share of the bound: by `plan`, or by the one for so many."""
     import torch
 
     from wavesynth.kernels.triton.bounds import H100, Shape
     from wavesynth.kernels.triton.launch import Launcher
     from wavesynth.kernels.triton.offline import shape
-    from wavesynth.kernels.triton.plans import MANY, choose, plans
+    from wavesynth.kernels.triton.plans import MANY, choose
     from wavesynth.kernels.triton.streams import Streams
 
     device = "cpu" if small else "cuda"
@@ -131,12 +137,8 @@ def speed(layers: int, skip: int, streams: int, small: bool, way: int | None = N
     frames = torch.zeros(streams, n // net.hop + 1, net.layers, 128, dtype=torch.float16, device=device)
     frames.normal_(generator=generator).mul_(0.3)
     capability = 10 * gpu.major + gpu.minor if gpu else 90
-    if way is not None:
-        plan = plans(capability)[1][way]
-    elif gpu is not None:
-        plan = choose(net, streams, gpu.multi_processor_count, capability)
-    else:
-        plan = MANY[0]
+    if plan is None:
+        plan = choose(net, streams, gpu.multi_processor_count, capability) if gpu else MANY[0]
     launcher, slots = Launcher(net), every.int()
 
     def seconds() -> float:
@@ -157,6 +159,18 @@ def speed(layers: int, skip: int, streams: int, small: bool, way: int | None = N
         "plan": plan.name, "khz_per_stream": rate, "lowest": rates[0], "highest": rates[-1],
         "total_khz": rate * streams, "real_time_factor": rate / 16, "share_of_bound": rate / bound,
     }  # fmt: skip
+
+
+def beside(small: bool) -> list[tuple[Plan | Ring, int, int, int]]:
+    """Other plans than those that are taken for so many streams: plan, layers, skip channels, streams."""
+    from wavesynth.kernels.triton.plans import MANY, Ring
+
+    if small:  # in the interpreter, programs that wait for one another would wait for ever
+        return [(MANY[-1], *SHAPES[0], 3)]
+    return [
+        *((Ring(), *shape, 1) for shape in SHAPES),
+        *((plan, 30, 256, n) for plan in MANY[-2:] for n in (4224, 8448)),
+    ]
 
 
 def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[str, Any]:
@@ -222,11 +236,11 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
             wait_for([stream])
             waits.append(1000 * (made[stream] - joined))
             stream.cancel()
-        gaps = sorted(1000 * (b - a) for a, b in pairwise(ticks[first - 1 :]))
+        gaps = sorted(1000 * (b - a) for a, b in pairwise(ticks[max(0, first - 1) :]))
     waits.sort()
     return {
         "neighbours": neighbours, "median_ms": waits[len(waits) // 2], "longest_ms": waits[-1],
-        "tick_ms": gaps[len(gaps) // 2],
+        "tick_ms": gaps[len(gaps) // 2] if gaps else None,
     }  # fmt: skip
 
 
@@ -244,7 +258,7 @@ def training(stacks: int, small: bool) -> dict[str, Any]:
 def table(results: dict[str, Any]) -> str:
     """The results to read."""
     lines = [
-        json.dumps(results["machine"]),
+        json.dumps(results.get("machine")),
         "",
         f"{'layers':>6} {'streams':>8} {'plan':>6} {'kHz':>8} {'total':>10} share",
     ]
@@ -287,6 +301,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "bench-gpu")
     parser.add_argument("--small", action="store_true")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=460.0,
+        help="seconds for all of it (460); what none are left for is left out, and said to be",
+    )
+    parser.add_argument(
+        "--only",
+        default="",
+        help="a regular expression for the names of what is measured, as in results.json",
+    )
     options = parser.parse_args()
     small = options.small
     if small:
@@ -300,7 +325,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    results = Results(options.out, small)
+    results = Results(options.out, small, options.budget, options.only)
     results.add("machine", 0, machine)
     results.add("suite", 100, lambda: suite(small))
     shapes, counts = (SHAPES[:1], (1, 3)) if small else (SHAPES, STREAMS)
@@ -308,13 +333,15 @@ def main() -> int:
         for streams in counts:
             results.add(f"speed {layers} {streams}", 20, partial(speed, layers, skip, streams, small))
     joins = 1 if small else 20
+    results.add("first audio, alone", 30, lambda: first_audio(0, joins, False, small))
     results.add("first audio", 30, lambda: first_audio(2 if small else 2000, joins, False, small))
     results.add("first audio, corrected", 30, lambda: first_audio(1 if small else 200, joins, True, small))
     for stacks in (3,) if small else (3, 5):
         results.add(f"training {10 * stacks}", 60, partial(training, stacks, small))
-    # What `choose` goes by has not been timed: the other ways to make so many.
-    for way, streams in ((-1, 3),) if small else ((-3, 4224), (-2, 4224), (-2, 8448), (-1, 8448)):
-        results.add(f"way {way} {streams}", 20, lambda w=way, n=streams: speed(30, 256, n, small, w))  # type: ignore[misc]
+    ways = beside(small)
+    for plan, layers, skip, streams in ways:
+        measure = partial(speed, layers, skip, streams, small, plan)
+        results.add(f"way {plan.name} {layers} {streams}", 20, measure)
     results.add("plot", 0, lambda: plot(results.all, options.out / "plot.png"))
     text = table(results.all)
     (options.out / "table.txt").write_text(text, encoding="utf-8")

@@ -89,8 +89,6 @@ class Chain:
     """Rows of skip weights that are multiplied in the loop."""
     hops: int = 0
     """Times in a sample that one program waits for what another has written."""
-    together: int = 1
-    """Programs of a multiprocessor; what one waits for, another does (an assumption too), but they share its bytes."""
 
     #: Cycles: a product; an exchange for each warp in it; a column's gate and sums; a sample's head and draw, and for
     #: each column; one wait for another program (an assumption: none of the prototypes has one).
@@ -115,7 +113,7 @@ class Chain:
         """Samples of each stream in a millisecond, however many tiles a GPU has at once."""
         sample = self.SAMPLE + self.SAMPLE_COLUMN * self.tile + self.HOP * self.hops
         latency = shape.layers * self.layer(shape) + sample
-        return gpu.gigahertz * 1e6 / max(latency, self.together * shape.cycles_of_bytes(gpu, self.hops > 0))
+        return gpu.gigahertz * 1e6 / max(latency, shape.cycles_of_bytes(gpu, self.hops > 0))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The gate, and the draw of a sample's class, inside the kernel.
 
 The draw is the integers of every other backend: softmax weights rounded to whole numbers, a share of their sum
-taken by Philox4x32-10. It holds as long as no product and sum are fused (`enable_fp_fusion=False` at the launch).
+taken by Philox4x32-10. It holds as long as no product and sum are fused (`enable_fp_fusion=False` at the launch, or
+`KEPT_APART`).
 """
 
 # Triton takes a jit function's names apart: constants are tl.constexpr, and so are the flags.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-__all__ = ["EXP2", "GATE", "draw", "gate", "philox"]
+__all__ = ["EXP2", "GATE", "choice", "draw", "gate", "is_finite", "philox", "squash"]
 
 #: tanh(a) = a (s² + g0 s + g1) / (g2 s² + g3 s + g4), s = a², |a| clamped to g5; absolute error below 1e-4.
 GATE = (155.3146209716797, 1526.5433349609375, 19.298025131225586, 663.4156494140625, 1526.833251953125, 5.0)
@@ -52,8 +53,13 @@ def gate(h, R: tl.constexpr, B: tl.constexpr, APPROXIMATE: tl.constexpr):
     """
     halves = tl.permute(tl.reshape(h, (R // 8, 2, 8, B)), (0, 2, 3, 1))
     filtered, gated = tl.split(halves)
-    z = _tanh(filtered, APPROXIMATE) * (0.5 + 0.5 * _tanh(0.5 * gated, APPROXIMATE))
-    return tl.reshape(z, (R, B))
+    return tl.reshape(squash(filtered, gated, APPROXIMATE), (R, B))
+
+
+@triton.jit
+def squash(filtered, gated, APPROXIMATE: tl.constexpr):
+    """tanh(filtered) · σ(gated): WaveNet, eq. 2."""
+    return _tanh(filtered, APPROXIMATE) * (0.5 + 0.5 * _tanh(0.5 * gated, APPROXIMATE))
 
 
 @triton.jit
@@ -77,24 +83,45 @@ def philox(seed, index):
 
 
 @triton.jit
+def _product(a, b, KEPT_APART: tl.constexpr):
+    """a · b, [A, B], rounded on its own whatever the compiler may fuse."""
+    if KEPT_APART:
+        return tl.inline_asm_elementwise(
+            "mul.rn.f32 $0, $1, $2;", "=f,f,f", [a, b], tl.float32, is_pure=True, pack=1
+        )
+    return a * b
+
+
+@triton.jit
 def draw(logits, random, inverse, A: tl.constexpr):
     """The class of each column of `logits` [A, B], int32 [B]: -1 where one of them is not finite.
 
     `random` is philox's word, `inverse` log2(e) / temperature, both [B].
     """
-    finite = tl.sum(logits * 0.0, 0) == 0.0
-    scaled = (logits - tl.max(logits, 0)[None, :]) * inverse[None, :]
+    return tl.where(is_finite(logits), choice(logits, random, inverse, A, False), -1)
+
+
+@triton.jit
+def is_finite(logits):
+    """Whether all of a column's are: [B]."""
+    return tl.sum(logits * 0.0, 0) == 0.0
+
+
+@triton.jit
+def choice(logits, random, inverse, A: tl.constexpr, KEPT_APART: tl.constexpr):
+    """`draw` where all are finite; a class in any case."""
+    scaled = _product(logits - tl.max(logits, 0)[None, :], inverse[None, :], KEPT_APART)
     scaled = tl.maximum(scaled, -30.0)
     whole = (scaled + ROUND) - ROUND
     fraction = scaled - whole
-    power = E4 * fraction + E3
-    power = power * fraction + E2
-    power = power * fraction + E1
-    power = power * fraction + E0
+    power = _product(fraction, E4, KEPT_APART) + E3
+    power = _product(power, fraction, KEPT_APART) + E2
+    power = _product(power, fraction, KEPT_APART) + E1
+    power = _product(power, fraction, KEPT_APART) + E0
     scale = ((whole.to(tl.int32) + (WEIGHT_BITS + 127)) << 23).to(tl.float32, bitcast=True)
-    weights = ((power * scale + ROUND) - ROUND).to(tl.int32)
+    weights = ((_product(power, scale, KEPT_APART) + ROUND) - ROUND).to(tl.int32)
     cumulated = tl.cumsum(weights, 0)
     total = tl.sum(weights, 0)
     threshold = tl.umulhi(random, total.to(tl.uint32)).to(tl.int32)
     token = tl.sum((cumulated <= threshold[None, :]).to(tl.int32), 0)
-    return tl.where(finite, tl.minimum(token, A - 1), -1)
+    return tl.minimum(token, A - 1)

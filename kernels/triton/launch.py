@@ -12,7 +12,8 @@ from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
 from wavesynth.kernels.triton.network import Network
-from wavesynth.kernels.triton.plans import Plan
+from wavesynth.kernels.triton.plans import Plan, Ring
+from wavesynth.kernels.triton.ring import ring
 from wavesynth.kernels.triton.sampler import sampler
 from wavesynth.kernels.triton.streams import Streams
 
@@ -50,7 +51,7 @@ class Launcher:
         forced: Tensor | None = None,
         logits: Tensor | None = None,
         *,
-        plan: Plan,
+        plan: Plan | Ring,
     ) -> Tensor:
         """`reference.advance` for this network, by `plan`; returns before the GPU is done.
 
@@ -58,7 +59,7 @@ class Launcher:
         network's device.
         """
         prepared = self.prepare(streams, conditioning, slots, n, forced, logits, plan=plan)
-        prepared.run(range(plan.programs(len(slots))))
+        prepared.run(range(plan.programs(len(slots), self.network)))
         return prepared.drawn
 
     def prepare(
@@ -70,11 +71,13 @@ class Launcher:
         forced: Tensor | None = None,
         logits: Tensor | None = None,
         *,
-        plan: Plan,
+        plan: Plan | Ring,
     ) -> Prepared:
         """A launch as `advance` makes it, before it is made. Raises ValueError for `forced` without `logits`."""
         if (forced is None) != (logits is None):
             raise ValueError("one of forced and logits is missing; given samples are for their logits")
+        if isinstance(plan, Ring):
+            return self._ring(streams, conditioning, slots, n, forced, logits, plan)
         net, device = self.network, self.network.embedding.device
         count = len(slots)
         columns = -(-count // plan.tile) * plan.tile
@@ -101,6 +104,35 @@ class Launcher:
             )  # fmt: skip
 
         return Prepared(drawn, memory, run)
+
+    def _ring(
+        self,
+        streams: Streams,
+        conditioning: Tensor,
+        slots: Tensor,
+        n: int,
+        forced: Tensor | None,
+        logits: Tensor | None,
+        plan: Ring,
+    ) -> Prepared:
+        net, device, constants = self.network, self.network.embedding.device, plan.constants(self.network)
+        drawn = torch.full((len(slots), n), -1, dtype=torch.int32, device=device)
+        box = torch.zeros(len(slots), constants["BOX"], dtype=torch.int64, device=device)
+        given = torch.empty(
+            len(slots), constants["CHAIN"], 2 * plan.group * net.residual_channels, device=device
+        )
+
+        def run(programs: range) -> None:
+            ring[(len(programs),)](
+                net.embedding, net.past, net.current, net.residual, net.skip, net.skip_bias, net.hidden,
+                net.hidden_bias, net.output, net.output_bias, net.table,
+                streams.queues, streams.tokens, streams.indices, streams.seeds, streams.inverses, slots, conditioning,
+                drawn if forced is None else forced, drawn, given if logits is None else logits, box, given,
+                n, conditioning.shape[1], programs.start,
+                **constants, FORCED=forced is not None, APPROXIMATE=not interpreting(), **plan.options,
+            )  # fmt: skip
+
+        return Prepared(drawn, (box, given), run)
 
     def _memory(self, columns: int, constants: Mapping[str, int]) -> tuple[Tensor, Tensor, Tensor]:
         """What a program has for the time of its launch, for each of its columns."""

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import triton
@@ -23,7 +24,8 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, CompiledKernel
 
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import FEW, MANY, Plan, plans
+from wavesynth.kernels.triton.plans import FEW, MANY, Plan, Ring, plans
+from wavesynth.kernels.triton.ring import ring
 from wavesynth.kernels.triton.sampler import sampler
 
 __all__ = ["SHIPPED", "Figures", "compile_sampler", "figures", "layer_loop_reads", "shape"]
@@ -37,6 +39,8 @@ SHIPPED = [
         for plan in (plans(capability)[0], *plans(capability)[1])
     ),
     *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, *MANY[:2])),
+    *((layers, s, Ring(), 90) for layers, s in ((20, 128), (30, 256), (50, 256))),
+    *((30, 256, Ring(), capability) for capability in (80, 100)),
 ]
 _INSTRUCTIONS = {
     "tensor_core": r"\b(wgmma\.mma_async|mma\.sync|tcgen05\.mma)\b",
@@ -57,7 +61,7 @@ class Figures:
     bulk_copy: int
     barrier: int
     exchanges: int
-    """Turns through shared memory in the loop over layers, each with its barriers: see docs/gpu.md."""
+    """Turns through shared memory in the loop over layers, or in all of a ring, each with its barriers: docs/gpu.md."""
 
 
 def shape(layers: int, residual: int = 64, skip: int = 256, classes: int = 256) -> Network:
@@ -70,7 +74,7 @@ def shape(layers: int, residual: int = 64, skip: int = 256, classes: int = 256) 
     )  # fmt: skip
 
 
-def compile_sampler(network: Network, plan: Plan, capability: int) -> CompiledKernel:
+def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> CompiledKernel:
     """The kernel for `network` by `plan`, for GPUs of a compute capability such as 90, 9.0."""
     constants = {**plan.constants(network), "FORCED": False, "APPROXIMATE": True}
     single = (
@@ -80,10 +84,12 @@ def compile_sampler(network: Network, plan: Plan, capability: int) -> CompiledKe
         "inverse_ptr",
         "logits_ptr",
         "single_ptr",
+        "given_ptr",
     )
-    long = ("index_ptr", "seed_ptr")
+    long = ("index_ptr", "seed_ptr", "box_ptr")
     whole = ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr", "flag_ptr")
-    blocks = plan.blocks(network)
+    kernel: Any = ring if isinstance(plan, Ring) else sampler
+    blocks = {} if isinstance(plan, Ring) else plan.blocks(network)
 
     def kind(name: str) -> str:
         if name in constants:
@@ -95,12 +101,12 @@ def compile_sampler(network: Network, plan: Plan, capability: int) -> CompiledKe
             return "i32"
         return "*fp32" if name in single else "*i64" if name in long else "*i32" if name in whole else "*fp16"
 
-    signature = {name: kind(name) for name in sampler.arg_names}
+    signature = {name: kind(name) for name in kernel.arg_names}
     aligned = {
-        (i,): [["tt.divisibility", 16]] for i, name in enumerate(sampler.arg_names) if name.endswith("_ptr")
+        (i,): [["tt.divisibility", 16]] for i, name in enumerate(kernel.arg_names) if name.endswith("_ptr")
     }
     return triton.compile(
-        ASTSource(sampler, signature, constants, aligned),
+        ASTSource(kernel, signature, constants, aligned),
         target=GPUTarget("cuda", capability, 32),
         options=plan.options,
     )
@@ -150,7 +156,9 @@ def layer_loop_reads(kernel: CompiledKernel) -> set[str]:
 def _layer_loop(text: str) -> list[str]:
     """The lines of the loop over layers: the innermost one that has the gate, and so a split, in it."""
     lines = text.splitlines()
-    at = next(i for i, line in enumerate(lines) if "tt.split" in line)
+    at = next((i for i, line in enumerate(lines) if "tt.split" in line), None)
+    if at is None:  # a ring, whose layers are no loop
+        return lines
     depth = len(lines[at]) - len(lines[at].lstrip())
     first = next(
         i
@@ -188,7 +196,8 @@ def main() -> None:
             "capability": capability,
             "triton": triton.__version__,
         }
-        table.append({**row, **asdict(figures(kernel)), "layer_loop_reads": sorted(layer_loop_reads(kernel))})
+        reads = sorted(layer_loop_reads(kernel)) if isinstance(plan, Plan) else []
+        table.append({**row, **asdict(figures(kernel)), "layer_loop_reads": reads})
         print(table[-1], file=sys.stderr, flush=True)
     print(json.dumps(table, indent=1))
 

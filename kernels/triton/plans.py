@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from wavesynth.kernels.triton.network import Network, unit_cycle
 
-__all__ = ["FEW", "MANY", "Plan", "choose", "is_wide", "plans"]
+__all__ = ["FEW", "MANY", "Plan", "Ring", "choose", "is_wide", "plans"]
 
 #: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
 _ROWS, _COLUMNS = 256, 64
@@ -30,8 +30,6 @@ class Plan:
     """Rows of the head's matrices that one copy brings on chip, at most 256."""
     registers: int | None = None
     """The most that a thread may have; None leaves it to the compiler."""
-    together: int = 1
-    """Programs that a multiprocessor has room for, each of which waits while another goes on."""
 
     def constants(self, network: Network) -> dict[str, int | bool]:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
@@ -69,7 +67,7 @@ class Plan:
     def name(self) -> str:
         """For tables."""
         rest = ("f" if self.fuse else "", f"+{self.helpers}" if self.helpers else "")
-        return "".join((f"{self.tile}", *rest, f"x{self.together}" if self.together > 1 else ""))
+        return "".join((f"{self.tile}", *rest))
 
     @property
     def options(self) -> dict[str, int | bool]:
@@ -81,7 +79,7 @@ class Plan:
             options["launch_cooperative_grid"] = True
         return options
 
-    def programs(self, streams: int) -> int:
+    def programs(self, streams: int, network: Network) -> int:
         """How many programs a launch has for so many streams."""
         return -(-streams // self.tile) * (1 + self.helpers)
 
@@ -99,6 +97,59 @@ class Plan:
         }
 
 
+@dataclass(frozen=True)
+class Ring:
+    """One stream as fast as can be, each by programs of its own: see `ring`. Its samples are not those of a `Plan`."""
+
+    group: int = 4
+    """Layers whose weights one program keeps."""
+    heads: int = 4
+    """Programs that share the skip sums, the hidden layer and the logits."""
+    warps: int = 8
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"ring {self.group}+{self.heads}"
+
+    def chain(self, network: Network) -> int:
+        """Programs that the layers are shared among."""
+        return -(-network.layers // self.group)
+
+    def fits(self, network: Network) -> bool:
+        """Whether a program's registers hold its part of the weights."""
+        return network.residual_channels <= 64 and max(network.skip_channels, network.classes) <= 256
+
+    def programs(self, streams: int, network: Network) -> int:
+        """How many programs a launch has for so many streams."""
+        return streams * (self.chain(network) + self.heads)
+
+    def constants(self, network: Network) -> dict[str, int | bool]:
+        """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
+        r, s, a = network.residual_channels, network.skip_channels, network.classes
+        return {
+            "L": network.layers,
+            "CYCLE": unit_cycle(network.dilations),
+            "QUEUE": network.rows,
+            "HOP": network.hop,
+            "R": r,
+            "S": s,
+            "A": a,
+            "GROUP": self.group,
+            "CHAIN": self.chain(network),
+            "HEADS": self.heads,
+            "BOX": (self.chain(network) + network.layers) * r + s + 2 * a,
+            "R_LANES": min(self.warps // 2, r // 8),
+            "HEAD_LANES": min(self.warps // 2, s // 8, a // 8, self.group * r // 8),
+            "THREADS": self.warps * 32,
+        }
+
+    @property
+    def options(self) -> dict[str, int | bool]:
+        """The compiler's options."""
+        return {"num_warps": self.warps, "launch_cooperative_grid": True}
+
+
 def is_wide(network: Network) -> bool:
     """Whether a layer's matrices are too large to be on chip whole."""
     return network.residual_channels > _COLUMNS
@@ -107,12 +158,11 @@ def is_wide(network: Network) -> bool:
 #: As fast as possible, for as many streams as there are multiprocessors for all of their programs. A tile of 8 is the
 #: least that a tensor core has columns for.
 FEW = Plan(tile=8, warps=4, helpers=4)
-#: As many as possible, by how many that is. With fewer stages there is room for two programs beside one another.
+#: As many as possible, by how many that is: timed on an H100, see docs/gpu.md.
 MANY = (
     Plan(tile=8, warps=4),
     Plan(tile=16, warps=4, registers=168),
-    Plan(tile=16, warps=4, registers=168, stages=2, together=2),
-    Plan(tile=32, warps=4, rows=128, stages=2, together=2),
+    Plan(tile=32, warps=8),
     Plan(tile=64, warps=8),
 )
 #: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): with
@@ -140,7 +190,7 @@ def plans(capability: int) -> tuple[Plan, tuple[Plan, ...]]:
 def choose(network: Network, streams: int, processors: int, capability: int = 90) -> Plan:
     """The plan for so many streams on a GPU of so many multiprocessors: the fastest that keeps all of them at once."""
     few, many = plans(capability)
-    if not is_wide(network) and few.programs(streams) <= processors:
+    if not is_wide(network) and few.programs(streams, network) <= processors:
         return few
-    fitting = (plan for plan in many if plan.programs(streams) <= processors * plan.together)
+    fitting = (plan for plan in many if plan.programs(streams, network) <= processors)
     return next(fitting, many[-1])

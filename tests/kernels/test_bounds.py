@@ -22,8 +22,7 @@ def test_no_plan_is_predicted_above_its_bound():
             (1, Chain(2, 5, 8, 4, hops=2)),
             (1056, Chain(3, 5, 8, 4)),
             (2112, Chain(3, 5, 16, 4)),
-            (4224, Chain(3, 5, 16, 4, together=2)),
-            (8448, Chain(3, 5, 32, 4, together=2)),
+            (4224, Chain(3, 5, 32, 8)),
             (8448, Chain(3, 5, 64, 8)),
         ):
             helped = H100.gigahertz * 1e6 / shape.cycles_of_bytes(H100, helped=True)

@@ -16,7 +16,7 @@ import torch
 
 from tests.kernels.triton_networks import conditioning_for, copy, network, started
 from wavesynth.kernels.triton.launch import Launcher
-from wavesynth.kernels.triton.plans import FEW, MANY, choose
+from wavesynth.kernels.triton.plans import FEW, MANY, Ring, choose
 from wavesynth.kernels.triton.streams import Streams
 
 pytestmark = pytest.mark.gpu
@@ -38,6 +38,7 @@ SIZE = (
 SECOND, STREAMS = (20, 5) if SMALL else (16000, 37)
 # In the interpreter, programs of a launch that wait for one another would wait for ever.
 PLANS = [*(() if SMALL else (FEW,)), *MANY]
+RINGS = [] if SMALL else [Ring()]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def float32_logits(net, conditioning, tokens):
     return hidden @ net.output.float().T + net.output_bias
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+@pytest.mark.parametrize("plan", PLANS + RINGS, ids=lambda plan: plan.name)
 def test_logits_and_likelihood_are_the_float32_definitions(net, launcher, plan):
     torch.backends.cuda.matmul.allow_tf32 = False
     n = min(SECOND, 1600)
@@ -127,6 +128,21 @@ def test_a_stream_is_the_same_to_the_byte_in_any_company_plan_and_chunk(net, lau
         given = conditioning[order][:, at // net.hop :].contiguous()
         pieces.append(advance(launcher, streams, given, order, net.hop, plan))
     assert torch.equal(torch.cat(pieces, 1), company)
+
+
+@pytest.mark.parametrize("plan", RINGS, ids=lambda plan: plan.name)
+def test_a_ring_draws_the_same_to_the_byte_beside_another_and_in_any_chunk(net, launcher, plan):
+    n = 5 * net.hop
+    conditioning = frames(net, 3, n)
+    alone = advance(launcher, on_gpu(net, 3), conditioning[1:2].contiguous(), [1], n, plan)
+    assert len(set(alone.flatten().tolist())) > 10
+    company = advance(launcher, on_gpu(net, 3), conditioning, [0, 1, 2], n, plan)
+    assert torch.equal(company[1:2], alone)
+    streams, pieces = on_gpu(net, 3), []
+    for at in range(0, n, net.hop):
+        given = conditioning[1:2, at // net.hop :].contiguous()
+        pieces.append(advance(launcher, streams, given, [1], net.hop, plan))
+    assert torch.equal(torch.cat(pieces, 1), alone)
 
 
 def test_ten_minutes_of_a_stream_have_no_drift(net, launcher):
@@ -196,7 +212,9 @@ def test_memory_is_used_as_it_may_be():
     tool = None if SMALL else shutil.which("compute-sanitizer")
     if tool is None:
         pytest.skip("compute-sanitizer is not on this machine")
+    # As tools/bench_gpu.py does where the package is not installed.
     program = (
+        "import sys; sys.path[:0] = ['.', 'tools']; import bench_gpu; bench_gpu.find_kernels()\n"
         "from tests.kernels.test_triton_gpu import *; from tests.kernels.triton_networks import network\n"
         "net = network((1, 2, 4), residual=64, skip=64, classes=64, hop=5).to('cuda')\n"
         "for plan in PLANS[1:]: advance(Launcher(net), on_gpu(net, 19), frames(net, 19, 7), list(range(19)), 7, plan)\n"

@@ -23,7 +23,7 @@ from wavesynth.audio.rows import in_blocks
 from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
 from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import MANY, Plan, choose
+from wavesynth.kernels.triton.plans import MANY, Plan, Ring, choose
 from wavesynth.kernels.triton.streams import Streams
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.conditioning import Windows
@@ -79,7 +79,9 @@ class TritonSampler:
         except torch.OutOfMemoryError as error:  # somebody else was quicker
             raise _too_many(network, self._device, self.places) from error
         self._launcher = Launcher(self.network)
-        self._conditioner = conditioner_of(model, self.network) if model.config.mel_bands else None
+        mel = model.config.mel_bands
+        self._conditioner = conditioner_of(model, self.network) if mel else None
+        self._still = None if mel else self._same_in_every_frame()
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
         cuda = self._device.type == "cuda"
@@ -177,10 +179,16 @@ class TritonSampler:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
-    def plan(self, streams: int) -> Plan:
-        """How so many streams are launched."""
+    def plan(self, streams: int) -> Plan | Ring:
+        """How so many streams are launched.
+
+        By a ring, whose samples are its own, either always or never: a stream must not depend on how many there are.
+        """
         if self._device.type != "cuda":
             return MANY[0]
+        ring = Ring()
+        if ring.fits(self.network) and ring.programs(self.places, self.network) <= self._processors:
+            return ring
         return choose(self.network, streams, self._processors, self._capability)
 
     def save(self, state: DeviceState) -> State:
@@ -224,24 +232,36 @@ class TritonSampler:
 
     def _frames(self, conditioning: Sequence[Tensor | Windows]) -> Tensor:
         """[C, F, L, 2R] float16 on the device; streams with fewer frames than others have zeros behind them."""
-        counts = [len(c) for c in conditioning]
+        counts = torch.tensor([len(c) for c in conditioning])
+        most = int(counts.max())
         shape = (self.network.layers, 2 * self.network.residual_channels)
-        frames = torch.zeros(len(counts), max(counts), *shape, dtype=torch.float16, device=self._device)
-        valid = torch.arange(max(counts)) < torch.tensor(counts)[:, None]
         windows = [c for c in conditioning if isinstance(c, Windows)]
         if windows and len(windows) < len(counts):
             raise TypeError("conditioning is part frames, part windows; it must be one of them")
+        if windows and self._still is not None:
+            speakers = torch.tensor([w.speaker or 0 for w in windows])
+            return self._still[speakers.to(self._device)][:, None].expand(-1, most, -1, -1).contiguous()
         if windows:
             assert self._conditioner is not None
             mel = torch.cat([w.mel for w in windows]).to(self._device)
             speakers = torch.repeat_interleave(
-                torch.tensor([w.speaker or 0 for w in windows], dtype=torch.int32), torch.tensor(counts)
+                torch.tensor([w.speaker or 0 for w in windows], dtype=torch.int32), counts
             )
             made = self._conditioner(mel, speakers.to(self._device)).unflatten(1, shape)
         else:
             made = self.network.conditioning(torch.cat(list(conditioning)).to(self._device))  # type: ignore[arg-type]
-        frames[valid.to(self._device)] = made
+        if (counts == most).all():
+            return made.view(len(counts), most, *shape)
+        frames = torch.zeros(len(counts), most, *shape, dtype=torch.float16, device=self._device)
+        frames[(torch.arange(most) < counts[:, None]).to(self._device)] = made
         return frames
+
+    def _same_in_every_frame(self) -> Tensor:
+        """The conditioning of each speaker, or of nobody, of a network that hears nothing: [speakers or 1, L, 2R]."""
+        speakers = self._model.config.speakers
+        with torch.inference_mode():
+            frames = self._model.conditioning(speaker=torch.arange(speakers) if speakers else None)[:, 0]
+        return self.network.conditioning(frames.to(self._device))
 
     def _copy(self, drawn: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
         """`drawn` on its way to the host, and what says that it is there."""

@@ -60,9 +60,9 @@ class Source(ABC):
             end = min(end, self.total)
         return end - index if self._first + len(self._frames) >= -(-end // self._hop) else 0
 
+    @abstractmethod
     def defer(self) -> None:
         """Leaves the conditioning network to the backend: called, if at all, before anything else."""
-        return  # nothing to leave where there is no input
 
     def conditioning(self, index: int, n: int) -> Tensor | Windows:
         """The frames [F, L, 2R], or their windows if deferred, of `n` samples from `index` that `prepare` promised.
@@ -87,10 +87,15 @@ class DurationSource(Source):
 
     def __init__(self, voice: Voice, speaker: int | None, samples: int) -> None:
         super().__init__(voice)
-        self.total = samples
+        self.total = self.samples = samples
+        self._speaker, self._deferred = speaker, False
         of_speaker = None if speaker is None else torch.tensor([speaker])
         with torch.inference_mode():
             self._frame = voice.model.conditioning(speaker=of_speaker)[0, 0]
+
+    def defer(self) -> None:
+        """Leaves it to the backend: what it is given are windows without bands."""
+        self._deferred, self._frame = True, torch.zeros(1, 0)
 
     def push(self, piece: Tensor) -> None:
         """Raises TypeError: it takes no input."""
@@ -99,11 +104,15 @@ class DurationSource(Source):
     def finish(self) -> None:
         """Changes nothing: its end is known."""
 
-    def due(self, index: int, n: int) -> Tensor:
-        """Nothing: every frame is the same."""
-        missing = -(-(index + n) // self._hop) - self._first - len(self._frames)
-        self._frames.extend([self._frame] * missing)
-        return self._nothing
+    def ready(self, index: int, n: int) -> int:
+        """All of them, or those to the end: every frame is the same."""
+        return min(n, self.samples - index)
+
+    def conditioning(self, index: int, n: int) -> Tensor | Windows:
+        """As many of it as `n` samples from `index` lie in."""
+        count = (index + n - 1) // self._hop - index // self._hop + 1
+        frames = self._frame.expand(count, *self._frame.shape)
+        return Windows(frames, self._speaker) if self._deferred else frames
 
 
 class _InputSource(Source):
