@@ -4,8 +4,9 @@ network     a WaveNet's weights as the kernel wants them: half precision, plain 
 streams     the memory of many streams, in slots
 reference   what the kernel computes, in plain PyTorch, with the kernel's signature
 plans       how a launch is cut into programs, by the number of streams
-launch      the launch itself, with the reference's signature
+launch      the launches themselves, with the reference's signature
 sampler     the kernel: samples around layers; `chain`, `head`, `helper` and `draw` are its parts
+ring        another kernel, for one stream as fast as it can be
 condition   the conditioning network of many frames at once
 offline     compiling it with no GPU present: registers, shared memory, instructions
 """
