@@ -121,7 +121,7 @@ struct Workspace {
   static constexpr int kStride = kMaxChannels + 5 * 16;
   alignas(64) float x[B][kStride];       // a layer's input; at the end, the logits
   alignas(64) float h[B][kStride];       // what the gate gets
-  alignas(64) int32_t sums[B][kStride];
+  alignas(64) int32_t sums[B][kStride], fine[B][kStride];
   alignas(64) uint8_t skip[B][kStride], hidden[B][kStride];
   alignas(64) uint8_t activations[B][kMaxLayers * kMaxResidual + 5 * 64];  // [L][R]
   int slots[B][kMaxLayers];              // row of each layer's ring buffer
@@ -140,28 +140,40 @@ void begin_call(const Network& net, const Stream* streams, Workspace<B>& work) {
 // there.
 template <int B, class Done>
 inline void layers(const Network& net, const Stream* streams, Workspace<B>& work, Done done) {
-  const int R = net.residual;
+  const int R = net.residual, width = net.fine ? 2 * R : R;
   const float* conditioning[B];
   uint8_t* queue[B];
-  const int32_t* past[B];
+  const int32_t *past[B], *fine_past[B];
   for (int s = 0; s < B; s++) {
     const uint64_t frame = streams[s].index / net.hop - work.first_frame[s];
     conditioning[s] = streams[s].conditioning + frame * net.layers * 2 * R;
     queue[s] = streams[s].queues;
-    past[s] = work.sums[s];
+    past[s] = work.sums[s], fine_past[s] = work.fine[s];
     std::memcpy(work.x[s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
   }
   for (int l = 0; l < net.layers; l++) {
     const float* input_gain = net.input_gain + static_cast<size_t>(l) * R;
     const float* gate_gain = net.gate_gain + static_cast<size_t>(l) * R;
-    const uint8_t *entry[B], *z[B];
-    for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
+    const uint8_t *entry[B], *fine[B], *z[B];
+    for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * width, fine[s] = entry[s] + R;
     product<B>(net.past[l], entry, [&](int s, int row, Ints sums) { store(work.sums[s] + row, sums); });
+    if (net.fine) product<B>(net.past[l], fine, [&](int s, int row, Ints sums) { store(work.fine[s] + row, sums); });
     for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
-      uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * R;
-      for (int i = 0; i < R; i += 16)
-        store_signed(out + i, round(mul(load(work.x[s] + i), load(input_gain + i))));
+      uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * width;
+      for (int i = 0; i < R; i += 16) {
+        const Floats steps = mul(load(work.x[s] + i), load(input_gain + i));
+        store_signed(out + i, round(steps));
+        if (net.fine) {
+          const Floats low = splat(-128.0f), high = splat(127.0f);
+          const Floats coarse = to_floats(round(min(max(steps, low), high)));
+          store_signed(out + R + i, round(min(max(mul(sub(steps, coarse), splat(256.0f)), low), high)));
+        }
+      }
     }
+    if (net.fine)  // whole steps of what is fine go to what is coarse
+      product<B>(net.now[l], whole(net.now[l]), fine_past, fine, [&](int s, int row, Ints sums) {
+        store(work.sums[s] + row, add(load(work.sums[s] + row), shift_right(add(sums, splat(128)), 8)));
+      });
     product<B>(net.now[l], whole(net.now[l]), past, entry, [&](int s, int row, Ints sums) {
       store(work.h[s] + row, add(scaled(net.now[l], row, sums), load(conditioning[s] + static_cast<size_t>(l) * 2 * R + row)));
     });
@@ -176,7 +188,7 @@ inline void layers(const Network& net, const Stream* streams, Workspace<B>& work
       store(work.x[s] + row, add(load(work.x[s] + row), affine(net.residuals[l], row, sums)));
     });
     for (int s = 0; s < B; s++) {
-      queue[s] += static_cast<size_t>(net.dilations[l]) * R;
+      queue[s] += static_cast<size_t>(net.dilations[l]) * width;
       if (++work.slots[s][l] == net.dilations[l]) work.slots[s][l] = 0;
     }
   }

@@ -19,6 +19,7 @@ struct Matrix {
 // instruction set, or the linker could keep a copy that another processor cannot run.
 struct Network {
   int layers, residual, skip, classes, hop;
+  bool fine;                // whether a queue's entries are [R] and, behind them, [R] 256ths
   const int* dilations;     // [L]
   const float* embedding;   // [A][R]
   const float* input_gain;  // [L][R]
@@ -32,7 +33,7 @@ struct Network {
 
 // One stream's part of a call: its state (changed in place), its conditioning, its draws, its result.
 struct Stream {
-  uint8_t* queues;            // [sum of dilations][R]
+  uint8_t* queues;            // [sum of dilations][R, or 2R]
   uint64_t index;             // of the next sample
   int32_t token;              // the last sample's class
   uint64_t seed;

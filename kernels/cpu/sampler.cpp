@@ -175,7 +175,7 @@ class Sampler {
           Array<float> gate_gain, Array<int8_t> residual, Array<float> residual_step, Array<float> residual_bias,
           Array<int8_t> skip, Array<float> skip_step, Array<float> skip_bias, Array<float> skip_gain,
           Array<int8_t> hidden, Array<float> hidden_step, Array<float> hidden_bias, Array<float> hidden_gain,
-          Array<int16_t> output, Array<float> output_step, Array<float> output_bias,
+          Array<int16_t> output, Array<float> output_step, Array<float> output_bias, bool fine,
           const std::string& instruction_set)
       : set_(choose(instruction_set)), arena_(room(dilations.size(), embedding, skip)), dilations_(dilations) {
     if (embedding.ndim() != 2 || skip.ndim() != 2) throw std::invalid_argument("embedding and skip must be matrices");
@@ -192,7 +192,7 @@ class Sampler {
     if (hop < 1) throw std::invalid_argument("hop is " + std::to_string(hop) + "; it must be at least 1");
     rows_ = 0;
     for (int d : dilations) rows_ += d;
-    net_.layers = L, net_.residual = R, net_.skip = S, net_.classes = A, net_.hop = hop;
+    net_.layers = L, net_.residual = R, net_.skip = S, net_.classes = A, net_.hop = hop, net_.fine = fine;
 
     expect("dilated", dilated, {L, 2 * R, 2 * R}), expect("dilated_step", dilated_step, {L, 2 * R});
     expect("residual", residual, {L, R, R}), expect("residual_step", residual_step, {L, R});
@@ -230,7 +230,7 @@ class Sampler {
                nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> last,
                Array<uint64_t> seeds, Array<float> inverse_temperatures, std::vector<Array<float>> conditioning,
                nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> tokens, bool two_cores) {
-    const size_t B = queues.size(), n = tokens.shape(1);
+    const size_t B = queues.size(), n = tokens.shape(1), width = static_cast<size_t>(net_.residual) * (net_.fine ? 2 : 1);
     const uint64_t hop = net_.hop;
     if (indices.shape(0) != B || last.shape(0) != B || conditioning.size() != B || tokens.shape(0) != B)
       throw std::invalid_argument("indices, tokens and conditioning must have one entry for each of the " + std::to_string(B) + " queues");
@@ -239,9 +239,9 @@ class Sampler {
     for (size_t s = 0; s < B; s++) {
       const uint64_t index = indices.data()[s];
       const size_t frames = n ? (index + n - 1) / hop - index / hop + 1 : 0;
-      if (queues[s].shape(0) != rows_ || queues[s].shape(1) != static_cast<size_t>(net_.residual))
+      if (queues[s].shape(0) != rows_ || queues[s].shape(1) != width)
         throw std::invalid_argument("a state's queues are [" + std::to_string(queues[s].shape(0)) + ", " + std::to_string(queues[s].shape(1)) +
-                                    "]; they must be [" + std::to_string(rows_) + ", " + std::to_string(net_.residual) + "]");
+                                    "]; they must be [" + std::to_string(rows_) + ", " + std::to_string(width) + "]");
       if (conditioning[s].ndim() != 3 || conditioning[s].shape(0) < frames) throw std::invalid_argument("conditioning has too few frames: " + std::to_string(frames) + " are needed");
       expect("conditioning", conditioning[s], {conditioning[s].shape(0), static_cast<size_t>(net_.layers), 2 * static_cast<size_t>(net_.residual)});
       if (last.data()[s] < 0 || last.data()[s] >= net_.classes)
@@ -312,11 +312,11 @@ NB_MODULE(_sampler, m) {
                     wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>, wavesynth::Array<float>,
                     wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>, wavesynth::Array<float>,
                     wavesynth::Array<float>, wavesynth::Array<int16_t>, wavesynth::Array<float>, wavesynth::Array<float>,
-                    const std::string&>(),
+                    bool, const std::string&>(),
            "dilations"_a, "hop"_a, "embedding"_a, "input_gain"_a, "dilated"_a, "dilated_step"_a, "gate_gain"_a,
            "residual"_a, "residual_step"_a, "residual_bias"_a, "skip"_a, "skip_step"_a, "skip_bias"_a, "skip_gain"_a,
            "hidden"_a, "hidden_step"_a, "hidden_bias"_a, "hidden_gain"_a, "output"_a, "output_step"_a, "output_bias"_a,
-           "instruction_set"_a = "")
+           "fine"_a = false, "instruction_set"_a = "")
       .def("advance", &Sampler::advance, "queues"_a, "indices"_a, "last"_a, "seeds"_a, "inverse_temperatures"_a,
            "conditioning"_a, "tokens"_a, "two_cores"_a = false)
       .def_prop_ro("instruction_set", &Sampler::instruction_set);

@@ -31,6 +31,7 @@ inline Floats div(Floats a, Floats b) { return _mm512_div_ps(a, b); }
 inline Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
 inline Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
 inline Ints shift_left(Ints a, int n) { return _mm512_slli_epi32(a, n); }
+inline Ints shift_right(Ints a, int n) { return _mm512_srai_epi32(a, n); }
 inline Ints round(Floats x) { return _mm512_cvtps_epi32(x); }
 inline Floats to_floats(Ints x) { return _mm512_cvtepi32_ps(x); }
 inline Floats as_floats(Ints x) { return _mm512_castsi512_ps(x); }

@@ -54,6 +54,7 @@ inline Floats div(Floats a, Floats b) { return zip(a, b, [](float x, float y) { 
 inline Floats min(Floats a, Floats b) { return zip(a, b, [](float x, float y) { return x < y ? x : y; }); }
 inline Floats max(Floats a, Floats b) { return zip(a, b, [](float x, float y) { return x > y ? x : y; }); }
 inline Ints shift_left(Ints a, int n) { return map<int32_t>(a, [n](int32_t x) { return x * (1 << n); }); }
+inline Ints shift_right(Ints a, int n) { return map<int32_t>(a, [n](int32_t x) { return x >> n; }); }
 inline Ints round(Floats a) {
   return map<int32_t>(a, [](float x) { return static_cast<int32_t>(std::lrintf(x)); });
 }

@@ -24,10 +24,11 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("instruction_set", instruction_sets())
+@pytest.mark.parametrize("fine", [False, True], ids=["", "fine"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_every_instruction_set_gives_the_references_samples_and_state(instruction_set, shape):
+def test_every_instruction_set_gives_the_references_samples_and_state(instruction_set, shape, fine):
     model = network(**shape)
-    weights, n = int8(model), 60
+    weights, n = int8(model, fine=fine), 60
     conditioning = conditioning_for(model, n // weights.hop + 1)
     expected, expected_state = reference.sample(
         weights, weights.start(), conditioning, Key(2**63 + 9, 1.3), n
@@ -72,6 +73,22 @@ def test_a_streams_samples_do_not_depend_on_batch_neighbours_or_chunks(instructi
             made[k].extend(row)
     for stream, samples in zip(streams, made, strict=True):
         np.testing.assert_array_equal(samples, ALONE[stream][: len(samples)])
+
+
+@pytest.mark.parametrize("instruction_set", instruction_sets())
+def test_fine_inputs_in_any_batch_and_on_two_cores_are_the_same(instruction_set):
+    weights = int8(MODEL, fine=True)
+    alone = [
+        reference.sample(weights, weights.start(), CONDITIONING[i], KEYS[i], 100)[0].numpy() for i in range(4)
+    ]
+    for threads, streams in ((1, 4), (2, 1), (2, 3)):
+        sampler = CpuSampler(weights, instruction_set, threads=threads)
+        states = [weights.start() for _ in range(streams)]
+        pieces = [
+            sampler.advance(states, [c[first // 16 :] for c in CONDITIONING[:streams]], KEYS[:streams], 50)
+            for first in (0, 50)
+        ]
+        np.testing.assert_array_equal(np.concatenate(pieces, 1), alone[:streams])
 
 
 @pytest.mark.parametrize("streams", [1, 2, 5, 9])

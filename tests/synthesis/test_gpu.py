@@ -23,7 +23,7 @@ from wavesynth.synthesis.cpu import CpuSampler
 from wavesynth.synthesis.draw import draw
 from wavesynth.synthesis.gpu import TritonSampler, network_of
 from wavesynth.synthesis.host import HostSampler
-from wavesynth.synthesis.int8 import Int8Weights
+from wavesynth.synthesis.int8 import Int8Weights, values
 from wavesynth.synthesis.job import LoadedVoice
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.samplers import make_sampler
@@ -84,6 +84,20 @@ def test_a_stream_moves_from_the_processor_to_the_gpu_and_back_unchanged(sampler
     assert after.index == samples + 8
     CpuSampler(weights).advance([after], [CONDITIONING[after.index // 5 :]], [Key(9)], 8)
     assert after.index == samples + 16
+
+
+@in_interpreter
+def test_fine_inputs_move_too_as_near_as_half_precision_is():
+    weights = Int8Weights.pack(float32(MODEL), GAINS, fine=True)
+    sampler = TritonSampler(MODEL, GAINS, places=1, fine=True)
+    before = weights.start()
+    CpuSampler(weights).advance([before], [CONDITIONING], [Key(9)], 37)
+    saved = sampler.save(sampler.load(before, Key(9)))
+    assert saved.queues.shape == before.queues.shape
+    gains = GAINS.input[sampler.network.layer_of_row()]
+    held, then = (values(torch.from_numpy(s.queues), gains, fine=True) for s in (saved, before))
+    assert torch.allclose(held, then, rtol=2**-10, atol=float(1 / gains.min()) / 128)
+    assert not torch.allclose(held, then.new_zeros(()), atol=0.1)
 
 
 @in_interpreter

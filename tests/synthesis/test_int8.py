@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from tests.synthesis.networks import conditioning_for, float32, int8, network
+from wavesynth.evaluation.likelihood import bits_per_sample
 from wavesynth.synthesis import reference
-from wavesynth.synthesis.int8 import approximate_gate
+from wavesynth.synthesis.int8 import approximate_gate, values
 
 
 def test_the_gate_is_tanh_times_sigmoid_within_1e_4():
@@ -50,6 +51,28 @@ def test_likelihood_is_within_a_hundredth_of_a_bit():
         bits[name] = F.cross_entropy(torch.stack(logits), tokens).item() / 0.6931
     assert abs(bits["int8"] - bits["float32"]) < 0.01
     assert bits["float32"] < 5.9  # of 6: the network does predict something
+
+
+def test_fine_inputs_are_the_inputs_to_a_512th_of_a_step_and_louder_ones_fit():
+    weights = int8(network(), fine=True)
+    x = torch.linspace(-100, 100, 16) / weights.input_gain[0]
+    held = values(weights.enter(0, x), weights.input_gain[0], fine=True)
+    assert ((held - x).abs() * weights.input_gain[0] <= 1.001 / 256).all()  # 127 of 128 256ths, at a half
+    assert (weights.input_gain < int8(network()).input_gain).all()
+
+
+def test_fine_inputs_cost_less_likelihood():
+    """What the layers' inputs of 8 bits cost is most of what a loud and quiet network loses."""
+    model = network(stacks=2, layers_per_stack=4, residual=32, skip=64, classes=64, hop=8)
+    conditioning = conditioning_for(model, 60)
+    exact = float32(model)
+    tokens, _ = reference.sample(exact, exact.start(), conditioning, reference.Key(1), 480)
+    inputs = torch.cat([torch.tensor([exact.start_token]), tokens[:-1]])
+    bits = [
+        bits_per_sample(weights, inputs, tokens, conditioning)
+        for weights in (exact, int8(model), int8(model, fine=True))
+    ]
+    assert abs(bits[2] - bits[0]) < abs(bits[1] - bits[0])
 
 
 @pytest.mark.parametrize("scale", [1e3, 1e-3])

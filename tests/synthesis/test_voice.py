@@ -17,7 +17,7 @@ from wavesynth.synthesis.voice import Voice, VoiceError, find_voices, load_voice
 def voice():
     model = network(mel_bands=80, mel_channels=8, speakers=2, hop=160)
     gains = calibrate(model, torch.randint(32, (1, 800)), conditioning_for(model, 5)[None])
-    return Voice("tess", "For tests", "en", "CC0-1.0", model, gains, MelConfig(), 0.85, ("a", "b"))
+    return Voice("tess", "For tests", "en", "CC0-1.0", model, gains, MelConfig(), 0.85, ("a", "b"), fine=True)
 
 
 def test_a_voice_comes_back_as_it_was(voice, tmp_path):
@@ -33,6 +33,7 @@ def test_a_voice_comes_back_as_it_was(voice, tmp_path):
         "speakers",
         "temperature",
         "correction",
+        "fine",
     ):
         assert getattr(loaded, name) == getattr(voice, name)
     assert loaded.model.config == voice.model.config
@@ -71,6 +72,7 @@ def edited(folder, change):
         (lambda d: d.update(preemphasis=1.5), "preemphasis is 1.5"),
         (lambda d: d.update(temperature=3), "temperature is 3; it must be a number from 0.1 to 2.0"),
         (lambda d: d.update(correction=True), "correction is True; it must be a whole number from 0 to 16"),
+        (lambda d: d.update(fine=1), "fine is 1; it must be true or false"),
         (lambda d: d.update(speakers=["a"]), "speakers has 1 names; model.speakers is 2"),
         (lambda d: d.update(speakers="ab"), "it must be a list of names"),
     ],

@@ -45,6 +45,7 @@ def with_(section, **keys):
             r"\[training\] precision is 'fp8'; it must be 'bf16' or 'float32'",
         ),
         ("training", {"compile": 1}, r"\[training\] compile is 1; it must be true or false"),
+        ("voice", {"fine": 1}, r"\[voice\] fine is 1; it must be true or false"),
         ("model", {"stacks": 0}, r"\[model\] stacks is 0; it must be a whole number from 1 to 20"),
         ("model", {"speakers": 3}, r"\[model\] speakers is 3; it must be 1, .*, or 0 .*"),
         ("model", {"mel_bands": 40}, r"\[model\] mel_bands is 40; it must be data.mel.bands, 80, or 0"),
@@ -97,6 +98,14 @@ def test_what_is_wrong_with_a_converters_run_is_named(section, keys, message):
     v[section] |= keys
     with pytest.raises(ValueError, match=f"^{message}$"):
         parse_converter(v)
+
+
+def test_inputs_are_trained_for_8_bits_or_served_in_16():
+    v = with_("voice", fine=True) | {"quantised": True}
+    with pytest.raises(
+        ValueError, match=r"\[voice\] fine, which serves them in 16; one of them must be false"
+    ):
+        parse(v)
 
 
 def test_a_file_that_is_no_configuration_is_named(tmp_path):

@@ -30,6 +30,9 @@ def engine(
     streams: Annotated[int, typer.Option(help="Streams at once.", min=1, max=10_000)] = 1,
     seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.1, max=3600)] = 4.0,
     threads: Annotated[int, typer.Option(help="Cores to use.", min=1, max=256)] = 1,
+    fine: Annotated[
+        bool, typer.Option("--fine", help="Layers' inputs of 16 bits, as some voices have.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Measure how many samples a second a backend makes: the median of ten parts, random weights.
@@ -41,7 +44,7 @@ def engine(
 
         if layers >= 10 and layers % 10:
             raise ValueError(f"layers is {layers}; it must be below 10 or a multiple of 10")
-        result = measure_engine(backend, layers, residual, skip, classes, streams, seconds, threads)
+        result = measure_engine(backend, layers, residual, skip, classes, streams, seconds, threads, fine)
     if as_json:
         typer.echo(json.dumps(result))
         return

@@ -19,13 +19,13 @@ _SAMPLE_RATE = 16000
 _PARTS = 10
 
 
-def random_voice(config: WaveNetConfig) -> Voice:
+def random_voice(config: WaveNetConfig, fine: bool = False) -> Voice:
     """A voice that has learnt nothing: as fast as one that has."""
     torch.manual_seed(0)
     model = WaveNet(config).requires_grad_(False).eval()
     layers = torch.full((config.layers, config.residual), 32.0)
     gains = Gains(layers, layers * 4, torch.full((config.skip,), 128.0), torch.full((config.classes,), 128.0))
-    return Voice("random", "", "", "", model, gains)
+    return Voice("random", "", "", "", model, gains, fine=fine)
 
 
 def measure_engine(
@@ -37,6 +37,7 @@ def measure_engine(
     streams: int,
     seconds: float,
     threads: int = 1,
+    fine: bool = False,
 ) -> dict[str, object]:
     """Advances `streams` streams for about `seconds` in ten parts; the median part decides.
 
@@ -44,7 +45,7 @@ def measure_engine(
     """
     stacks, depth = (layers // 10, 10) if layers >= 10 else (1, layers)
     config = WaveNetConfig(stacks, depth, residual, skip, classes, mel_bands=0)
-    sampler = make_sampler(random_voice(config), backend, threads, streams)
+    sampler = make_sampler(random_voice(config, fine), backend, threads, streams)
     states = [sampler.start() for _ in range(streams)]
     keys = [Key(seed) for seed in range(streams)]
     conditioning = [torch.randn(2, config.layers, 2 * residual) * 0.1] * streams

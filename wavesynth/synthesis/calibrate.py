@@ -13,19 +13,26 @@ __all__ = ["calibrate"]
 
 #: How much larger than what was seen a gated activation may become before it is clipped.
 _ROOM = 1.15
+#: And a layer's input of 16 bits.
+_FINE_ROOM = 2.0
 
 
 @torch.inference_mode()
 def calibrate(
-    model: WaveNet, tokens: Tensor, conditioning: Tensor, keep: int = 20_000, balance: float = 1.0
+    model: WaveNet,
+    tokens: Tensor,
+    conditioning: Tensor,
+    keep: int = 20_000,
+    balance: float = 1.0,
+    fine: bool = False,
 ) -> Gains:
     """Gains that round the activations on `tokens` [B, T] (one step late) with the least squared error.
 
     A layer's input is first balanced between its channels and the weights that read them: each channel is
     scaled by (largest activation / largest weight) to the power of `balance`; 1/2 is that of Xiao et al.,
-    "SmoothQuant", 2023, eq. 4. The gated activations have their own range in each channel, with some room above what
-    was seen. About `keep` positions are looked at; those without a full receptive field are left out when there are
-    others.
+    "SmoothQuant", 2023, eq. 4. Inputs that are `fine` have steps to spare, and so room for twice what was seen. The
+    gated activations have their own range in each channel, with some room above what was seen. About `keep` positions
+    are looked at; those without a full receptive field are left out when there are others.
     """
     c = model.config
     skipped = min(c.receptive_field, tokens.shape[1] // 2)
@@ -40,7 +47,9 @@ def calibrate(
         kept = seen(x)
         reads = model.dilated[index].abs().unflatten(1, (2, c.residual)).amax((0, 1))  # [R], past and now
         scale = (kept.abs().amax(0).clamp(min=1e-6) / reads.clamp(min=1e-6)) ** balance
-        input_gain.append(1 / (scale * _step(kept / scale, 127)))
+        balanced = kept / scale
+        step = _FINE_ROOM * balanced.abs().max() / 127 if fine else _step(balanced, 127)
+        input_gain.append(1 / (scale * step))
         past = F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
         frames = conditioning[:, :, index, None]
         x, z = layer(past, x, frames, model.dilated[index], model.residual[index], model.residual_bias[index])

@@ -28,7 +28,7 @@ from wavesynth.kernels.triton.streams import Streams
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.conditioning import Windows
 from wavesynth.synthesis.draw import inverse_temperature
-from wavesynth.synthesis.int8 import Gains
+from wavesynth.synthesis.int8 import Gains, entries, values
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
 from wavesynth.synthesis.stream import LostError
@@ -66,9 +66,9 @@ class TritonSampler:
     #: It makes conditioning frames from windows of mel itself, many at once.
     conditions = True
 
-    def __init__(self, model: WaveNet, gains: Gains, places: int | None = None) -> None:
+    def __init__(self, model: WaveNet, gains: Gains, places: int | None = None, fine: bool = False) -> None:
         self._device = find_device()
-        self._model, self._gains = model, gains
+        self._model, self._gains, self._fine = model, gains, fine
         network = network_of(model)
         self.places = _fitting(network, self._device, places)
         # A stream that was given up in the middle of a launch holds its slot to the launch's end: room for all of them.
@@ -192,20 +192,20 @@ class TritonSampler:
         return choose(self.network, streams, self._processors, self._capability)
 
     def save(self, state: DeviceState) -> State:
-        """The stream as a state of the `cpu` backend, rounded to 8 bits."""
+        """The stream as a state of the `cpu` backend, rounded as that remembers it."""
         token, x = int(self.streams.tokens[state.slot]), self.streams.queues[state.slot].float()
         rows = self.network.layer_of_row()
         gains = self._gains.input.to(self._device)[rows]
-        entries = torch.round((x + self.network.offset[rows]) * gains).clamp(-128, 127) + 128
-        return State(entries.to(torch.uint8).cpu().numpy(), token, state.index)
+        saved = entries(x + self.network.offset[rows], gains, self._fine)
+        return State(saved.cpu().numpy(), token, state.index)
 
     def load(self, saved: State, key: Key) -> DeviceState:
         """A stream that goes on where the `cpu` backend's state stands. Raises RuntimeError as `start` does."""
         state = self.start()
         self._place([state], [key])
         rows = self.network.layer_of_row()
-        entries = torch.from_numpy(saved.queues).to(self._device).float() - 128
-        x = entries / self._gains.input.to(self._device)[rows] - self.network.offset[rows]
+        queues = torch.from_numpy(saved.queues).to(self._device)
+        x = values(queues, self._gains.input.to(self._device)[rows], self._fine) - self.network.offset[rows]
         self.streams.queues[state.slot] = x.half()
         self.streams.tokens[state.slot] = saved.token
         self.streams.indices[state.slot] = state.index = saved.index

@@ -12,6 +12,13 @@ written here (so no fused multiply-add), and every rounding is to the nearest ev
     u          = clamp(round(relu((W_hidden · s) · hidden_step + hidden_bias) · hidden_gain))            0..255
     logits     = (W_output · u) · output_step + output_bias
 
+A network that is `fine` remembers its layers' inputs in 16 bits, as two bytes: the entry above, and what it leaves,
+in 256ths. Quiet sounds that ring, such as a piano's, are lost in the steps of loud ones otherwise.
+
+    fine       = clamp(round((x · input_gain - clamp(round(x · input_gain))) · 256)) + 128                  uint8
+    h          = (W_dilated · (past - 128, entry - 128)
+                  + floor((W_dilated · (fine of past - 128, fine - 128) + 128) / 256)) · dilated_step + conditioning
+
 Weights have one step for each row, activations one gain for each channel; the gains come from calibration.
 The skip weights of all layers share their rows' steps, so that the sum over layers is one integer sum.
 The output weights have 14 bits, 256 · high + low in two 8-bit matrices: their few large values decide the tails
@@ -31,7 +38,7 @@ from typing_extensions import override
 
 from wavesynth.synthesis.weights import Float32Weights, Weights
 
-__all__ = ["GATE", "Gains", "Int8Weights", "approximate_gate"]
+__all__ = ["GATE", "Gains", "Int8Weights", "approximate_gate", "entries", "values"]
 
 #: tanh(a) = a (s² + G0 s + G1) / (G2 s² + G3 s + G4), s = a², |a| clamped to G5; absolute error below 1e-4.
 GATE = (155.3146209716797, 1526.5433349609375, 19.298025131225586, 663.4156494140625, 1526.833251953125, 5.0)
@@ -91,12 +98,14 @@ class Int8Weights(Weights):
     """[A] float32"""
     output_bias: Tensor
     """[A] float32"""
+    fine: bool = False
+    """Whether layers' inputs have 16 bits."""
 
     entry = (np.uint8, 128)
 
     @classmethod
-    def pack(cls, weights: Float32Weights, gains: Gains) -> Int8Weights:
-        """Rounds `weights` to 8 bits for activations of the given gains."""
+    def pack(cls, weights: Float32Weights, gains: Gains, fine: bool = False) -> Int8Weights:
+        """Rounds `weights` to 8 bits for activations of the given gains, of 16 bits where layers begin if `fine`."""
         m = weights.model
         with torch.no_grad():
             dilated, dilated_step = _rows(m.dilated / torch.cat([gains.input, gains.input], 1)[:, None])
@@ -110,19 +119,28 @@ class Int8Weights(Weights):
             gains.gate, residual, residual_step, m.residual_bias.detach(),
             skip, skip_step, m.skip.bias.detach(),
             gains.skip, hidden, hidden_step, m.hidden.bias.detach(),
-            gains.hidden, output, output_step, m.output.bias.detach(),
+            gains.hidden, output, output_step, m.output.bias.detach(), fine,
         )  # fmt: skip
+
+    @property
+    @override
+    def entry_width(self) -> int:
+        return self.residual_channels * (2 if self.fine else 1)
 
     @override
     def enter(self, index: int, x: Tensor) -> Tensor:
-        return _signed(x * self.input_gain[index])
+        return entries(x, self.input_gain[index], self.fine)
 
     @override
     def layer(
         self, index: int, past: Tensor, entry: Tensor, x: Tensor, conditioning: Tensor
     ) -> tuple[Tensor, Tensor]:
-        inputs = torch.cat([past, entry], -1).to(torch.int32) - 128
-        h = _product(inputs, self.dilated[index], self.dilated_step[index]) + conditioning
+        inputs = torch.stack([past, entry], -2).to(torch.int32) - 128  # [..., 2, R or 2R]
+        coarse, *fine = inputs.split(self.residual_channels, -1)
+        sums = _sums(coarse.flatten(-2), self.dilated[index])
+        for part in fine:
+            sums += torch.floor((_sums(part.flatten(-2), self.dilated[index]) + 128) / 256)
+        h = sums.to(torch.float32) * self.dilated_step[index] + conditioning
         z = _signed(approximate_gate(h) * self.gate_gain[index])
         y = _product(z.to(torch.int32) - 128, self.residual[index], self.residual_step[index])
         return x + (y + self.residual_bias[index]), z
@@ -134,6 +152,23 @@ class Int8Weights(Weights):
         return (
             _product(_unsigned(hidden * self.hidden_gain), self.output, self.output_step) + self.output_bias
         )
+
+
+def entries(x: Tensor, gain: Tensor, fine: bool) -> Tensor:
+    """What a queue remembers of a layer's input `x` [..., R]: uint8 [..., R], or if `fine` [..., 2R]."""
+    steps = x * gain
+    if not fine:
+        return _signed(steps)
+    return torch.cat([_signed(steps), _signed((steps - torch.round(steps).clamp(-128, 127)) * 256)], -1)
+
+
+def values(entries: Tensor, gain: Tensor, fine: bool) -> Tensor:
+    """The layer's input that is nearest to `entries`: float32 [..., R]."""
+    steps = entries.float() - 128
+    if fine:
+        coarse, rest = steps.chunk(2, -1)
+        steps = coarse + rest / 256
+    return steps / gain
 
 
 def approximate_gate(h: Tensor) -> Tensor:
@@ -163,6 +198,11 @@ def _unsigned(x: Tensor) -> Tensor:
     return torch.round(x).clamp(0, 255).to(torch.int32)
 
 
+def _sums(x: Tensor, weights: Tensor) -> Tensor:
+    return F.linear(x.to(torch.float64), weights.to(torch.float64))  # which holds them exactly
+
+
 def _product(x: Tensor, weights: Tensor, step: Tensor) -> Tensor:
-    # Double precision holds these sums exactly; the rounding to single precision is the one a backend makes.
-    return F.linear(x.to(torch.float64), weights.to(torch.float64)).to(torch.float32) * step
+    return (
+        _sums(x, weights).to(torch.float32) * step
+    )  # the rounding to single precision is the one a backend makes

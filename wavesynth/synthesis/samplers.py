@@ -117,7 +117,7 @@ def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: i
             raise ValueError(
                 f"backend triton needs the Python package triton ({error}); use --backend cpu"
             ) from error
-        return TritonSampler(voice.model, voice.gains, places)
+        return TritonSampler(voice.model, voice.gains, places, voice.fine)
     if backend == "reference":
         return BatchSampler(voice.int8())
     if backend == "float32":

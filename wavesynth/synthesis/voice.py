@@ -49,6 +49,8 @@ class Voice:
     """Of streams that name none."""
     correction: int = 0
     """Frames settled together of streams that do not say (wavesynth.audio.correction), 0 to 16; 0: not corrected."""
+    fine: bool = False
+    """Whether its layers' inputs have 16 bits where the rest has 8 (wavesynth.synthesis.int8)."""
     converter: Converter | None = None
     """What the log-mel of whoever speaks goes through, for a voice that says it as its own speaker would."""
 
@@ -69,7 +71,7 @@ class Voice:
 
     def int8(self) -> Int8Weights:
         """The weights as the fast samplers serve them."""
-        return Int8Weights.pack(self.float32(), self.gains)
+        return Int8Weights.pack(self.float32(), self.gains, self.fine)
 
 
 _TEXTS = ("name", "description", "language", "licence")
@@ -89,6 +91,7 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
         "speakers": list(voice.speakers),
         "temperature": voice.temperature,
         "correction": voice.correction,
+        "fine": voice.fine,
         "converter": None,
     }
     if voice.converter is not None:
@@ -114,7 +117,7 @@ def load_voice(folder: str | Path) -> Voice:
         description = json.loads(text)
     except (OSError, ValueError) as error:
         raise VoiceError(f"{path} cannot be read: {error}") from error
-    later = {"temperature": 1.0, "correction": 0, "converter": None}
+    later = {"temperature": 1.0, "correction": 0, "fine": False, "converter": None}
     if isinstance(description, dict):
         description = later | description  # the first voices had none of it
     names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers", *later}
@@ -139,6 +142,8 @@ def load_voice(folder: str | Path) -> Voice:
         raise VoiceError(
             f"{path}: correction is {correction!r}; it must be a whole number from 0 to {MOST_FRAMES}"
         )
+    if not isinstance(description["fine"], bool):
+        raise VoiceError(f"{path}: fine is {description['fine']!r}; it must be true or false")
     if not isinstance(speakers, list) or not all(isinstance(speaker, str) for speaker in speakers):
         raise VoiceError(f"{path}: speakers is {speakers!r}; it must be a list of names")
     config: WaveNetConfig = _config(path, "model", description["model"], WaveNetConfig)
@@ -185,6 +190,7 @@ def load_voice(folder: str | Path) -> Voice:
         speakers=tuple(speakers),
         temperature=float(temperature),
         correction=correction,
+        fine=description["fine"],
         converter=converter,
     )
 

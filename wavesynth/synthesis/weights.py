@@ -53,10 +53,15 @@ class Weights(ABC):
         """The class that stands before the first sample: μ-law's zero."""
         return self.classes // 2
 
+    @property
+    def entry_width(self) -> int:
+        """Values of a queue's entry: R, unless said otherwise."""
+        return self.residual_channels
+
     def start(self) -> State:
         """The state of a stream before its first sample."""
         dtype, zero = self.entry
-        return State(np.full((sum(self.dilations), self.residual_channels), zero, dtype), self.start_token)
+        return State(np.full((sum(self.dilations), self.entry_width), zero, dtype), self.start_token)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """The first layer's input [..., R] after the samples `tokens` [...]."""
@@ -64,7 +69,7 @@ class Weights(ABC):
 
     @abstractmethod
     def enter(self, index: int, x: Tensor) -> Tensor:
-        """What layer `index` puts into its queue for its input `x`: [..., R]."""
+        """What layer `index` puts into its queue for its input `x` [..., R]: [..., entry_width]."""
 
     @abstractmethod
     def layer(

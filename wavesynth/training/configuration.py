@@ -148,6 +148,7 @@ class VoiceConfig:
     licence: str = ""
     temperature: float = 1.0
     correction: int = 0
+    fine: bool = False
 
     def __post_init__(self) -> None:
         _require(self, "name", bool(self.name.strip()), "a name")
@@ -191,6 +192,11 @@ class Configuration:
         if model.mel_bands not in (0, mel.bands):
             raise ValueError(
                 f"[model] mel_bands is {model.mel_bands}; it must be data.mel.bands, {mel.bands}, or 0"
+            )
+        if self.quantised and self.voice.fine:
+            raise ValueError(
+                "quantised is true, which rounds layers' inputs to 8 bits, and so is [voice] fine, which serves them "
+                "in 16; one of them must be false"
             )
         if model.hop != mel.hop:
             raise ValueError(f"[model] hop is {model.hop}; it must be data.mel.hop, {mel.hop}")

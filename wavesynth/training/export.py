@@ -59,12 +59,13 @@ def export(
         language=texts.language,
         licence=texts.licence,
         model=model,
-        gains=best_gains(model, task, generator),
+        gains=best_gains(model, task, generator, texts.fine),
         mel=data.mel,
         preemphasis=data.preemphasis,
         speakers=tuple(data.speakers) if model.config.speakers else (),
         temperature=texts.temperature,
         correction=texts.correction,
+        fine=texts.fine,
         converter=task.converter,
     )
     save_voice(out, voice)

@@ -23,6 +23,7 @@ def best_gains(
     model: WaveNet,
     task: WaveNetTask,
     generator: torch.Generator,
+    fine: bool = False,
 ) -> Gains:
     """Calibrates on crops of the training set, and chooses the balance by the int8 likelihood of another crop."""
     tokens, _, *features = task.batch(generator, _CROPS)
@@ -32,11 +33,11 @@ def best_gains(
     exact = Float32Weights.pack(model)
 
     def nats(gains: Gains) -> float:
-        each = likelihood(Int8Weights.pack(exact, gains), inputs[0], targets[0], trial)
+        each = likelihood(Int8Weights.pack(exact, gains, fine), inputs[0], targets[0], trial)
         return float(each[task.unscored :].double().mean())
 
     found = []
     for balance in BALANCES:
-        gains = calibrate(model, tokens, conditioning, balance=balance)
+        gains = calibrate(model, tokens, conditioning, balance=balance, fine=fine)
         found.append((nats(gains), balance, gains))
     return min(found)[2]
