@@ -104,7 +104,7 @@ def suite(small: bool) -> dict[str, Any]:
     )
     files = ["tests/kernels/test_triton_gpu.py", "tests/audio/test_rows.py"]
     run = subprocess.run(
-        [sys.executable, "-c", code, *files], cwd=ROOT, capture_output=True, text=True, timeout=200,
+        [sys.executable, "-c", code, *files], cwd=ROOT, capture_output=True, text=True, timeout=240,
         env=os.environ | ({"SMALL_GPU_SUITE": "1"} if small else {}),
     )  # fmt: skip
     return {"passed": run.returncode == 0, "output": run.stdout[-4000:] + run.stderr[-500:]}
@@ -338,8 +338,7 @@ def main() -> int:
     results.add("first audio, corrected", 30, lambda: first_audio(1 if small else 200, joins, True, small))
     for stacks in (3,) if small else (3, 5):
         results.add(f"training {10 * stacks}", 60, partial(training, stacks, small))
-    ways = beside(small)
-    for plan, layers, skip, streams in ways:
+    for plan, layers, skip, streams in beside(small):
         measure = partial(speed, layers, skip, streams, small, plan)
         results.add(f"way {plan.name} {layers} {streams}", 20, measure)
     results.add("plot", 0, lambda: plot(results.all, options.out / "plot.png"))

@@ -12,6 +12,19 @@ __all__ = ["FEW", "MANY", "Plan", "Ring", "choose", "is_wide", "plans"]
 _ROWS, _COLUMNS = 256, 64
 
 
+def _shape(network: Network) -> dict[str, int]:
+    """What both kernels know of a network at compile time."""
+    return {
+        "L": network.layers,
+        "CYCLE": unit_cycle(network.dilations),
+        "QUEUE": network.rows,
+        "HOP": network.hop,
+        "R": network.residual_channels,
+        "S": network.skip_channels,
+        "A": network.classes,
+    }
+
+
 @dataclass(frozen=True)
 class Plan:
     """One way to launch the kernel; which one is taken changes the time, not the samples."""
@@ -40,13 +53,7 @@ class Plan:
                 f"residual is {r} and skip {s}; a plan with fuse or helpers must have them at most 64 and 256"
             )
         return {
-            "L": network.layers,
-            "CYCLE": unit_cycle(network.dilations),
-            "QUEUE": network.rows,
-            "HOP": network.hop,
-            "R": r,
-            "S": s,
-            "A": a,
+            **_shape(network),
             "B": self.tile,
             "HALF": 2 * network.layers * r + 2 * s + a + max(r, s),
             "SINGLE": a + r + (2 * network.layers * r if self.helpers else 0),
@@ -128,13 +135,7 @@ class Ring:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
         r, s, a = network.residual_channels, network.skip_channels, network.classes
         return {
-            "L": network.layers,
-            "CYCLE": unit_cycle(network.dilations),
-            "QUEUE": network.rows,
-            "HOP": network.hop,
-            "R": r,
-            "S": s,
-            "A": a,
+            **_shape(network),
             "GROUP": self.group,
             "CHAIN": self.chain(network),
             "HEADS": self.heads,

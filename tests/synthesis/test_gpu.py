@@ -87,6 +87,22 @@ def test_a_stream_moves_from_the_processor_to_the_gpu_and_back_unchanged(sampler
 
 
 @in_interpreter
+@pytest.mark.parametrize("speakers", [0, 2])
+def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
+    model = network(stacks=1, layers_per_stack=3, residual=32, skip=32, classes=64, hop=5, speakers=speakers)
+    sampler = TritonSampler(model, GAINS, places=2)
+    of = [None, None] if not speakers else [1, 0]
+    frames = sampler._frames(
+        [Windows(torch.zeros(count, 1, 0), s) for count, s in zip((3, 2), of, strict=True)]
+    )
+    assert frames.shape == (2, 3, 3, 64)
+    for made, speaker in zip(frames, of, strict=True):
+        told = None if speaker is None else torch.tensor([speaker])
+        expected = sampler.network.conditioning(model.conditioning(speaker=told)[0])
+        assert torch.equal(made, expected.expand(3, -1, -1))
+
+
+@in_interpreter
 def test_fine_inputs_move_too_as_near_as_half_precision_is():
     weights = Int8Weights.pack(float32(MODEL), GAINS, fine=True)
     sampler = TritonSampler(MODEL, GAINS, places=1, fine=True)

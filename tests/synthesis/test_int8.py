@@ -62,7 +62,6 @@ def test_fine_inputs_are_the_inputs_to_a_512th_of_a_step_and_louder_ones_fit():
 
 
 def test_fine_inputs_cost_less_likelihood():
-    """What the layers' inputs of 8 bits cost is most of what a loud and quiet network loses."""
     model = network(stacks=2, layers_per_stack=4, residual=32, skip=64, classes=64, hop=8)
     conditioning = conditioning_for(model, 60)
     exact = float32(model)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -33,8 +34,6 @@ class Source(ABC):
         self._hop = voice.model.config.hop
         self._mel_config = voice.mel
         self._nothing = torch.zeros(0, voice.mel.window, dtype=torch.float64)
-        self._frames: deque[Tensor] = deque()  # [L, 2R] each, or what they are made of
-        self._first = 0  # the number of the first of them
 
     @abstractmethod
     def push(self, piece: Tensor) -> None:
@@ -53,29 +52,20 @@ class Source(ABC):
         """Takes the log-mel [f, bands] of the windows that were due. Raises ValueError for what cannot be used."""
         return
 
+    @abstractmethod
     def ready(self, index: int, n: int) -> int:
         """How many of the `n` samples from `index` can be made now: all, or those to the end, or none."""
-        end = index + n
-        if self.total is not None:
-            end = min(end, self.total)
-        return end - index if self._first + len(self._frames) >= -(-end // self._hop) else 0
 
     @abstractmethod
     def defer(self) -> None:
         """Leaves the conditioning network to the backend: called, if at all, before anything else."""
 
+    @abstractmethod
     def conditioning(self, index: int, n: int) -> Tensor | Windows:
-        """The frames [F, L, 2R], or their windows if deferred, of `n` samples from `index` that `prepare` promised.
+        """The frames [F, L, 2R], or their windows if deferred, of `n` samples from `index` that `ready` promised.
 
         Those before are forgotten.
         """
-        while self._first < index // self._hop:
-            self._frames.popleft()
-            self._first += 1
-        count = (index + n - 1) // self._hop - self._first + 1
-        if count == 1:
-            return self._frames[0][None]
-        return torch.stack([self._frames[i] for i in range(count)])
 
     def wanted(self) -> NDArray[np.float32]:
         """The log-mel frames [f, bands] that came since the last time this was asked: what is to be heard."""
@@ -85,17 +75,25 @@ class Source(ABC):
 class DurationSource(Source):
     """The same frame, for a given number of samples."""
 
+    total: int
+
     def __init__(self, voice: Voice, speaker: int | None, samples: int) -> None:
         super().__init__(voice)
-        self.total = self.samples = samples
-        self._speaker, self._deferred = speaker, False
-        of_speaker = None if speaker is None else torch.tensor([speaker])
+        self.total = samples
+        self._model, self._speaker, self._deferred = voice.model, speaker, False
+
+    @cached_property
+    def _frame(self) -> Tensor:
+        """[L, 2R], or a window without bands if deferred."""
+        if self._deferred:
+            return torch.zeros(1, 0)
+        of_speaker = None if self._speaker is None else torch.tensor([self._speaker])
         with torch.inference_mode():
-            self._frame = voice.model.conditioning(speaker=of_speaker)[0, 0]
+            return self._model.conditioning(speaker=of_speaker)[0, 0]
 
     def defer(self) -> None:
         """Leaves it to the backend: what it is given are windows without bands."""
-        self._deferred, self._frame = True, torch.zeros(1, 0)
+        self._deferred = True
 
     def push(self, piece: Tensor) -> None:
         """Raises TypeError: it takes no input."""
@@ -106,7 +104,7 @@ class DurationSource(Source):
 
     def ready(self, index: int, n: int) -> int:
         """All of them, or those to the end: every frame is the same."""
-        return min(n, self.samples - index)
+        return min(n, self.total - index)
 
     def conditioning(self, index: int, n: int) -> Tensor | Windows:
         """As many of it as `n` samples from `index` lie in."""
@@ -120,6 +118,8 @@ class _InputSource(Source):
 
     def __init__(self, voice: Voice, speaker: int | None) -> None:
         super().__init__(voice)
+        self._frames: deque[Tensor] = deque()  # [L, 2R] each, or what they are made of
+        self._first = 0  # the number of the first of them
         self._conditioner = Conditioner(voice.model, voice.mel.silence, speaker)
         self._converting = None if voice.converter is None else Converting(voice.converter, voice.mel.silence)
         self._speaker = speaker
@@ -134,9 +134,19 @@ class _InputSource(Source):
     def defer(self) -> None:
         self._conditioner.deferred = True
 
+    def ready(self, index: int, n: int) -> int:
+        end = index + n
+        if self.total is not None:
+            end = min(end, self.total)
+        return end - index if self._first + len(self._frames) >= -(-end // self._hop) else 0
+
     def conditioning(self, index: int, n: int) -> Tensor | Windows:
-        frames = super().conditioning(index, n)
-        return Windows(frames, self._speaker) if self._conditioner.deferred else frames  # type: ignore[arg-type]
+        while self._first < index // self._hop:
+            self._frames.popleft()
+            self._first += 1
+        count = (index + n - 1) // self._hop - self._first + 1
+        frames = self._frames[0][None] if count == 1 else torch.stack([self._frames[i] for i in range(count)])
+        return Windows(frames, self._speaker) if self._conditioner.deferred else frames
 
     def push(self, piece: Tensor) -> None:
         if len(piece):
