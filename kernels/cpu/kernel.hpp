@@ -81,6 +81,18 @@ inline Floats gate(Floats filter, Floats gated) {
   return div(mul(na, add(db, nb)), mul(da, add(db, db)));
 }
 
+// Steps as bytes: whole ones, and 256ths of one that they leave.
+inline void store_steps(uint8_t* coarse, Floats steps) { store_signed(coarse, round(steps)); }
+inline void store_steps(uint8_t* coarse, uint8_t* fine, Floats steps) {
+  const Floats low = splat(-128.0f), high = splat(127.0f);
+  const Ints whole = round(min(max(steps, low), high));
+  store_signed(coarse, whole);
+  store_signed(fine, round(min(max(mul(sub(steps, to_floats(whole)), splat(256.0f)), low), high)));
+}
+
+// What sums over 256ths of a step add to sums over whole ones.
+inline Ints carried(Ints sums) { return shift_right(add(sums, splat(128)), 8); }
+
 // The class whose cumulated softmax weight first exceeds a random share of the total (draw.py). `weights` is
 // room for the softmax's numerators.
 inline int32_t draw(const float* logits, int32_t* weights, int classes, const Stream& stream) {
@@ -122,7 +134,7 @@ struct Workspace {
   alignas(64) float x[B][kStride];       // a layer's input; at the end, the logits
   alignas(64) float h[B][kStride];       // what the gate gets
   alignas(64) int32_t sums[B][kStride], fine[B][kStride];
-  alignas(64) uint8_t skip[B][kStride], hidden[B][kStride];
+  alignas(64) uint8_t skip[B][kStride], hidden[B][kStride], fine_z[B][kStride];
   alignas(64) uint8_t activations[B][kMaxLayers * kMaxResidual + 5 * 64];  // [L][R]
   int slots[B][kMaxLayers];              // row of each layer's ring buffer
   uint64_t first_frame[B];               // the frame that the conditioning begins with
@@ -143,50 +155,54 @@ inline void layers(const Network& net, const Stream* streams, Workspace<B>& work
   const int R = net.residual, width = net.fine ? 2 * R : R;
   const float* conditioning[B];
   uint8_t* queue[B];
-  const int32_t *past[B], *fine_past[B];
+  const int32_t *sums[B], *fine_sums[B];
   for (int s = 0; s < B; s++) {
     const uint64_t frame = streams[s].index / net.hop - work.first_frame[s];
     conditioning[s] = streams[s].conditioning + frame * net.layers * 2 * R;
     queue[s] = streams[s].queues;
-    past[s] = work.sums[s], fine_past[s] = work.fine[s];
+    sums[s] = work.sums[s], fine_sums[s] = work.fine[s];
     std::memcpy(work.x[s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
   }
   for (int l = 0; l < net.layers; l++) {
     const float* input_gain = net.input_gain + static_cast<size_t>(l) * R;
     const float* gate_gain = net.gate_gain + static_cast<size_t>(l) * R;
-    const uint8_t *entry[B], *fine[B], *z[B];
+    const Matrix &now = net.now[l], &residual = net.residuals[l];
+    const uint8_t *entry[B], *fine[B], *z[B], *fine_z[B];
     for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * width, fine[s] = entry[s] + R;
-    product<B>(net.past[l], entry, [&](int s, int row, Ints sums) { store(work.sums[s] + row, sums); });
-    if (net.fine) product<B>(net.past[l], fine, [&](int s, int row, Ints sums) { store(work.fine[s] + row, sums); });
+    product<B>(net.past[l], entry, [&](int s, int row, Ints x) { store(work.sums[s] + row, x); });
+    if (net.fine) product<B>(net.past[l], fine, [&](int s, int row, Ints x) { store(work.fine[s] + row, x); });
     for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
       uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * width;
       for (int i = 0; i < R; i += 16) {
         const Floats steps = mul(load(work.x[s] + i), load(input_gain + i));
-        store_signed(out + i, round(steps));
-        if (net.fine) {
-          const Floats low = splat(-128.0f), high = splat(127.0f);
-          const Floats coarse = to_floats(round(min(max(steps, low), high)));
-          store_signed(out + R + i, round(min(max(mul(sub(steps, coarse), splat(256.0f)), low), high)));
-        }
+        if (net.fine) store_steps(out + i, out + R + i, steps);
+        else store_steps(out + i, steps);
       }
     }
-    if (net.fine)  // whole steps of what is fine go to what is coarse
-      product<B>(net.now[l], whole(net.now[l]), fine_past, fine, [&](int s, int row, Ints sums) {
-        store(work.sums[s] + row, add(load(work.sums[s] + row), shift_right(add(sums, splat(128)), 8)));
+    if (net.fine)
+      product<B>(now, whole(now), fine_sums, fine, [&](int s, int row, Ints x) {
+        store(work.sums[s] + row, add(load(work.sums[s] + row), carried(x)));
       });
-    product<B>(net.now[l], whole(net.now[l]), past, entry, [&](int s, int row, Ints sums) {
-      store(work.h[s] + row, add(scaled(net.now[l], row, sums), load(conditioning[s] + static_cast<size_t>(l) * 2 * R + row)));
+    product<B>(now, whole(now), sums, entry, [&](int s, int row, Ints x) {
+      store(work.h[s] + row, add(scaled(now, row, x), load(conditioning[s] + static_cast<size_t>(l) * 2 * R + row)));
     });
     for (int s = 0; s < B; s++) {
       uint8_t* out = work.activations[s] + static_cast<size_t>(l) * R;
-      z[s] = out;
-      for (int i = 0; i < R; i += 16)
-        store_signed(out + i, round(mul(gate(load(work.h[s] + i), load(work.h[s] + R + i)), load(gate_gain + i))));
+      z[s] = out, fine_z[s] = work.fine_z[s];
+      for (int i = 0; i < R; i += 16) {
+        const Floats steps = mul(gate(load(work.h[s] + i), load(work.h[s] + R + i)), load(gate_gain + i));
+        if (net.fine) store_steps(out + i, work.fine_z[s] + i, steps);
+        else store_steps(out + i, steps);
+      }
     }
     done(l);
-    product<B>(net.residuals[l], z, [&](int s, int row, Ints sums) {
-      store(work.x[s] + row, add(load(work.x[s] + row), affine(net.residuals[l], row, sums)));
-    });
+    const auto next = [&](int s, int row, Ints x) { store(work.x[s] + row, add(load(work.x[s] + row), affine(residual, row, x))); };
+    if (net.fine) {
+      product<B>(residual, fine_z, [&](int s, int row, Ints x) { store(work.sums[s] + row, add(load(residual.start + row), carried(x))); });
+      product<B>(residual, whole(residual), sums, z, next);
+    } else {
+      product<B>(residual, z, next);
+    }
     for (int s = 0; s < B; s++) {
       queue[s] += static_cast<size_t>(net.dilations[l]) * width;
       if (++work.slots[s][l] == net.dilations[l]) work.slots[s][l] = 0;

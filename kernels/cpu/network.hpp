@@ -19,7 +19,7 @@ struct Matrix {
 // instruction set, or the linker could keep a copy that another processor cannot run.
 struct Network {
   int layers, residual, skip, classes, hop;
-  bool fine;                // whether a queue's entries are [R] and, behind them, [R] 256ths
+  bool fine;                // whether a queue's entries are [R] and, behind them, [R] 256ths; gated activations too
   const int* dilations;     // [L]
   const float* embedding;   // [A][R]
   const float* input_gain;  // [L][R]

@@ -74,6 +74,22 @@ def test_fine_inputs_cost_less_likelihood():
     assert abs(bits[2] - bits[0]) < abs(bits[1] - bits[0])
 
 
+def test_the_next_layer_gets_fine_gated_activations_to_a_512th_of_a_step():
+    model = network()
+    weights = int8(model, fine=True)
+    x = torch.linspace(-1, 1, 16) * 20 / weights.input_gain[0]
+    conditioning = conditioning_for(model, 1)[0, 0]
+    entry = weights.enter(0, x)
+    made, _ = weights.layer(0, entry, entry, x, conditioning)
+    held = values(entry, weights.input_gain[0], fine=True) * weights.input_gain[0]
+    h = weights.dilated[0].float() @ torch.cat([held, held]) * weights.dilated_step[0] + conditioning
+    z = approximate_gate(h) * weights.gate_gain[0]
+    whole = weights.residual[0].float()
+    off = (made - x - weights.residual_bias[0]) / weights.residual_step[0] - whole @ z
+    # Half a unit that the sum is rounded by, twice; 8 bits alone would be off by half a step of each activation.
+    assert (off.abs() <= whole.abs().sum(1) / 500 + 1 + 1e-2).all()
+
+
 @pytest.mark.parametrize("scale", [1e3, 1e-3])
 def test_activations_beyond_the_calibrated_range_saturate(scale):
     weights = int8(network())

@@ -31,7 +31,7 @@ def engine(
     seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.1, max=3600)] = 4.0,
     threads: Annotated[int, typer.Option(help="Cores to use.", min=1, max=256)] = 1,
     fine: Annotated[
-        bool, typer.Option("--fine", help="Layers' inputs of 16 bits, as some voices have.")
+        bool, typer.Option("--fine", help="Layers' activations of 16 bits, as some voices have.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:

@@ -12,12 +12,14 @@ written here (so no fused multiply-add), and every rounding is to the nearest ev
     u          = clamp(round(relu((W_hidden · s) · hidden_step + hidden_bias) · hidden_gain))            0..255
     logits     = (W_output · u) · output_step + output_bias
 
-A network that is `fine` remembers its layers' inputs in 16 bits, as two bytes: the entry above, and what it leaves,
-in 256ths. Quiet sounds that ring, such as a piano's, are lost in the steps of loud ones otherwise.
+A network that is `fine` has 16 bits for its layers' inputs and gated activations, as two bytes: the one above, and what
+it leaves, in 256ths. Quiet sounds that ring, such as a piano's, are lost in the steps of loud ones otherwise. (The skip
+product reads the first byte only; the second makes no difference there.)
 
-    fine       = clamp(round((x · input_gain - clamp(round(x · input_gain))) · 256)) + 128                  uint8
+    fine(v)    = clamp(round((v - clamp(round(v))) · 256))                   of v = x · input_gain, gate(h) · gate_gain
     h          = (W_dilated · (past - 128, entry - 128)
-                  + floor((W_dilated · (fine of past - 128, fine - 128) + 128) / 256)) · dilated_step + conditioning
+                  + floor((W_dilated · (fine of past, fine of now) + 128) / 256)) · dilated_step + conditioning
+    x          = x + ((W_residual · (z - 128) + floor((W_residual · fine + 128) / 256)) · residual_step + residual_bias)
 
 Weights have one step for each row, activations one gain for each channel; the gains come from calibration.
 The skip weights of all layers share their rows' steps, so that the sum over layers is one integer sum.
@@ -28,6 +30,7 @@ the sum over 1,024 channels then still fits 32 bits.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,13 +102,13 @@ class Int8Weights(Weights):
     output_bias: Tensor
     """[A] float32"""
     fine: bool = False
-    """Whether layers' inputs have 16 bits."""
+    """Whether layers' inputs and gated activations have 16 bits."""
 
     entry = (np.uint8, 128)
 
     @classmethod
     def pack(cls, weights: Float32Weights, gains: Gains, fine: bool = False) -> Int8Weights:
-        """Rounds `weights` to 8 bits for activations of the given gains, of 16 bits where layers begin if `fine`."""
+        """Rounds `weights` to 8 bits for activations of the given gains, of 16 bits in the layers if `fine`."""
         m = weights.model
         with torch.no_grad():
             dilated, dilated_step = _rows(m.dilated / torch.cat([gains.input, gains.input], 1)[:, None])
@@ -135,15 +138,12 @@ class Int8Weights(Weights):
     def layer(
         self, index: int, past: Tensor, entry: Tensor, x: Tensor, conditioning: Tensor
     ) -> tuple[Tensor, Tensor]:
-        inputs = torch.stack([past, entry], -2).to(torch.int32) - 128  # [..., 2, R or 2R]
-        coarse, *fine = inputs.split(self.residual_channels, -1)
-        sums = _sums(coarse.flatten(-2), self.dilated[index])
-        for part in fine:
-            sums += torch.floor((_sums(part.flatten(-2), self.dilated[index]) + 128) / 256)
-        h = sums.to(torch.float32) * self.dilated_step[index] + conditioning
-        z = _signed(approximate_gate(h) * self.gate_gain[index])
-        y = _product(z.to(torch.int32) - 128, self.residual[index], self.residual_step[index])
-        return x + (y + self.residual_bias[index]), z
+        inputs = torch.stack([past, entry], -2).split(self.residual_channels, -1)  # one or two of [..., 2, R]
+        dilated = _sums_of_parts([part.flatten(-2) for part in inputs], self.dilated[index])
+        h = dilated * self.dilated_step[index] + conditioning
+        z = entries(approximate_gate(h), self.gate_gain[index], self.fine).split(self.residual_channels, -1)
+        y = _sums_of_parts(z, self.residual[index]) * self.residual_step[index]
+        return x + (y + self.residual_bias[index]), z[0]
 
     @override
     def head(self, activations: Tensor) -> Tensor:
@@ -155,7 +155,7 @@ class Int8Weights(Weights):
 
 
 def entries(x: Tensor, gain: Tensor, fine: bool) -> Tensor:
-    """What a queue remembers of a layer's input `x` [..., R]: uint8 [..., R], or if `fine` [..., 2R]."""
+    """The bytes of activations `x` [..., R], such as a queue remembers: uint8 [..., R], or if `fine` [..., 2R]."""
     steps = x * gain
     if not fine:
         return _signed(steps)
@@ -200,6 +200,14 @@ def _unsigned(x: Tensor) -> Tensor:
 
 def _sums(x: Tensor, weights: Tensor) -> Tensor:
     return F.linear(x.to(torch.float64), weights.to(torch.float64))  # which holds them exactly
+
+
+def _sums_of_parts(parts: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """Sums over bytes that stand 128 above zero, of which a second part counts 256ths: float32."""
+    coarse, *fine = (_sums(part.to(torch.int32) - 128, weights) for part in parts)
+    for sums in fine:
+        coarse += torch.floor((sums + 128) / 256)
+    return coarse.to(torch.float32)
 
 
 def _product(x: Tensor, weights: Tensor, step: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class Voice:
     correction: int = 0
     """Frames settled together of streams that do not say (wavesynth.audio.correction), 0 to 16; 0: not corrected."""
     fine: bool = False
-    """Whether its layers' inputs have 16 bits where the rest has 8 (wavesynth.synthesis.int8)."""
+    """Whether its layers' activations have 16 bits where the rest has 8 (wavesynth.synthesis.int8)."""
     converter: Converter | None = None
     """What the log-mel of whoever speaks goes through, for a voice that says it as its own speaker would."""
 

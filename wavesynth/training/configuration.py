@@ -195,8 +195,8 @@ class Configuration:
             )
         if self.quantised and self.voice.fine:
             raise ValueError(
-                "quantised is true, which rounds layers' inputs to 8 bits, and so is [voice] fine, which serves them "
-                "in 16; one of them must be false"
+                "quantised is true, which rounds layers' activations to 8 bits, and so is [voice] fine, which serves "
+                "them in 16; one of them must be false"
             )
         if model.hop != mel.hop:
             raise ValueError(f"[model] hop is {model.hop}; it must be data.mel.hop, {mel.hop}")
