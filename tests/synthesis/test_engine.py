@@ -142,6 +142,23 @@ class Gate(HostSampler):
         until(lambda: len(self.ticks) > count)
 
 
+class Elsewhere(Gate):
+    """One that computes elsewhere: told to advance, it is waited for no sooner than its samples are needed."""
+
+    waited_for = 0
+
+    def launch(self, states, conditioning, keys, n):
+        self.ticks.append(sorted(key.seed for key in keys))
+        drawn = self.sampler.advance(states, conditioning, keys, n)
+
+        def finished():
+            self.waited_for += 1
+            self.allowed.acquire()
+            return drawn
+
+        return finished
+
+
 @pytest.fixture
 def gate():
     return Gate(VOICES["free"].sampler)
@@ -167,6 +184,27 @@ def test_streams_join_and_leave_between_ticks(gate):
         gate.allowed.release()
         chunks(last)
         assert gate.ticks == [[1], [1, 2], [1]]
+
+
+def test_a_stream_that_comes_during_a_tick_elsewhere_has_its_first_chunk_before_that_is_handed_out():
+    gate = Elsewhere(VOICES["free"].sampler)
+    with gated(gate) as engine:
+        other = engine.open(from_nothing(480, seed=1))
+        until(lambda: gate.waited_for)
+        stream = engine.open(from_nothing(320, seed=2))
+        gate.tick()
+        assert gate.ticks == [[1], [1], [2]]
+        gate.allowed.release()
+        first = until(stream.take)
+        gate.allowed.release(1000)
+        assert b"".join(chunk.audio for chunk in [*first, *chunks(stream)]) == _alone(320, seed=2)
+        assert audio(other) == _alone(480, seed=1)
+        assert gate.ticks == [[1], [1], [2], [1, 2]]
+
+
+def _alone(samples, seed):
+    with running() as engine:
+        return audio(engine.open(from_nothing(samples, seed=seed)))
 
 
 def test_a_cancelled_stream_is_in_no_further_tick_and_its_slot_is_free(gate):

@@ -20,7 +20,8 @@ VOICE = make_voice("tiny")
 
 def prepare(source, index, n):
     """How many of the `n` samples from `index` can be made, once what they need is analysed."""
-    source.analysed(alone(features, source.due(index, n), config=VOICE.mel))
+    if (due := source.due(index, n)) is not None:
+        source.analysed(alone(features, due, config=VOICE.mel))
     return source.ready(index, n)
 
 

@@ -29,7 +29,7 @@ class Windows:
     speaker: int | None
 
     def __len__(self) -> int:
-        return len(self.mel)
+        return self.mel.shape[0]
 
 
 class Conditioner:

@@ -6,7 +6,9 @@ A tick makes one chunk for every stream that has input for it and room in its ou
 leave between ticks; one that nobody reads is left out until somebody does. What a stream's audio is does not
 depend on any of this: sampling is a function of the stream's own state, conditioning and key.
 
-A backend that computes elsewhere has its next tick before the last one's chunks are handed out, and so never waits.
+A backend that computes elsewhere has its next tick before the last one's chunks are handed out, and so never waits. A
+tick of thousands of streams keeps this thread busy for long after, so that streams that come meanwhile have their first
+chunk in between, in a tick of their own.
 """
 
 from __future__ import annotations
@@ -16,8 +18,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from wavesynth.synthesis.job import Job, LoadedVoice, Made, prepare
 from wavesynth.synthesis.schedule import Capacity, chunks_in_tick, schedule
 from wavesynth.synthesis.stream import LostError, Request, Stream, StreamError
@@ -26,6 +26,9 @@ from wavesynth.synthesis.tick import Tick, Ticker
 __all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
 
 _log = logging.getLogger(__name__)
+
+#: A stream, the sample that its chunk ends before, and the chunk or why there is none.
+Result = tuple[Stream, int, Made]
 
 
 class ClosedError(StreamError):
@@ -85,6 +88,7 @@ class Engine:
         self._lock = threading.Lock()  # guards the list of streams and what is in their mailboxes
         self._wake = threading.Event()  # set after every change under the lock
         self._streams: list[Stream] = []
+        self._new: list[Stream] = []  # live ones of which nothing is made yet
         self._closed = False
         self._end = ClosedError("the service was shut down")
         self._begun: Tick | None = None  # the tick that is being made elsewhere
@@ -124,6 +128,8 @@ class Engine:
                 )
             stream = Stream(request, self._lock, self._wake)
             self._streams.append(stream)
+            if request.live:
+                self._new.append(stream)
         self._wake.set()
         return stream
 
@@ -149,9 +155,9 @@ class Engine:
                 if self._closed:
                     break
                 self._streams = [stream for stream in self._streams if not stream.closed]
-                collected = [(stream, *stream.collect(), self._has_room(stream)) for stream in self._streams]
-            self._jobs = {stream: self._jobs[stream] for stream, *_ in collected if stream in self._jobs}
-            if not self._tick(collected):
+                streams = list(self._streams)
+            self._jobs = {stream: self._jobs[stream] for stream in streams if stream in self._jobs}
+            if not self._tick(streams):
                 self._wake.wait()
         with self._lock:
             for stream in self._streams:
@@ -162,12 +168,44 @@ class Engine:
         under_way = self._jobs[stream].state.index - stream.made if stream in self._jobs else 0
         return not stream.request.live or stream.waiting + under_way + self.config.chunk <= self.config.queue
 
-    def _tick(self, collected: Sequence[tuple[Stream, list[Tensor], bool, bool]]) -> bool:
+    def _tick(self, streams: Sequence[Stream]) -> bool:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
-        results: list[tuple[Stream, int, Made]] = []
+        self._welcome()
+        live = sum(stream.request.live for stream in streams)
+        ready, results = self._ready(streams, self.config.chunk * chunks_in_tick(live, len(streams) - live))
+        batch = schedule(ready, self.capacity)
+        last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
+        if last is None and self._begun is not None and not self._begun.waits:
+            last, self._begun = self._begun, None
+        self._welcome()
+        if last is not None:
+            results += last.finish()
+            self._welcome()
+        self._hand_out(results)
+        return bool(results) or self._begun is not None
+
+    def _welcome(self) -> None:
+        """Makes the first chunk of live streams that came during a tick that is made elsewhere."""
+        if self._begun is None:
+            return  # they will be in the next tick very soon
+        with self._lock:
+            self._new = [stream for stream in self._new if not (stream.closed or self._launched(stream))]
+            new = list(self._new)
+        if not new:
+            return
+        ready, results = self._ready(new, self.config.chunk)
+        self._hand_out([*results, *self._ticker.begin(ready).finish()])
+
+    def _launched(self, stream: Stream) -> bool:
+        return stream in self._jobs and self._jobs[stream].state.index > 0
+
+    def _ready(self, streams: Sequence[Stream], samples: int) -> tuple[list[Job], list[Result]]:
+        """Takes in what came for the streams; those that can make their next `samples`, or those to their end, and
+        those that ended."""
+        with self._lock:
+            collected = [(stream, *stream.collect(), self._has_room(stream)) for stream in streams]
+        results: list[Result] = []
         roomy, ready = [], []
-        live = sum(stream.request.live for stream, *_ in collected)
-        samples = self.config.chunk * chunks_in_tick(live, len(collected) - live)
         for stream, pieces, ended, room in collected:
             try:
                 job = self._job(stream)
@@ -184,25 +222,21 @@ class Engine:
                 results.append((job.stream, 0, can))
             elif can:
                 ready.append(job)
-        batch = schedule(ready, self.capacity)
-        last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
-        if last is None and self._begun is not None and not self._begun.waits:
-            last, self._begun = self._begun, None
-        if last is not None:
-            results += [(job.stream, end, result) for job, end, result in last.finish()]
+        return ready, results
+
+    def _hand_out(self, results: Sequence[Result]) -> None:
         with self._lock:
-            for stream, end, result in results:
-                if isinstance(result, Exception):
-                    stream.end(_stream_error(stream, result))
+            for stream, end, made in results:
+                if isinstance(made, Exception):
+                    stream.end(_stream_error(stream, made))
                 else:
-                    stream.put(result, end)
-            changed = [stream for stream, *_ in results if stream.request.live or stream.closed]
+                    stream.put(made, end)
+            changed = [stream for stream, _, _ in results if stream.request.live or stream.closed]
         if changed:
             self._notify(changed)
-        lost = next((result for *_, result in results if isinstance(result, LostError)), None)
+        lost = next((made for _, _, made in results if isinstance(made, LostError)), None)
         if lost is not None:
             self._lose(lost)
-        return bool(results) or self._begun is not None
 
     def _lose(self, error: LostError) -> None:
         """Ends everything: the backend is gone."""

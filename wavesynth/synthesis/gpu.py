@@ -232,15 +232,16 @@ class TritonSampler:
 
     def _frames(self, conditioning: Sequence[Tensor | Windows]) -> Tensor:
         """[C, F, L, 2R] float16 on the device; streams with fewer frames than others have zeros behind them."""
-        counts = torch.tensor([len(c) for c in conditioning])
-        most = int(counts.max())
+        lengths = [len(c) for c in conditioning]
+        most = max(lengths)
         shape = (self.network.layers, 2 * self.network.residual_channels)
         windows = [c for c in conditioning if isinstance(c, Windows)]
-        if windows and len(windows) < len(counts):
+        if windows and len(windows) < len(lengths):
             raise TypeError("conditioning is part frames, part windows; it must be one of them")
         if windows and self._still is not None:
-            speakers = torch.tensor([w.speaker or 0 for w in windows])
-            return self._still[speakers.to(self._device)][:, None].expand(-1, most, -1, -1).contiguous()
+            speakers = torch.tensor([w.speaker or 0 for w in windows]).to(self._device)
+            return self._still[speakers][:, None].expand(-1, most, -1, -1).contiguous()
+        counts = torch.tensor(lengths)
         if windows:
             assert self._conditioner is not None
             mel = torch.cat([w.mel for w in windows]).to(self._device)

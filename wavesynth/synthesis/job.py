@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -132,7 +132,8 @@ def make(jobs: Sequence[Job], classes: NDArray[np.int32], ends: Sequence[int]) -
         [end == job.source.total for job, end in zip(jobs, ends, strict=True)],
         loaded.sampler.rows,
     )
-    ready = np.split(pcm16(np.concatenate(samples)), np.cumsum([len(s) for s in samples[:-1]]))
+    whole, bounds = pcm16(np.concatenate(samples)), accumulate(map(len, samples), initial=0)
+    ready = [whole[begin:end] for begin, end in pairwise(bounds)]
     return [_try(job.hand_out, *given) for job, *given in zip(jobs, ready, ends, strict=True)]
 
 
@@ -144,7 +145,7 @@ def _analyse(spans: Iterable[tuple[Job, int, int]]) -> None:
             windows = _try(job.source.due, index, n)
             if isinstance(windows, Exception):
                 job.error = windows
-            else:
+            elif windows is not None:
                 looked.append((job, windows))
         if looked:
             _hear(looked)

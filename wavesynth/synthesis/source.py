@@ -33,7 +33,6 @@ class Source(ABC):
     def __init__(self, voice: Voice) -> None:
         self._hop = voice.model.config.hop
         self._mel_config = voice.mel
-        self._nothing = torch.zeros(0, voice.mel.window, dtype=torch.float64)
 
     @abstractmethod
     def push(self, piece: Tensor) -> None:
@@ -43,14 +42,14 @@ class Source(ABC):
     def finish(self) -> None:
         """Takes note that there will be no more input."""
 
-    def due(self, index: int, n: int) -> Tensor:
+    def due(self, index: int, n: int) -> Tensor | None:
         """Looks at as much more input as the `n` samples from `index` need; returns the samples under the windows of
-        the frames that are to be analysed first, float64 [f, window]."""
-        return self._nothing
+        the frames that are to be analysed first, float64 [f, window], or None if it takes no input."""
+        return None
 
     def analysed(self, mel: Tensor) -> None:
         """Takes the log-mel [f, bands] of the windows that were due. Raises ValueError for what cannot be used."""
-        return
+        raise TypeError("nothing was due to a stream that takes no input")
 
     @abstractmethod
     def ready(self, index: int, n: int) -> int:
@@ -81,6 +80,8 @@ class DurationSource(Source):
         super().__init__(voice)
         self.total = samples
         self._model, self._speaker, self._deferred = voice.model, speaker, False
+        self._count = 0  # of the frames that were asked for last
+        self._frames: Tensor | Windows = torch.zeros(0)
 
     @cached_property
     def _frame(self) -> Tensor:
@@ -109,8 +110,10 @@ class DurationSource(Source):
     def conditioning(self, index: int, n: int) -> Tensor | Windows:
         """As many of it as `n` samples from `index` lie in."""
         count = (index + n - 1) // self._hop - index // self._hop + 1
-        frames = self._frame.expand(count, *self._frame.shape)
-        return Windows(frames, self._speaker) if self._deferred else frames
+        if count != self._count:
+            self._count, frames = count, self._frame.expand(count, *self._frame.shape)
+            self._frames = Windows(frames, self._speaker) if self._deferred else frames
+        return self._frames
 
 
 class _InputSource(Source):
@@ -130,6 +133,7 @@ class _InputSource(Source):
         self._seen = 0  # log-mel frames of the input looked at so far
         self._samples = 0  # that it makes
         self._mel = [np.zeros((0, voice.mel.bands), np.float32)]
+        self._nothing = torch.zeros(0, voice.mel.window, dtype=torch.float64)
 
     def defer(self) -> None:
         self._conditioner.deferred = True

@@ -119,13 +119,13 @@ class Stream:
             if not self.made and not self._input:
                 self.started = time.monotonic()
             self._input.append(piece)
-        self._wake.set()
+        self._rouse()
 
     def finish(self) -> None:
         """Says that there will be no more input."""
         with self._lock:
             self._input_ended = True
-        self._wake.set()
+        self._rouse()
 
     def take(self) -> list[Chunk]:
         """The chunks made since the last time; raises the stream's error once they are all taken."""
@@ -135,7 +135,7 @@ class Stream:
             chunks = list(self._output)
             self._output.clear()
             self.waiting = 0
-        self._wake.set()
+        self._rouse()
         return chunks
 
     def cancel(self) -> None:
@@ -143,13 +143,17 @@ class Stream:
         with self._lock:
             self._closed = True
             self._output.clear()
-        self._wake.set()
+        self._rouse()
 
     def fail(self, error: Exception) -> None:
         """Ends the stream; what was made can still be taken, then `error` is raised."""
         with self._lock:
             self.end(error)
-        self._wake.set()
+        self._rouse()
+
+    def _rouse(self) -> None:
+        if not self._wake.is_set():  # which is quicker, and the engine looks after it has cleared it
+            self._wake.set()
 
     # What follows is for the engine, which holds the lock.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.synthesis.job import Job, Made, look_ahead, make
+from wavesynth.synthesis.stream import Stream
 
 __all__ = ["Tick", "Ticker"]
 
@@ -37,11 +38,11 @@ class Tick:
         """Whether samples are still being made, elsewhere, so that the next tick may well begin first."""
         return any(callable(part.drawn) for part in self.parts)
 
-    def finish(self) -> list[tuple[Job, int, Made]]:
-        """Each job with the sample that its chunk ends before, and its result; waits for what is being made."""
-        results: list[tuple[Job, int, Made]] = []
+    def finish(self) -> list[tuple[Stream, int, Made]]:
+        """Each stream with the sample that its chunk ends before, and its result; waits for what is being made."""
+        results: list[tuple[Stream, int, Made]] = []
         for part in self.parts:
-            results += zip(part.jobs, part.ends, _made(part), strict=True)
+            results += zip([job.stream for job in part.jobs], part.ends, _made(part), strict=True)
         return results
 
 
@@ -65,7 +66,7 @@ class Ticker:
         ahead.result()
         return Tick(begun)
 
-    def tick(self, jobs: Sequence[Job]) -> list[tuple[Job, int, Made]]:
+    def tick(self, jobs: Sequence[Job]) -> list[tuple[Stream, int, Made]]:
         """Makes the next `job.n` samples of each job."""
         return self.begin(jobs).finish()
 
