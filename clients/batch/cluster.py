@@ -62,7 +62,7 @@ def on_ray(
         work = (
             ray.data.read_text(files, num_cpus=_FOR_READING, override_num_blocks=len(files))
             .map_batches(
-                _cut,
+                _cut,  # type: ignore[arg-type, unused-ignore]
                 fn_args=(setting,),
                 batch_size=None,
                 batch_format="pyarrow",

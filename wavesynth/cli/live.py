@@ -61,6 +61,7 @@ def live(
     Example: wavesynth live allison-small --record session/
     """
     with one_sentence_errors():
+        import gc
         from contextlib import nullcontext
 
         from rich.console import Console
@@ -102,6 +103,8 @@ def live(
                 )
                 screen = Screen(console=console, transient=True) if console.is_terminal else None
                 length = seconds or (10.0 if measure_latency else None)
+                gc.collect()
+                gc.freeze()  # to go through all that is loaded takes longer than the jitter buffer lasts
                 with screen or nullcontext(), tap if isinstance(tap, Recorder) else nullcontext():
                     try:
                         session.run(lambda: screen.update(_meters(session)) if screen else None, length)
