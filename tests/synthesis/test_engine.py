@@ -1,6 +1,8 @@
 """The engine's promises: the same bytes whatever the company, fairness, and room."""
 
+import gc
 import threading
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
@@ -142,7 +144,7 @@ class Gate(HostSampler):
         until(lambda: len(self.ticks) > count)
 
 
-class Elsewhere(Gate):
+class GateElsewhere(Gate):
     """One that computes elsewhere: told to advance, it is waited for no sooner than its samples are needed."""
 
     waited_for = 0
@@ -187,7 +189,7 @@ def test_streams_join_and_leave_between_ticks(gate):
 
 
 def test_a_stream_that_comes_during_a_tick_elsewhere_has_its_first_chunk_before_that_is_handed_out():
-    gate = Elsewhere(VOICES["free"].sampler)
+    gate = GateElsewhere(VOICES["free"].sampler)
     with gated(gate) as engine:
         other = engine.open(from_nothing(480, seed=1))
         until(lambda: gate.waited_for)
@@ -200,6 +202,15 @@ def test_a_stream_that_comes_during_a_tick_elsewhere_has_its_first_chunk_before_
         assert b"".join(chunk.audio for chunk in [*first, *chunks(stream)]) == _alone(320, seed=2)
         assert audio(other) == _alone(480, seed=1)
         assert gate.ticks == [[1], [1], [2], [1, 2]]
+
+
+def test_a_stream_that_has_ended_is_forgotten(gate):
+    gate.allowed.release(1000)
+    with gated(gate) as engine:
+        ended = weakref.ref(engine.open(from_nothing(320, seed=1)))
+        chunks(ended())
+        chunks(engine.open(from_nothing(320, seed=2)))
+        until(lambda: (gc.collect(), ended())[1] is None)
 
 
 def _alone(samples, seed):

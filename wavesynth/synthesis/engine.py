@@ -185,13 +185,14 @@ class Engine:
         return bool(results) or self._begun is not None
 
     def _welcome(self) -> None:
-        """Makes the first chunk of live streams that came during a tick that is made elsewhere."""
-        if self._begun is None:
-            return  # they will be in the next tick very soon
+        """Makes the first chunk of live streams that came during a tick that is made elsewhere.
+
+        Of one that is made here, nothing is left to wait for: they will be in the next.
+        """
         with self._lock:
             self._new = [stream for stream in self._new if not (stream.closed or self._launched(stream))]
             new = list(self._new)
-        if not new:
+        if self._begun is None or not new:
             return
         ready, results = self._ready(new, self.config.chunk)
         self._hand_out([*results, *self._ticker.begin(ready).finish()])
@@ -240,9 +241,11 @@ class Engine:
 
     def _lose(self, error: LostError) -> None:
         """Ends everything: the backend is gone."""
-        _log.critical("the backend is lost: %s", error)
         with self._lock:
+            if self._closed:
+                return
             self._closed, self._end, self._begun = True, ClosedError(str(error)), None
+        _log.critical("the backend is lost: %s", error)
         self._lost()
 
     def _job(self, stream: Stream) -> Job:
