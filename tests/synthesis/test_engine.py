@@ -188,20 +188,23 @@ def test_streams_join_and_leave_between_ticks(gate):
         assert gate.ticks == [[1], [1, 2], [1]]
 
 
-def test_a_stream_that_comes_during_a_tick_elsewhere_has_its_first_chunk_before_that_is_handed_out():
+@pytest.mark.parametrize("first", [0, 160])  # after one chunk, or after one that is dropped
+def test_a_stream_that_comes_during_a_tick_elsewhere_is_heard_before_the_next_one(first):
     gate = GateElsewhere(VOICES["free"].sampler)
     with gated(gate) as engine:
         other = engine.open(from_nothing(480, seed=1))
         until(lambda: gate.waited_for)
-        stream = engine.open(from_nothing(320, seed=2))
+        stream = engine.open(from_nothing(480, seed=2, first_sample=first))
         gate.tick()
         assert gate.ticks == [[1], [1], [2]]
-        gate.allowed.release()
-        first = until(stream.take)
+        gate.allowed.release(1 + first // 160)
+        read = until(stream.take)
+        assert other.made == 160
         gate.allowed.release(1000)
-        assert b"".join(chunk.audio for chunk in [*first, *chunks(stream)]) == _alone(320, seed=2)
+        assert b"".join(chunk.audio for chunk in [*read, *chunks(stream)]) == _alone(480, seed=2)[2 * first :]
         assert audio(other) == _alone(480, seed=1)
-        assert gate.ticks == [[1], [1], [2], [1, 2]]
+        alone = [[2], [1, 2], [2]] if not first else [[2], [2], [1], [2]]
+        assert gate.ticks == [[1], [1], *alone]
 
 
 def test_a_stream_that_has_ended_is_forgotten(gate):

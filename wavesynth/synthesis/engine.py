@@ -7,15 +7,15 @@ leave between ticks; one that nobody reads is left out until somebody does. What
 depend on any of this: sampling is a function of the stream's own state, conditioning and key.
 
 A backend that computes elsewhere has its next tick before the last one's chunks are handed out, and so never waits. A
-tick of thousands of streams keeps this thread busy for long after, so that streams that come meanwhile have their first
-chunk in between, in a tick of their own.
+tick of thousands of streams keeps this thread busy for long after, so that streams that come have ticks of their own
+beside it until they are heard.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from wavesynth.synthesis.job import Job, LoadedVoice, Made, prepare
@@ -88,10 +88,11 @@ class Engine:
         self._lock = threading.Lock()  # guards the list of streams and what is in their mailboxes
         self._wake = threading.Event()  # set after every change under the lock
         self._streams: list[Stream] = []
-        self._new: list[Stream] = []  # live ones of which nothing is made yet
+        self._new: list[Stream] = []  # live ones of which nothing is handed out yet
         self._closed = False
         self._end = ClosedError("the service was shut down")
         self._begun: Tick | None = None  # the tick that is being made elsewhere
+        self._welcoming: Tick | None = None  # and one of streams that are new, beside it
         self._jobs: dict[Stream, Job] = {}
         self._ticker = Ticker()
         self._thread = threading.Thread(target=self._run, name="wavesynth-engine", daemon=True)
@@ -165,14 +166,15 @@ class Engine:
         self._notify(self._streams)
 
     def _has_room(self, stream: Stream) -> bool:
-        under_way = self._jobs[stream].state.index - stream.made if stream in self._jobs else 0
-        return not stream.request.live or stream.waiting + under_way + self.config.chunk <= self.config.queue
+        coming = stream.waiting + self._under_way(stream) + self.config.chunk
+        return not stream.request.live or coming <= self.config.queue
 
     def _tick(self, streams: Sequence[Stream]) -> bool:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
-        self._welcome()
         live = sum(stream.request.live for stream in streams)
-        ready, results = self._ready(streams, self.config.chunk * chunks_in_tick(live, len(streams) - live))
+        samples = self.config.chunk * chunks_in_tick(live, len(streams) - live)
+        welcomed = self._welcome()
+        ready, results = self._ready([stream for stream in streams if stream not in welcomed], samples)
         batch = schedule(ready, self.capacity)
         last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
         if last is None and self._begun is not None and not self._begun.waits:
@@ -182,23 +184,27 @@ class Engine:
             results += last.finish()
             self._welcome()
         self._hand_out(results)
-        return bool(results) or self._begun is not None
+        return bool(results) or self._begun is not None or self._welcoming is not None
 
-    def _welcome(self) -> None:
-        """Makes the first chunk of live streams that came during a tick that is made elsewhere.
-
-        Of one that is made here, nothing is left to wait for: they will be in the next.
-        """
+    def _welcome(self) -> Set[Stream]:
+        """Begins the next chunk of live streams that nobody has heard of yet, beside a tick that is made elsewhere, and
+        hands out what it began the last time. (Of a tick that is made here nothing is left to wait for: they have their
+        part in the next.) Returns the streams of which it began one."""
+        if self._welcoming is not None:
+            last, self._welcoming = self._welcoming, None
+            self._hand_out(last.finish())
         with self._lock:
-            self._new = [stream for stream in self._new if not (stream.closed or self._launched(stream))]
-            new = list(self._new)
-        if self._begun is None or not new:
-            return
+            self._new = [stream for stream in self._new if not (stream.closed or stream.heard)]
+            new = [stream for stream in self._new if self._begun is not None and not self._under_way(stream)]
         ready, results = self._ready(new, self.config.chunk)
-        self._hand_out([*results, *self._ticker.begin(ready).finish()])
+        self._hand_out(results)
+        if ready:
+            self._welcoming = self._ticker.begin(ready)
+        return {job.stream for job in ready}
 
-    def _launched(self, stream: Stream) -> bool:
-        return stream in self._jobs and self._jobs[stream].state.index > 0
+    def _under_way(self, stream: Stream) -> int:
+        """Samples that are being made."""
+        return self._jobs[stream].state.index - stream.made if stream in self._jobs else 0
 
     def _ready(self, streams: Sequence[Stream], samples: int) -> tuple[list[Job], list[Result]]:
         """Takes in what came for the streams; those that can make their next `samples`, or those to their end, and
@@ -244,7 +250,8 @@ class Engine:
         with self._lock:
             if self._closed:
                 return
-            self._closed, self._end, self._begun = True, ClosedError(str(error)), None
+            self._closed, self._end = True, ClosedError(str(error))
+            self._begun = self._welcoming = None
         _log.critical("the backend is lost: %s", error)
         self._lost()
 

@@ -112,6 +112,8 @@ class Stream:
         """Samples made and not yet taken."""
         self.made = 0
         """Samples made, with those before the request's first."""
+        self.heard = False
+        """Whether a chunk was handed out."""
 
     def push(self, piece: Tensor) -> None:
         """Gives the next input: samples [n] or mel frames [f, bands], as the request's source takes them."""
@@ -174,6 +176,7 @@ class Stream:
         if chunk is None or self._closed:  # cancelled during the tick
             return
         self._output.append(chunk)
+        self.heard = True
         self.waiting += chunk.samples
         self._closed = chunk.statistics is not None
 
