@@ -152,7 +152,7 @@ void begin_call(const Network& net, const Stream* streams, Workspace<B>& work) {
 // there.
 template <int B, class Done>
 inline void layers(const Network& net, const Stream* streams, Workspace<B>& work, Done done) {
-  const int R = net.residual, width = net.fine ? 2 * R : R;
+  const int R = net.residual, width = net.entry_width();
   const float* conditioning[B];
   uint8_t* queue[B];
   const int32_t *sums[B], *fine_sums[B];

@@ -20,6 +20,7 @@ struct Matrix {
 struct Network {
   int layers, residual, skip, classes, hop;
   bool fine;                // whether a queue's entries are [R] and, behind them, [R] 256ths; gated activations too
+  int entry_width() const { return fine ? 2 * residual : residual; }
   const int* dilations;     // [L]
   const float* embedding;   // [A][R]
   const float* input_gain;  // [L][R]

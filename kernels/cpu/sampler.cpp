@@ -230,7 +230,7 @@ class Sampler {
                nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> last,
                Array<uint64_t> seeds, Array<float> inverse_temperatures, std::vector<Array<float>> conditioning,
                nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> tokens, bool two_cores) {
-    const size_t B = queues.size(), n = tokens.shape(1), width = static_cast<size_t>(net_.residual) * (net_.fine ? 2 : 1);
+    const size_t B = queues.size(), n = tokens.shape(1), width = net_.entry_width();
     const uint64_t hop = net_.hop;
     if (indices.shape(0) != B || last.shape(0) != B || conditioning.size() != B || tokens.shape(0) != B)
       throw std::invalid_argument("indices, tokens and conditioning must have one entry for each of the " + std::to_string(B) + " queues");

@@ -18,17 +18,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from wavesynth.synthesis.job import Job, LoadedVoice, Made, prepare
+from wavesynth.synthesis.job import Job, LoadedVoice, prepare
 from wavesynth.synthesis.schedule import Capacity, chunks_in_tick, schedule
 from wavesynth.synthesis.stream import LostError, Request, Stream, StreamError
-from wavesynth.synthesis.tick import Tick, Ticker
+from wavesynth.synthesis.tick import Result, Tick, Ticker
 
 __all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
 
 _log = logging.getLogger(__name__)
-
-#: A stream, the sample that its chunk ends before, and the chunk or why there is none.
-Result = tuple[Stream, int, Made]
 
 
 class ClosedError(StreamError):

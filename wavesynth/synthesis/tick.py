@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from wavesynth.synthesis.job import Job, Made, look_ahead, make
 from wavesynth.synthesis.stream import Stream
 
-__all__ = ["Tick", "Ticker"]
+__all__ = ["Result", "Tick", "Ticker"]
+
+#: A stream, the sample that its chunk ends before, and the chunk or why there is none.
+Result = tuple[Stream, int, Made]
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,9 @@ class Tick:
         """Whether samples are still being made, elsewhere, so that the next tick may well begin first."""
         return any(callable(part.drawn) for part in self.parts)
 
-    def finish(self) -> list[tuple[Stream, int, Made]]:
-        """Each stream with the sample that its chunk ends before, and its result; waits for what is being made."""
-        results: list[tuple[Stream, int, Made]] = []
+    def finish(self) -> list[Result]:
+        """What became of each stream; waits for what is being made."""
+        results: list[Result] = []
         for part in self.parts:
             results += zip([job.stream for job in part.jobs], part.ends, _made(part), strict=True)
         return results
@@ -66,7 +69,7 @@ class Ticker:
         ahead.result()
         return Tick(begun)
 
-    def tick(self, jobs: Sequence[Job]) -> list[tuple[Stream, int, Made]]:
+    def tick(self, jobs: Sequence[Job]) -> list[Result]:
         """Makes the next `job.n` samples of each job."""
         return self.begin(jobs).finish()
 
