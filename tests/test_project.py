@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extras": set(),
     "v1": set(),
     "kernels": set(),
-    "audio": {"files", "extras"},
+    "audio": {"kernels", "files", "extras"},
     "models": set(),
     "data": {"audio", "models", "files"},
     "synthesis": {"kernels", "models", "audio", "files"},

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ import numpy as np
 import torch
 
 from wavesynth.audio.correction import FRAMES
-from wavesynth.audio.rows import alone, in_blocks
+from wavesynth.audio.rows import Blocks, alone
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.server.server import Server, ServerConfig
 from wavesynth.synthesis.benchmark import random_voice
@@ -125,7 +124,7 @@ async def listen(port: int) -> int:
 def main() -> None:
     """Prints a table."""
     torch.set_num_threads(1)
-    ways = {"alone": alone, "in blocks": partial(in_blocks, torch.device("cpu")), "elsewhere": nothing}
+    ways = {"alone": alone, "in blocks": Blocks(torch.device("cpu")), "elsewhere": nothing}
     print(f"{'tick':>6} {'computed':>10} {'no input':>9} {'analysed':>9} {'corrected':>10}")
     for chunk in (160, 640):
         for name, rows in ways.items():

@@ -1,5 +1,5 @@
-"""The int8 sampler in C++: AVX-512 VNNI, AVX2 or plain C++, chosen when it is made; all give the same bits."""
+"""The int8 sampler and the correction in C++: AVX-512, AVX2 or plain C++, chosen when made; all give the same bits."""
 
-from wavesynth.kernels.cpu._sampler import Sampler, instruction_sets
+from wavesynth.kernels.cpu._kernels import Sampler, Settler, instruction_sets
 
-__all__ = ["Sampler", "instruction_sets"]
+__all__ = ["Sampler", "Settler", "instruction_sets"]

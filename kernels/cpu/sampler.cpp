@@ -20,51 +20,12 @@
 #include <sys/mman.h>
 #endif
 
+#include "instruction_sets.hpp"
 #include "network.hpp"
 
 namespace nb = nanobind;
 
 namespace wavesynth {
-
-template <class T>
-using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
-
-struct InstructionSet {
-  const char* name;
-  bool (*runs_here)();
-  void (*advance)(const Network&, Stream*, int, int);
-  void (*lead)(const Network&, Stream&, Meeting&, int);
-  void (*help)(const Network&, Meeting&, int);
-};
-
-static const InstructionSet kInstructionSets[] = {
-#ifdef WAVESYNTH_X86
-    {"avx512", [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-              __builtin_cpu_supports("avx512vnni");
-     }, avx512::advance, avx512::lead, avx512::help},
-    {"avx2", [] { return static_cast<bool>(__builtin_cpu_supports("avx2")); }, avx2::advance, avx2::lead, avx2::help},
-#endif
-    {"portable", [] { return true; }, portable::advance, portable::lead, portable::help},
-};
-
-static std::vector<std::string> instruction_sets() {
-  std::vector<std::string> names;
-  for (const auto& set : kInstructionSets)
-    if (set.runs_here()) names.push_back(set.name);
-  return names;
-}
-
-static const InstructionSet& choose(const std::string& name) {
-  std::string known;
-  for (const auto& set : kInstructionSets) {
-    if (!set.runs_here()) continue;
-    if (name.empty() || name == set.name) return set;
-    known += (known.empty() ? "" : ", ") + std::string(set.name);
-  }
-  throw std::invalid_argument("instruction set is '" + name + "'; this processor has " + known);
-}
 
 // One block of memory for everything a sampler reads, on huge pages where the system has them.
 class Arena {
@@ -101,20 +62,6 @@ class Arena {
  private:
   char *memory_, *next_, *end_;
 };
-
-template <class T>
-static const T* expect(const char* name, const Array<T>& array, std::vector<size_t> shape) {
-  bool same = array.ndim() == shape.size();
-  for (size_t i = 0; same && i < shape.size(); i++) same = array.shape(i) == shape[i];
-  if (same) return array.data();
-  auto text = [](size_t n, auto at) {
-    std::string s = "[";
-    for (size_t i = 0; i < n; i++) s += (i ? ", " : "") + std::to_string(at(i));
-    return s + "]";
-  };
-  throw std::invalid_argument(std::string(name) + " has shape " + text(array.ndim(), [&](size_t i) { return array.shape(i); }) +
-                              "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
-}
 
 // The second core of a stream that has two: a thread that sleeps between calls.
 class Helper {
@@ -300,11 +247,11 @@ class Sampler {
 
 }  // namespace wavesynth
 
-NB_MODULE(_sampler, m) {
+NB_MODULE(_kernels, m) {
   using namespace nb::literals;
   using wavesynth::Sampler;
   nb::set_leak_warnings(false);  // a sampler may well live until the interpreter ends
-  m.doc() = "The int8 WaveNet sampler; wavesynth.synthesis.cpu is its Python side.";
+  m.doc() = "The int8 WaveNet sampler and the correction; wavesynth.synthesis.cpu and wavesynth.audio.settling are their Python sides.";
   m.def("instruction_sets", &wavesynth::instruction_sets, "The instruction sets this processor can run, fastest first.");
   nb::class_<Sampler>(m, "Sampler")
       .def(nb::init<std::vector<int>, int, wavesynth::Array<float>, wavesynth::Array<float>, wavesynth::Array<int8_t>,
@@ -320,4 +267,5 @@ NB_MODULE(_sampler, m) {
       .def("advance", &Sampler::advance, "queues"_a, "indices"_a, "last"_a, "seeds"_a, "inverse_temperatures"_a,
            "conditioning"_a, "tokens"_a, "two_cores"_a = false)
       .def_prop_ro("instruction_set", &Sampler::instruction_set);
+  wavesynth::add_settler(m);
 }

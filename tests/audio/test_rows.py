@@ -1,18 +1,16 @@
 """Many streams' analysis and filters in one go are each one's alone, to the bit."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 
 from tests.audio.test_correction import CONFIG, mel, speechlike
 from wavesynth.audio.companding import Deemphasis, deemphasize
-from wavesynth.audio.correction import SpectralCorrection, correct
+from wavesynth.audio.correction import SpectralCorrection, correct, settle
 from wavesynth.audio.mel import features
-from wavesynth.audio.rows import alone, in_blocks
+from wavesynth.audio.rows import Blocks, alone
 
-together = partial(in_blocks, torch.device("cpu"))
+together = Blocks(torch.device("cpu"), 64)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 64, 65, 130])
@@ -27,11 +25,24 @@ def test_a_row_is_the_same_alone_and_in_any_company(count):
 @pytest.mark.gpu
 def test_a_row_is_the_same_alone_and_in_any_company_on_a_gpu():
     windows = torch.randn(130, 800, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    on_gpu = partial(in_blocks, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    on_gpu = Blocks(torch.device("cuda" if torch.cuda.is_available() else "cpu"), 64)
     made = on_gpu(features, windows, config=CONFIG)
     assert torch.equal(torch.cat([on_gpu(features, row, config=CONFIG) for row in windows.split(1)]), made)
     assert torch.equal(on_gpu(features, windows.flip(0), config=CONFIG), made.flip(0))
     torch.testing.assert_close(made, alone(features, windows, config=CONFIG), atol=1e-6, rtol=0)
+
+
+@pytest.mark.gpu
+def test_a_correction_on_a_gpu_is_the_processors_whatever_was_captured_and_computed_before():
+    on_gpu = Blocks(torch.device("cuda" if torch.cuda.is_available() else "cpu"), 64)
+    for frames, count in ((4, 130), (8, 3), (4, 1), (8, 70)):
+        generator = torch.Generator().manual_seed(count)
+        samples = 0.1 * torch.randn(count, (frames - 1) * CONFIG.hop + CONFIG.window, generator=generator)
+        wanted, settled = torch.rand(count, frames, 80, generator=generator), torch.ones(count, frames)
+        made = on_gpu(settle, samples, wanted, settled, config=CONFIG)
+        expected = alone(settle, samples, wanted, settled, config=CONFIG)
+        torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
+        assert torch.equal(on_gpu(settle, samples[:1], wanted[:1], settled[:1], config=CONFIG), made[:1])
 
 
 def test_many_deemphases_are_each_ones_own():

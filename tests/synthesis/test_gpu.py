@@ -14,7 +14,7 @@ from tests.kernels.triton_networks import in_interpreter
 from tests.synthesis.engines import audio, clip, opened, running, until
 from tests.synthesis.networks import conditioning_for, float32, network
 from tests.voices_for_tests import make_voice
-from wavesynth.audio.rows import in_blocks
+from wavesynth.audio.rows import Blocks
 from wavesynth.kernels.triton import reference as plain
 from wavesynth.synthesis import reference
 from wavesynth.synthesis.calibrate import calibrate
@@ -275,10 +275,8 @@ def test_a_lost_gpu_ends_all_streams_and_the_engine_says_so(elsewhere):
 @pytest.mark.parametrize("chunk", [50, 160])
 def test_streams_analysed_and_corrected_together_are_each_as_if_alone(elsewhere, chunk):
     request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), Key(7), correction=4)
-    together = []
-    elsewhere.rows = lambda f, *rows, **others: (
-        together.append(len(rows[0])) or in_blocks(torch.device("cpu"), f, *rows, **others)
-    )
+    together, blocks = [], Blocks(torch.device("cpu"), 64)
+    elsewhere.rows = lambda f, *rows, **others: together.append(len(rows[0])) or blocks(f, *rows, **others)
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
         expected = [audio(opened(engine, request, clip(400, seed))) for seed in range(4)]
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=chunk) as engine:

@@ -27,8 +27,10 @@ so a sample is final some 26 ms and 10 ms for each frame after it was made.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -36,8 +38,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.mel import MelConfig, features, filter_bank
+from wavesynth.audio.mel import MelConfig, features, filter_bank, mel_tables
 from wavesynth.audio.rows import Rows, alone
+
+if TYPE_CHECKING:
+    from wavesynth.kernels.cpu import Settler
 
 __all__ = ["FRAMES", "MOST_FRAMES", "SpectralCorrection", "can_correct", "correct"]
 
@@ -45,7 +50,7 @@ __all__ = ["FRAMES", "MOST_FRAMES", "SpectralCorrection", "can_correct", "correc
 FRAMES, MOST_FRAMES = 4, 16
 
 #: Steps of the settled frames for each new one, and the power of the gains: by PESQ (docs/evaluation.md).
-_STEPS, _POWER = 4, 1.7
+_STEPS, _POWER = 8, 1.5
 #: The most that a band is cut and boosted, in log10 of amplitude: 40 and 20 decibels.
 _CUT, _BOOST = -2.0, 1.0
 
@@ -163,11 +168,24 @@ def correct(
 
 def settle(samples: Tensor, wanted: Tensor, settled: Tensor, config: MelConfig) -> Tensor:
     """Frames that lie a hop apart, nearer to the log-mel wanted of them [B, frames, bands] as far as they are `settled`
-    (1 or 0, [B, frames]): samples float32 [B, n], those under all their log-mel windows, in and out."""
+    (1 or 0, [B, frames]): samples float32 [B, n], those under all their log-mel windows, in and out.
+
+    On the processor by a kernel where there is one for the analysis, to nearly the same numbers in a sixth of the time.
+    """
+    samples = samples.clone()
+    kernel = _kernel(config) if samples.device.type == "cpu" else None
+    if kernel is None:
+        return settle_by_definition(samples, wanted, settled, config)
+    kernel.settle(samples.numpy(), wanted.contiguous().numpy(), settled.contiguous().numpy())
+    return samples
+
+
+def settle_by_definition(samples: Tensor, wanted: Tensor, settled: Tensor, config: MelConfig) -> Tensor:
+    """The same, by PyTorch, with any analysis and on any device; the samples are changed in place."""
     window, synthesis, spread = _tables(config, samples.device)
     first = config.window // 2 - len(window) // 2
     last = first + (wanted.shape[1] - 1) * config.hop + len(window)
-    samples, power = samples.clone(), _POWER * settled[..., None]
+    power = _POWER * settled[..., None]
     inner = samples[:, first:last]  # that the frames' windows reach
     for _ in range(_STEPS):
         made = features(samples.unfold(1, config.window, config.hop), config)
@@ -188,6 +206,23 @@ def can_correct(bands: int, config: MelConfig) -> bool:
 def window_length(config: MelConfig) -> int:
     """Samples of the window under which the spectrum is scaled: the longest power of two in the analysis window."""
     return 1 << (config.window.bit_length() - 1)
+
+
+@lru_cache(maxsize=8)
+def _kernel(config: MelConfig) -> Settler | None:
+    """The kernel for an analysis with FFTs of 1,024 samples; None for others, and where it was not built, as from a
+    source tree on a GPU's machine."""
+    try:
+        from wavesynth.kernels.cpu import Settler
+    except ImportError:
+        return None
+    if config.n_fft != 1024:
+        return None
+    window, synthesis, spread = _tables(config, torch.device("cpu"))
+    analysis, bank = mel_tables(config, torch.device("cpu"), torch.float32)
+    tables = (table.contiguous().numpy() for table in (analysis, bank.T, window, synthesis, spread))
+    gains = config.floor, _CUT, _BOOST, _POWER
+    return Settler(config.hop, _STEPS, *tables, *gains, os.environ.get("WAVESYNTH_INSTRUCTION_SET", ""))
 
 
 @lru_cache(maxsize=8)

@@ -29,7 +29,7 @@ from torchaudio.functional import melscale_fbanks
 
 from wavesynth.audio.rows import alone
 
-__all__ = ["MelConfig", "StreamingLogMel", "features", "filter_bank", "log_mel"]
+__all__ = ["MelConfig", "StreamingLogMel", "features", "filter_bank", "log_mel", "mel_tables"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class StreamingLogMel:
 def features(windows: Tensor, config: MelConfig) -> Tensor:
     """Samples under their windows, [..., window], to features, float32 [..., bands]; in the samples' precision, which
     is float64 for all that is held against others' features."""
-    window, bank = _tables(config, windows.device, windows.dtype)
+    window, bank = mel_tables(config, windows.device, windows.dtype)
     # The FFT pads at the end, torchaudio on both sides: another phase, the same power.
     spectrum = torch.fft.rfft(windows * window, config.n_fft)
     power = torch.view_as_real(spectrum).square().sum(-1)
@@ -146,7 +146,7 @@ def features(windows: Tensor, config: MelConfig) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _tables(config: MelConfig, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def mel_tables(config: MelConfig, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """The window [window] and the filter bank [n_fft // 2 + 1, bands]."""
     window = torch.hann_window(config.window, dtype=torch.float64)
     return window.to(device, dtype), filter_bank(config).to(device, dtype)

@@ -1,21 +1,20 @@
 """A function of many rows, so computed that no row's bits depend on the others.
 
 What a library makes of a row may depend on how many there are, since it chooses its way by the shape. So there is one
-shape: a row alone, or a block of rows that is filled up with zeros.
+shape: a row alone, or a block of rows, of which those that nobody gave are whatever was there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["Rows", "alone", "in_blocks"]
-
-#: Rows of a block: many to be worth a GPU's while, and few when there is only one stream.
-_BLOCK = 64
+__all__ = ["Blocks", "Rows", "alone", "to_device"]
 
 
 class Rows(Protocol):
@@ -34,16 +33,60 @@ def alone(function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> T
     return made[0] if count == 1 else torch.cat(made)
 
 
-def in_blocks(
-    device: torch.device, function: Callable[..., Tensor], *rows: Tensor, **constants: Any
-) -> Tensor:
-    """`function(*rows, **constants)` on `device`, a block of rows after the other; the result is on the CPU."""
-    count = len(rows[0])
-    blocks = -(-count // _BLOCK) or 1
-    padded = []
-    for tensor in rows:
-        whole = tensor.new_zeros(blocks * _BLOCK, *tensor.shape[1:])
-        whole[:count] = tensor
-        padded.append(whole.to(device).split(_BLOCK))
-    made = torch.cat([function(*block, **constants) for block in zip(*padded, strict=True)])
-    return made[:count].cpu()
+class Blocks:
+    """`Rows` on a device, `size` at a time; the result is on the CPU. For any thread.
+
+    A function is a hundred small operations, each of which would cost a GPU's host a launch for every block. So they
+    are captured once, as a CUDA graph over one block's memory, and repeated; in a stream of their own, beside what else
+    the GPU does.
+    """
+
+    def __init__(self, device: torch.device, size: int = 256) -> None:
+        self._device, self._size = device, size
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._blocks: dict[Hashable, tuple[list[Tensor], Callable[[], Tensor]]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> Tensor:
+        """`function(*rows, **constants)`; constants are hashable."""
+        shapes = tuple((tensor.shape[1:], tensor.dtype) for tensor in rows)
+        key = function, shapes, tuple(sorted(constants.items()))
+        with self._lock, torch.cuda.stream(self._stream):
+            if key not in self._blocks:
+                self._blocks[key] = self._block(partial(function, **constants), rows)
+            inputs, compute = self._blocks[key]
+            given = [to_device(tensor, self._device).split(self._size) for tensor in rows]
+            made = []
+            for block in zip(*given, strict=True):
+                for memory, tensor in zip(inputs, block, strict=True):
+                    memory[: len(tensor)] = tensor
+                made.append(compute()[: len(block[0])].clone())
+            return torch.cat(made).cpu()
+
+    def _block(
+        self, function: Callable[..., Tensor], rows: tuple[Tensor, ...]
+    ) -> tuple[list[Tensor], Callable[[], Tensor]]:
+        """Memory for a block, and what computes the function of it."""
+        inputs = [
+            torch.zeros(self._size, *tensor.shape[1:], dtype=tensor.dtype, device=self._device)
+            for tensor in rows
+        ]
+        compute = partial(function, *inputs)
+        if self._stream is None:
+            return inputs, compute
+        compute()  # so that tables and plans are made, which cannot be captured
+        graph = torch.cuda.CUDAGraph()
+        # Another thread may go on with other work meanwhile.
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+            result = compute()
+
+        def again() -> Tensor:
+            graph.replay()
+            return result
+
+        return inputs, again
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device, in its stream's order: to a GPU from pinned memory, so that nothing is waited for."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

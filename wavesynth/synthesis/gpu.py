@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from triton.runtime.errors import OutOfResources
 
-from wavesynth.audio.rows import in_blocks
+from wavesynth.audio.rows import Blocks, to_device
 from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
 from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import Network, pack
@@ -85,7 +85,7 @@ class TritonSampler:
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
         cuda = self._device.type == "cuda"
-        self._beside = torch.cuda.Stream(self._device) if cuda else None
+        self._rows = Blocks(self._device)
         self._processors, self._capability = _PROCESSORS, 90
         if cuda:
             gpu = torch.cuda.get_device_properties(self._device)
@@ -126,9 +126,13 @@ class TritonSampler:
         """
         with self._guarded():
             self._place(states, keys)
-            slots = torch.tensor([state.slot for state in states], dtype=torch.int32).to(self._device)
+            slots = torch.tensor([state.slot for state in states], dtype=torch.int32)
             drawn = self._launcher.advance(
-                self.streams, self._frames(conditioning), slots, n, plan=self.plan(len(states))
+                self.streams,
+                self._frames(conditioning),
+                to_device(slots, self._device),
+                n,
+                plan=self.plan(len(states)),
             )
             finished = self._copy(drawn)
         for state in states:
@@ -150,8 +154,8 @@ class TritonSampler:
 
         Raises LostError and RuntimeError as `launch` does.
         """
-        with self._guarded(), torch.cuda.stream(self._beside):
-            return in_blocks(self._device, function, *rows, **constants)
+        with self._guarded():
+            return self._rows(function, *rows, **constants)
 
     def _compile(self) -> None:
         """Compiles what will be launched, so that no stream has to wait for that. Raises ValueError if it cannot be."""
@@ -239,18 +243,18 @@ class TritonSampler:
         if windows and len(windows) < len(lengths):
             raise TypeError("conditioning is part frames, part windows; it must be one of them")
         if windows and self._still is not None:
-            speakers = torch.tensor([w.speaker or 0 for w in windows]).to(self._device)
+            speakers = to_device(torch.tensor([w.speaker or 0 for w in windows]), self._device)
             return self._still[speakers][:, None].expand(-1, most, -1, -1).contiguous()
         counts = torch.tensor(lengths)
         if windows:
             assert self._conditioner is not None
-            mel = torch.cat([w.mel for w in windows]).to(self._device)
+            mel = to_device(torch.cat([w.mel for w in windows]), self._device)
             speakers = torch.repeat_interleave(
                 torch.tensor([w.speaker or 0 for w in windows], dtype=torch.int32), counts
             )
-            made = self._conditioner(mel, speakers.to(self._device)).unflatten(1, shape)
+            made = self._conditioner(mel, to_device(speakers, self._device)).unflatten(1, shape)
         else:
-            made = self.network.conditioning(torch.cat(list(conditioning)).to(self._device))  # type: ignore[arg-type]
+            made = self.network.conditioning(to_device(torch.cat(list(conditioning)), self._device))  # type: ignore[arg-type]
         if (counts == most).all():
             return made.view(len(counts), most, *shape)
         frames = torch.zeros(len(counts), most, *shape, dtype=torch.float16, device=self._device)

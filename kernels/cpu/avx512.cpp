@@ -1,4 +1,5 @@
-#define WAVESYNTH_ISA portable
-#include "simd_portable.hpp"
+#define WAVESYNTH_ISA avx512
+#include "simd_avx512.hpp"
 // The instruction set first: the sampler is written on its types.
 #include "pair.hpp"
+#include "settle.hpp"

@@ -1,0 +1,24 @@
+// What the correction of made audio reads: wavesynth/audio/correction.py says what it is.
+#pragma once
+
+namespace wavesynth {
+
+struct Settling {
+  int window, hop, bands, inner, steps;  // inner: samples of the window under which the spectrum is scaled
+  const float* analysis;                 // [window]
+  const float* bank;                     // [bands, 513]
+  const int* first_bin;                  // [bands]: the first bin in each band
+  const int* end_bin;                    // [bands]: and the one after its last
+  const float* scaling;                  // [inner]
+  const float* synthesis;                // [inner]: for the way back from 2,048 times the change
+  const int* lower_band;                 // [513]: the first of the two bands that each bin lies in
+  const float* lower;                    // [513]: the part of its gain that the bin takes, and natural logarithm of 10
+  const float* upper;                    // [513]: and that of the next one's
+  float floor, cut, boost, power;
+};
+
+namespace avx512 { void settle(const Settling&, float* samples, const float* wanted, const float* settled, int frames); }
+namespace avx2 { void settle(const Settling&, float* samples, const float* wanted, const float* settled, int frames); }
+namespace portable { void settle(const Settling&, float* samples, const float* wanted, const float* settled, int frames); }
+
+}  // namespace wavesynth

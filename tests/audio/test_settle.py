@@ -1,0 +1,90 @@
+"""The kernel of the correction's steps against what it is defined as."""
+
+import numpy as np
+import pytest
+import torch
+
+from wavesynth.audio import correction
+from wavesynth.audio.mel import MelConfig
+from wavesynth.kernels.cpu import Settler, instruction_sets
+
+ANALYSES = {
+    "shipped": MelConfig(),
+    "longest window, few bands": MelConfig(window=1024, hop=256, bands=40),
+    "shortest window, many bands": MelConfig(window=320, hop=150, bands=128),
+    "part of the spectrum": MelConfig(low=300, high=3400, bands=20, floor=1e-8),
+}
+
+
+def rows(config, frames, count=3):
+    """Samples, and log-mels that are wanted of them: all, but for the last row's first frame."""
+    generator = torch.Generator().manual_seed(frames)
+    length = (frames - 1) * config.hop + config.window
+    samples = 0.2 * torch.randn(count, length, generator=generator) * torch.linspace(0, 1, length)
+    wanted = 1.5 * torch.rand(count, frames, config.bands, generator=generator) - 0.5
+    settled = torch.ones(count, frames)
+    settled[-1, 0] = 0
+    return samples, wanted, settled
+
+
+@pytest.fixture(params=instruction_sets())
+def instruction_set(request, monkeypatch):
+    """Sets every kernel to one instruction set."""
+    monkeypatch.setenv("WAVESYNTH_INSTRUCTION_SET", request.param)
+    correction._kernel.cache_clear()
+    yield request.param
+    correction._kernel.cache_clear()
+
+
+@pytest.mark.parametrize("config", ANALYSES.values(), ids=ANALYSES)
+@pytest.mark.parametrize("frames", [1, 2, 5, 16])
+def test_the_kernel_does_what_is_defined(config, frames, instruction_set):
+    samples, wanted, settled = rows(config, frames)
+    assert correction._kernel(config) is not None
+    made = correction.settle(samples, wanted, settled, config)
+    defined = correction.settle_by_definition(samples.clone(), wanted, settled, config)
+    change = (defined - samples).abs().max()
+    assert change > 0.05
+    assert (made - defined).abs().max() < 1e-4 * change
+
+
+@pytest.mark.parametrize("config", ANALYSES.values(), ids=ANALYSES)
+def test_all_instruction_sets_give_the_same_bits(config, monkeypatch):
+    made = []
+    for name in instruction_sets():
+        monkeypatch.setenv("WAVESYNTH_INSTRUCTION_SET", name)
+        correction._kernel.cache_clear()
+        made.append(correction.settle(*rows(config, 5), config))
+    correction._kernel.cache_clear()
+    assert all(torch.equal(made[0], other) for other in made[1:])
+
+
+def test_silence_becomes_no_sound_and_nothing_that_is_no_number(instruction_set):
+    config = MelConfig()
+    samples = torch.zeros(1, 3 * config.hop + config.window)
+    wanted = torch.rand(1, 4, config.bands)
+    assert torch.equal(correction.settle(samples, wanted, torch.ones(1, 4), config), samples)
+
+
+def test_other_analyses_are_left_to_the_definition():
+    config = MelConfig(n_fft=512, window=512)
+    assert correction._kernel(config) is None
+    samples, wanted, settled = rows(config, 3)
+    expected = correction.settle_by_definition(samples.clone(), wanted, settled, config)
+    assert torch.equal(correction.settle(samples, wanted, settled, config), expected)
+
+
+def test_the_kernel_refuses_what_has_another_shape():
+    bank, ones = np.ones((2, 513), np.float32), np.ones(512, np.float32)
+    spread = np.zeros((3, 513), np.float32)
+    with pytest.raises(ValueError, match=r"spread has shape \[3, 513\]; it must be \[2, 513\]"):
+        Settler(160, 4, ones, bank, ones, ones, spread, 1e-5, -2, 1, 1.7)
+    spread[0, 7] = spread[2, 7] = 1
+    with pytest.raises(ValueError, match="bin 7 lies in more than two bands, or in two that are no neighb"):
+        Settler(160, 4, ones, np.ones((3, 513), np.float32), ones, ones, spread, 1e-5, -2, 1, 1.7)
+    kernel = Settler(160, 4, ones, bank, ones, ones, spread[:2], 1e-5, -2, 1, 1.7)
+    wanted, settled = np.zeros((1, 3, 2), np.float32), np.ones((1, 3), np.float32)
+    with pytest.raises(ValueError, match="samples has 831 columns; it must be 832"):
+        kernel.settle(np.zeros((1, 831), np.float32), wanted, settled)
+    with pytest.raises(ValueError, match=r"settled has shape \[1, 2\]; it must be \[1, 3\]"):
+        kernel.settle(np.zeros((1, 832), np.float32), wanted, settled[:, :2].copy())
