@@ -99,7 +99,7 @@ class Launcher:
                 streams.queues, streams.tokens, streams.indices, streams.seeds, streams.inverses,
                 padded, conditioning, unused if forced is None else forced, drawn,
                 single if logits is None else logits, half, half.view(torch.int16), single, flags,
-                n, conditioning.shape[1], programs.start,
+                n, conditioning.shape[1], programs.start, columns // plan.tile,
                 **constants, FORCED=forced is not None, APPROXIMATE=not interpreting(), **plan.options,
             )  # fmt: skip
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,16 @@ from wavesynth.kernels.triton.sampler import sampler
 
 __all__ = ["SHIPPED", "Figures", "compile_sampler", "figures", "layer_loop_reads", "shape"]
 
+
+def _all(capability: int) -> list[Plan]:
+    few, many = plans(capability)
+    return [few, *chain(*many)]
+
+
 #: What ships: (layers, S, plan, compute capability), R = 64, A = 256.
 SHIPPED = [
-    *((30, 256, plan, 90) for plan in (FEW, *MANY)),
-    *(
-        (30, 256, plan, capability)
-        for capability in (80, 100)
-        for plan in (plans(capability)[0], *plans(capability)[1])
-    ),
-    *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, *MANY[:2])),
+    *((30, 256, plan, capability) for capability in (90, 80, 100) for plan in _all(capability)),
+    *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, *chain(*MANY[:2]))),
     *((layers, s, Ring(), 90) for layers, s in ((20, 128), (30, 256), (50, 256))),
     *((30, 256, Ring(), capability) for capability in (80, 100)),
 ]

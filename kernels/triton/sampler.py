@@ -18,13 +18,13 @@ __all__ = ["sampler"]
 
 
 # A chunk of another length is no other kernel.
-@triton.jit(do_not_specialize=["n", "frames", "first"])
+@triton.jit(do_not_specialize=["n", "frames", "first", "tiles"])
 def sampler(
     embedding_ptr, past_weights, current_weights, residual_weights, skip_weights, skip_bias_ptr, hidden_weights,
     hidden_bias_ptr, output_weights, output_bias_ptr, table_ptr,
     queue_ptr, token_ptr, index_ptr, seed_ptr, inverse_ptr,
     slot_ptr, conditioning_ptr, forced_ptr, drawn_ptr, logits_ptr, half_ptr, bits_ptr, single_ptr, flag_ptr,
-    n, frames, first,
+    n, frames, first, tiles,
     L: tl.constexpr, CYCLE: tl.constexpr, QUEUE: tl.constexpr, HOP: tl.constexpr, R: tl.constexpr, S: tl.constexpr,
     A: tl.constexpr, B: tl.constexpr, HALF: tl.constexpr, SINGLE: tl.constexpr, WIDE: tl.constexpr,
     BLOCK: tl.constexpr, R_COLUMNS: tl.constexpr, S_ROWS: tl.constexpr, A_ROWS: tl.constexpr,
@@ -33,8 +33,9 @@ def sampler(
 ):  # fmt: skip
     """The next `n` samples of the streams in the slots `slot_ptr` [tiles * B], -1 for none: see `launch`."""
     program = tl.program_id(0) + first
-    role = program % (1 + HELPERS)
-    program = program // (1 + HELPERS)
+    # All chains come before all helpers: where a multiprocessor has room for two programs, it gets one of each.
+    role = program // tiles
+    program = program % tiles
     b = tl.arange(0, B)
     column = (program * B + b).to(tl.int64)
     slot = tl.load(slot_ptr + column)

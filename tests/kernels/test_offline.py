@@ -12,11 +12,14 @@ import triton
 TABLE = Path(__file__).with_name("compiled.json")
 #: Bytes of stack that could not be got rid of.
 SPILLS = {
-    (30, 256, "8", 80): 24,
-    (30, 256, "16", 80): 40,
-    (30, 256, "32", 80): 496,
-    (30, 256, "64", 80): 784,
-    (30, 256, "64", 100): 32,
+    (30, 256, "32", 90): 8,
+    (30, 256, "32+1", 90): 32,
+    (30, 256, "8+4w8", 80): 8,
+    (30, 256, "8w8", 80): 24,
+    (30, 256, "16w8", 80): 40,
+    (30, 256, "32w8", 80): 496,
+    (30, 256, "64w8", 80): 784,
+    (30, 256, "64w8", 100): 32,
     (20, 128, "ring 4+4", 90): 48,
     (30, 256, "ring 4+4", 90): 56,
     (50, 256, "ring 4+4", 90): 56,
@@ -64,7 +67,7 @@ def test_nothing_takes_more_than_the_table_says(compiled):
 
 def test_sixteen_streams_leave_registers_free(compiled):
     for (*_, plan, _), row in compiled_on_hopper(compiled).items():
-        if plan.startswith("16"):
+        if plan == "16":
             assert row["registers"] <= 168, row
 
 

@@ -23,7 +23,7 @@ from tests.kernels.triton_networks import (
 from wavesynth.kernels.triton.draw import EXP2, GATE
 from wavesynth.kernels.triton.launch import Launcher
 from wavesynth.kernels.triton.network import interleave, unit_cycle
-from wavesynth.kernels.triton.plans import Ring, choose
+from wavesynth.kernels.triton.plans import Ring, choose, ways
 from wavesynth.synthesis import draw, int8
 
 pytestmark = in_interpreter
@@ -220,18 +220,11 @@ def test_whole_stacks_are_recognised(dilations, cycle):
 def test_tiles_are_as_small_as_the_load_allows():
     net = network()
     chosen = [choose(net, n, 132) for n in (1, 208, 209, 1056, 1057, 2112, 2113, 4224, 4225, 8448)]
-    assert [plan.name for plan in chosen] == [
-        "8+4",
-        "8+4",
-        "8",
-        "8",
-        "16",
-        "16",
-        "32",
-        "32",
-        "64",
-        "64",
-    ]
+    names = ["8+4", "8+4", "8", "8", "16", "16", "32w8", "32w8", "64w8", "64w8"]
+    assert [plan.name for plan in chosen] == names
+    assert [plan.name for plan in ways(net, 4224, 132)] == ["32w8", "32", "32+1"]
+    assert [plan.name for plan in ways(net, 208, 132)] == ["8+4"]
+    assert [plan.name for plan in ways(network(residual=128), 4224, 132)] == ["32w8", "32"]
     assert choose(network(residual=128), 1, 132).helpers == 0
     assert [choose(net, 2400, 148, c).warps for c in (80, 90, 100)] == [8, 8, 8]
     assert [choose(net, 2000, 148, c).warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]

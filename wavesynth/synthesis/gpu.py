@@ -23,11 +23,12 @@ from wavesynth.audio.rows import Blocks, to_device
 from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
 from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import MANY, Plan, Ring, choose
+from wavesynth.kernels.triton.plans import MANY, Plan, Ring
 from wavesynth.kernels.triton.streams import Streams
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.conditioning import Windows
 from wavesynth.synthesis.draw import inverse_temperature
+from wavesynth.synthesis.gpu_plans import Planner
 from wavesynth.synthesis.int8 import Gains, entries, values
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
@@ -43,8 +44,6 @@ _SHARE = 0.4
 _MOST = 0.9
 #: Slots for each stream that there is a place for.
 _SLOTS = 2
-#: Multiprocessors, where there is no GPU to ask.
-_PROCESSORS = 132
 
 
 @dataclass(eq=False)
@@ -84,13 +83,12 @@ class TritonSampler:
         self._still = None if mel else self._same_in_every_frame()
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
-        cuda = self._device.type == "cuda"
         self._rows = Blocks(self._device)
-        self._processors, self._capability = _PROCESSORS, 90
-        if cuda:
+        self._planner: Planner | None = None
+        if self._device.type == "cuda":
             gpu = torch.cuda.get_device_properties(self._device)
-            self._processors, self._capability = gpu.multi_processor_count, 10 * gpu.major + gpu.minor
-        if cuda:
+            capability = 10 * gpu.major + gpu.minor
+            self._planner = Planner(self.network, self.places, gpu.multi_processor_count, capability)
             self._compile()
 
     @property
@@ -171,10 +169,14 @@ class TritonSampler:
             raise _too_many(self.network, self._device, self.places) from error
 
     def _launch_all(self) -> None:
+        chosen = {MANY[0][0]}
+        if self._planner:
+            self._planner.time(self._launcher, self.streams)
+            chosen = {self.plan(streams) for streams in self._planner.loads()}
         nobody = torch.tensor([-1], dtype=torch.int32, device=self._device)
         shape = (1, 1, self.network.layers, 2 * self.network.residual_channels)
         nothing = torch.zeros(shape, dtype=torch.float16, device=self._device)
-        for plan in {self.plan(2**i) for i in range(self.places.bit_length())} | {self.plan(self.places)}:
+        for plan in chosen:
             self._launcher.advance(self.streams, nothing, nobody, 1, plan=plan)
         if self._conditioner is not None:
             config = self._model.config
@@ -184,16 +186,8 @@ class TritonSampler:
             torch.cuda.synchronize(self._device)
 
     def plan(self, streams: int) -> Plan | Ring:
-        """How so many streams are launched.
-
-        By a ring, whose samples are its own, either always or never: a stream must not depend on how many there are.
-        """
-        if self._device.type != "cuda":
-            return MANY[0]
-        ring = Ring()
-        if ring.fits(self.network) and ring.programs(self.places, self.network) <= self._processors:
-            return ring
-        return choose(self.network, streams, self._processors, self._capability)
+        """How so many streams are launched."""
+        return self._planner.plan(streams) if self._planner else MANY[0][0]
 
     def save(self, state: DeviceState) -> State:
         """The stream as a state of the `cpu` backend, rounded as that remembers it."""
