@@ -12,6 +12,7 @@ rule that sees only the log-mel could do.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,26 +45,28 @@ PAIRS = (
 )
 
 
-def copy(
-    voice: Voice,
-    sampler: CpuSampler,
-    samples: np.ndarray,
-    voiced: np.ndarray,
-    pair: tuple[float, float],
-    seed: int,
-) -> np.ndarray:
-    """The voice's copy of `samples` [N], at pair[0] in the `voiced` frames [F] and at pair[1] in the others."""
+def draw(
+    voice: Voice, sampler: CpuSampler, samples: np.ndarray, keys: Sequence[Key], speaker: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The voice's copy of `samples` [N] before its correction, each frame drawn by a key of its own; and the log-mel
+    that it is to have [frames, bands]."""
     mel = log_mel(torch.from_numpy(samples), voice.mel)
-    conditioner = Conditioner(voice.model, voice.mel.silence)
+    conditioner = Conditioner(voice.model, voice.mel.silence, speaker)
     frames = torch.cat([conditioner.push(mel), conditioner.finish()])
-    keys = [Key(seed, pair[0]), Key(seed, pair[1])]
-    state, drawn = sampler.start(), []
-    for frame, is_voiced in zip(frames, voiced, strict=True):
-        drawn.append(sampler.advance([state], [frame[None]], [keys[0 if is_voiced else 1]], voice.mel.hop)[0])
+    state = sampler.start()
+    drawn = [
+        sampler.advance([state], [frame[None]], [key], voice.mel.hop)[0]
+        for frame, key in zip(frames, keys, strict=True)
+    ]
     classes = torch.from_numpy(np.concatenate(drawn)[: len(samples)])
     made = Deemphasis(voice.preemphasis).push(decode(classes, voice.model.config.classes).numpy())
-    correction = SpectralCorrection(voice.mel, voice.correction)
-    return np.concatenate([correction.push(made, mel.numpy()), correction.finish()])
+    return made, mel.numpy()
+
+
+def corrected(voice: Voice, made: np.ndarray, mel: np.ndarray, frames: int) -> np.ndarray:
+    """What was drawn, corrected by so many frames."""
+    correction = SpectralCorrection(voice.mel, frames)
+    return np.concatenate([correction.push(made, mel), correction.finish()])
 
 
 def main() -> None:
@@ -85,10 +88,10 @@ def main() -> None:
         voicing.append(pitch[np.minimum(np.round(centres / FRAME).astype(int), len(pitch) - 1)] > 0)
     print("| voiced | unvoiced | PESQ-wb | STOI | DNSMOS |\n|---|---|---|---|---|")
     for pair in PAIRS:
-        copies = [
-            copy(voice, sampler, clip.samples, voiced, pair, seed)
-            for seed, (clip, voiced) in enumerate(zip(clips, voicing, strict=True))
-        ]
+        copies = []
+        for seed, (clip, voiced) in enumerate(zip(clips, voicing, strict=True)):
+            keys = [Key(seed, pair[0] if is_voiced else pair[1]) for is_voiced in voiced]
+            copies.append(corrected(voice, *draw(voice, sampler, clip.samples, keys), voice.correction))
         both = list(zip((clip.samples for clip in clips), copies, strict=True))
         pesq = np.mean([pesq_wb(*each) for each in both])
         intelligible = np.mean([stoi(*each) for each in both])

@@ -33,9 +33,11 @@ def sampler(
 ):  # fmt: skip
     """The next `n` samples of the streams in the slots `slot_ptr` [tiles * B], -1 for none: see `launch`."""
     program = tl.program_id(0) + first
-    # All chains come before all helpers: where a multiprocessor has room for two programs, it gets one of each.
-    role = program // tiles
-    program = program % tiles
+    role = 0
+    if HELPERS > 0:
+        # All chains come before all helpers: where a multiprocessor has room for two programs, it gets one of each.
+        role = program // tiles
+        program = program % tiles
     b = tl.arange(0, B)
     column = (program * B + b).to(tl.int64)
     slot = tl.load(slot_ptr + column)
