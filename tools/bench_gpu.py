@@ -187,12 +187,12 @@ def beside(small: bool) -> list[tuple[Plan | Ring, int, int, int]]:
 def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[str, Any]:
     """Milliseconds until a stream that joins the engine has its first 10 ms, beside live neighbours.
 
-    All of the engine but gRPC. With `heard` every stream is audio that is analysed, and made audio that is corrected;
-    without, it has no input. `tick_ms` is how long the engine takes for 10 ms of all streams: above 10, they are late.
+    All of the engine but gRPC. With `heard` every stream is audio that is analysed, and made audio that is corrected by
+    eight frames, as most voices have it; without, it has no input. `tick_ms` is how long the engine takes for 10 ms of all streams:
+    above 10, they are late.
     """
     import torch
 
-    from wavesynth.audio.correction import FRAMES
     from wavesynth.models.wavenet import WaveNetConfig
     from wavesynth.synthesis.benchmark import random_voice
     from wavesynth.synthesis.engine import Engine, EngineConfig
@@ -224,7 +224,7 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
         def source() -> AudioSource | DurationSource:
             return AudioSource(voice, None, 16000) if heard else DurationSource(voice, None, 60 * 16000)
 
-        stream = engine.open(Request(voice.name, source, Key(seed), correction=FRAMES if heard else 0))
+        stream = engine.open(Request(voice.name, source, Key(seed), correction=8 if heard else 0))
         if heard:
             stream.push(noise)
         stream.finish()

@@ -34,14 +34,14 @@ def alone(function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> T
 
 
 class Blocks:
-    """`Rows` on a device, `size` at a time; the result is on the CPU. For any thread.
+    """`Rows` on a device, `size` at a time (many to be worth a GPU's while); the result is on the CPU. For any thread.
 
     A function is a hundred small operations, each of which would cost a GPU's host a launch for every block. So they
     are captured once, as a CUDA graph over one block's memory, and repeated; in a stream of their own, beside what else
     the GPU does.
     """
 
-    def __init__(self, device: torch.device, size: int = 256) -> None:
+    def __init__(self, device: torch.device, size: int) -> None:
         self._device, self._size = device, size
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._blocks: dict[Hashable, tuple[list[Tensor], Callable[[], Tensor]]] = {}

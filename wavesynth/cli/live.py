@@ -47,7 +47,7 @@ def live(
         bool,
         typer.Option(
             "--correction",
-            help="Filter towards the wanted log-mel: nearer, and later: by 66 ms, or as the voice has it.",
+            help="Filter towards the wanted log-mel: nearer, and later: by 66 to 186 ms, as the voice has it.",
         ),
     ] = False,
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers.")] = "",

@@ -42,6 +42,8 @@ _PLACES, _INTERPRETED = 10_000, 64
 _SHARE = 0.4
 #: And when somebody does.
 _MOST = 0.9
+#: Rows of a block of what is computed beside the samples (wavesynth.audio.rows).
+_ROWS = 256
 #: Slots for each stream that there is a place for.
 _SLOTS = 2
 
@@ -83,7 +85,7 @@ class TritonSampler:
         self._still = None if mel else self._same_in_every_frame()
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
-        self._rows = Blocks(self._device)
+        self._rows = Blocks(self._device, _ROWS if self._device.type == "cuda" else 4)
         self._planner: Planner | None = None
         if self._device.type == "cuda":
             gpu = torch.cuda.get_device_properties(self._device)
