@@ -188,8 +188,8 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
     """Milliseconds until a stream that joins the engine has its first 10 ms, beside live neighbours.
 
     All of the engine but gRPC. With `heard` every stream is audio that is analysed, and made audio that is corrected by
-    eight frames, as most voices have it; without, it has no input. `tick_ms` is how long the engine takes for 10 ms of all streams:
-    above 10, they are late.
+    eight frames, as most voices have it; without, it has no input. `tick_ms` is how long the engine takes for 10 ms of
+    all streams: above 10, they are late.
     """
     import torch
 
