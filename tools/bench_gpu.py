@@ -224,7 +224,8 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
         def source() -> AudioSource | DurationSource:
             return AudioSource(voice, None, 16000) if heard else DurationSource(voice, None, 60 * 16000)
 
-        stream = engine.open(Request(voice.name, source, Key(seed), correction=8 if heard else 0))
+        frames = (1 if small else 8) if heard else 0  # settled together
+        stream = engine.open(Request(voice.name, source, Key(seed), correction=frames))
         if heard:
             stream.push(noise)
         stream.finish()
