@@ -161,8 +161,8 @@ def speed(
     for way in able:
         try:
             all_rates[way] = rates(way)
-        except RuntimeError as error:
-            failed[way.name] = str(error)
+        except Exception as error:  # two of them may not fit on a multiprocessor
+            failed[way.name] = f"{type(error).__name__}: {error}"
     if not all_rates:
         raise RuntimeError(str(failed))
     medians = {way: measured[len(measured) // 2] for way, measured in all_rates.items()}

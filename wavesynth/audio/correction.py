@@ -6,7 +6,7 @@ what the voice is conditioned on. So each frame of the short-time spectrum is sc
 the phase as drawn:
 
     gain[f] = clamp(wanted[f] / made[f])                      amplitudes of the mel bands, from -40 to +20 dB
-    G[f]    = gain[f] ** 1.7, as the FFT's bins have it: of each bin, the geometric mean over its bands
+    G[f]    = gain[f] ** 1.5, as the FFT's bins have it: of each bin, the geometric mean over its bands
     x      += sum over f of window · IFFT((G[f] - 1) · FFT(window · x)) / sum over f of window²
 
 which is least-squares modification of the short-time spectrum (Griffin and Lim, 1984, eq. 6), but for the power: frames
@@ -49,7 +49,7 @@ __all__ = ["FRAMES", "MOST_FRAMES", "SpectralCorrection", "can_correct", "correc
 #: Frames that are settled together for a voice that does not say, and the most that a voice may say.
 FRAMES, MOST_FRAMES = 4, 16
 
-#: Steps of the settled frames for each new one, and the power of the gains: by PESQ (docs/evaluation.md).
+#: Steps of the settled frames for each new one, and the power of the gains (docs/evaluation.md).
 _STEPS, _POWER = 8, 1.5
 #: The most that a band is cut and boosted, in log10 of amplitude: 40 and 20 decibels.
 _CUT, _BOOST = -2.0, 1.0
