@@ -39,12 +39,12 @@ inline const Roots& roots() {
   return made;
 }
 
-// One butterfly of two rows: (a, b) becomes (a + b, (a - b) w), or if `first` (a + w b, a - w b).
-template <bool First>
+// One butterfly of two rows: (a, b) becomes (a + b, (a - b) w), or if `RootFirst` (a + w b, a - w b).
+template <bool RootFirst>
 inline void butterfly(float* __restrict ar, float* __restrict ai, float* __restrict br, float* __restrict bi, float wr, float wi) {
   for (int c = 0; c < kSide; c++) {
     const float xr = ar[c], xi = ai[c], yr = br[c], yi = bi[c];
-    if (First) {
+    if (RootFirst) {
       const float tr = yr * wr - yi * wi, ti = yr * wi + yi * wr;
       ar[c] = xr + tr, ai[c] = xi + ti, br[c] = xr - tr, bi[c] = xi - ti;
     } else {
@@ -54,16 +54,16 @@ inline void butterfly(float* __restrict ar, float* __restrict ai, float* __restr
   }
 }
 
-// The transform of each column; rows in order to rows in reversed order, or if `First` multiplies the other way round.
-template <bool First>
+// The transform of each column: rows in order become rows in reversed order, or if `RootFirst` the other way round.
+template <bool RootFirst>
 inline void columns(float* re, float* im, const Roots& root) {
   for (int stage = 0; stage < 5; stage++) {
-    const int span = First ? 1 << stage : kSide / 2 >> stage;
+    const int span = RootFirst ? 1 << stage : kSide / 2 >> stage;
     for (int row = 0; row < kSide; row++) {
       if (row & span) continue;
       const int w = (row & (span - 1)) * (kSide / 2 / span);
       float *ar = re + kSide * row, *ai = im + kSide * row;
-      butterfly<First>(ar, ai, ar + kSide * span, ai + kSide * span, root.re[w], root.im[w]);
+      butterfly<RootFirst>(ar, ai, ar + kSide * span, ai + kSide * span, root.re[w], root.im[w]);
     }
   }
 }

@@ -11,11 +11,10 @@ class Settler {
   Settler(int hop, int steps, Array<float> analysis, Array<float> bank, Array<float> scaling, Array<float> synthesis,
           Array<float> spread, float floor, float cut, float boost, float power, const std::string& instruction_set)
       : set_(choose(instruction_set)) {
-    constexpr size_t kBins = 513;
     if (analysis.ndim() != 1 || scaling.ndim() != 1 || bank.ndim() != 2) throw std::invalid_argument("analysis and scaling must be vectors, bank a matrix");
     const size_t window = analysis.shape(0), inner = scaling.shape(0), bands = bank.shape(0);
     if (window > 1024 || inner > window || hop < 1) throw std::invalid_argument("analysis must be of at most 1,024 samples, scaling of no more, and hop at least 1");
-    expect("bank", bank, {bands, kBins}), expect("synthesis", synthesis, {inner}), expect("spread", spread, {bands, kBins});
+    expect("bank", bank, {bands, size_t{kBins}}), expect("synthesis", synthesis, {inner}), expect("spread", spread, {bands, size_t{kBins}});
     analysis_.assign(analysis.data(), analysis.data() + window);
     scaling_.assign(scaling.data(), scaling.data() + inner);
     bank_.assign(bank.data(), bank.data() + bands * kBins);
@@ -27,7 +26,7 @@ class Settler {
       while (end > first && !row[end - 1]) end--;
       first_bin_.push_back(first), end_bin_.push_back(end);
     }
-    for (size_t k = 0; k < kBins; k++) {
+    for (int k = 0; k < kBins; k++) {
       auto part = [&](size_t band) { return band < bands ? spread.data()[band * kBins + k] : 0.0f; };
       size_t band = 0, others = 0;
       while (band + 1 < bands && !part(band)) band++;

@@ -11,7 +11,7 @@
 
 namespace wavesynth::WAVESYNTH_ISA {
 
-constexpr int kBins = kPoints / 2 + 1;
+static_assert(kBins == kPoints / 2 + 1);
 
 inline int32_t bits(float x) { int32_t i; std::memcpy(&i, &x, 4); return i; }
 inline float number(int32_t i) { float x; std::memcpy(&x, &i, 4); return x; }
@@ -68,17 +68,15 @@ inline void widen(const Settling& s, const float* gains, float* change) {
   for (int k = 0; k < kBins; k++) change[k] = exponential(change[k]) - 1.0f;
 }
 
-// z, of two frames, becomes what is to be added to them, 2,048 times: each bin of each frame times its change.
-inline void change(Spectrum& z, const float* first, const float* second, Spectrum& work) {
-  Spectrum& to = work;
+// What is to be added to the two frames of z, 2,048 times: each bin of each frame times its change. z is lost.
+inline void change(Spectrum& z, const float* first, const float* second, Spectrum& to) {
   for (int k = 0; k < kBins; k++) {
     const float zr = z.re[k], zi = z.im[k], wr = z.re[kPoints - k], wi = z.im[kPoints - k];
     const float ar = first[k] * (zr + wr), ai = first[k] * (zi - wi), br = second[k] * (zi + wi), bi = second[k] * (wr - zr);
     to.re[k] = ar - bi, to.im[k] = ai + br;
     to.re[kPoints - k] = ar + bi, to.im[kPoints - k] = br - ai;
   }
-  std::memcpy(z.re, to.re, sizeof z.re), std::memcpy(z.im, to.im, sizeof z.im);
-  transform(z.im, z.re, work);
+  transform(to.im, to.re, z);
 }
 
 // The steps for one row: samples [(frames - 1) hop + window], changed in place; wanted [frames, bands]; settled [frames].
@@ -107,8 +105,8 @@ void settle(const Settling& s, float* samples, const float* wanted, const float*
       analyse(under, pair == 2 ? under + s.hop : nullptr, s.scaling, s.inner, z, work);
       change(z, changes[0], changes[1], work);
       float* to = sum.data() + frame * s.hop;
-      for (int i = 0; i < s.inner; i++) to[i] += z.re[i] * s.synthesis[i];
-      if (pair == 2) for (int i = 0; i < s.inner; i++) to[s.hop + i] += z.im[i] * s.synthesis[i];
+      for (int i = 0; i < s.inner; i++) to[i] += work.re[i] * s.synthesis[i];
+      if (pair == 2) for (int i = 0; i < s.inner; i++) to[s.hop + i] += work.im[i] * s.synthesis[i];
     }
     for (int i = 0; i < reached; i++) inner[i] += sum[i];
   }

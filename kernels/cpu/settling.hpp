@@ -3,6 +3,8 @@
 
 namespace wavesynth {
 
+constexpr int kBins = 513;  // of a transform of 1,024 samples
+
 struct Settling {
   int window, hop, bands, inner, steps;  // inner: samples of the window under which the spectrum is scaled
   const float* analysis;                 // [window]

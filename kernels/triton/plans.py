@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from wavesynth.kernels.triton.network import Network, unit_cycle
 
-__all__ = ["FEW", "MANY", "Plan", "Ring", "choose", "is_wide", "plans", "ways"]
+__all__ = ["FEW", "MANY", "Plan", "Ring", "is_wide", "plans", "ways"]
 
 #: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
 _ROWS, _COLUMNS = 256, 64
@@ -213,8 +213,3 @@ def ways(network: Network, streams: int, processors: int, capability: int = 90) 
         if not plan.helpers
         or (not is_wide(network) and plan.programs(streams, network) <= processors * plan.together)
     )
-
-
-def choose(network: Network, streams: int, processors: int, capability: int = 90) -> Plan:
-    """The first of the `ways`."""
-    return ways(network, streams, processors, capability)[0]

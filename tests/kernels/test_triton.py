@@ -23,7 +23,7 @@ from tests.kernels.triton_networks import (
 from wavesynth.kernels.triton.draw import EXP2, GATE
 from wavesynth.kernels.triton.launch import Launcher
 from wavesynth.kernels.triton.network import interleave, unit_cycle
-from wavesynth.kernels.triton.plans import Ring, choose, ways
+from wavesynth.kernels.triton.plans import Ring, ways
 from wavesynth.synthesis import draw, int8
 
 pytestmark = in_interpreter
@@ -146,7 +146,13 @@ def run_at_once(prepared, shared, count, monkeypatch):
 
 @pytest.mark.parametrize(
     ("streams", "helpers", "tile", "dilations"),
-    [(3, 2, 16, (1, 2, 4)), (17, 1, 16, (1, 2)), (2, 4, 8, (1, 3, 2, 1)), (9, 2, 8, (1, 2))],
+    [
+        (3, 2, 16, (1, 2, 4)),
+        (17, 1, 16, (1, 2)),
+        (33, 1, 32, (1, 2)),
+        (2, 4, 8, (1, 3, 2, 1)),
+        (9, 2, 8, (1, 2)),
+    ],
 )
 def test_helpers_make_no_difference(streams, helpers, tile, dilations, monkeypatch):
     net, n = network(dilations, skip=64), 5
@@ -219,15 +225,15 @@ def test_whole_stacks_are_recognised(dilations, cycle):
 
 def test_tiles_are_as_small_as_the_load_allows():
     net = network()
-    chosen = [choose(net, n, 132) for n in (1, 208, 209, 1056, 1057, 2112, 2113, 4224, 4225, 8448)]
+    chosen = [ways(net, n, 132)[0] for n in (1, 208, 209, 1056, 1057, 2112, 2113, 4224, 4225, 8448)]
     names = ["8+4", "8+4", "8", "8", "16", "16", "32w8", "32w8", "64w8", "64w8"]
     assert [plan.name for plan in chosen] == names
     assert [plan.name for plan in ways(net, 4224, 132)] == ["32w8", "32", "32+1"]
     assert [plan.name for plan in ways(net, 208, 132)] == ["8+4"]
     assert [plan.name for plan in ways(network(residual=128), 4224, 132)] == ["32w8", "32"]
-    assert choose(network(residual=128), 1, 132).helpers == 0
-    assert [choose(net, 2400, 148, c).warps for c in (80, 90, 100)] == [8, 8, 8]
-    assert [choose(net, 2000, 148, c).warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]
+    assert ways(network(residual=128), 1, 132)[0].helpers == 0
+    assert [ways(net, 2400, 148, c)[0].warps for c in (80, 90, 100)] == [8, 8, 8]
+    assert [ways(net, 2000, 148, c)[0].warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]
 
 
 def test_given_samples_without_room_for_their_logits_are_refused():

@@ -17,7 +17,7 @@ import torch
 
 from tests.kernels.triton_networks import conditioning_for, copy, network, started
 from wavesynth.kernels.triton.launch import Launcher
-from wavesynth.kernels.triton.plans import FEW, MANY, Ring, choose
+from wavesynth.kernels.triton.plans import FEW, MANY, Ring, ways
 from wavesynth.kernels.triton.streams import Streams
 
 pytestmark = pytest.mark.gpu
@@ -164,7 +164,7 @@ def test_ten_minutes_of_a_stream_have_no_drift(net, launcher):
     streams.seeds.fill_(7)
     streams.inverses.fill_(1.0)
     streams.indices.copy_(torch.arange(seconds) * SECOND)
-    plan = choose(net, seconds, 132) if DEVICE == "cuda" else MANY[0][0]
+    plan = ways(net, seconds, 132)[0] if DEVICE == "cuda" else MANY[0][0]
 
     def go_on(at, n):
         logits = torch.zeros(seconds, n, net.classes, device=DEVICE)

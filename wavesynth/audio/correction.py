@@ -170,7 +170,7 @@ def settle(samples: Tensor, wanted: Tensor, settled: Tensor, config: MelConfig) 
     """Frames that lie a hop apart, nearer to the log-mel wanted of them [B, frames, bands] as far as they are `settled`
     (1 or 0, [B, frames]): samples float32 [B, n], those under all their log-mel windows, in and out.
 
-    On the processor by a kernel where there is one for the analysis, to nearly the same numbers in a sixth of the time.
+    On the processor by a kernel where there is one for the analysis, to nearly the same numbers and much sooner.
     """
     samples = samples.clone()
     kernel = _kernel(config) if samples.device.type == "cpu" else None

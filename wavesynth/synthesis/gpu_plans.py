@@ -31,6 +31,9 @@ class Planner:
         self._network, self._places = network, places
         self._processors, self._capability = processors, capability
         self._seconds: dict[Plan, float] = {}
+        ring = Ring()
+        alone = ring.fits(network) and ring.programs(places, network) <= processors
+        self._ring = ring if alone else None
 
     def plan(self, streams: int) -> Plan | Ring:
         """How so many streams are launched.
@@ -38,9 +41,8 @@ class Planner:
         By a ring, whose samples are its own, either always or never: a stream must not depend on how many there are.
         All other plans give the same bytes.
         """
-        ring = Ring()
-        if ring.fits(self._network) and ring.programs(self._places, self._network) <= self._processors:
-            return ring
+        if self._ring is not None:
+            return self._ring
         return min(self._ways(streams), key=lambda plan: self._seconds.get(plan, math.inf))
 
     def loads(self) -> list[int]:
@@ -49,19 +51,16 @@ class Planner:
 
     def time(self, launcher: Launcher, streams: Streams) -> None:
         """Times the plans where there is more than one for a load, on slots that nobody has yet."""
-        for load in self.loads():
+        for load in [] if self._ring else self.loads():
             able = self._ways(load)
-            if len(able) == 1 or isinstance(self.plan(load), Ring) or self._seconds.keys() & set(able):
+            if len(able) == 1 or self._seconds.keys() & set(able):
                 continue
             for plan in able:
                 try:
-                    self._seconds[plan] = min(
-                        self._run(launcher, streams, plan, load) for _ in range(_LAUNCHES)
-                    )
-                except (
-                    OutOfResources,
-                    RuntimeError,
-                ) as error:  # too large for this GPU, or two of them at once
+                    times = [self._run(launcher, streams, plan, load) for _ in range(_LAUNCHES)]
+                    self._seconds[plan] = min(times)
+                except (OutOfResources, RuntimeError) as error:
+                    # Too large for this GPU, or two of them on a multiprocessor are.
                     _log.info("plan %s is none for this GPU: %s", plan.name, error)
 
     def _ways(self, streams: int) -> tuple[Plan, ...]:
