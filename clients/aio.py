@@ -15,7 +15,7 @@ from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
 from .connection import Connection
-from .errors import ServiceError, service_error
+from .errors import ServiceError, lost_its_status, service_error
 from .messages import (
     Chunk,
     How,
@@ -95,6 +95,8 @@ class AsyncAudioStream:
                 if self._microphone is not None and self._microphone.error is not None:
                     raise self._microphone.error from None
                 wait = self._position.wait_after(error)
+                if self._microphone is not None:
+                    self._microphone.silence = wait if lost_its_status(error) else 0.0
             finally:
                 call.cancel()  # an abandoned asynchronous call goes on
             await asyncio.sleep(wait)
@@ -195,7 +197,11 @@ class AsyncClient:
 
 
 class _Microphone:
-    """`resuming.Microphone` for an event loop."""
+    """`resuming.Microphone` for an event loop.
+
+    `silence` is for how many seconds an attempt holds the samples back after its configuration. Where the one before
+    lost its status to a message under way, this one has none under way while the service may refuse it.
+    """
 
     def __init__(self, pieces: AsyncIterable[ArrayLike] | Iterable[ArrayLike], keep: bool) -> None:
         self._pieces = aiter(pieces) if isinstance(pieces, AsyncIterable) else _asynchronous(pieces)
@@ -203,10 +209,12 @@ class _Microphone:
         self._kept: list[bytes] = []
         self._next: asyncio.Task[bytes | None] | None = None  # outlives an attempt that was cancelled
         self.error: Exception | None = None
+        self.silence = 0.0
 
     async def messages(self, config: pb.ResynthesizeConfig) -> AsyncIterator[pb.ResynthesizeRequest]:
         """The configuration, then all samples from the first."""
         yield pb.ResynthesizeRequest(config=config)
+        await asyncio.sleep(self.silence)
         number = 0
         while (audio := await self._piece(number)) is not None:
             yield pb.ResynthesizeRequest(audio=audio)

@@ -74,7 +74,7 @@ def test_every_call_goes_on_after_its_server_was_killed(server, expected):
             run.result()
 
 
-class BrokenError(Exception):
+class BrokenError(grpc.RpcError):
     """As gRPC raises it."""
 
     def __init__(self, code, metadata=(), details="it broke"):
@@ -126,6 +126,38 @@ def test_a_call_that_lost_its_status_is_made_again_to_learn_it():
     assert begun().wait_after(error) > 0
     with pytest.raises(UnavailableError, match="ended while a message was being sent"):
         begun(patience=0).wait_after(error)
+
+
+class Refusing:
+    """A call that is refused a little after its first message, and loses its status if another is sent before that."""
+
+    attempts = 0
+
+    def __init__(self, messages, **_):
+        self._messages = messages
+        Refusing.attempts += 1
+
+    async def __aiter__(self):
+        await anext(self._messages)
+        another = asyncio.ensure_future(anext(self._messages))
+        sent, _ = await asyncio.wait([another], timeout=0.02)
+        another.cancel()
+        if sent:
+            raise BrokenError(grpc.StatusCode.INTERNAL, details="Internal error from Core")
+        raise BrokenError(grpc.StatusCode.NOT_FOUND)
+        yield
+
+    def cancel(self):
+        pass
+
+
+async def test_an_attempt_after_a_lost_status_sends_nothing_while_it_may_be_refused():
+    async with AsyncClient("nowhere:1", backoff=Backoff(first=1)) as client:
+        client._stub.Resynthesize = Refusing
+        with pytest.raises(UnknownVoiceError):
+            async for _ in client.resynthesize(PIECES):
+                pass
+    assert Refusing.attempts == 2
 
 
 async def test_however_fast_its_microphone_is_a_refused_call_says_why(server):
