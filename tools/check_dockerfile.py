@@ -170,6 +170,7 @@ def pip_settings() -> tuple[dict[str, str], list[Path]]:
     settings = {name: str(ast.literal_eval(value)) for name, value in found}
     paths = [Path(word.removeprefix("file://")) for value in settings.values() for word in value.split()]
     folders = {path for path in paths if path.is_absolute() and path.is_dir()}
+    folders |= {Path(word).parent for word in settings.get("constraint", "").split()}
     folders = {path.parent if path.name == "simple" else path for path in folders}  # an index and its files
     proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     return {f"PIP_{k.upper().replace('-', '_')}": v for k, v in settings.items()} | proxies, sorted(folders)
