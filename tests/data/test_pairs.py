@@ -23,7 +23,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_a_crop_is_a_copy_beside_the_recording_with_silence_beyond_its_ends(folder):
-    pairs = Pairs([folder], "validation", MEL, copies=2, past=2, look_ahead=3)
+    pairs = Pairs([(0, folder)], "validation", MEL, copies=2, past=2, look_ahead=3)
     [(stem, waveform)] = Recordings(folder).split("validation")
     copies = [log_mel(copy) for copy in Recordings(folder).copies("validation", stem, waveform, 2)]
     [first, second] = pairs.sequential(FRAMES // 2, 1)
@@ -38,10 +38,10 @@ def test_a_crop_is_a_copy_beside_the_recording_with_silence_beyond_its_ends(fold
 
 def test_random_crops_hear_every_copy_and_the_recording_itself(folder, monkeypatch):
     monkeypatch.setattr("wavesynth.data.pairs.another_microphone", lambda mel, silence, generator: mel)
-    pairs = Pairs([folder], "train", MEL, copies=2)
+    pairs = Pairs([(0, folder)], "train", MEL, copies=2)
     batch = pairs.batch(torch.Generator().manual_seed(0), 60, 20)
     found = set()
-    for heard, wanted in zip(*batch, strict=True):
+    for heard, wanted in zip(batch.heard, batch.wanted, strict=True):
         [(recording, first)] = [
             (number, first)
             for number, (_, waveform) in enumerate(Recordings(folder).split("train"))
@@ -60,8 +60,21 @@ def test_random_crops_hear_every_copy_and_the_recording_itself(folder, monkeypat
     assert all(torch.equal(a, b) for a, b in zip(batch, again, strict=True))
 
 
+def test_half_of_the_crops_are_the_first_speakers_however_much_there_is_of_the_others(folder, tmp_path):
+    others = [Path(prepared(tmp_path / str(seed), seed)) for seed in (1, 2, 3)]
+    speakers = [(0, folder), *((1 + number // 2, other) for number, other in enumerate(others))]
+    pairs = Pairs(speakers, "train", MEL, copies=0)
+    batch = pairs.batch(torch.Generator().manual_seed(0), 1200, FRAMES)
+    whole = {number: [log_mel(w) for f in folders for _, w in Recordings(f).split("train")]
+             for number, folders in enumerate(([folder], others[:2], others[2:]))}  # fmt: skip
+    for wanted, speaker in zip(batch.wanted[:30], batch.speaker[:30].tolist(), strict=True):
+        assert any(torch.equal(wanted, mel) for mel in whole[speaker])
+    counts = torch.bincount(batch.speaker).tolist()
+    assert counts == pytest.approx([600, 400, 200], abs=60)
+
+
 def test_a_recording_shorter_than_a_crop_is_followed_by_silence(folder):
-    pairs = Pairs([folder], "validation", MEL, copies=1)
+    pairs = Pairs([(0, folder)], "validation", MEL, copies=1)
     [pair] = pairs.sequential(FRAMES + 10, 1)
     assert (pair.wanted[0, FRAMES:] == MEL.silence).all() and (pair.heard[0, FRAMES:] == MEL.silence).all()
     assert (pair.wanted[0, :FRAMES] > MEL.silence).any()
@@ -82,4 +95,4 @@ def test_another_microphone_changes_the_colour_but_not_when_things_are_heard():
 def test_folders_without_recordings_are_refused(tmp_path):
     prepared(tmp_path)
     with pytest.raises(ValueError, match="have no recordings in their test split"):
-        Pairs([tmp_path], "test", MEL, copies=0)
+        Pairs([(0, tmp_path)], "test", MEL, copies=0)

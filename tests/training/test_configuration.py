@@ -80,11 +80,6 @@ def test_a_voice_hears_disturbed_copies_through_a_converter_or_neither(disturb, 
     ("section", "keys", "message"),
     [
         ("data", {"disturb": 0}, r"\[data\] disturb is 0; for a converter it must be at least 1"),
-        (
-            "data",
-            {"speakers": {"a": ["x"], "b": ["y"]}},
-            r"\[data\] speakers has 2 names; a converter has one, .*",
-        ),
         ("converter", {"bands": 40}, r"\[converter\] bands is 40; it must be data.mel.bands, 80"),
         (
             "converter",

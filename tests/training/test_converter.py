@@ -65,6 +65,23 @@ def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path):
         assert torch.equal(a, b)
 
 
+def test_others_speak_for_themselves_while_it_learns_and_are_not_kept(folder, tmp_path):
+    v = values(folder, steps=40, learning_rate=3e-2)
+    v["data"]["speakers"]["b"] = [prepared(tmp_path / "b", seed=3)]  # four times as high
+    trainer, _ = train(v, tmp_path / "run")
+    model, task = trainer.average, trainer.task
+    [batch] = list(task.training.sequential(50, 9))[:1]
+    assert set(batch.speaker.tolist()) == {0, 1}
+    with torch.inference_mode():
+        right = model.nats(model.becoming(batch.heard, batch.speaker), batch.wanted).mean()
+        swapped = model.nats(model.becoming(batch.heard, 1 - batch.speaker), batch.wanted).mean()
+    assert right < swapped - 0.05
+    kept = trained_converter(tmp_path / "run", parse_converter(v).data)
+    assert "others" not in kept.state_dict()
+    torch.testing.assert_close(kept(batch.heard)[0], model.becoming(batch.heard, 0 * batch.speaker))
+    assert {int(speaker) for pair in task.validation(4) for speaker in pair[-1]} == {0}
+
+
 def through(folder, converter, **others):
     v = runs.values(folder, data={"disturb": COPIES}, **others)
     return {**v, "converter": str(converter)}

@@ -21,22 +21,25 @@ _EQUALISER, _LEVEL, _FLOOR, _KNOTS = 0.24, (-1.0, 0.5), (-4.4, -1.8), 6
 
 
 class Pair(NamedTuple):
-    """Crops of F frames, float32: what is heard [B, past + F + look_ahead, bands], what is to be said [B, F, bands]."""
+    """Crops of F frames, float32: what is heard [B, past + F + look_ahead, bands], what is to be said [B, F, bands],
+    and the number of the speaker who is to say it, int64 [B]."""
 
     heard: Tensor
     wanted: Tensor
+    speaker: Tensor
 
 
 class Pairs:
     """All recordings of a split of prepared folders, each with `copies` copies (wavesynth.data.disturb).
 
-    A crop lies within one recording, and its neighbours beyond the recording's ends are silence; a recording that is
-    shorter than a crop is followed by silence.
+    `folders` are pairs of a speaker's number and a folder. Half of the random crops are speaker 0's, if there are
+    others. A crop lies within one recording, and its neighbours beyond the recording's ends are silence; a recording
+    that is shorter than a crop is followed by silence.
     """
 
     def __init__(
         self,
-        folders: Sequence[str | Path],
+        folders: Sequence[tuple[int, str | Path]],
         split: Split,
         mel: MelConfig,
         *,
@@ -46,19 +49,26 @@ class Pairs:
     ) -> None:
         self.config, self.past, self.look_ahead = mel, past, look_ahead
         self._voices: list[Tensor] = []  # [1 + copies, F, bands] for each recording, itself first
-        for folder in folders:
+        speakers = []
+        for speaker, folder in folders:
             recordings = Recordings(folder)
             for stem, waveform in recordings.split(split):
                 voices = [waveform, *recordings.copies(split, stem, waveform, copies)]
                 self._voices.append(torch.stack([log_mel(samples, mel) for samples in voices]))
+                speakers.append(speaker)
         if not self._voices:
-            raise ValueError(f"{', '.join(map(str, folders))} have no recordings in their {split} split")
-        self._lengths = torch.tensor([voices.shape[1] for voices in self._voices], dtype=torch.float64)
+            names = ", ".join(str(folder) for _, folder in folders)
+            raise ValueError(f"{names} have no recordings in their {split} split")
+        self._speakers = torch.tensor(speakers)
+        self._weights = torch.tensor([voices.shape[1] for voices in self._voices], dtype=torch.float64)
+        first = self._speakers == 0
+        if first.any() and not first.all():
+            self._weights[first] *= self._weights[~first].sum() / self._weights[first].sum()
 
     def batch(self, generator: Generator, size: int, frames: int) -> Pair:
         """Random crops, of recordings picked by their duration, each heard in one of its voices through
         `another_microphone`."""
-        picked = torch.multinomial(self._lengths, size, replacement=True, generator=generator).tolist()
+        picked = torch.multinomial(self._weights, size, replacement=True, generator=generator).tolist()
         crops = []
         for number in picked:
             voices = self._voices[number]
@@ -66,7 +76,8 @@ class Pairs:
             voice = int(torch.randint(len(voices), (), generator=generator))
             crops.append(self._cut(number, voice, first, frames))
         heard, wanted = (torch.stack(rows) for rows in zip(*crops, strict=True))
-        return Pair(another_microphone(heard, self.config.silence, generator), wanted)
+        heard = another_microphone(heard, self.config.silence, generator)
+        return Pair(heard, wanted, self._speakers[picked])
 
     def sequential(self, frames: int, size: int) -> Iterator[Pair]:
         """All of the split once, in crops that do not overlap, the copies in turn."""
@@ -76,8 +87,10 @@ class Pairs:
             for first in range(0, max(1, voices.shape[1] - frames + 1), frames)
         ]
         for start in range(0, len(places), size):
-            some = [self._cut(*place, frames) for place in places[start : start + size]]
-            yield Pair(*(torch.stack(rows) for rows in zip(*some, strict=True)))
+            some = places[start : start + size]
+            heard, wanted = zip(*(self._cut(*place, frames) for place in some), strict=True)
+            numbers = [number for number, _, _ in some]
+            yield Pair(torch.stack(heard), torch.stack(wanted), self._speakers[numbers])
 
     def _cut(self, number: int, voice: int, first: int, frames: int) -> tuple[Tensor, Tensor]:
         voices = self._voices[number]

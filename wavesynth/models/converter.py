@@ -65,14 +65,24 @@ class Converter(nn.Module):
         self.say = nn.Linear(2 * c.channels, c.bands)
         self.log_scale = nn.Parameter(torch.zeros(c.bands))
 
-    def forward(self, heard: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, heard: Tensor, memory: Tensor | None = None, other: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """What is said, [B, F, bands], of what is heard, [B, past + F + look_ahead, bands]; and the memory after it,
         [layers, B, channels], with which the next frames go on.
+
+        `other` [B, channels + bands] is by what the biases of `hear` and of `say` differ for another speaker, who
+        is only there while it is trained.
         """
-        windows = heard.unfold(1, self.config.window, 1).transpose(2, 3).flatten(2)  # [B, F, window · bands]
-        hidden = F.relu(self.hear(windows))
+        c = self.config
+        windows = heard.unfold(1, c.window, 1).transpose(2, 3).flatten(2)  # [B, F, window · bands]
+        hidden, said = self.hear(windows), torch.zeros(())
+        if other is not None:
+            to_hidden, said = other[:, None].split([c.channels, c.bands], -1)
+            hidden = hidden + to_hidden
+        hidden = F.relu(hidden)
         remembered, memory = self.remember(hidden, memory)
-        return self.say(torch.cat([hidden, remembered], -1)), memory
+        return self.say(torch.cat([hidden, remembered], -1)) + said, memory
 
     def nats(self, said: Tensor, wanted: Tensor) -> Tensor:
         """-log of the density of what was wanted [B, F, bands], a Laplace distribution's about what is said."""

@@ -4,7 +4,8 @@
     channels = 256
 
     [data]                                            # DataConfig: the speaker to become, and copies in other voices
-    speakers.alice = ["datasets/alice"]
+    speakers.alice = ["datasets/alice"]               # the first: whom everybody becomes
+    speakers.bob = ["datasets/bob"]                   # others, if any: more mouths to learn words from
     disturb = 8
 
     [training]                                        # TrainingConfig
@@ -20,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from wavesynth.data.pairs import Pairs
 from wavesynth.data.split import Split
@@ -60,10 +62,6 @@ class ConverterConfiguration:
     def __post_init__(self) -> None:
         if not self.data.disturb:
             raise ValueError(f"[data] disturb is {self.data.disturb}; for a converter it must be at least 1")
-        if len(self.data.speakers) != 1:
-            raise ValueError(
-                f"[data] speakers has {len(self.data.speakers)} names; a converter has one, whom everybody becomes"
-            )
         if self.converter.bands != self.data.mel.bands:
             raise ValueError(
                 f"[converter] bands is {self.converter.bands}; it must be data.mel.bands, {self.data.mel.bands}"
@@ -101,27 +99,41 @@ def read_run(path: str | Path) -> Configuration | ConverterConfiguration:
     return read_toml(path, parse_either)
 
 
+class _Taught(Converter):
+    """A converter in training: what others than the first speaker differ by, [speakers - 1, channels + bands], is
+    learned beside it and not kept."""
+
+    def __init__(self, configuration: ConverterConfiguration) -> None:
+        c = configuration.converter
+        super().__init__(c)
+        self.others = nn.Parameter(torch.zeros(len(configuration.data.speakers) - 1, c.channels + c.bands))
+
+    def becoming(self, heard: Tensor, speaker: Tensor) -> Tensor:
+        """What speakers [B] say, [B, F, bands], of what is heard."""
+        return self(heard, other=F.pad(self.others, (0, 0, 1, 0))[speaker])[0]
+
+
 class ConverterTask:
     """The negative log-likelihood of a recording's log-mel, a Laplace distribution, given that of a copy."""
 
     fused = False
 
-    def __init__(self, model: Converter, configuration: ConverterConfiguration) -> None:
-        self.model, self.frames = model, configuration.data.crop_frames
+    def __init__(self, configuration: ConverterConfiguration) -> None:
+        self.model, self.frames = _Taught(configuration), configuration.data.crop_frames
         self.training = _pairs(configuration, "train")
         self.validating = _pairs(configuration, "validation")
 
     def batch(self, generator: torch.Generator, size: int) -> Batch:
-        """Crops: heard [B, past + F + look_ahead, bands] and wanted [B, F, bands]."""
+        """Crops: heard [B, past + F + look_ahead, bands], wanted [B, F, bands] and by whom [B]."""
         return self.training.batch(generator, size, self.frames)
 
     def validation(self, size: int) -> Iterator[Batch]:
-        """The validation split, in crops that do not overlap."""
+        """The first speaker's validation split, in crops that do not overlap."""
         return self.validating.sequential(self.frames, size)
 
-    def loss(self, model: Converter, heard: Tensor, wanted: Tensor) -> Tensor:
+    def loss(self, model: _Taught, heard: Tensor, wanted: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B, F, bands]."""
-        return model.nats(model(heard)[0].float(), wanted)
+        return model.nats(model.becoming(heard, speaker).float(), wanted)
 
 
 def converter_trainer(
@@ -135,7 +147,7 @@ def converter_trainer(
     """The configured run in `folder`; errors as `begin` has them."""
 
     def task() -> ConverterTask:
-        return ConverterTask(Converter(configuration.converter), configuration)
+        return ConverterTask(configuration)
 
     return begin(configuration, parse_converter, task, folder, processes, resume=resume, log=log)
 
@@ -161,7 +173,7 @@ def trained_converter(source: str | Path, data: DataConfig) -> Converter:
             )
         configuration = parse_converter(checkpoint.configuration)
         converter, mel = Converter(configuration.converter), configuration.data.mel
-        converter.load_state_dict(checkpoint.average)
+        converter.load_state_dict({k: v for k, v in checkpoint.average.items() if k != "others"})
     else:
         raise ValueError(
             f"converter is {path}, which does not exist; it must be a run, a checkpoint or a voice"
@@ -174,7 +186,7 @@ def trained_converter(source: str | Path, data: DataConfig) -> Converter:
 def _pairs(configuration: ConverterConfiguration, split: Split) -> Pairs:
     c = configuration
     return Pairs(
-        [folder for _, folder in c.data.folders],
+        [(number, folder) for number, folder in c.data.folders if number == 0 or split == "train"],
         split,
         c.data.mel,
         copies=c.data.disturb,
