@@ -76,13 +76,12 @@ class Converter(nn.Module):
         """
         c = self.config
         windows = heard.unfold(1, c.window, 1).transpose(2, 3).flatten(2)  # [B, F, window · bands]
-        hidden, said = self.hear(windows), torch.zeros(())
-        if other is not None:
-            to_hidden, said = other[:, None].split([c.channels, c.bands], -1)
-            hidden = hidden + to_hidden
-        hidden = F.relu(hidden)
+        if other is None:
+            other = heard.new_zeros(1, c.channels + c.bands)
+        to_hidden, to_said = other[:, None].split([c.channels, c.bands], -1)
+        hidden = F.relu(self.hear(windows) + to_hidden)
         remembered, memory = self.remember(hidden, memory)
-        return self.say(torch.cat([hidden, remembered], -1)) + said, memory
+        return self.say(torch.cat([hidden, remembered], -1)) + to_said, memory
 
     def nats(self, said: Tensor, wanted: Tensor) -> Tensor:
         """-log of the density of what was wanted [B, F, bands], a Laplace distribution's about what is said."""
