@@ -70,7 +70,7 @@ def test_others_speak_for_themselves_while_it_learns_and_are_not_kept(folder, tm
     v["data"]["speakers"]["b"] = [prepared(tmp_path / "b", seed=3)]  # four times as high
     trainer, _ = train(v, tmp_path / "run")
     model, task = trainer.average, trainer.task
-    [batch] = list(task.training.sequential(50, 9))[:1]
+    batch = next(task.training.sequential(50, 9))
     assert set(batch.speaker.tolist()) == {0, 1}
     with torch.inference_mode():
         right = model.nats(model.becoming(batch.heard, batch.speaker), batch.wanted).mean()

@@ -66,19 +66,19 @@ class Converter(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(c.bands))
 
     def forward(
-        self, heard: Tensor, memory: Tensor | None = None, other: Tensor | None = None
+        self,
+        heard: Tensor,
+        memory: Tensor | None = None,
+        to_hidden: Tensor | float = 0.0,
+        to_said: Tensor | float = 0.0,
     ) -> tuple[Tensor, Tensor]:
         """What is said, [B, F, bands], of what is heard, [B, past + F + look_ahead, bands]; and the memory after it,
         [layers, B, channels], with which the next frames go on.
 
-        `other` [B, channels + bands] is by what the biases of `hear` and of `say` differ for another speaker, who
-        is only there while it is trained.
+        `to_hidden` [B, 1, channels] and `to_said` [B, 1, bands] are by what the biases of `hear` and `say` differ for
+        another speaker, who is only there while it is trained.
         """
-        c = self.config
-        windows = heard.unfold(1, c.window, 1).transpose(2, 3).flatten(2)  # [B, F, window · bands]
-        if other is None:
-            other = heard.new_zeros(1, c.channels + c.bands)
-        to_hidden, to_said = other[:, None].split([c.channels, c.bands], -1)
+        windows = heard.unfold(1, self.config.window, 1).transpose(2, 3).flatten(2)  # [B, F, window · bands]
         hidden = F.relu(self.hear(windows) + to_hidden)
         remembered, memory = self.remember(hidden, memory)
         return self.say(torch.cat([hidden, remembered], -1)) + to_said, memory

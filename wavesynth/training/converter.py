@@ -110,7 +110,9 @@ class _Taught(Converter):
 
     def becoming(self, heard: Tensor, speaker: Tensor) -> Tensor:
         """What speakers [B] say, [B, F, bands], of what is heard."""
-        return self(heard, other=F.pad(self.others, (0, 0, 1, 0))[speaker])[0]
+        differ = F.pad(self.others, (0, 0, 1, 0))[speaker, None]  # the first from itself by nothing
+        to_hidden, to_said = differ.split([self.config.channels, self.config.bands], -1)
+        return self(heard, to_hidden=to_hidden, to_said=to_said)[0]
 
 
 class ConverterTask:
