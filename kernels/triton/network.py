@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -98,8 +99,9 @@ class Network:
         counts = torch.tensor(self.dilations, device=self.table.device)
         return torch.repeat_interleave(torch.arange(self.layers, device=self.table.device), counts)
 
+    @cached_property
     def silence(self) -> Tensor:
-        """The queues of a stream before its first sample, float16 [rows, R]."""
+        """The queues of a stream before its first sample, float16 [rows, R]. Kept: making it waits for a GPU."""
         return (-self.offset).to(torch.float16)[self.layer_of_row()]
 
     def conditioning(self, frames: Tensor) -> Tensor:

@@ -87,6 +87,7 @@ def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> Com
         "logits_ptr",
         "single_ptr",
         "given_ptr",
+        "merged_ptr",
     )
     long = ("index_ptr", "seed_ptr", "box_ptr")
     whole = ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr", "flag_ptr")
@@ -101,6 +102,8 @@ def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> Com
             return f"tensordesc<fp16[{rows}, {columns}]>"
         if not name.endswith("_ptr"):
             return "i32"
+        if name == "bits_ptr":
+            return "*i16"
         return "*fp32" if name in single else "*i64" if name in long else "*i32" if name in whole else "*fp16"
 
     signature = {name: kind(name) for name in kernel.arg_names}

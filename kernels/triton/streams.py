@@ -44,7 +44,7 @@ class Streams:
 
     def start(self, network: Network, slots: Tensor) -> None:
         """Begins new streams in `slots` [k], whoever had them before."""
-        self.queues[slots] = network.silence()
+        self.queues[slots] = network.silence
         self.tokens[slots] = network.classes // 2
         self.indices[slots] = 0
 

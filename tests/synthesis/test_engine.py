@@ -24,7 +24,9 @@ from tests.synthesis.engines import (
     running,
     until,
 )
-from wavesynth.synthesis.engine import BusyError, ClosedError, EngineConfig
+from wavesynth.synthesis import engine as engine_module
+from wavesynth.synthesis import tick
+from wavesynth.synthesis.engine import BusyError, ClosedError, Engine, EngineConfig
 from wavesynth.synthesis.host import HostSampler
 from wavesynth.synthesis.job import LoadedVoice
 from wavesynth.synthesis.schedule import Capacity
@@ -203,8 +205,28 @@ def test_a_stream_that_comes_during_a_tick_elsewhere_is_heard_before_the_next_on
         gate.allowed.release(1000)
         assert b"".join(chunk.audio for chunk in [*read, *chunks(stream)]) == _alone(480, seed=2)[2 * first :]
         assert audio(other) == _alone(480, seed=1)
-        alone = [[2], [1, 2], [2]] if not first else [[2], [2], [1], [2]]
+        alone = [[2], [1, 2], [2]] if not first else [[2], [2], [1, 2]]
         assert gate.ticks == [[1], [1], *alone]
+
+
+def test_a_stream_that_comes_while_a_tick_is_handed_out_is_heard_before_the_last_of_that(monkeypatch):
+    for module in (engine_module, tick):
+        monkeypatch.setattr(module, "SLICE", 1)
+    gate, heard = GateElsewhere(VOICES["free"].sampler), []
+    gate.allowed.release(1000)
+
+    def notify(streams):
+        heard.extend(stream.request.key.seed for stream in streams)
+        if heard == [1]:
+            engine.open(from_nothing(160, seed=9))
+
+    voices = {"free": LoadedVoice(VOICES["free"].voice, gate)}
+    engine = Engine(voices, Capacity.of(9, voices), notify=notify)
+    for seed in range(1, 5):
+        engine.open(from_nothing(320, seed=seed))
+    with engine:
+        until(lambda: len(heard) >= 5)
+    assert heard[:5] == [1, 2, 9, 3, 4]
 
 
 def test_a_stream_that_has_ended_is_forgotten(gate):

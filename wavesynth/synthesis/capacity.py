@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from itertools import chain
 
 import torch
 
@@ -59,7 +60,8 @@ def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: i
     for _ in range(_TICKS + 1):  # the first one warms up
         started = time.perf_counter()
         ready = prepare(jobs, chunk)
-        for result in (*ready, *(result for *_, result in ticker.tick(jobs))):
+        made = chain.from_iterable(ticker.begin(jobs).finish())
+        for result in (*ready, *(result for *_, result in made)):
             if isinstance(result, Exception):
                 raise result
         seconds.append(time.perf_counter() - started)

@@ -7,21 +7,21 @@ leave between ticks; one that nobody reads is left out until somebody does. What
 depend on any of this: sampling is a function of the stream's own state, conditioning and key.
 
 A backend that computes elsewhere has its next tick before the last one's chunks are handed out, and so never waits. A
-tick of thousands of streams keeps this thread busy for long after, so that streams that come have ticks of their own
-beside it until they are heard.
+tick of thousands of streams keeps this thread busy for long after: that is done for some of them at a time, and between
+these the streams that came have ticks of their own until they are heard.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wavesynth.synthesis.job import Job, LoadedVoice, prepare
 from wavesynth.synthesis.schedule import Capacity, chunks_in_tick, schedule
 from wavesynth.synthesis.stream import LostError, Request, Stream, StreamError
-from wavesynth.synthesis.tick import Result, Tick, Ticker
+from wavesynth.synthesis.tick import SLICE, Result, Tick, Ticker
 
 __all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
 
@@ -63,8 +63,8 @@ class EngineConfig:
 class Engine:
     """Serves `voices`; live streams are admitted as far as `capacity` says.
 
-    `notify` is called on the engine's thread after each tick, with the live streams of that tick and with all that
-    ended in it; `lost`, when the backend can do nothing any more and all streams have ended. Both must return at once.
+    `notify` is called on the engine's thread as chunks are handed out, with the live streams that got one and with all
+    that ended; `lost`, when the backend can do nothing any more and all streams have ended. Both must return at once.
 
     >>> with Engine(voices, Capacity.of(4, voices)) as engine:  # doctest: +SKIP
     ...     stream = engine.open(Request("allison", lambda: DurationSource(voice, None, 16000)))
@@ -170,26 +170,32 @@ class Engine:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
         live = sum(stream.request.live for stream in streams)
         samples = self.config.chunk * chunks_in_tick(live, len(streams) - live)
-        welcomed = self._welcome()
-        ready, results = self._ready([stream for stream in streams if stream not in welcomed], samples)
+        ready: list[Job] = []
+        ended: list[Result] = []
+        for at in range(0, len(streams), SLICE):
+            self._welcome()
+            able, unable = self._ready(streams[at : at + SLICE], samples)
+            ready += able
+            ended += unable
         batch = schedule(ready, self.capacity)
         last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
         if last is None and self._begun is not None and not self._begun.waits:
             last, self._begun = self._begun, None
         self._welcome()
-        if last is not None:
-            results += last.finish()
+        self._hand_out(ended)
+        for results in last.finish() if last is not None else ():
             self._welcome()
-        self._hand_out(results)
-        return bool(results) or self._begun is not None or self._welcoming is not None
+            self._hand_out(results)
+        return last is not None or bool(ended) or self._begun is not None or self._welcoming is not None
 
-    def _welcome(self) -> Set[Stream]:
+    def _welcome(self) -> None:
         """Begins the next chunk of live streams that nobody has heard of yet, beside a tick that is made elsewhere, and
         hands out what it began the last time. (Of a tick that is made here nothing is left to wait for: they have their
-        part in the next.) Returns the streams of which it began one."""
+        part in the next.)"""
         if self._welcoming is not None:
             last, self._welcoming = self._welcoming, None
-            self._hand_out(last.finish())
+            for results in last.finish():
+                self._hand_out(results)
         with self._lock:
             self._new = [stream for stream in self._new if not (stream.closed or stream.heard)]
             new = [stream for stream in self._new if self._begun is not None and not self._under_way(stream)]
@@ -197,7 +203,6 @@ class Engine:
         self._hand_out(results)
         if ready:
             self._welcoming = self._ticker.begin(ready)
-        return {job.stream for job in ready}
 
     def _under_way(self, stream: Stream) -> int:
         """Samples that are being made."""

@@ -217,16 +217,15 @@ class TritonSampler:
         changed = [i for i, (state, key) in enumerate(zip(states, keys, strict=True)) if state.key != key]
         if not changed:
             return
-        slots = torch.tensor([states[i].slot for i in changed], device=self._device)
+        slots = torch.tensor([states[i].slot for i in changed])
         # A seed has 64 bits; PyTorch's have a sign.
         seeds = torch.from_numpy(np.array([keys[i].seed for i in changed], np.uint64).view(np.int64))
         inverses = torch.tensor([inverse_temperature(keys[i].temperature) for i in changed])
-        self.streams.rekey(slots, seeds, inverses)
-        fresh = torch.tensor(
-            [states[i].slot for i in changed if new[i]], device=self._device, dtype=torch.long
-        )
+        fresh = torch.tensor([states[i].slot for i in changed if new[i]], dtype=torch.long)
+        on_device = [to_device(tensor, self._device) for tensor in (slots, seeds, inverses, fresh)]
+        self.streams.rekey(*on_device[:3])
         if len(fresh):
-            self.streams.start(self.network, fresh)
+            self.streams.start(self.network, on_device[3])
         for i in changed:
             states[i].key = keys[i]
 
@@ -254,7 +253,8 @@ class TritonSampler:
         if (counts == most).all():
             return made.view(len(counts), most, *shape)
         frames = torch.zeros(len(counts), most, *shape, dtype=torch.float16, device=self._device)
-        frames[(torch.arange(most) < counts[:, None]).to(self._device)] = made
+        places = (torch.arange(most) < counts[:, None]).flatten().nonzero()[:, 0]
+        frames.view(-1, *shape).index_copy_(0, to_device(places, self._device), made)
         return frames
 
     def _same_in_every_frame(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 from wavesynth.synthesis.job import Job, Made, look_ahead, make
 from wavesynth.synthesis.stream import Stream
 
-__all__ = ["Result", "Tick", "Ticker"]
+__all__ = ["SLICE", "Result", "Tick", "Ticker"]
+
+#: Streams that are worked on before whoever is new is looked after: what is computed for many at once is worth that
+#: from so many on (wavesynth.audio.rows), and they take some milliseconds.
+SLICE = 256
 
 #: A stream, the sample that its chunk ends before, and the chunk or why there is none.
 Result = tuple[Stream, int, Made]
@@ -41,12 +45,15 @@ class Tick:
         """Whether samples are still being made, elsewhere, so that the next tick may well begin first."""
         return any(callable(part.drawn) for part in self.parts)
 
-    def finish(self) -> list[Result]:
-        """What became of each stream; waits for what is being made."""
-        results: list[Result] = []
+    def finish(self) -> Iterator[list[Result]]:
+        """What became of each stream, of `SLICE` of them at a time; waits for what is being made."""
         for part in self.parts:
-            results += zip([job.stream for job in part.jobs], part.ends, _made(part), strict=True)
-        return results
+            rows = _rows(part)
+            for at in range(0, len(part.jobs), SLICE):
+                few = slice(at, at + SLICE)
+                jobs, ends = part.jobs[few], part.ends[few]
+                made = _made(jobs, rows if isinstance(rows, Exception) else rows[few], ends)
+                yield list(zip([job.stream for job in jobs], ends, made, strict=True))
 
 
 class Ticker:
@@ -69,10 +76,6 @@ class Ticker:
         ahead.result()
         return Tick(begun)
 
-    def tick(self, jobs: Sequence[Job]) -> list[Result]:
-        """Makes the next `job.n` samples of each job."""
-        return self.begin(jobs).finish()
-
     def close(self) -> None:
         """Ends the thread."""
         self._ahead.shutdown()
@@ -92,11 +95,17 @@ def _launch(jobs: Sequence[Job], conditioning: Sequence[Any]) -> Part:
     return Part(jobs, ends, drawn)
 
 
-def _made(part: Part) -> list[Made]:
+def _rows(part: Part) -> NDArray[np.int32] | Exception:
     try:
-        rows = part.drawn() if callable(part.drawn) else part.drawn
+        return part.drawn() if callable(part.drawn) else part.drawn
+    except Exception as error:
+        return error
+
+
+def _made(jobs: Sequence[Job], rows: NDArray[np.int32] | Exception, ends: Sequence[int]) -> Sequence[Made]:
+    try:
         if isinstance(rows, Exception):
             raise rows
-        return make(part.jobs, rows, part.ends)
+        return make(jobs, rows, ends)
     except Exception as error:
-        return [error] * len(part.jobs)
+        return [error] * len(jobs)
