@@ -205,8 +205,18 @@ def test_a_stream_that_comes_during_a_tick_elsewhere_is_heard_before_the_next_on
         gate.allowed.release(1000)
         assert b"".join(chunk.audio for chunk in [*read, *chunks(stream)]) == _alone(480, seed=2)[2 * first :]
         assert audio(other) == _alone(480, seed=1)
-        alone = [[2], [1, 2], [2]] if not first else [[2], [2], [1, 2]]
+        alone = [[2], [1, 2], [2]] if not first else [[2], [2], [1], [2]]
         assert gate.ticks == [[1], [1], *alone]
+
+
+def test_a_stream_that_is_unheard_when_the_others_end_goes_on_alone():
+    gate = GateElsewhere(VOICES["free"].sampler)
+    with gated(gate) as engine:
+        engine.open(from_nothing(320, seed=1))
+        until(lambda: gate.waited_for)
+        stream = engine.open(from_nothing(1600, seed=2, first_sample=1440))
+        gate.allowed.release(1000)
+        assert b"".join(chunk.audio for chunk in chunks(stream)) == _alone(1600, seed=2)[2 * 1440 :]
 
 
 def test_a_stream_that_comes_while_a_tick_is_handed_out_is_heard_before_the_last_of_that(monkeypatch):

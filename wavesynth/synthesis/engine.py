@@ -90,6 +90,7 @@ class Engine:
         self._end = ClosedError("the service was shut down")
         self._begun: Tick | None = None  # the tick that is being made elsewhere
         self._welcoming: Tick | None = None  # and one of streams that are new, beside it
+        self._guests: set[Stream] = set()  # streams that are made beside it until they are heard
         self._jobs: dict[Stream, Job] = {}
         self._ticker = Ticker()
         self._thread = threading.Thread(target=self._run, name="wavesynth-engine", daemon=True)
@@ -174,7 +175,9 @@ class Engine:
         ended: list[Result] = []
         for at in range(0, len(streams), SLICE):
             self._welcome()
-            able, unable = self._ready(streams[at : at + SLICE], samples)
+            guests = self._guests if self._begun is not None else ()
+            few = [stream for stream in streams[at : at + SLICE] if stream not in guests]
+            able, unable = self._ready(few, samples)
             ready += able
             ended += unable
         batch = schedule(ready, self.capacity)
@@ -190,8 +193,8 @@ class Engine:
 
     def _welcome(self) -> None:
         """Begins the next chunk of live streams that nobody has heard of yet, beside a tick that is made elsewhere, and
-        hands out what it began the last time. (Of a tick that is made here nothing is left to wait for: they have their
-        part in the next.)"""
+        hands out what it began the last time. Until they are heard they have no part in that. (Of a tick that is made
+        here nothing is left to wait for: they have their part in the next.)"""
         if self._welcoming is not None:
             last, self._welcoming = self._welcoming, None
             for results in last.finish():
@@ -200,6 +203,7 @@ class Engine:
             self._new = [stream for stream in self._new if not (stream.closed or stream.heard)]
             new = [stream for stream in self._new if self._begun is not None and not self._under_way(stream)]
         ready, results = self._ready(new, self.config.chunk)
+        self._guests = {job.stream for job in ready} | self._guests.intersection(self._new)
         self._hand_out(results)
         if ready:
             self._welcoming = self._ticker.begin(ready)
