@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,13 +112,13 @@ def suite(small: bool) -> dict[str, Any]:
 def speed(
     layers: int, skip: int, streams: int, small: bool, plan: Plan | Ring | None = None
 ) -> dict[str, Any]:
-    """kHz per stream of the kernel, and its share of the bound: by `plan`, or by the fastest of those for so many."""
+    """kHz per stream of the kernel, and its share of the bound: by `plan`, or by that for places for so many."""
     import torch
 
     from wavesynth.kernels.triton.bounds import H100, Shape
     from wavesynth.kernels.triton.launch import Launcher
     from wavesynth.kernels.triton.offline import shape
-    from wavesynth.kernels.triton.plans import MANY, ways
+    from wavesynth.kernels.triton.plans import MANY, choose
     from wavesynth.kernels.triton.streams import Streams
 
     device = "cpu" if small else "cuda"
@@ -137,12 +136,11 @@ def speed(
     frames = torch.zeros(streams, n // net.hop + 1, net.layers, 128, dtype=torch.float16, device=device)
     frames.normal_(generator=generator).mul_(0.3)
     capability = 10 * gpu.major + gpu.minor if gpu else 90
-    able: Sequence[Plan | Ring] = (plan,) if plan else MANY[0][:1]
-    if plan is None and gpu:
-        able = ways(net, streams, gpu.multi_processor_count, capability)
+    if plan is None:
+        plan = choose(net, streams, streams, gpu.multi_processor_count, capability) if gpu else MANY[0]
     launcher, slots = Launcher(net), every.int()
 
-    def seconds(plan: Plan | Ring) -> float:
+    def seconds() -> float:
         if not small:
             torch.cuda.synchronize()
         begun = time.perf_counter()
@@ -153,43 +151,28 @@ def speed(
             raise RuntimeError("the kernel gave samples that are none")
         return time.perf_counter() - begun
 
-    def rates(plan: Plan | Ring) -> list[float]:
-        seconds(plan)
-        return sorted(n / seconds(plan) / 1000 for _ in range(1 if small else 5))
-
-    all_rates, failed = {}, {}
-    for way in able:
-        try:
-            all_rates[way] = rates(way)
-        except Exception as error:  # two of them may not fit on a multiprocessor
-            failed[way.name] = f"{type(error).__name__}: {error}"
-    if not all_rates:
-        raise RuntimeError(str(failed))
-    medians = {way: measured[len(measured) // 2] for way, measured in all_rates.items()}
-    best = max(medians, key=lambda way: medians[way])
-    rate, bound = medians[best], Shape(layers, skip=skip).bound(H100, streams)
+    seconds()
+    rates = sorted(n / seconds() / 1000 for _ in range(1 if small else 5))
+    rate, bound = rates[len(rates) // 2], Shape(layers, skip=skip).bound(H100, streams)
     return {
-        "plan": best.name, "khz_per_stream": rate, "lowest": all_rates[best][0], "highest": all_rates[best][-1],
+        "plan": plan.name, "khz_per_stream": rate, "lowest": rates[0], "highest": rates[-1],
         "total_khz": rate * streams, "real_time_factor": rate / 16, "share_of_bound": rate / bound,
-        "ways": {way.name: median for way, median in medians.items()} | failed,
     }  # fmt: skip
 
 
 def beside(small: bool) -> list[tuple[Plan | Ring, int, int, int]]:
     """Other plans than those that are taken for so many streams: plan, layers, skip channels, streams."""
-    from wavesynth.kernels.triton.plans import MANY, Ring
+    from wavesynth.kernels.triton.plans import FEW, MANY
 
-    if small:  # in the interpreter, programs that wait for one another would wait for ever
-        return [(MANY[-1][0], *SHAPES[0], 3)]
-    return [(Ring(), *shape, 1) for shape in SHAPES]
+    return [(MANY[-1], *SHAPES[0], 3)] if small else [(FEW, *shape, 1) for shape in SHAPES]
 
 
 def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[str, Any]:
     """Milliseconds until a stream that joins the engine has its first 10 ms, beside live neighbours.
 
     All of the engine but gRPC. With `heard` every stream is audio that is analysed, and made audio that is corrected by
-    eight frames, as most voices have it; without, it has no input. `tick_ms` is how long the engine takes for 10 ms of
-    all streams: above 10, they are late.
+    eight frames, as most voices have it; without, it has no input. `real_time_factor` is the seconds of audio that each
+    neighbour is made in a second meanwhile: below 1, they are late.
     """
     import torch
 
@@ -203,6 +186,7 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
     from wavesynth.synthesis.source import AudioSource, DurationSource
     from wavesynth.synthesis.stream import Request, Stream
 
+    torch.set_num_threads(1)  # as the server does
     bands = 80 if heard else 0
     config = WaveNetConfig(3, 10, mel_bands=bands)
     if small:
@@ -212,13 +196,12 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
     chunk = 8 if small and not heard else 160
     noise = torch.rand(60 * 16000, generator=torch.Generator().manual_seed(0)) - 0.5
     made: dict[Stream, float] = {}
-    ticks: list[float] = []
 
     def notify(streams: Sequence[Stream]) -> None:
-        ticks.append(time.perf_counter())
+        now = time.perf_counter()
         for stream in streams:
             if not stream.closed and stream.take():
-                made.setdefault(stream, ticks[-1])
+                made.setdefault(stream, now)
 
     def opened(engine: Engine, seed: int) -> Stream:
         def source() -> AudioSource | DurationSource:
@@ -240,19 +223,21 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
 
     places = Capacity.of(neighbours + joins, voices)
     with Engine(voices, places, EngineConfig(chunk=chunk), notify) as engine:
-        wait_for([opened(engine, seed) for seed in range(neighbours)])
-        first, waits = len(ticks), []
+        others = [opened(engine, seed) for seed in range(neighbours)]
+        wait_for(others)
+        waits, began, before = [], time.perf_counter(), sum(stream.made for stream in others)
         for seed in range(joins):
             joined = time.perf_counter()
             stream = opened(engine, neighbours + seed)
             wait_for([stream])
             waits.append(1000 * (made[stream] - joined))
             stream.cancel()
-        gaps = sorted(1000 * (b - a) for a, b in pairwise(ticks[max(0, first - 1) :]))
+        samples = sum(stream.made for stream in others) - before
+        seconds = time.perf_counter() - began
     waits.sort()
     return {
         "neighbours": neighbours, "median_ms": waits[len(waits) // 2], "longest_ms": waits[-1],
-        "tick_ms": gaps[len(gaps) // 2] if gaps else None,
+        "real_time_factor": samples / 16000 / neighbours / seconds if neighbours else None,
     }  # fmt: skip
 
 

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,13 @@ __all__ = ["SHIPPED", "Figures", "compile_sampler", "figures", "layer_loop_reads
 
 def _all(capability: int) -> list[Plan]:
     few, many = plans(capability)
-    return [few, *chain(*many)]
+    return [few, *many]
 
 
 #: What ships: (layers, S, plan, compute capability), R = 64, A = 256.
 SHIPPED = [
     *((30, 256, plan, capability) for capability in (90, 80, 100) for plan in _all(capability)),
-    *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, *chain(*MANY[:2]))),
+    *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, *MANY[:2])),
     *((layers, s, Ring(), 90) for layers, s in ((20, 128), (30, 256), (50, 256))),
     *((30, 256, Ring(), capability) for capability in (80, 100)),
 ]

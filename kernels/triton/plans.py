@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from wavesynth.kernels.triton.network import Network, unit_cycle
 
-__all__ = ["FEW", "MANY", "Plan", "Ring", "is_wide", "plans", "ways"]
+__all__ = ["FEW", "MANY", "Plan", "Ring", "choose", "is_wide", "plans"]
 
 #: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
 _ROWS, _COLUMNS = 256, 64
@@ -43,8 +43,6 @@ class Plan:
     """Rows of the head's matrices that one copy brings on chip, at most 256."""
     registers: int | None = None
     """The most that a thread may have; None leaves it to the compiler."""
-    together: int = 1
-    """Programs that a multiprocessor has room for at once."""
 
     def constants(self, network: Network) -> dict[str, int | bool]:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
@@ -165,51 +163,45 @@ def is_wide(network: Network) -> bool:
 #: As fast as possible, for as many streams as there are multiprocessors for all of their programs. A tile of 8 is the
 #: least that a tensor core has columns for.
 FEW = Plan(tile=8, warps=4, helpers=4)
-#: As many as possible, by how many that is: of each tile the ways that may be fastest, and first the one that was on an
-#: H100 (docs/gpu.md). With one helper there are two programs on a multiprocessor: one goes down the chain of layers,
-#: and the other has its turn whenever that one waits.
+#: As many as possible, by how many that is: what was fastest on an H100 (docs/gpu.md).
 MANY = (
-    (Plan(tile=8, warps=4), Plan(tile=8, warps=4, helpers=1, together=2)),
-    (Plan(tile=16, warps=4, registers=168), Plan(tile=16, warps=4, helpers=1, together=2)),
-    (
-        Plan(tile=32, warps=8),
-        Plan(tile=32, warps=4),
-        Plan(tile=32, warps=4, rows=128, helpers=1, together=2),
-    ),
-    (Plan(tile=64, warps=8),),
+    Plan(tile=8, warps=4),
+    Plan(tile=16, warps=4, registers=168),
+    Plan(tile=32, warps=8),
+    Plan(tile=64, warps=8),
 )
 #: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): with
 #: what the compiler puts on the stack least of, see docs/gpu.md.
 _AMPERE = (
     replace(FEW, warps=8, rows=128),
-    tuple((Plan(tile=tile, warps=8, rows=128, head_stages=1),) for tile in (8, 16, 32, 64)),
+    tuple(Plan(tile=tile, warps=8, rows=128, head_stages=1) for tile in (8, 16, 32, 64)),
 )
 _BLACKWELL = (
     FEW,
     (
-        MANY[0][:1],
-        (Plan(tile=16, warps=8),),
-        (Plan(tile=32, warps=8, rows=128),),
-        (Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),),
+        MANY[0],
+        Plan(tile=16, warps=8),
+        Plan(tile=32, warps=8, rows=128),
+        Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),
     ),
 )
 
 
-def plans(capability: int) -> tuple[Plan, tuple[tuple[Plan, ...], ...]]:
-    """The plan for few streams, and for many the ways of each tile, for a compute capability such as 90, 9.0."""
+def plans(capability: int) -> tuple[Plan, tuple[Plan, ...]]:
+    """The plan for few streams, and those for many by their tiles, for a compute capability such as 90, 9.0."""
     return _AMPERE if capability < 90 else (FEW, MANY) if capability < 100 else _BLACKWELL
 
 
-def ways(network: Network, streams: int, processors: int, capability: int = 90) -> tuple[Plan, ...]:
-    """The plans for so many streams on a GPU of so many multiprocessors: those of the smallest tile of which all are on
-    the GPU at once. Which is fastest, only a clock can say; the first one, if there is none."""
+def choose(network: Network, streams: int, places: int, processors: int, capability: int = 90) -> Plan | Ring:
+    """The plan for `streams` of at most `places` on a GPU of so many multiprocessors and such a capability.
+
+    A ring, whose samples are its own, is for either all numbers of streams or none: what a stream is must not depend on
+    how many there are. Else the plan of the smallest tile of which all are on the GPU at once.
+    """
+    ring = Ring()
+    if ring.fits(network) and ring.programs(places, network) <= processors:
+        return ring
     few, many = plans(capability)
     if not is_wide(network) and few.programs(streams, network) <= processors:
-        return (few,)
-    fitting = (tile for tile in many if tile[0].programs(streams, network) <= processors)
-    return tuple(
-        plan
-        for plan in next(fitting, many[-1])
-        if not plan.helpers
-        or (not is_wide(network) and plan.programs(streams, network) <= processors * plan.together)
-    )
+        return few
+    return next((plan for plan in many if plan.programs(streams, network) <= processors), many[-1])

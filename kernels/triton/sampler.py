@@ -35,7 +35,6 @@ def sampler(
     program = tl.program_id(0) + first
     role = 0
     if HELPERS > 0:
-        # All chains come before all helpers: where a multiprocessor has room for two programs, it gets one of each.
         role = program // tiles
         program = program % tiles
     b = tl.arange(0, B)

@@ -12,8 +12,6 @@ import triton
 TABLE = Path(__file__).with_name("compiled.json")
 #: Bytes of stack that could not be got rid of.
 SPILLS = {
-    (30, 256, "32", 90): 8,
-    (30, 256, "32+1", 90): 32,
     (30, 256, "8+4w8", 80): 8,
     (30, 256, "8w8", 80): 24,
     (30, 256, "16w8", 80): 40,

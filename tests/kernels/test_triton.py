@@ -23,7 +23,7 @@ from tests.kernels.triton_networks import (
 from wavesynth.kernels.triton.draw import EXP2, GATE
 from wavesynth.kernels.triton.launch import Launcher
 from wavesynth.kernels.triton.network import interleave, unit_cycle
-from wavesynth.kernels.triton.plans import Ring, ways
+from wavesynth.kernels.triton.plans import Ring, choose
 from wavesynth.synthesis import draw, int8
 
 pytestmark = in_interpreter
@@ -225,15 +225,19 @@ def test_whole_stacks_are_recognised(dilations, cycle):
 
 def test_tiles_are_as_small_as_the_load_allows():
     net = network()
-    chosen = [ways(net, n, 132)[0] for n in (1, 208, 209, 1056, 1057, 2112, 2113, 4224, 4225, 8448)]
-    names = ["8+4", "8+4", "8", "8", "16", "16", "32w8", "32w8", "64w8", "64w8"]
-    assert [plan.name for plan in chosen] == names
-    assert [plan.name for plan in ways(net, 4224, 132)] == ["32w8", "32", "32+1"]
-    assert [plan.name for plan in ways(net, 208, 132)] == ["8+4"]
-    assert [plan.name for plan in ways(network(residual=128), 4224, 132)] == ["32w8", "32"]
-    assert ways(network(residual=128), 1, 132)[0].helpers == 0
-    assert [ways(net, 2400, 148, c)[0].warps for c in (80, 90, 100)] == [8, 8, 8]
-    assert [ways(net, 2000, 148, c)[0].warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]
+    loads = (1, 208, 209, 1056, 1057, 2112, 2113, 4224, 4225, 8448)
+    chosen = [choose(net, n, 8448, 132).name for n in loads]
+    assert chosen == ["8+4", "8+4", "8", "8", "16", "16", "32w8", "32w8", "64w8", "64w8"]
+    assert choose(network(residual=128), 1, 8448, 132).helpers == 0
+    assert [choose(net, 2400, 8448, 148, c).warps for c in (80, 90, 100)] == [8, 8, 8]
+    assert [choose(net, 2000, 8448, 148, c).warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]
+
+
+def test_streams_are_rings_where_there_are_places_for_no_more_than_fit():
+    net = network((1, 2, 4) * 10, residual=64)
+    assert {choose(net, n, 11, 132).name for n in (1, 11)} == {"ring 4+4"}
+    assert choose(net, 1, 12, 132).name == "8+4"
+    assert choose(network((1, 2, 4) * 10, residual=128), 1, 1, 132).name == "8"
 
 
 def test_given_samples_without_room_for_their_logits_are_refused():

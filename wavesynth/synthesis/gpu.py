@@ -23,12 +23,11 @@ from wavesynth.audio.rows import Blocks, to_device
 from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
 from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import MANY, Plan, Ring
+from wavesynth.kernels.triton.plans import MANY, Plan, Ring, choose
 from wavesynth.kernels.triton.streams import Streams
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.conditioning import Windows
 from wavesynth.synthesis.draw import inverse_temperature
-from wavesynth.synthesis.gpu_plans import Planner
 from wavesynth.synthesis.int8 import Gains, entries, values
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
@@ -86,11 +85,10 @@ class TritonSampler:
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
         self._rows = Blocks(self._device, _ROWS if self._device.type == "cuda" else 4)
-        self._planner: Planner | None = None
+        self._processors = self._capability = 0
         if self._device.type == "cuda":
             gpu = torch.cuda.get_device_properties(self._device)
-            capability = 10 * gpu.major + gpu.minor
-            self._planner = Planner(self.network, self.places, gpu.multi_processor_count, capability)
+            self._processors, self._capability = gpu.multi_processor_count, 10 * gpu.major + gpu.minor
             self._compile()
 
     @property
@@ -171,10 +169,7 @@ class TritonSampler:
             raise _too_many(self.network, self._device, self.places) from error
 
     def _launch_all(self) -> None:
-        loads = [1]
-        if self._planner:
-            self._planner.time(self._launcher, self.streams)
-            loads = self._planner.loads()
+        loads = [self.places, *(2**i for i in range(self.places.bit_length()))]
         nobody = torch.tensor([-1], dtype=torch.int32, device=self._device)
         shape = (1, 1, self.network.layers, 2 * self.network.residual_channels)
         nothing = torch.zeros(shape, dtype=torch.float16, device=self._device)
@@ -189,7 +184,9 @@ class TritonSampler:
 
     def plan(self, streams: int) -> Plan | Ring:
         """How so many streams are launched."""
-        return self._planner.plan(streams) if self._planner else MANY[0][0]
+        if not self._processors:  # in the interpreter, programs that wait for one another would wait for ever
+            return MANY[0]
+        return choose(self.network, streams, self.places, self._processors, self._capability)
 
     def save(self, state: DeviceState) -> State:
         """The stream as a state of the `cpu` backend, rounded as that remembers it."""
