@@ -115,3 +115,20 @@ def test_sigterm_saves_the_run_and_exits_with_143(folder, tmp_path):
     assert error.splitlines()[-1] == (
         f"wavesynth: stopped by SIGTERM at step {step}, which is saved; --resume goes on from there"
     )
+
+
+def test_a_converter_is_validated_by_its_first_speaker_and_only_of_that_one_are_such_copies_made(tmp_path):
+    pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'wavesynth[evaluate]'")
+    pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth[evaluate]'")
+    folders = [prepared(tmp_path / name, seed) for seed, name in enumerate("ab")]
+    configuration = {
+        "converter": {"channels": 16, "layers": 1},
+        "data": {"speakers": {"a": folders[:1], "b": folders[1:]}, "disturb": 1, "crop_frames": 20},
+        "training": {
+            "batch_size": 2, "steps": 1, "warmup_steps": 1, "precision": "float32", "compile": False,
+        },
+    }  # fmt: skip
+    result = run(train, toml(tmp_path / "c.toml", configuration), "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    made = [sorted(p.name for p in (Path(folder) / "disturbed").iterdir()) for folder in folders]
+    assert made == [["train", "validation"], ["train"]]

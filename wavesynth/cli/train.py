@@ -10,11 +10,14 @@ import typer
 from wavesynth.cli.common import fail, one_sentence_errors
 
 if TYPE_CHECKING:
+    from wavesynth.data.split import Split
     from wavesynth.training.configuration import DataConfig
     from wavesynth.training.processes import Processes
     from wavesynth.training.trainer import Trainer
 
 __all__ = ["follow", "train"]
+
+_SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
 def train(
@@ -32,34 +35,38 @@ def train(
 
     Example: wavesynth train configurations/allison-small.toml
     """
+    from rich.console import Console
+
     from wavesynth.training.converter import ConverterConfiguration, converter_trainer, read_run
     from wavesynth.training.processes import Processes
     from wavesynth.training.wavenet import trainer
 
     with one_sentence_errors(), Processes.joined() as processes:
         configuration = read_run(config)
+        converter = isinstance(configuration, ConverterConfiguration)
         if configuration.data.disturb:
-            _disturb(configuration.data, processes)
+            _disturb(configuration.data, processes, others=("train",) if converter else _SPLITS)
         folder = out or Path("runs") / config.stem
-        if isinstance(configuration, ConverterConfiguration):
-            follow(converter_trainer(configuration, folder, processes, resume=resume), "value")
-        else:
-            follow(trainer(configuration, folder, processes, resume=resume))
+        with Console(stderr=True, quiet=not processes.first).status("Reading the recordings"):
+            if isinstance(configuration, ConverterConfiguration):
+                training = converter_trainer(configuration, folder, processes, resume=resume)
+            else:
+                training = trainer(configuration, folder, processes, resume=resume)
+        follow(training, "value" if converter else "sample")
 
 
-def _disturb(data: DataConfig, processes: Processes) -> None:
-    """Makes the copies that the features come from, where they are not there yet: minutes, the first time."""
+def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) -> None:
+    """Makes the copies that the features come from, where they are not there yet: minutes, the first time. `others` are
+    the splits that are read of speakers but the first."""
     from rich.console import Console
     from rich.progress import track
 
     from wavesynth.data.dataset import Recordings
-    from wavesynth.data.split import Split
 
-    splits: tuple[Split, ...] = ("train", "validation")
     if processes.first:
-        for _, folder in data.folders:
+        for number, folder in data.folders:
             recordings, console = Recordings(folder), Console(stderr=True)
-            for split in splits:
+            for split in others if number else _SPLITS:
                 name, total = f"Disturbing {folder}, {split}", recordings.count(split)
                 for stem, waveform in track(recordings.split(split), name, total, console=console):
                     recordings.copies(split, stem, waveform, data.disturb)
