@@ -186,6 +186,7 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
     from wavesynth.synthesis.source import AudioSource, DurationSource
     from wavesynth.synthesis.stream import Request, Stream
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the server does
     bands = 80 if heard else 0
     config = WaveNetConfig(3, 10, mel_bands=bands)
@@ -234,6 +235,7 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
             stream.cancel()
         samples = sum(stream.made for stream in others) - before
         seconds = time.perf_counter() - began
+    torch.set_num_threads(threads)
     waits.sort()
     return {
         "neighbours": neighbours, "median_ms": waits[len(waits) // 2], "longest_ms": waits[-1],

@@ -86,7 +86,6 @@ def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> Com
         "logits_ptr",
         "single_ptr",
         "given_ptr",
-        "merged_ptr",
     )
     long = ("index_ptr", "seed_ptr", "box_ptr")
     whole = ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr", "flag_ptr")
