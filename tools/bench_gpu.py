@@ -135,9 +135,9 @@ def speed(
     n = 2 if small else 800
     frames = torch.zeros(streams, n // net.hop + 1, net.layers, 128, dtype=torch.float16, device=device)
     frames.normal_(generator=generator).mul_(0.3)
-    capability = 10 * gpu.major + gpu.minor if gpu else 90
-    if plan is None:
-        plan = choose(net, streams, streams, gpu.multi_processor_count, capability) if gpu else MANY[0]
+    if plan is None and gpu:
+        plan = choose(net, streams, streams, gpu.multi_processor_count, 10 * gpu.major + gpu.minor)
+    plan = plan or MANY[0]
     launcher, slots = Launcher(net), every.int()
 
     def seconds() -> float:

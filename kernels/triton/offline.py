@@ -78,17 +78,16 @@ def shape(layers: int, residual: int = 64, skip: int = 256, classes: int = 256) 
 def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> CompiledKernel:
     """The kernel for `network` by `plan`, for GPUs of a compute capability such as 90, 9.0."""
     constants = {**plan.constants(network), "FORCED": False, "APPROXIMATE": True}
-    single = (
-        "skip_bias_ptr",
-        "hidden_bias_ptr",
-        "output_bias_ptr",
-        "inverse_ptr",
-        "logits_ptr",
-        "single_ptr",
-        "given_ptr",
-    )
-    long = ("index_ptr", "seed_ptr", "box_ptr")
-    whole = ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr", "flag_ptr")
+    types = {
+        "*fp32": (
+            "skip_bias_ptr", "hidden_bias_ptr", "output_bias_ptr", "inverse_ptr", "logits_ptr", "single_ptr",
+            "given_ptr",
+        ),
+        "*i64": ("index_ptr", "seed_ptr", "box_ptr"),
+        "*i32": ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr", "flag_ptr"),
+        "*i16": ("bits_ptr",),
+    }  # fmt: skip
+    type_of = {name: kind for kind, names in types.items() for name in names}
     kernel: Any = ring if isinstance(plan, Ring) else sampler
     blocks = {} if isinstance(plan, Ring) else plan.blocks(network)
 
@@ -100,9 +99,7 @@ def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> Com
             return f"tensordesc<fp16[{rows}, {columns}]>"
         if not name.endswith("_ptr"):
             return "i32"
-        if name == "bits_ptr":
-            return "*i16"
-        return "*fp32" if name in single else "*i64" if name in long else "*i32" if name in whole else "*fp16"
+        return type_of.get(name, "*fp16")
 
     signature = {name: kind(name) for name in kernel.arg_names}
     aligned = {

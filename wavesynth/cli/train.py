@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,16 +44,17 @@ def train(
 
     with one_sentence_errors(), Processes.joined() as processes:
         configuration = read_run(config)
-        converter = isinstance(configuration, ConverterConfiguration)
+        others: tuple[Split, ...]
+        if isinstance(configuration, ConverterConfiguration):
+            begin, others, unit = partial(converter_trainer, configuration), ("train",), "value"
+        else:
+            begin, others, unit = partial(trainer, configuration), _SPLITS, "sample"
         if configuration.data.disturb:
-            _disturb(configuration.data, processes, others=("train",) if converter else _SPLITS)
+            _disturb(configuration.data, processes, others)
         folder = out or Path("runs") / config.stem
         with Console(stderr=True, quiet=not processes.first).status("Reading the recordings"):
-            if isinstance(configuration, ConverterConfiguration):
-                training = converter_trainer(configuration, folder, processes, resume=resume)
-            else:
-                training = trainer(configuration, folder, processes, resume=resume)
-        follow(training, "value" if converter else "sample")
+            training = begin(folder, processes, resume=resume)
+        follow(training, unit)
 
 
 def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) -> None:

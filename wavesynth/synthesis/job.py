@@ -25,7 +25,7 @@ from wavesynth.synthesis.samplers import Sampler
 from wavesynth.synthesis.stream import Chunk, InputError, Statistics, Stream
 from wavesynth.synthesis.voice import Voice
 
-__all__ = ["Job", "LoadedVoice", "Made", "look_ahead", "make", "prepare"]
+__all__ = ["Job", "LoadedVoice", "Made", "attempt", "look_ahead", "make", "prepare"]
 
 #: A job's next chunk, None if it was made to be dropped, or why there is none.
 Made = Chunk | Exception | None
@@ -114,7 +114,7 @@ def prepare(jobs: Sequence[Job], n: int) -> list[bool | Exception]:
     """Whether each job's next `n` samples, or those to its end, can be made now, or why it ends; its input is analysed
     as far as they need it."""
     _analyse((job, job.state.index, n) for job in jobs if job.error is None)
-    return [_try(job.ready, n) for job in jobs]
+    return [attempt(job.ready, n) for job in jobs]
 
 
 def look_ahead(jobs: Sequence[Job]) -> None:
@@ -134,7 +134,7 @@ def make(jobs: Sequence[Job], classes: NDArray[np.int32], ends: Sequence[int]) -
     )
     whole, bounds = pcm16(np.concatenate(samples)), accumulate(map(len, samples), initial=0)
     ready = [whole[begin:end] for begin, end in pairwise(bounds)]
-    return [_try(job.hand_out, *given) for job, *given in zip(jobs, ready, ends, strict=True)]
+    return [attempt(job.hand_out, *given) for job, *given in zip(jobs, ready, ends, strict=True)]
 
 
 def _analyse(spans: Iterable[tuple[Job, int, int]]) -> None:
@@ -142,7 +142,7 @@ def _analyse(spans: Iterable[tuple[Job, int, int]]) -> None:
     for _, group in groupby(sorted(spans, key=_voice), _voice):
         looked = []
         for job, index, n in group:
-            windows = _try(job.source.due, index, n)
+            windows = attempt(job.source.due, index, n)
             if isinstance(windows, Exception):
                 job.error = windows
             elif windows is not None:
@@ -157,21 +157,21 @@ def _hear(looked: Sequence[tuple[Job, Tensor]]) -> None:
     config, due = loaded.voice.mel, torch.cat([windows for _, windows in looked])
     parts: Sequence[Tensor] = [torch.zeros(0, config.bands)] * len(looked)
     if len(due):
-        mel = _try(loaded.sampler.rows, features, due, config=config)
+        mel = attempt(loaded.sampler.rows, features, due, config=config)
         if isinstance(mel, Exception):
             for job, _ in looked:
                 job.error = mel
             return
         parts = mel.split([len(windows) for _, windows in looked])
     for (job, _), part in zip(looked, parts, strict=True):
-        job.error = _try(job.source.analysed, part)
+        job.error = attempt(job.source.analysed, part)
 
 
 def _voice(span: tuple[Job, int, int]) -> str:
     return span[0].voice
 
 
-def _try(function: Callable[..., T], *arguments: Any, **others: Any) -> T | Exception:
+def attempt(function: Callable[..., T], *arguments: Any, **others: Any) -> T | Exception:
     """What a function gives, or what it raises: a stream's error must not be its neighbours'."""
     try:
         return function(*arguments, **others)

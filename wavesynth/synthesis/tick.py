@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wavesynth.synthesis.job import Job, Made, look_ahead, make
+from wavesynth.synthesis.job import Job, Made, attempt, look_ahead, make
 from wavesynth.synthesis.stream import Stream
 
 __all__ = ["SLICE", "Result", "Tick", "Ticker"]
@@ -48,11 +48,13 @@ class Tick:
     def finish(self) -> Iterator[list[Result]]:
         """What became of each stream, of `SLICE` of them at a time; waits for what is being made."""
         for part in self.parts:
-            rows = _rows(part)
+            rows = attempt(part.drawn) if callable(part.drawn) else part.drawn
             for at in range(0, len(part.jobs), SLICE):
                 few = slice(at, at + SLICE)
                 jobs, ends = part.jobs[few], part.ends[few]
-                made = _made(jobs, rows if isinstance(rows, Exception) else rows[few], ends)
+                made = rows if isinstance(rows, Exception) else attempt(make, jobs, rows[few], ends)
+                if isinstance(made, Exception):
+                    made = [made] * len(jobs)
                 yield list(zip([job.stream for job in jobs], ends, made, strict=True))
 
 
@@ -88,24 +90,5 @@ def _group(job: Job) -> tuple[str, int]:
 def _launch(jobs: Sequence[Job], conditioning: Sequence[Any]) -> Part:
     states, keys = [job.state for job in jobs], [job.stream.request.key for job in jobs]
     ends = [job.state.index + job.n for job in jobs]
-    try:
-        drawn = jobs[0].loaded.sampler.launch(states, conditioning, keys, jobs[0].n)
-    except Exception as error:
-        return Part(jobs, ends, error)
+    drawn = attempt(jobs[0].loaded.sampler.launch, states, conditioning, keys, jobs[0].n)
     return Part(jobs, ends, drawn)
-
-
-def _rows(part: Part) -> NDArray[np.int32] | Exception:
-    try:
-        return part.drawn() if callable(part.drawn) else part.drawn
-    except Exception as error:
-        return error
-
-
-def _made(jobs: Sequence[Job], rows: NDArray[np.int32] | Exception, ends: Sequence[int]) -> Sequence[Made]:
-    try:
-        if isinstance(rows, Exception):
-            raise rows
-        return make(jobs, rows, ends)
-    except Exception as error:
-        return [error] * len(jobs)
