@@ -12,7 +12,7 @@ from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
 from wavesynth.kernels.triton.network import Network
-from wavesynth.kernels.triton.plans import Plan, Ring
+from wavesynth.kernels.triton.plans import Belt, Plan, Ring
 from wavesynth.kernels.triton.ring import ring
 from wavesynth.kernels.triton.sampler import sampler
 from wavesynth.kernels.triton.streams import Streams
@@ -51,7 +51,7 @@ class Launcher:
         forced: Tensor | None = None,
         logits: Tensor | None = None,
         *,
-        plan: Plan | Ring,
+        plan: Plan | Ring | Belt,
     ) -> Tensor:
         """`reference.advance` for this network, by `plan`; returns before the GPU is done.
 
@@ -71,13 +71,15 @@ class Launcher:
         forced: Tensor | None = None,
         logits: Tensor | None = None,
         *,
-        plan: Plan | Ring,
+        plan: Plan | Ring | Belt,
     ) -> Prepared:
         """A launch as `advance` makes it, before it is made. Raises ValueError for `forced` without `logits`."""
         if (forced is None) != (logits is None):
             raise ValueError("one of forced and logits is missing; given samples are for their logits")
         if isinstance(plan, Ring):
             return self._ring(streams, conditioning, slots, n, forced, logits, plan)
+        if isinstance(plan, Belt):
+            return self._belt(streams, conditioning, slots, n, forced, logits, plan)
         net, device = self.network, self.network.embedding.device
         count = len(slots)
         columns = -(-count // plan.tile) * plan.tile
@@ -133,6 +135,31 @@ class Launcher:
             )  # fmt: skip
 
         return Prepared(drawn, (box, given), run)
+
+    def _belt(self, streams, conditioning, slots, n, forced, logits, plan):
+        from triton.experimental.gluon.language import NVMMASharedLayout
+        from triton.experimental.gluon.nvidia.hopper import TensorDescriptor as Descriptor
+        from wavesynth.kernels.triton.belt import belt
+        net, device, constants = self.network, self.network.embedding.device, plan.constants(self.network)
+        count = len(slots)
+        drawn = torch.full((count, n), -1, dtype=torch.int32, device=device)
+        padded = torch.full((-(-count // plan.tile) * plan.tile,), -1, dtype=torch.int32, device=device)
+        padded[:count] = slots
+        swizzled = NVMMASharedLayout(128, 16, 2)
+        m = {name: Descriptor.from_tensor(getattr(net, name), block, swizzled) for name, block in plan.blocks(net).items()}
+
+        def run(programs: range) -> None:
+            belt[(len(programs),)](
+                net.embedding, m["past"], m["current"], m["residual"], m["skip"],
+                net.skip_bias, m["hidden"], net.hidden_bias, m["output"], net.output_bias, net.table,
+                streams.queues, streams.tokens, streams.indices, streams.seeds, streams.inverses,
+                padded, conditioning, drawn if forced is None else forced, drawn,
+                net.skip_bias if logits is None else logits,
+                n, conditioning.shape[1], programs.start,
+                **constants, FORCED=forced is not None, APPROXIMATE=True, **plan.options,
+            )  # fmt: skip
+
+        return Prepared(drawn, (), run)
 
     def _memory(self, columns: int, constants: Mapping[str, int]) -> tuple[Tensor, Tensor, Tensor]:
         """What a program has for the time of its launch, for each of its columns."""

@@ -155,6 +155,54 @@ class Ring:
         return {"num_warps": self.warps, "launch_cooperative_grid": True}
 
 
+@dataclass(frozen=True)
+class Belt:
+    """Many streams on a Hopper GPU, with the weights always on their way: see `belt`."""
+
+    tile: int = 32
+    warps: int = 8
+    stages: int = 2
+    wide_stages: int = 2
+    ahead: int = 3
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"belt {self.tile}" + (f"w{self.warps}" if self.warps != 8 else "")
+
+    def programs(self, streams: int, network: Network) -> int:
+        """How many programs a launch has for so many streams."""
+        return -(-streams // self.tile)
+
+    def blocks(self, network: Network) -> dict[str, list[int]]:
+        """Rows and columns of each weight matrix that one copy brings on chip."""
+        r = network.residual_channels
+        return {
+            "past": [2 * r, r],
+            "current": [2 * r, r],
+            "residual": [r, r],
+            "skip": [network.skip_channels, r],
+            "hidden": [network.classes, _COLUMNS],
+            "output": [network.classes, _COLUMNS],
+        }
+
+    def constants(self, network: Network) -> dict[str, int | bool]:
+        """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
+        return {
+            **_shape(network),
+            "B": self.tile,
+            "WARPS": self.warps,
+            "STAGES": self.stages,
+            "WIDE_STAGES": self.wide_stages,
+            "AHEAD": self.ahead,
+        }
+
+    @property
+    def options(self) -> dict[str, int | bool]:
+        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own."""
+        return {"num_warps": self.warps, "enable_fp_fusion": False}
+
+
 def is_wide(network: Network) -> bool:
     """Whether a layer's matrices are too large to be on chip whole."""
     return network.residual_channels > _COLUMNS
