@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wavesynth.kernels.triton.plans import Plan, Ring
+    from wavesynth.kernels.triton.plans import Belt, Plan, Ring
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -110,7 +110,7 @@ def suite(small: bool) -> dict[str, Any]:
 
 
 def speed(
-    layers: int, skip: int, streams: int, small: bool, plan: Plan | Ring | None = None
+    layers: int, skip: int, streams: int, small: bool, plan: Plan | Belt | Ring | None = None
 ) -> dict[str, Any]:
     """kHz per stream of the kernel, and its share of the bound: by `plan`, or by that for places for so many."""
     import torch
@@ -118,7 +118,7 @@ def speed(
     from wavesynth.kernels.triton.bounds import H100, Shape
     from wavesynth.kernels.triton.launch import Launcher
     from wavesynth.kernels.triton.offline import shape
-    from wavesynth.kernels.triton.plans import MANY, choose
+    from wavesynth.kernels.triton.plans import TILES, choose
     from wavesynth.kernels.triton.streams import Streams
 
     device = "cpu" if small else "cuda"
@@ -137,7 +137,7 @@ def speed(
     frames.normal_(generator=generator).mul_(0.3)
     if plan is None and gpu:
         plan = choose(net, streams, streams, gpu.multi_processor_count, 10 * gpu.major + gpu.minor)
-    plan = plan or MANY[0]
+    plan = plan or TILES[0]
     launcher, slots = Launcher(net), every.int()
 
     def seconds() -> float:
@@ -160,11 +160,13 @@ def speed(
     }  # fmt: skip
 
 
-def beside(small: bool) -> list[tuple[Plan | Ring, int, int, int]]:
+def beside(small: bool) -> list[tuple[Plan, int, int, int]]:
     """Other plans than those that are taken for so many streams: plan, layers, skip channels, streams."""
-    from wavesynth.kernels.triton.plans import FEW, MANY
+    from wavesynth.kernels.triton.plans import TILES
 
-    return [(MANY[-1], *SHAPES[0], 3)] if small else [(FEW, *shape, 1) for shape in SHAPES]
+    if small:
+        return [(TILES[-1], *SHAPES[0], 3)]
+    return [(TILES[2], *SHAPES[1], 4224), (TILES[1], *SHAPES[2], 2112)]
 
 
 def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[str, Any]:

@@ -32,39 +32,30 @@ def queue_row(layer, index, table_ptr, L: tl.constexpr, CYCLE: tl.constexpr):
 @triton.jit
 def chain(
     x, index, active, queue, conditioning, activations, past_weights, current_weights, residual_weights,
-    skip_weights, table_ptr, L: tl.constexpr, CYCLE: tl.constexpr, R: tl.constexpr, S: tl.constexpr, B: tl.constexpr,
-    STAGES: tl.constexpr, FUSE: tl.constexpr, HELPED: tl.constexpr, APPROXIMATE: tl.constexpr,
+    table_ptr, L: tl.constexpr, CYCLE: tl.constexpr, R: tl.constexpr, B: tl.constexpr,
+    STAGES: tl.constexpr, APPROXIMATE: tl.constexpr,
 ):  # fmt: skip
     """All layers for one sample of a tile, from the first one's input `x` [R, B], with whole matrices.
 
     `queue`, `conditioning` and `activations` [B] point at each stream's queue rows, frame [L * 2R] and z [L * R].
-    With `HELPED`, `conditioning` points at float32 that has the
-    product of the past in it already. Returns the skip sums [S, B], whole with `FUSE`, else zeros and z is written.
     """
     r = tl.arange(0, R)[:, None]
     r2 = tl.arange(0, 2 * R)[:, None]
-    skip = tl.zeros((S, B), tl.float32)
     given = tl.load(conditioning[None, :] + r2, active[None, :], 0.0)
     for layer in tl.range(L, num_stages=STAGES):
         row = queue_row(layer, index, table_ptr, L, CYCLE) * R
         # Not a product's factor, so not read ahead by the compiler: done here.
         following = tl.minimum(layer + 1, L - 1)
         next_given = tl.load(conditioning[None, :] + following * (2 * R) + r2, active[None, :], 0.0)
-        h = given.to(tl.float32)
-        if not HELPED:
-            past = tl.load(queue[None, :] + row[None, :] + r, active[None, :], 0.0)
-            h = tl.dot(past_weights.load([layer * 2 * R, 0]), past, h)
+        past = tl.load(queue[None, :] + row[None, :] + r, active[None, :], 0.0)
+        h = tl.dot(past_weights.load([layer * 2 * R, 0]), past, given.to(tl.float32))
         entry = x.to(tl.float16)
         tl.store(queue[None, :] + row[None, :] + r, entry, active[None, :])
         h = tl.dot(current_weights.load([layer * 2 * R, 0]), entry, h)
         z = gate(h, R, B, APPROXIMATE).to(tl.float16)
         x = tl.dot(residual_weights.load([layer * R, 0]), z, x)
-        if FUSE:
-            skip = tl.dot(skip_weights.load([0, layer * R]), z, skip)
-        else:
-            tl.store(activations[None, :] + layer * R + r, z)
+        tl.store(activations[None, :] + layer * R + r, z)
         given = next_given
-    return skip
 
 
 @triton.jit

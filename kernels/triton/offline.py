@@ -22,24 +22,21 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, CompiledKernel
+from triton.experimental.gluon._runtime import GluonASTSource
 
+from wavesynth.kernels.triton.belt import SWIZZLED, belt
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import FEW, MANY, Plan, Ring, plans
+from wavesynth.kernels.triton.plans import BELTS, TILES, Belt, Plan, Ring, tiles
 from wavesynth.kernels.triton.ring import ring
 from wavesynth.kernels.triton.sampler import sampler
 
 __all__ = ["SHIPPED", "Figures", "compile_sampler", "figures", "layer_loop_reads", "shape"]
 
 
-def _all(capability: int) -> list[Plan]:
-    few, many = plans(capability)
-    return [few, *many]
-
-
 #: What ships: (layers, S, plan, compute capability), R = 64, A = 256.
 SHIPPED = [
-    *((30, 256, plan, capability) for capability in (90, 80, 100) for plan in _all(capability)),
-    *((layers, s, plan, 90) for layers, s in ((20, 128), (50, 256)) for plan in (FEW, *MANY[:2])),
+    *((layers, s, belts, 90) for layers, s in ((30, 256), (20, 128), (50, 256)) for belts in BELTS),
+    *((30, 256, plan, capability) for capability in (90, 80, 100) for plan in tiles(capability)),
     *((layers, s, Ring(), 90) for layers, s in ((20, 128), (30, 256), (50, 256))),
     *((30, 256, Ring(), capability) for capability in (80, 100)),
 ]
@@ -75,7 +72,7 @@ def shape(layers: int, residual: int = 64, skip: int = 256, classes: int = 256) 
     )  # fmt: skip
 
 
-def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> CompiledKernel:
+def compile_sampler(network: Network, plan: Plan | Belt | Ring, capability: int) -> CompiledKernel:
     """The kernel for `network` by `plan`, for GPUs of a compute capability such as 90, 9.0."""
     constants = {**plan.constants(network), "FORCED": False, "APPROXIMATE": True}
     types = {
@@ -84,11 +81,11 @@ def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> Com
             "given_ptr",
         ),
         "*i64": ("index_ptr", "seed_ptr", "box_ptr"),
-        "*i32": ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr", "flag_ptr"),
-        "*i16": ("bits_ptr",),
+        "*i32": ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr"),
     }  # fmt: skip
     type_of = {name: kind for kind, names in types.items() for name in names}
-    kernel: Any = ring if isinstance(plan, Ring) else sampler
+    kernel: Any = ring if isinstance(plan, Ring) else belt if isinstance(plan, Belt) else sampler
+    layout = f",{SWIZZLED.value!r}" if isinstance(plan, Belt) else ""
     blocks = {} if isinstance(plan, Ring) else plan.blocks(network)
 
     def kind(name: str) -> str:
@@ -96,7 +93,7 @@ def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> Com
             return "constexpr"
         if name.endswith("_weights"):
             rows, columns = blocks[name.removesuffix("_weights")]
-            return f"tensordesc<fp16[{rows}, {columns}]>"
+            return f"tensordesc<fp16[{rows},{columns}]{layout}>"
         if not name.endswith("_ptr"):
             return "i32"
         return type_of.get(name, "*fp16")
@@ -105,8 +102,9 @@ def compile_sampler(network: Network, plan: Plan | Ring, capability: int) -> Com
     aligned = {
         (i,): [["tt.divisibility", 16]] for i, name in enumerate(kernel.arg_names) if name.endswith("_ptr")
     }
+    source = GluonASTSource if isinstance(plan, Belt) else ASTSource
     return triton.compile(
-        ASTSource(kernel, signature, constants, aligned),
+        source(kernel, signature, constants, aligned),
         target=GPUTarget("cuda", capability, 32),
         options=plan.options,
     )
@@ -196,7 +194,7 @@ def main() -> None:
             "capability": capability,
             "triton": triton.__version__,
         }
-        reads = sorted(layer_loop_reads(kernel)) if isinstance(plan, Plan) else []
+        reads = [] if isinstance(plan, Ring) else sorted(layer_loop_reads(kernel))
         table.append({**row, **asdict(figures(kernel)), "layer_loop_reads": reads})
         print(table[-1], file=sys.stderr, flush=True)
     print(json.dumps(table, indent=1))

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 from wavesynth.kernels.triton.network import Network, unit_cycle
 
-__all__ = ["FEW", "MANY", "Plan", "Ring", "choose", "is_wide", "plans"]
+__all__ = ["BELTS", "TILES", "Belt", "Plan", "Ring", "choose", "is_wide", "tiles"]
 
-#: The most rows of the skip matrix that a fused plan has, and columns of any matrix that one copy brings on chip.
-_ROWS, _COLUMNS = 256, 64
+#: The most columns of a matrix that one copy brings on chip.
+_COLUMNS = 64
+#: Layers whose past and conditioning are on their way at once.
+_AHEAD = 3
 
 
 def _shape(network: Network) -> dict[str, int]:
@@ -35,10 +37,6 @@ class Plan:
     stages: int = 3
     """Layers whose weights are on their way at once."""
     head_stages: int = 3
-    fuse: bool = False
-    """Whether the skip product is made layer by layer, or once after all layers."""
-    helpers: int = 0
-    """Programs besides the one that goes down the chain of layers: see `helpers`."""
     rows: int = 256
     """Rows of the head's matrices that one copy brings on chip, at most 256."""
     registers: int | None = None
@@ -47,38 +45,26 @@ class Plan:
     def constants(self, network: Network) -> dict[str, int | bool]:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
         r, s, a = network.residual_channels, network.skip_channels, network.classes
-        wide = is_wide(network)
-        if (self.fuse and (wide or s > _ROWS)) or (self.helpers and wide):
-            raise ValueError(
-                f"residual is {r} and skip {s}; a plan with fuse or helpers must have them at most 64 and 256"
-            )
         return {
             **_shape(network),
             "B": self.tile,
-            "HALF": 2 * network.layers * r + 2 * s + a + max(r, s),
-            "SINGLE": a + r + (2 * network.layers * r if self.helpers else 0),
-            "WIDE": wide,
+            "HALF": network.layers * r + s + a + r,
+            "SINGLE": a + r,
+            "WIDE": is_wide(network),
             "BLOCK": _COLUMNS,
             "R_COLUMNS": min(r, _COLUMNS),
-            "S_ROWS": s // self.helpers if self.helpers else min(s, self.rows),
+            "S_ROWS": min(s, self.rows),
             "A_ROWS": min(a, self.rows),
             "S_COLUMNS": min(s, _COLUMNS),
             "A_COLUMNS": min(a, _COLUMNS),
             "STAGES": self.stages,
             "HEAD_STAGES": self.head_stages,
-            "FUSE": self.fuse,
-            "HELPERS": self.helpers,
         }
 
     @property
     def name(self) -> str:
         """For tables."""
-        rest = (
-            f"+{self.helpers}" if self.helpers else "",
-            "f" if self.fuse else "",
-            f"w{self.warps}" if self.warps != 4 else "",
-        )
-        return "".join((f"{self.tile}", *rest))
+        return f"{self.tile}" + (f"w{self.warps}" if self.warps != 4 else "")
 
     @property
     def options(self) -> dict[str, int | bool]:
@@ -86,13 +72,11 @@ class Plan:
         options: dict[str, int | bool] = {"num_warps": self.warps, "enable_fp_fusion": False}
         if self.registers is not None:
             options["maxnreg"] = self.registers
-        if self.helpers:
-            options["launch_cooperative_grid"] = True
         return options
 
     def programs(self, streams: int, network: Network) -> int:
         """How many programs a launch has for so many streams."""
-        return -(-streams // self.tile) * (1 + self.helpers)
+        return -(-streams // self.tile)
 
     def blocks(self, network: Network) -> dict[str, list[int]]:
         """Rows and columns of each weight matrix that one copy brings on chip."""
@@ -157,18 +141,25 @@ class Ring:
 
 @dataclass(frozen=True)
 class Belt:
-    """Many streams on a Hopper GPU, with the weights always on their way: see `belt`."""
+    """Many streams on a Hopper GPU, whose weights are always on their way: see `belt`. Its samples are a `Plan`'s."""
 
-    tile: int = 32
-    warps: int = 8
+    tile: int
+    warps: int
+    """A multiple of four, besides the two that bring weights."""
     stages: int = 2
+    """Layers whose weights are on chip at once, or on their way there."""
     wide_stages: int = 2
-    ahead: int = 3
+    """The same of the blocks of skip weights, and the head's."""
 
     @property
     def name(self) -> str:
         """For tables."""
-        return f"belt {self.tile}" + (f"w{self.warps}" if self.warps != 8 else "")
+        return f"belt {self.tile}"
+
+    def fits(self, network: Network) -> bool:
+        """Whether the kernel has a network of that size."""
+        widths = {network.skip_channels, network.classes}
+        return network.residual_channels == _COLUMNS and widths <= {128, 256} and network.layers > _AHEAD
 
     def programs(self, streams: int, network: Network) -> int:
         """How many programs a launch has for so many streams."""
@@ -176,15 +167,9 @@ class Belt:
 
     def blocks(self, network: Network) -> dict[str, list[int]]:
         """Rows and columns of each weight matrix that one copy brings on chip."""
-        r = network.residual_channels
-        return {
-            "past": [2 * r, r],
-            "current": [2 * r, r],
-            "residual": [r, r],
-            "skip": [network.skip_channels, r],
-            "hidden": [network.classes, _COLUMNS],
-            "output": [network.classes, _COLUMNS],
-        }
+        r, s, a = network.residual_channels, network.skip_channels, network.classes
+        rows = {"past": 2 * r, "current": 2 * r, "residual": r, "skip": s, "hidden": a, "output": a}
+        return {name: [count, _COLUMNS] for name, count in rows.items()}
 
     def constants(self, network: Network) -> dict[str, int | bool]:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
@@ -194,7 +179,7 @@ class Belt:
             "WARPS": self.warps,
             "STAGES": self.stages,
             "WIDE_STAGES": self.wide_stages,
-            "AHEAD": self.ahead,
+            "AHEAD": _AHEAD,
         }
 
     @property
@@ -208,11 +193,8 @@ def is_wide(network: Network) -> bool:
     return network.residual_channels > _COLUMNS
 
 
-#: As fast as possible, for as many streams as there are multiprocessors for all of their programs. A tile of 8 is the
-#: least that a tensor core has columns for.
-FEW = Plan(tile=8, warps=4, helpers=4)
-#: As many as possible, by how many that is: what was fastest on an H100 (docs/gpu.md).
-MANY = (
+#: By how many streams there are: on any GPU that Triton knows.
+TILES = (
     Plan(tile=8, warps=4),
     Plan(tile=16, warps=4, registers=168),
     Plan(tile=32, warps=8),
@@ -220,36 +202,37 @@ MANY = (
 )
 #: The same for GPUs whose factors come from registers (8.x), or whose sums are in a memory of their own (10.x): with
 #: what the compiler puts on the stack least of, see docs/gpu.md.
-_AMPERE = (
-    replace(FEW, warps=8, rows=128),
-    tuple(Plan(tile=tile, warps=8, rows=128, head_stages=1) for tile in (8, 16, 32, 64)),
-)
+_AMPERE = tuple(Plan(tile=tile, warps=8, rows=128, head_stages=1) for tile in (8, 16, 32, 64))
 _BLACKWELL = (
-    FEW,
-    (
-        MANY[0],
-        Plan(tile=16, warps=8),
-        Plan(tile=32, warps=8, rows=128),
-        Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),
-    ),
+    TILES[0],
+    Plan(tile=16, warps=8),
+    Plan(tile=32, warps=8, rows=128),
+    Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),
 )
+#: On a GPU of compute capability 9.x, for networks that they fit: what was fastest on an H100 (docs/gpu.md).
+BELTS = (Belt(tile=16, warps=4), Belt(tile=32, warps=8))
+#: Programs that share what a ring does besides its layers, the most that there is room for: the more, the faster.
+_HEADS = (16, 8, 4)
 
 
-def plans(capability: int) -> tuple[Plan, tuple[Plan, ...]]:
-    """The plan for few streams, and those for many by their tiles, for a compute capability such as 90, 9.0."""
-    return _AMPERE if capability < 90 else (FEW, MANY) if capability < 100 else _BLACKWELL
+def tiles(capability: int) -> tuple[Plan, ...]:
+    """The plans for a compute capability such as 90, 9.0, by their tiles."""
+    return _AMPERE if capability < 90 else TILES if capability < 100 else _BLACKWELL
 
 
-def choose(network: Network, streams: int, places: int, processors: int, capability: int = 90) -> Plan | Ring:
+def choose(
+    network: Network, streams: int, places: int, processors: int, capability: int = 90
+) -> Plan | Ring | Belt:
     """The plan for `streams` of at most `places` on a GPU of so many multiprocessors and such a capability.
 
     A ring, whose samples are its own, is for either all numbers of streams or none: what a stream is must not depend on
     how many there are. Else the plan of the smallest tile of which all are on the GPU at once.
     """
-    ring = Ring()
-    if ring.fits(network) and ring.programs(places, network) <= processors:
-        return ring
-    few, many = plans(capability)
-    if not is_wide(network) and few.programs(streams, network) <= processors:
-        return few
+    for heads in _HEADS:
+        ring = Ring(heads=heads)
+        if ring.fits(network) and ring.programs(places, network) <= processors:
+            return ring
+    many: tuple[Plan | Belt, ...] = tiles(capability)
+    if 90 <= capability < 100 and BELTS[0].fits(network):
+        many = BELTS
     return next((plan for plan in many if plan.programs(streams, network) <= processors), many[-1])

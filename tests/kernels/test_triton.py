@@ -73,9 +73,8 @@ def test_any_dilations_give_the_references_samples(dilations, residual):
 
 
 @pytest.mark.parametrize("tile", [8, 16, 32, 64])
-@pytest.mark.parametrize("fuse", [False, True])
-def test_any_number_of_streams_in_any_slots_by_any_plan(tile, fuse):
-    plan = replace(TILE, tile=tile, fuse=fuse)
+def test_any_number_of_streams_in_any_slots_by_any_plan(tile):
+    plan = replace(TILE, tile=tile)
     agrees(network(skip=64), [7, 3, -1, 0, 12, -1, 20, 5, 19, 1, 2, 4, 6, 8, 9, 10, 11, 13, 14], 6, plan)
 
 
@@ -145,28 +144,6 @@ def run_at_once(prepared, shared, count, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("streams", "helpers", "tile", "dilations"),
-    [
-        (3, 2, 16, (1, 2, 4)),
-        (17, 1, 16, (1, 2)),
-        (33, 1, 32, (1, 2)),
-        (2, 4, 8, (1, 3, 2, 1)),
-        (9, 2, 8, (1, 2)),
-    ],
-)
-def test_helpers_make_no_difference(streams, helpers, tile, dilations, monkeypatch):
-    net, n = network(dilations, skip=64), 5
-    slots = torch.arange(streams, dtype=torch.int32)
-    shared, defined = started(net, streams), started(net, streams)
-    conditioning = conditioning_for(net, streams, n)
-    plan = replace(TILE, tile=tile, helpers=helpers)
-    prepared = Launcher(net).prepare(shared, conditioning, slots, n, plan=plan)
-    run_at_once(prepared, shared, plan.programs(streams, net), monkeypatch)
-    assert torch.equal(prepared.drawn, expected(net, defined, conditioning, slots, n))
-    assert same_streams(shared, defined)
-
-
-@pytest.mark.parametrize(
     ("streams", "plan", "shape"),
     [
         (1, Ring(group=2, heads=2, warps=4), {"dilations": (1, 2, 4), "skip": 64}),
@@ -224,19 +201,20 @@ def test_whole_stacks_are_recognised(dilations, cycle):
 
 
 def test_tiles_are_as_small_as_the_load_allows():
-    net = network()
-    loads = (1, 208, 209, 1056, 1057, 2112, 2113, 4224, 4225, 8448)
-    chosen = [choose(net, n, 8448, 132).name for n in loads]
-    assert chosen == ["8+4", "8+4", "8", "8", "16", "16", "32w8", "32w8", "64w8", "64w8"]
-    assert choose(network(residual=128), 1, 8448, 132).helpers == 0
-    assert [choose(net, 2400, 8448, 148, c).warps for c in (80, 90, 100)] == [8, 8, 8]
-    assert [choose(net, 2000, 8448, 148, c).warps for c in (80, 86, 90, 100)] == [8, 8, 4, 8]
+    loads = (1, 1056, 1057, 2112, 2113, 4224, 4225, 8448)
+    net = network((1, 2, 4, 8), residual=64, skip=128, classes=256)
+    assert [choose(net, n, 8448, 132).name for n in loads] == ["belt 16"] * 4 + ["belt 32"] * 4
+    for other in (network(), network(residual=128), network((1, 2), residual=64, skip=128, classes=256)):
+        assert [choose(other, n, 8448, 132).name for n in loads] == ["8", "8", "16", "16", "32w8", "32w8", "64w8", "64w8"]
+    assert [choose(net, 2000, 8448, 148, c).name for c in (80, 86, 90, 100)] == ["16w8", "16w8", "belt 16", "16w8"]
 
 
 def test_streams_are_rings_where_there_are_places_for_no_more_than_fit():
     net = network((1, 2, 4) * 10, residual=64)
     assert {choose(net, n, 11, 132).name for n in (1, 11)} == {"ring 4+4"}
-    assert choose(net, 1, 12, 132).name == "8+4"
+    assert [choose(net, 1, places, 132).name for places in (1, 5, 6, 8, 9, 12)] == [
+        "ring 4+16", "ring 4+16", "ring 4+8", "ring 4+8", "ring 4+4", "8",
+    ]  # fmt: skip
     assert choose(network((1, 2, 4) * 10, residual=128), 1, 1, 132).name == "8"
 
 
@@ -258,5 +236,3 @@ def test_a_network_that_the_kernel_does_not_have_is_refused():
         ValueError, match="residual is 48; the triton kernel has 32, 64, 128, 256, 512; take the backend cpu"
     ):
         network(residual=48)
-    with pytest.raises(ValueError, match="a plan with fuse or helpers must have them at most 64 and 256"):
-        replace(TILE, fuse=True).constants(network(residual=128))

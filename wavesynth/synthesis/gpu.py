@@ -23,7 +23,7 @@ from wavesynth.audio.rows import Blocks, to_device
 from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
 from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import MANY, Plan, Ring, choose
+from wavesynth.kernels.triton.plans import TILES, Belt, Plan, Ring, choose
 from wavesynth.kernels.triton.streams import Streams
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.conditioning import Windows
@@ -182,10 +182,10 @@ class TritonSampler:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
-    def plan(self, streams: int) -> Plan | Ring:
+    def plan(self, streams: int) -> Plan | Belt | Ring:
         """How so many streams are launched."""
         if not self._processors:  # in the interpreter, programs that wait for one another would wait for ever
-            return MANY[0]
+            return TILES[0]
         return choose(self.network, streams, self.places, self._processors, self._capability)
 
     def save(self, state: DeviceState) -> State:
