@@ -45,16 +45,20 @@ SWIZZLED = gl.constexpr(gl.NVMMASharedLayout(128, 16, 2))
 
 @gluon.jit
 def bring_layers(
-    n, current_weights, residual_weights, past_weights, current, residual, past, full, empty,
-    L: gl.constexpr, R: gl.constexpr, STAGES: gl.constexpr,
+    n, current_weights, residual_weights, past_weights, current, current_full, current_empty, residual, past, full,
+    empty, L: gl.constexpr, R: gl.constexpr, STAGES: gl.constexpr,
 ):  # fmt: skip
     """Each layer's matrices and those of the next one's past, for n samples."""
     for q in range(n * L):
         layer, stage = q % L, q % STAGES
-        bar = full.index(stage)
-        mbarrier.wait(empty.index(stage), (q // STAGES & 1) ^ 1)
-        mbarrier.expect(bar, 10 * R * R)
+        free = (q // STAGES & 1) ^ 1
+        bar = current_full.index(stage)
+        mbarrier.wait(current_empty.index(stage), free)
+        mbarrier.expect(bar, 4 * R * R)
         tma.async_copy_global_to_shared(current_weights, [layer * 2 * R, 0], bar, current.index(stage))
+        bar = full.index(stage)
+        mbarrier.wait(empty.index(stage), free)
+        mbarrier.expect(bar, 6 * R * R)
         tma.async_copy_global_to_shared(residual_weights, [layer * R, 0], bar, residual.index(stage))
         tma.async_copy_global_to_shared(past_weights, [(layer + 1) % L * 2 * R, 0], bar, past.index(stage))
 
@@ -152,7 +156,7 @@ def _head(
 def make(
     embedding_ptr, past_weights, skip_bias_ptr, hidden_bias_ptr, output_bias_ptr, table_ptr, queue_ptr, token_ptr,
     index_ptr, seed_ptr, inverse_ptr, slot_ptr, conditioning_ptr, forced_ptr, drawn_ptr, logits_ptr, n, frames, program,
-    current, residual, past, full, empty, wide, wide_full, wide_empty, once,
+    current, current_full, current_empty, residual, past, full, empty, wide, wide_full, wide_empty, once,
     L: gl.constexpr, CYCLE: gl.constexpr, QUEUE: gl.constexpr, HOP: gl.constexpr, R: gl.constexpr, S: gl.constexpr,
     A: gl.constexpr, B: gl.constexpr, WARPS: gl.constexpr, STAGES: gl.constexpr, WIDE_STAGES: gl.constexpr,
     AHEAD: gl.constexpr, FORCED: gl.constexpr, APPROXIMATE: gl.constexpr,
@@ -196,9 +200,6 @@ def make(
 
     pasts = gl.allocate_shared_memory(gl.float16, [AHEAD, B, R], SWIZZLED)
     givens = gl.allocate_shared_memory(gl.float16, [AHEAD, B, 2 * R], SWIZZLED)
-    entry = gl.allocate_shared_memory(gl.float16, [B, R], SWIZZLED)
-    # Two, since the skip product of one layer may still be reading when the next is written.
-    activations = gl.allocate_shared_memory(gl.float16, [2, B, R], SWIZZLED)
 
     for q in gl.static_range(AHEAD):
         _fetch(
@@ -209,7 +210,7 @@ def make(
     first = gl.allocate_shared_memory(gl.float16, [2 * R, R], SWIZZLED)
     mbarrier.expect(once, 4 * R * R)
     tma.async_copy_global_to_shared(past_weights, [0, 0], once, first)
-    async_copy.wait_group(AHEAD - 1)
+    async_copy.wait_group(AHEAD - 2)
     fence_async_shared()
     tl.debug_barrier()
     given = givens.index(0).permute((1, 0)).load(TALL).to(gl.float32)
@@ -220,41 +221,48 @@ def make(
     q = 0  # layers, and blocks of wide weights, since the launch began
     j = 0
     for t in range(n):
+        # Here, so that the head has their memory afterwards.
+        entry = gl.allocate_shared_memory(gl.float16, [B, R], SWIZZLED)
+        # Two, since the skip product of one layer may still be reading when the next is written.
+        activations = gl.allocate_shared_memory(gl.float16, [2, B, R], SWIZZLED)
         if FORCED:
             token = gl.load(forced_ptr + flat_column * n + t, flat_slot >= 0, 0)
         r = gl.arange(0, R, layout=gl.SliceLayout(1, FLAT))
         x = gl.load(embedding_ptr + gl.expand_dims(token, 0) * R + gl.expand_dims(r, 1)).to(gl.float32)
         skip = warpgroup_mma_init(gl.zeros([S, B], gl.float32, layout=TALL))
+        tl.debug_barrier()
         for layer in range(L):
-            stage, wide_stage = q % STAGES, j % WIDE_STAGES
+            stage, wide_stage, parity = q % STAGES, j % WIDE_STAGES, q // STAGES & 1
             entry.permute((1, 0)).store(x.to(gl.float16))
-            async_copy.wait_group(AHEAD - 2)
             fence_async_shared()
             tl.debug_barrier()
-            # All have done with the layer before.
-            mbarrier.arrive(empty.index((q + STAGES - 1) % STAGES), pred=q > 0)
-            mbarrier.wait(full.index(stage), q // STAGES & 1)
+            mbarrier.wait(current_full.index(stage), parity)
             h = warpgroup_mma(current.index(stage), entry.permute((1, 0)), given, is_async=True)
+            # At the barrier all had done with the layer before.
+            mbarrier.arrive(empty.index((q + STAGES - 1) % STAGES), pred=q > 0)
+            wish = givens.index((q + 1) % AHEAD).permute((1, 0)).load(TALL).to(gl.float32)
             row = queue_row(layer, past_index + t, table_ptr, L, CYCLE) * R
             kept = gl.arange(0, R, layout=gl.SliceLayout(0, PAST))
             gl.store(gl.expand_dims(queue + row, 1) + gl.expand_dims(kept, 0), entry.load(PAST), past_active)
-            _fetch(
-                q + AHEAD, past_index, queue, conditioning, phase, frames, pasts, givens, table_ptr, L, CYCLE, HOP, R,
-                AHEAD, PAST, GIVEN,
-            )  # fmt: skip
-            wish = givens.index((q + 1) % AHEAD).permute((1, 0)).load(TALL).to(gl.float32)
             h, skip = warpgroup_mma_wait(0, deps=[h, skip])
+            mbarrier.wait(full.index(stage), parity)
             before = pasts.index((q + 1) % AHEAD).permute((1, 0))
             given = warpgroup_mma(past.index(stage), before, wish, is_async=True)
             z = activations.index(q % 2)
             z.permute((1, 0)).store(gate(h, R, B, APPROXIMATE).to(gl.float16))
             fence_async_shared()
+            async_copy.wait_group(AHEAD - 3)
             tl.debug_barrier()
-            # All have done with the skip product of the layer before.
-            mbarrier.arrive(wide_empty.index((j + WIDE_STAGES - 1) % WIDE_STAGES), pred=layer > 0)
             x = warpgroup_mma(residual.index(stage), z.permute((1, 0)), x, is_async=True)
+            # And at this one with h, and with the skip product of the layer before.
+            mbarrier.arrive(current_empty.index(stage))
+            mbarrier.arrive(wide_empty.index((j + WIDE_STAGES - 1) % WIDE_STAGES), pred=layer > 0)
             mbarrier.wait(wide_full.index(wide_stage), j // WIDE_STAGES & 1)
             skip = warpgroup_mma(wide.index(wide_stage).slice(0, S), z.permute((1, 0)), skip, is_async=True)
+            _fetch(
+                q + AHEAD, past_index, queue, conditioning, phase, frames, pasts, givens, table_ptr, L, CYCLE, HOP, R,
+                AHEAD, PAST, GIVEN,
+            )  # fmt: skip
             x, given = warpgroup_mma_wait(1, deps=[x, given])
             given = _settled(given)
             q += 1
@@ -293,12 +301,16 @@ def belt(
     wide = gl.allocate_shared_memory(gl.float16, [WIDE_STAGES, WIDE, R], SWIZZLED)
     full = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
     empty = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
+    current_full = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
+    current_empty = gl.allocate_shared_memory(gl.int64, [STAGES, 1], mbarrier.MBarrierLayout())
     wide_full = gl.allocate_shared_memory(gl.int64, [WIDE_STAGES, 1], mbarrier.MBarrierLayout())
     wide_empty = gl.allocate_shared_memory(gl.int64, [WIDE_STAGES, 1], mbarrier.MBarrierLayout())
     once = gl.allocate_shared_memory(gl.int64, [1], mbarrier.MBarrierLayout())
     for stage in gl.static_range(STAGES):
         mbarrier.init(full.index(stage), count=1)
         mbarrier.init(empty.index(stage), count=1)
+        mbarrier.init(current_full.index(stage), count=1)
+        mbarrier.init(current_empty.index(stage), count=1)
     for stage in gl.static_range(WIDE_STAGES):
         mbarrier.init(wide_full.index(stage), count=1)
         mbarrier.init(wide_empty.index(stage), count=1)
@@ -311,11 +323,13 @@ def belt(
             (make, (
                 embedding_ptr, past_weights, skip_bias_ptr, hidden_bias_ptr, output_bias_ptr, table_ptr, queue_ptr,
                 token_ptr, index_ptr, seed_ptr, inverse_ptr, slot_ptr, conditioning_ptr, forced_ptr, drawn_ptr,
-                logits_ptr, n, frames, program, current, residual, past, full, empty, wide, wide_full, wide_empty, once,
+                logits_ptr, n, frames, program, current, current_full, current_empty, residual, past, full, empty, wide,
+                wide_full, wide_empty, once,
                 L, CYCLE, QUEUE, HOP, R, S, A, B, WARPS, STAGES, WIDE_STAGES, AHEAD, FORCED, APPROXIMATE,
             )),
             (bring_layers, (
-                n, current_weights, residual_weights, past_weights, current, residual, past, full, empty, L, R, STAGES,
+                n, current_weights, residual_weights, past_weights, current, current_full, current_empty, residual,
+                past, full, empty, L, R, STAGES,
             )),
             (bring_wide, (
                 n, skip_weights, hidden_weights, output_weights, wide, wide_full, wide_empty, L, R, S, A, WIDE_STAGES,

@@ -88,9 +88,7 @@ class Launcher:
         padded[: len(slots)] = slots
         constants = plan.constants(net)
         matrices = self._descriptors(plan)
-        kernel, memory = (
-            (belt, ()) if isinstance(plan, Belt) else (sampler, self._memory(columns, constants))
-        )
+        kernel, memory = (belt, ()) if isinstance(plan, Belt) else (sampler, self._memory(columns, constants))
 
         def run(programs: range) -> None:
             kernel[(len(programs),)](

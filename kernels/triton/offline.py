@@ -26,7 +26,7 @@ from triton.experimental.gluon._runtime import GluonASTSource
 
 from wavesynth.kernels.triton.belt import SWIZZLED, belt
 from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import BELTS, TILES, Belt, Plan, Ring, tiles
+from wavesynth.kernels.triton.plans import BELTS, Belt, Plan, Ring, tiles
 from wavesynth.kernels.triton.ring import ring
 from wavesynth.kernels.triton.sampler import sampler
 
@@ -126,7 +126,7 @@ def figures(kernel: CompiledKernel) -> Figures:
         raise RuntimeError(f"cuobjdump said {run.stdout + run.stderr!r}; it must name REG and STACK")
     counts = {name: len(re.findall(pattern, kernel.asm["ptx"])) for name, pattern in _INSTRUCTIONS.items()}
     inside = "".join(_layer_loop(kernel.asm["ttgir"]))
-    exchanges = len(re.findall(r"local_alloc %|convert_layout", inside))
+    exchanges = len(re.findall(r"local_alloc %|local_store|convert_layout", inside))
     return Figures(int(used[1]), int(used[2]), kernel.metadata.shared, **counts, exchanges=exchanges)
 
 

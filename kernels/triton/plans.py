@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wavesynth.kernels.triton.network import Network, unit_cycle
 
@@ -11,7 +11,7 @@ __all__ = ["BELTS", "TILES", "Belt", "Plan", "Ring", "choose", "is_wide", "tiles
 #: The most columns of a matrix that one copy brings on chip.
 _COLUMNS = 64
 #: Layers whose past and conditioning are on their way at once.
-_AHEAD = 3
+_AHEAD = 4
 
 
 def _shape(network: Network) -> dict[str, int]:
@@ -184,8 +184,11 @@ class Belt:
 
     @property
     def options(self) -> dict[str, int | bool]:
-        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own."""
-        return {"num_warps": self.warps, "enable_fp_fusion": False}
+        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own.
+
+        The registers are what a thread has at first; the warps that bring weights leave theirs to the others.
+        """
+        return {"num_warps": self.warps, "maxnreg": 168, "enable_fp_fusion": False}
 
 
 def is_wide(network: Network) -> bool:
@@ -210,7 +213,11 @@ _BLACKWELL = (
     Plan(tile=64, warps=8, rows=64, stages=2, head_stages=1),
 )
 #: On a GPU of compute capability 9.x, for networks that they fit: what was fastest on an H100 (docs/gpu.md).
-BELTS = (Belt(tile=16, warps=4), Belt(tile=32, warps=8))
+BELTS = (
+    Belt(tile=8, warps=4, wide_stages=3),
+    Belt(tile=16, warps=4, wide_stages=3),
+    Belt(tile=32, warps=8),
+)
 #: Programs that share what a ring does besides its layers, the most that there is room for: the more, the faster.
 _HEADS = (16, 8, 4)
 

@@ -1,10 +1,10 @@
 """As much of Gluon as `kernels/triton/belt.py` uses, in Triton's interpreter, and a strict one.
 
-What hardware may do early or late is done as early or as late as can be, so that a kernel that counts on its luck fails:
+What hardware may do early or late is done as early or as late as can be, so that a kernel that counts on luck fails:
 
 - A copy to shared memory by TMA is made at once when it is begun: whoever still reads what was there before sees it.
-- One by `async_copy` spoils its place at once, and the values are there when they are waited for. What it reads must not
-  change meanwhile.
+- One by `async_copy` spoils its place at once, and the values are there when they are waited for. What it reads must
+  not change meanwhile.
 - A product is made when it is waited for. What it read, and what a load read, must not change before the next barrier,
   since other warps may be at it still.
 - What was written may be loaded after a barrier, and be a product's factor after a fence and then a barrier.
@@ -109,7 +109,7 @@ class Program:
     def reads(self, values, by_product):
         for place in self.written:
             if np.shares_memory(place.values, values) and (by_product or not place.seen):
-                raise RuntimeError("what is read is not behind a barrier, or for a product a fence and a barrier")
+                raise RuntimeError("what is read is not behind a barrier, or a fence and a barrier")
         self.read.append((values, values.tobytes()))
 
     def fence(self):
@@ -322,7 +322,8 @@ def interpreted(kernel: Path, folder: Path, changes: dict[str, str] | None = Non
         source = source.replace(old, new)
     imports = source[: source.index("from wavesynth")]
     start = imports.index("import triton.experimental")
-    rest = source[len(imports) :].replace("gl.constexpr", "tl.constexpr").replace("tl.debug_barrier", "gl.debug_barrier")
+    rest = source[len(imports) :].replace("gl.constexpr", "tl.constexpr")
+    rest = rest.replace("tl.debug_barrier", "gl.debug_barrier")
     path = folder / f"interpreted_{kernel.name}"
     path.write_text(imports[:start] + "import triton.language as tl\n" + rest, "utf-8")
     spec = importlib.util.spec_from_file_location(path.stem, path)

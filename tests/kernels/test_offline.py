@@ -12,11 +12,11 @@ import triton
 TABLE = Path(__file__).with_name("compiled.json")
 #: Bytes of stack that could not be got rid of.
 SPILLS = {
-    (30, 256, "8w8", 80): 24,
-    (30, 256, "16w8", 80): 40,
-    (30, 256, "32w8", 80): 496,
-    (30, 256, "64w8", 80): 784,
-    (30, 256, "64w8", 100): 32,
+    (30, 256, "8w8", 80): 32,
+    (30, 256, "16w8", 80): 56,
+    (30, 256, "32w8", 80): 472,
+    (30, 256, "64w8", 80): 752,
+    (30, 256, "64w8", 100): 40,
     (20, 128, "ring 4+4", 90): 48,
     (30, 256, "ring 4+4", 90): 56,
     (50, 256, "ring 4+4", 90): 56,
@@ -64,7 +64,7 @@ def test_nothing_takes_more_than_the_table_says(compiled):
 
 def test_sixteen_streams_leave_registers_free(compiled):
     for (*_, plan, _), row in compiled_on_hopper(compiled).items():
-        if plan == "16":
+        if plan in ("16", "belt 16"):
             assert row["registers"] <= 168, row
 
 
@@ -74,12 +74,14 @@ def test_no_plan_needs_a_stack_but_those_that_are_known_to(compiled):
 
 
 def test_the_layer_loop_reads_weights_queues_and_conditioning_only(compiled):
-    streams, weights = {"queue_ptr", "conditioning_ptr"}, {"past_weights", "current_weights", "residual_weights"}
+    streams = {"queue_ptr", "conditioning_ptr"}
+    weights = {"past_weights", "current_weights", "residual_weights"}
     for (*_, plan, _), row in compiled_on_hopper(compiled).items():
         if plan.startswith("ring"):
             continue  # reads none: its layers are no loop, their weights in registers
         # A belt's weights are brought by other warps than those that compute.
-        assert set(row["layer_loop_reads"]) == (streams if plan.startswith("belt") else streams | weights), row
+        expected = streams if plan.startswith("belt") else streams | weights
+        assert set(row["layer_loop_reads"]) == expected, row
 
 
 def compiled_on_hopper(compiled):

@@ -131,7 +131,7 @@ def test_a_stream_is_the_same_to_the_byte_in_any_company_plan_and_chunk(net, lau
 
 
 @pytest.mark.parametrize("plan", RINGS, ids=lambda plan: plan.name)
-def test_a_ring_draws_the_same_to_the_byte_with_any_heads_beside_another_and_in_any_chunk(net, launcher, plan):
+def test_a_ring_is_the_same_to_the_byte_by_any_heads_in_company_and_in_chunks(net, launcher, plan):
     n = 5 * net.hop
     conditioning = frames(net, 3, n)
     alone = advance(launcher, on_gpu(net, 3), conditioning[1:2].contiguous(), [1], n, RINGS[0])
@@ -216,7 +216,7 @@ def test_memory_is_used_as_it_may_be():
     program = (
         "import sys; sys.path[:0] = ['.', 'tools']; import bench_gpu; bench_gpu.find_kernels()\n"
         "from tests.kernels.test_triton_gpu import *; from tests.kernels.triton_networks import network\n"
-        "net = network((1, 2, 4, 8), residual=64, skip=128, classes=128, hop=5).to('cuda')\n"
+        "net = network((1, 2, 4, 8, 16), residual=64, skip=128, classes=128, hop=5).to('cuda')\n"
         "for plan in PLANS: advance(Launcher(net), on_gpu(net, 19), frames(net, 19, 7), list(range(19)), 7, plan)\n"
         "torch.cuda.synchronize()\n"
     )
