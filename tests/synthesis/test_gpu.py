@@ -212,6 +212,7 @@ class Elsewhere(HostSampler):
                 raise self.error
             return drawn
 
+        wait.ready = lambda: True
         return wait
 
 

@@ -89,7 +89,7 @@ class Engine:
         self._closed = False
         self._end = ClosedError("the service was shut down")
         self._begun: Tick | None = None  # the tick that is being made elsewhere
-        self._welcoming: Tick | None = None  # and one of streams that are new, beside it
+        self._welcoming: list[Tick] = []  # and those of streams that are new, beside it
         self._guests: set[Stream] = set()  # streams that are made beside it until they are heard
         self._jobs: dict[Stream, Job] = {}
         self._ticker = Ticker()
@@ -175,7 +175,7 @@ class Engine:
         ended: list[Result] = []
         for at in range(0, len(streams), SLICE):
             self._welcome()
-            guests = self._guests if self._begun is not None else ()
+            guests = self._guests if self._begun is not None or self._welcoming else ()
             few = [stream for stream in streams[at : at + SLICE] if stream not in guests]
             able, unable = self._ready(few, samples)
             ready += able
@@ -184,21 +184,24 @@ class Engine:
         last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
         if last is None and self._begun is not None and not self._begun.waits:
             last, self._begun = self._begun, None
-        self._welcome()
+        self._welcome(wait=last is None and self._begun is None)
         self._hand_out(ended)
         for results in last.finish() if last is not None else ():
             self._welcome()
             self._hand_out(results)
-        return last is not None or bool(ended) or self._begun is not None or self._welcoming is not None
+        return last is not None or bool(ended) or self._begun is not None or bool(self._welcoming)
 
-    def _welcome(self) -> None:
+    def _welcome(self, wait: bool = False) -> None:
         """Begins the next chunk of live streams that nobody has heard of yet, beside a tick that is made elsewhere, and
-        hands out what it began the last time. Until they are heard they have no part in that. (Of a tick that is made
-        here nothing is left to wait for: they have their part in the next.)"""
-        if self._welcoming is not None:
-            last, self._welcoming = self._welcoming, None
-            for results in last.finish():
-                self._hand_out(results)
+        hands out those of its chunks that are there, or with `wait` all. Until they are heard they have no part in that
+        tick. (Of one that is made here nothing is left to wait for: they have their part in the next.)"""
+        going, self._welcoming = self._welcoming, []
+        for tick in going:
+            if wait or tick.ready:
+                for results in tick.finish():
+                    self._hand_out(results)
+            else:
+                self._welcoming.append(tick)
         with self._lock:
             self._new = [stream for stream in self._new if not (stream.closed or stream.heard)]
             new = [stream for stream in self._new if self._begun is not None and not self._under_way(stream)]
@@ -206,7 +209,7 @@ class Engine:
         self._guests = {job.stream for job in ready} | self._guests.intersection(self._new)
         self._hand_out(results)
         if ready:
-            self._welcoming = self._ticker.begin(ready)
+            self._welcoming.append(self._ticker.begin(ready))
 
     def _under_way(self, stream: Stream) -> int:
         """Samples that are being made."""
@@ -257,7 +260,7 @@ class Engine:
             if self._closed:
                 return
             self._closed, self._end = True, ClosedError(str(error))
-            self._begun = self._welcoming = None
+            self._begun, self._welcoming = None, []
         _log.critical("the backend is lost: %s", error)
         self._lost()
 

@@ -116,7 +116,7 @@ class TritonSampler:
         conditioning: Sequence[Tensor | Windows],
         keys: Sequence[Key],
         n: int,
-    ) -> Callable[[], NDArray[np.int32]]:
+    ) -> _Drawn:
         """Begins the next `n` samples of every stream; the result waits for them, int32 [B, n].
 
         The states move on at once. Raises LostError when the GPU can do nothing any more, RuntimeError when this
@@ -132,10 +132,10 @@ class TritonSampler:
                 n,
                 plan=self.plan(len(states)),
             )
-            finished = self._copy(drawn)
+            host, event = self._copy(drawn)
         for state in states:
             state.index += n
-        return lambda: self._wait(finished)
+        return _Drawn(host, event, self.network.classes, self._guarded())
 
     def advance(
         self,
@@ -271,18 +271,6 @@ class TritonSampler:
         event.record()
         return host, event
 
-    def _wait(self, finished: tuple[Tensor, torch.cuda.Event | None]) -> NDArray[np.int32]:
-        drawn, event = finished
-        with self._guarded():
-            if event is not None:
-                event.synchronize()
-        classes: NDArray[np.int32] = drawn.numpy()
-        if (classes < 0).any() or (classes >= self.network.classes).any():
-            raise RuntimeError(
-                "the GPU gave samples that are no classes: logits that are not finite, or none at all"
-            )
-        return classes
-
     def _guarded(self) -> _Guard:
         return _Guard(self._device)
 
@@ -309,6 +297,31 @@ class _Guard:
             raise LostError(
                 f"the GPU failed: {str(gone).splitlines()[0]}; start the service again"
             ) from error
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Classes on their way from the GPU: see `samplers.Pending`."""
+
+    host: Tensor
+    event: torch.cuda.Event | None
+    """What says that they are there; None if they are."""
+    classes: int
+    guard: _Guard
+
+    def ready(self) -> bool:
+        return self.event is None or self.event.query()
+
+    def __call__(self) -> NDArray[np.int32]:
+        with self.guard:
+            if self.event is not None:
+                self.event.synchronize()
+        drawn: NDArray[np.int32] = self.host.numpy()
+        if (drawn < 0).any() or (drawn >= self.classes).any():
+            raise RuntimeError(
+                "the GPU gave samples that are no classes: logits that are not finite, or none at all"
+            )
+        return drawn
 
 
 def find_device() -> torch.device:

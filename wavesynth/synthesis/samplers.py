@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,9 +18,19 @@ from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.state import State
 from wavesynth.synthesis.voice import Voice
 
-__all__ = ["BACKENDS", "BatchSampler", "Sampler", "make_sampler"]
+__all__ = ["BACKENDS", "BatchSampler", "Pending", "Sampler", "make_sampler"]
 
 BACKENDS = ("cpu", "triton", "reference", "float32")
+
+
+class Pending(Protocol):
+    """Classes that are being made elsewhere."""
+
+    def __call__(self) -> np.ndarray:
+        """Waits for them: int32 [B, n]."""
+
+    def ready(self) -> bool:
+        """Whether there is nothing to wait for any more."""
 
 
 class Sampler(Protocol):
@@ -51,7 +61,7 @@ class Sampler(Protocol):
 
     def launch(
         self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[Key], n: int
-    ) -> Callable[[], np.ndarray] | np.ndarray:
+    ) -> Pending | np.ndarray:
         """The next `n` classes of every stream, int32 [B, n], or what waits for them; the states move on at once."""
 
     def advance(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.synthesis.job import Job, Made, attempt, look_ahead, make
+from wavesynth.synthesis.samplers import Pending
 from wavesynth.synthesis.stream import Stream
 
 __all__ = ["SLICE", "Result", "Tick", "Ticker"]
@@ -31,7 +32,7 @@ class Part:
     jobs: Sequence[Job]
     ends: Sequence[int]
     """Where each job's chunk ends, in samples."""
-    drawn: NDArray[np.int32] | Callable[[], NDArray[np.int32]] | Exception
+    drawn: NDArray[np.int32] | Pending | Exception
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Tick:
     def waits(self) -> bool:
         """Whether samples are still being made, elsewhere, so that the next tick may well begin first."""
         return any(callable(part.drawn) for part in self.parts)
+
+    @property
+    def ready(self) -> bool:
+        """Whether none are any more."""
+        return all(not callable(part.drawn) or part.drawn.ready() for part in self.parts)
 
     def finish(self) -> Iterator[list[Result]]:
         """What became of each stream, of `SLICE` of them at a time; waits for what is being made."""
