@@ -83,6 +83,13 @@ async def test_a_live_call_beyond_the_room_is_refused_with_the_time_to_come_back
         first.cancel()
 
 
+async def test_chunks_are_as_long_as_the_server_was_told(config):
+    async with serving(config, chunk=400) as (_, channel):
+        made = await streamed(SynthesisServiceStub(channel), **of_audio())
+    assert {chunk.first_sample % 400 for chunk in made} == {0}
+    assert sum(len(chunk.audio) for chunk in made) == 2000
+
+
 @pytest.mark.parametrize("end", ["cancel", "deadline", "vanish"])
 async def test_a_call_that_is_given_up_frees_its_place(config, end):
     async with serving(config, live_streams=1) as (server, channel):

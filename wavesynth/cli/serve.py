@@ -30,6 +30,14 @@ def serve(
     live_streams: Annotated[
         int | None, typer.Option(help="Live streams at once; measured if not given.", min=1, max=100_000)
     ] = None,
+    chunk_ms: Annotated[
+        float,
+        typer.Option(
+            help="Milliseconds of a live stream made at a time; 40 for more than some hundred on a GPU.",
+            min=1,
+            max=200,
+        ),
+    ] = 10,
     max_seconds: Annotated[
         float, typer.Option(help="Seconds of audio that a call may make.", min=0.1, max=86_400)
     ] = 600,
@@ -84,6 +92,7 @@ def serve(
             images=images,
             backend=backend,
             live_streams=live_streams,
+            chunk=round(16 * chunk_ms),
             max_seconds=max_seconds,
             grace=grace,
             metrics_port=metrics_port,

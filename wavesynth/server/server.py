@@ -59,6 +59,8 @@ class ServerConfig:
     """Threads that sample; one core is left for analysis and for moving bytes."""
     live_streams: int | None = None
     """Live streams at once; measured if None."""
+    chunk: int = 160
+    """Samples of a live stream that are made, and handed out, at a time."""
     max_seconds: float = 600.0
     """Seconds of audio that a call may make."""
     grace: float = 30.0
@@ -122,7 +124,7 @@ class Server:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        engine_config = EngineConfig()
+        engine_config = EngineConfig(chunk=config.chunk)
         live = config.live_streams
         places = None if live is None else live + engine_config.waiting
         voices = load_voices(config.voices, config.backend, config.threads, places)
