@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["H100", "MEASURED", "Chain", "Gpu", "Measurement", "Shape"]
+__all__ = ["BELTS", "H100", "MEASURED", "Chain", "Gpu", "Measurement", "Shape"]
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,9 @@ class Shape:
         """All of one sample of one stream."""
         return self.layers * (self.chain + self.beside) + self.head
 
-    def cycles_of_bytes(self, gpu: Gpu, helped: bool = False) -> float:
-        """Cycles that a sample's float16 weights take to come to one program; `helped`, to that of the chain."""
-        weights = self.layers * (self.chain + (0 if helped else self.beside)) + self.head
-        return 2 * weights / gpu.cache_bytes
+    def cycles_of_bytes(self, gpu: Gpu) -> float:
+        """Cycles that a sample's float16 weights take to come to one program."""
+        return 2 * self.multiply_adds / gpu.cache_bytes
 
     def cycles_of_arithmetic(self, gpu: Gpu, tile: int) -> float:
         """Cycles that a sample of a tile takes of one multiprocessor's tensor cores."""
@@ -86,18 +85,15 @@ class Chain:
     tile: int
     warps: int
     skip: int = 0
-    """Rows of skip weights that are multiplied in the loop."""
-    hops: int = 0
-    """Times in a sample that one program waits for what another has written."""
+    """Rows of skip weights that are multiplied in the loop, one after the other with the rest."""
 
     #: Cycles: a product; an exchange for each warp in it; a column's gate and sums; a sample's head and draw, and for
-    #: each column; one wait for another program (an assumption: none of the prototypes has one).
+    #: each column.
     PRODUCT = 200
     EXCHANGE = 41
     COLUMN = 33
     SAMPLE = 14_700
     SAMPLE_COLUMN = 100
-    HOP = 1_200
 
     def layer(self, shape: Shape) -> float:
         """Cycles of a layer."""
@@ -111,14 +107,14 @@ class Chain:
 
     def kilohertz(self, shape: Shape, gpu: Gpu = H100) -> float:
         """Samples of each stream in a millisecond, however many tiles a GPU has at once."""
-        sample = self.SAMPLE + self.SAMPLE_COLUMN * self.tile + self.HOP * self.hops
+        sample = self.SAMPLE + self.SAMPLE_COLUMN * self.tile
         latency = shape.layers * self.layer(shape) + sample
-        return gpu.gigahertz * 1e6 / max(latency, shape.cycles_of_bytes(gpu, self.hops > 0))
+        return gpu.gigahertz * 1e6 / max(latency, shape.cycles_of_bytes(gpu))
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A prototype's speed on one H100, kHz per stream."""
+    """A kernel's speed on one H100, kHz per stream."""
 
     name: str
     shape: Shape
@@ -137,4 +133,16 @@ MEASURED = (
     Measurement("v6, 4,224 streams", Shape(30), Chain(3, 6, 32, 8), 13.7),
     Measurement("v6, 1 stream, 50 layers", Shape(50), _V6, 14.3),
     Measurement("v6, 2,112 streams, 50 layers", Shape(50), _V6, 14.4),
+)
+#: What the model foretold of the kernel of many streams (docs/gpu.md), and what was timed afterwards.
+BELTS = tuple(
+    Measurement(f"belt {tile}, {layers} layers", Shape(layers), Chain(2, 2, tile, warps), kilohertz)
+    for layers, tile, warps, kilohertz in (
+        (30, 8, 4, 41.34),
+        (30, 16, 4, 35.69),
+        (30, 32, 8, 22.40),
+        (50, 8, 4, 26.90),
+        (50, 16, 4, 20.89),
+        (50, 32, 8, 14.45),
+    )
 )
