@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tests.kernels.triton_networks import in_interpreter
 from tests.synthesis.engines import audio, clip, opened, running, until
 from tests.synthesis.networks import conditioning_for, float32, network
 from tests.voices_for_tests import make_voice
+from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.rows import Blocks
 from wavesynth.kernels.triton import reference as plain
 from wavesynth.synthesis import reference
@@ -197,6 +199,8 @@ class Elsewhere(HostSampler):
     def __init__(self, sampler):
         super().__init__(sampler.weights)
         self.sampler, self.seen, self.error = sampler, [], None
+        self.lengths, self.go_on = {}, threading.Event()
+        self.go_on.set()
 
     def advance(self, *_):
         raise NotImplementedError
@@ -204,10 +208,13 @@ class Elsewhere(HostSampler):
     def launch(self, states, conditioning, keys, n):
         number = sum(kind == "begun" for kind, _ in self.seen)
         self.seen.append(("begun", number))
+        for key in keys:
+            self.lengths.setdefault(key.seed, []).append(n)
         drawn = self.sampler.advance(states, conditioning, keys, n)
 
         def wait():
             self.seen.append(("waited", number))
+            assert self.go_on.wait(20)
             if self.error:
                 raise self.error
             return drawn
@@ -284,6 +291,29 @@ def test_streams_analysed_and_corrected_together_are_each_as_if_alone(elsewhere,
         streams = [opened(engine, request, clip(400, seed)) for seed in range(4)]
         assert [audio(stream) for stream in streams] == expected
     assert max(together) > 4
+
+
+@pytest.mark.parametrize("given", [2000, 900])  # as much input as it takes until something is heard, and less
+def test_a_corrected_stream_that_comes_is_made_in_one_go_until_it_is_heard(elsewhere, given):
+    def request(seed):
+        return Request("tiny", lambda: AudioSource(VOICE, None, 16000), Key(seed), correction=4)
+
+    hop, sound = VOICE.mel.hop, clip(2000)
+    lead = -(-SpectralCorrection(VOICE.mel, 4).lead // hop) * hop
+    with running({"tiny": LoadedVoice(VOICE, make_sampler(VOICE))}) as engine:
+        expected = audio(opened(engine, request(2), sound))
+    with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=hop) as engine:
+        elsewhere.go_on.clear()
+        opened(engine, request(1), sound)
+        until(lambda: ("waited", 0) in elsewhere.seen)
+        stream = engine.open(request(2))
+        stream.push(sound[:given])
+        elsewhere.go_on.set()
+        until(lambda: 2 in elsewhere.lengths)
+        stream.push(sound[given:])
+        stream.finish()
+        assert audio(stream) == expected
+    assert elsewhere.lengths[2][0] == (lead if given == 2000 else hop)
 
 
 @pytest.mark.parametrize("sample", [10, 1000])  # needed for the first chunk, and looked at ahead

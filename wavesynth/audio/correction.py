@@ -64,6 +64,8 @@ class SpectralCorrection:
     >>> hop, frame = np.zeros(160, np.float32), np.zeros((1, 80), np.float32)
     >>> [len(correction.push(hop, frame)) for _ in range(6)], len(correction.finish())
     ([0, 0, 0, 64, 160, 160], 576)
+    >>> correction.lead  # samples, so 4 hops
+    560
     """
 
     def __init__(self, config: MelConfig, frames: int) -> None:
@@ -84,6 +86,10 @@ class SpectralCorrection:
         self._steps = 0  # that were taken
         self._final: list[NDArray[np.float32]] = []  # what they left as it is
         self._before = len(self._samples) - self._margin  # samples of it that lie before the stream
+        # Each step leaves a hop as it is, and the first of them those samples before.
+        ahead = self._before // config.hop * config.hop + self._block - len(self._samples)
+        self.lead = ahead if frames else 0
+        """Samples that a stream must have before the first of them is final."""
         self._received = self._sent = 0
         self._ended = False
 

@@ -17,6 +17,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from wavesynth.synthesis.job import Job, LoadedVoice, prepare
 from wavesynth.synthesis.schedule import Capacity, chunks_in_tick, schedule
@@ -206,10 +207,20 @@ class Engine:
             self._new = [stream for stream in self._new if not (stream.closed or stream.heard)]
             new = [stream for stream in self._new if self._begun is not None and not self._under_way(stream)]
         ready, results = self._ready(new, self.config.chunk)
+        self._hasten(ready)
         self._guests = {job.stream for job in ready} | self._guests.intersection(self._new)
         self._hand_out(results)
         if ready:
             self._welcoming.append(self._ticker.begin(ready))
+
+    def _hasten(self, ready: Sequence[Job]) -> None:
+        """Makes the next chunk of new streams as long as it takes until they are heard, where there is input for that: each
+        chunk is a way to wherever it is made and back."""
+        for lead, some in groupby(sorted(ready, key=_lead), _lead):
+            jobs = list(some) if lead > self.config.chunk else []
+            for job, can in zip(jobs, prepare(jobs, lead), strict=True):
+                if can is not True:
+                    prepare([job], self.config.chunk)
 
     def _under_way(self, stream: Stream) -> int:
         """Samples that are being made."""
@@ -268,6 +279,10 @@ class Engine:
         if stream not in self._jobs:
             self._jobs[stream] = Job(stream, self.voices[stream.request.voice])
         return self._jobs[stream]
+
+
+def _lead(job: Job) -> int:
+    return job.lead
 
 
 def _stream_error(stream: Stream, error: Exception) -> StreamError:

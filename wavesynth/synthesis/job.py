@@ -69,6 +69,12 @@ class Job:
         self._ready = 0  # samples that came out of the filters
         self._first_made: float | None = None
 
+    @property
+    def lead(self) -> int:
+        """Samples that are still to be made before any can be handed out, in whole frames."""
+        hop = self.loaded.voice.mel.hop
+        return max(0, -(-self.correction.lead // hop) * hop - self.state.index)
+
     def ready(self, n: int) -> bool:
         """Whether the next `n` samples, or those to the end, can be made now, of the input analysed so far.
 
