@@ -214,8 +214,8 @@ class Engine:
             self._welcoming.append(self._ticker.begin(ready))
 
     def _hasten(self, ready: Sequence[Job]) -> None:
-        """Makes the next chunk of new streams as long as it takes until they are heard, where there is input for that: each
-        chunk is a way to wherever it is made and back."""
+        """Makes the next chunk of new streams as long as it takes until they are heard, where there is input for that:
+        each chunk is a way to wherever it is made and back."""
         for lead, some in groupby(sorted(ready, key=_lead), _lead):
             jobs = list(some) if lead > self.config.chunk else []
             for job, can in zip(jobs, prepare(jobs, lead), strict=True):
