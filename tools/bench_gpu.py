@@ -9,6 +9,7 @@ interpreter, with a tiny network: its figures mean nothing, but no slip of the p
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.util
 import json
 import os
@@ -173,12 +174,19 @@ def beside(small: bool) -> list[tuple[Plan, int, int, int]]:
     return [(TILES[2], *SHAPES[1], 4224), (TILES[1], *SHAPES[2], 2112)]
 
 
-def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[str, Any]:
+def first_audio(
+    neighbours: int,
+    joins: int,
+    heard: bool,
+    small: bool = False,
+    sampler: Callable[[Any], Any] | None = None,
+    chunk: int = 160,
+) -> dict[str, Any]:
     """Milliseconds until a stream that joins the engine has its first 10 ms, beside live neighbours.
 
     All of the engine but gRPC. With `heard` every stream is audio that is analysed, and made audio that is corrected by
     eight frames, as most voices have it; without, it has no input. `real_time_factor` is the seconds of audio that each
-    neighbour is made in a second meanwhile: below 1, they are late.
+    neighbour is made in a second meanwhile: below 1, they are late. `sampler` makes one of a voice, if not this GPU's.
     """
     import torch
 
@@ -193,14 +201,17 @@ def first_audio(neighbours: int, joins: int, heard: bool, small: bool) -> dict[s
     from wavesynth.synthesis.stream import Request, Stream
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as the server does
+    torch.set_num_threads(1)  # as the server does, and leaves what is loaded out of collections
+    gc.collect()
+    gc.freeze()
     bands = 80 if heard else 0
     config = WaveNetConfig(3, 10, mel_bands=bands)
     if small:
         config = WaveNetConfig(1, 1, 32, 32, 32, mel_bands=bands, mel_channels=16)
     voice = random_voice(config)
-    voices = {voice.name: LoadedVoice(voice, make_sampler(voice, "triton", places=neighbours + joins))}
-    chunk = 8 if small and not heard else 160
+    made_by = sampler(voice) if sampler else make_sampler(voice, "triton", places=neighbours + joins)
+    voices = {voice.name: LoadedVoice(voice, made_by)}
+    chunk = 8 if small and not heard else chunk
     noise = torch.rand(60 * 16000, generator=torch.Generator().manual_seed(0)) - 0.5
     made: dict[Stream, float] = {}
 

@@ -1,6 +1,7 @@
 """What a stream costs the processor beside a GPU: microseconds of one core for 10 ms of audio (docs/gpu.md).
 
     python tools/host_cost.py
+    python tools/host_cost.py joining      first audio of streams that join, beside a backend that waits like an H100
 
 Sampling itself is left out: a backend that has its classes at once stands for the GPU. Of what is computed for many
 streams together (log-mel, correction) the time is given with it, as on this processor, and without it, as where a GPU
@@ -36,6 +37,8 @@ from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 STREAMS, SECONDS = 50, 4.0
 #: Frames that are settled together, as most voices have it.
 FRAMES = 8
+#: kHz per stream of 30 layers, for up to so many streams (docs/gpu.md).
+H100 = ((1056, 41.0), (2112, 35.7), (4224, 22.4))
 
 
 class Index:
@@ -62,6 +65,45 @@ class Ready:
         for state in states:
             state.index += n
         return self._classes[: len(states), :n]
+
+
+class Drawn:
+    """Classes that are there at a time of time.perf_counter()."""
+
+    def __init__(self, classes: np.ndarray, at: float) -> None:
+        self._classes, self._at = classes, at
+
+    def ready(self) -> bool:
+        """Whether they are."""
+        return time.perf_counter() >= self._at
+
+    def __call__(self) -> np.ndarray:
+        """Waits for them."""
+        time.sleep(max(0.0, self._at - time.perf_counter()))
+        return self._classes
+
+
+class Waiting(Ready):
+    """A backend that takes as long as an H100, one launch after the other, and computes nothing."""
+
+    def __init__(self, rows: Any) -> None:
+        super().__init__(rows)
+        self._free = 0.0
+        self._few = self._classes[:1]
+
+    def launch(self, states: Any, conditioning: Any, keys: Any, n: int) -> Any:
+        """Classes that are there later."""
+        for state in states:
+            state.index += n
+        kilohertz = next(rate for most, rate in H100 if len(states) <= most)
+        self._free = max(self._free, time.perf_counter()) + n / kilohertz / 1000
+        return Drawn(np.broadcast_to(self._few[:, :n], (len(states), n)), self._free)
+
+
+def there_and_back(function: Any, *rows: torch.Tensor, **constants: Any) -> torch.Tensor:
+    """Rows of the right shape, after as long as a GPU takes."""
+    time.sleep(0.0034)
+    return nothing(function, *rows, **constants)
 
 
 def nothing(function: Any, *rows: torch.Tensor, **constants: Any) -> torch.Tensor:
@@ -136,8 +178,26 @@ def main() -> None:
     print(f"gRPC, a message: {asyncio.run(service_cost()):.0f}")
 
 
+def joining() -> None:
+    """Prints another."""
+    from bench_gpu import first_audio
+
+    print(
+        f"{'tick':>6} {'streams':>8} {'':>9} {'median':>8} {'longest':>8}   seconds of each a second meanwhile"
+    )
+    for chunk in (160, 640):
+        for streams, heard in ((2000, False), (200, True)):
+            r = first_audio(streams, 20, heard, sampler=lambda _: Waiting(there_and_back), chunk=chunk)
+            print(
+                f"{chunk / 16:3.0f} ms {streams:8} {'corrected' if heard else '':>9} {r['median_ms']:5.1f} ms "
+                f"{r['longest_ms']:5.1f} ms   {r['real_time_factor']:.2f}"
+            )
+
+
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["joining"]:
+        joining()
+    elif len(sys.argv) > 1:
         print(asyncio.run(listen(int(sys.argv[1]))))
     else:
         main()
