@@ -17,7 +17,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,6 +175,23 @@ def beside(small: bool) -> list[tuple[Plan, int, int, int]]:
     return [(TILES[2], *SHAPES[1], 4224), (TILES[1], *SHAPES[2], 2112)]
 
 
+@contextmanager
+def as_served() -> Iterator[None]:
+    """One thread for PyTorch, and what is loaded left out of collections: as the server has it."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        torch.set_num_threads(threads)
+
+
+@as_served()
 def first_audio(
     neighbours: int,
     joins: int,
@@ -200,10 +218,6 @@ def first_audio(
     from wavesynth.synthesis.source import AudioSource, DurationSource
     from wavesynth.synthesis.stream import Request, Stream
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as the server does, and leaves what is loaded out of collections
-    gc.collect()
-    gc.freeze()
     bands = 80 if heard else 0
     config = WaveNetConfig(3, 10, mel_bands=bands)
     if small:
@@ -252,7 +266,6 @@ def first_audio(
             stream.cancel()
         samples = sum(stream.made for stream in others) - before
         seconds = time.perf_counter() - began
-    torch.set_num_threads(threads)
     waits.sort()
     return {
         "neighbours": neighbours, "median_ms": waits[len(waits) // 2], "longest_ms": waits[-1],
