@@ -228,16 +228,16 @@ def tiles(capability: int) -> tuple[Plan, ...]:
 
 
 def choose(
-    network: Network, streams: int, places: int, processors: int, capability: int = 90
+    network: Network, streams: int, most: int, processors: int, capability: int = 90
 ) -> Plan | Ring | Belt:
-    """The plan for `streams` of at most `places` on a GPU of so many multiprocessors and such a capability.
+    """The plan for `streams` of at most `most` on a GPU of so many multiprocessors and such a capability.
 
     A ring, whose samples are its own, is for either all numbers of streams or none: what a stream is must not depend on
     how many there are. Else the plan of the smallest tile of which all are on the GPU at once.
     """
     for heads in _HEADS:
         ring = Ring(heads=heads)
-        if ring.fits(network) and ring.programs(places, network) <= processors:
+        if ring.fits(network) and ring.programs(most, network) <= processors:
             return ring
     many: tuple[Plan | Belt, ...] = tiles(capability)
     if 90 <= capability < 100 and BELTS[0].fits(network):

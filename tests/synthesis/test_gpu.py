@@ -50,6 +50,15 @@ def sampler():
 
 
 @in_interpreter
+def test_a_server_of_few_live_streams_is_all_rings_however_many_wait(monkeypatch):
+    for together, name in ((5, "ring 4+16"), (40, "8")):
+        few = TritonSampler(MODEL, GAINS, places=56, together=together)
+        monkeypatch.setattr(few, "_processors", 132)
+        monkeypatch.setattr(few, "_capability", 90)
+        assert {few.plan(streams).name for streams in (1, 5)} == {name}
+
+
+@in_interpreter
 def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(sampler):
     tokens = torch.randint(64, (1, N), generator=torch.Generator().manual_seed(3), dtype=torch.int32)
     state = sampler.start()

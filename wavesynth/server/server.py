@@ -75,9 +75,9 @@ class ServerConfig:
 
 
 def load_voices(
-    folder: Path, backend: str, threads: int = 1, places: int | None = None
+    folder: Path, backend: str, threads: int = 1, places: int | None = None, together: int | None = None
 ) -> dict[str, LoadedVoice]:
-    """The voices below `folder` by name, with their samplers, each with memory for `places` streams.
+    """The voices below `folder` by name, with their samplers: see `make_sampler`.
 
     Raises VoiceError for one that is broken, ValueError when there are none or two of a name, or when the backend
     is none that this machine or a voice can have.
@@ -87,7 +87,7 @@ def load_voices(
         voice = load_voice(path)
         if voice.name in voices:
             raise ValueError(f"{path}: name is {voice.name!r}, which another voice in {folder} has")
-        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, places))
+        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, places, together))
     if not voices:
         raise ValueError(
             f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
@@ -126,8 +126,9 @@ class Server:
         config = self.config
         engine_config = EngineConfig(chunk=config.chunk)
         live = config.live_streams
+        # Offline streams that wait take places too, but no tick has more streams than may be live.
         places = None if live is None else live + engine_config.waiting
-        voices = load_voices(config.voices, config.backend, config.threads, places)
+        voices = load_voices(config.voices, config.backend, config.threads, places, live)
         capacity = measure_capacity(voices, engine_config) if live is None else Capacity.of(live, voices)
         loop = asyncio.get_running_loop()
         bridge = Bridge(loop)

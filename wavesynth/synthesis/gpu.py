@@ -59,18 +59,27 @@ class DeviceState:
 class TritonSampler:
     """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread, but for `rows`.
 
-    `places` is how many streams there is memory for. Raises ValueError, with the way out, when there is no GPU for
-    it, when the network is none that the kernel has, or when so many streams do not fit.
+    `places` is how many streams there is memory for, `together` how many a launch has at most, if fewer. Raises
+    ValueError, with the way out, when there is no GPU for it, when the network is none that the kernel has, or when so
+    many streams do not fit.
     """
 
     #: It makes conditioning frames from windows of mel itself, many at once.
     conditions = True
 
-    def __init__(self, model: WaveNet, gains: Gains, places: int | None = None, fine: bool = False) -> None:
+    def __init__(
+        self,
+        model: WaveNet,
+        gains: Gains,
+        places: int | None = None,
+        fine: bool = False,
+        together: int | None = None,
+    ) -> None:
         self._device = find_device()
         self._model, self._gains, self._fine = model, gains, fine
         network = network_of(model)
         self.places = _fitting(network, self._device, places)
+        self._together = min(together or self.places, self.places)
         # A stream that was given up in the middle of a launch holds its slot to the launch's end: room for all of them.
         slots = _SLOTS * self.places
         try:
@@ -132,10 +141,10 @@ class TritonSampler:
                 n,
                 plan=self.plan(len(states)),
             )
-            host, event = self._copy(drawn)
+            made = self._copy(drawn)
         for state in states:
             state.index += n
-        return _Drawn(host, event, self.network.classes, self._guarded())
+        return made
 
     def advance(
         self,
@@ -186,7 +195,7 @@ class TritonSampler:
         """How so many streams are launched."""
         if not self._processors:  # in the interpreter, programs that wait for one another would wait for ever
             return TILES[0]
-        return choose(self.network, streams, self.places, self._processors, self._capability)
+        return choose(self.network, streams, self._together, self._processors, self._capability)
 
     def save(self, state: DeviceState) -> State:
         """The stream as a state of the `cpu` backend, rounded as that remembers it."""
@@ -261,15 +270,14 @@ class TritonSampler:
             frames = self._model.conditioning(speaker=torch.arange(speakers) if speakers else None)[:, 0]
         return self.network.conditioning(frames.to(self._device))
 
-    def _copy(self, drawn: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-        """`drawn` on its way to the host, and what says that it is there."""
-        if drawn.device.type != "cuda":
-            return drawn, None
-        host = torch.empty(drawn.shape, dtype=drawn.dtype, pin_memory=True)
-        host.copy_(drawn, non_blocking=True)
-        event = torch.cuda.Event()
-        event.record()
-        return host, event
+    def _copy(self, drawn: Tensor) -> _Drawn:
+        """`drawn` on its way to the host."""
+        event = None
+        if drawn.device.type == "cuda":
+            host = torch.empty(drawn.shape, dtype=drawn.dtype, pin_memory=True)
+            drawn, event = host.copy_(drawn, non_blocking=True), torch.cuda.Event()
+            event.record()
+        return _Drawn(drawn, event, self.network.classes, self._guarded())
 
     def _guarded(self) -> _Guard:
         return _Guard(self._device)

@@ -111,8 +111,15 @@ class BatchSampler(HostSampler):
         return tokens
 
 
-def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: int | None = None) -> Sampler:
-    """The sampler `backend` for `voice`: on `threads` cores, or with memory for `places` streams on the GPU.
+def make_sampler(
+    voice: Voice,
+    backend: str = "cpu",
+    threads: int = 1,
+    places: int | None = None,
+    together: int | None = None,
+) -> Sampler:
+    """The sampler `backend` for `voice`: on `threads` cores, or on the GPU, with memory for `places` streams, of which
+    no more than `together` are ever advanced at once.
 
     Raises ValueError, in a sentence, for an unknown backend, and for one that this machine or voice cannot have.
     """
@@ -127,7 +134,7 @@ def make_sampler(voice: Voice, backend: str = "cpu", threads: int = 1, places: i
             raise ValueError(
                 f"backend triton needs the Python package triton ({error}); use --backend cpu"
             ) from error
-        return TritonSampler(voice.model, voice.gains, places, voice.fine)
+        return TritonSampler(voice.model, voice.gains, places, voice.fine, together)
     if backend == "reference":
         return BatchSampler(voice.int8())
     if backend == "float32":
