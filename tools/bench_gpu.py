@@ -223,8 +223,12 @@ def first_audio(
     if small:
         config = WaveNetConfig(1, 1, 32, 32, 32, mel_bands=bands, mel_channels=16)
     voice = random_voice(config)
-    made_by = sampler(voice) if sampler else make_sampler(voice, "triton", places=neighbours + joins)
-    voices = {voice.name: LoadedVoice(voice, made_by)}
+
+    def of_this_gpu(voice: Any) -> Any:
+        # One joins at a time; who has left keeps a place for a while.
+        return make_sampler(voice, "triton", places=neighbours + joins, together=neighbours + 1)
+
+    voices = {voice.name: LoadedVoice(voice, (sampler or of_this_gpu)(voice))}
     chunk = 8 if small and not heard else chunk
     noise = torch.rand(60 * 16000, generator=torch.Generator().manual_seed(0)) - 0.5
     made: dict[Stream, float] = {}
