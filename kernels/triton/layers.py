@@ -47,8 +47,11 @@ def chain(
         # Not a product's factor, so not read ahead by the compiler: done here.
         following = tl.minimum(layer + 1, L - 1)
         next_given = tl.load(conditioning[None, :] + following * (2 * R) + r2, active[None, :], 0.0)
+        h = given.to(
+            tl.float32
+        )  # before the past is loaded: tiles of 8 and 16 leave less on the stack of 8.0 so
         past = tl.load(queue[None, :] + row[None, :] + r, active[None, :], 0.0)
-        h = tl.dot(past_weights.load([layer * 2 * R, 0]), past, given.to(tl.float32))
+        h = tl.dot(past_weights.load([layer * 2 * R, 0]), past, h)
         entry = x.to(tl.float16)
         tl.store(queue[None, :] + row[None, :] + r, entry, active[None, :])
         h = tl.dot(current_weights.load([layer * 2 * R, 0]), entry, h)
