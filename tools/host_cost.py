@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from wavesynth.audio.rows import alone
+from wavesynth.kernels.triton.bounds import BELTS, H100
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.server.server import Server, ServerConfig
 from wavesynth.synthesis.benchmark import random_voice
@@ -37,8 +38,6 @@ from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 STREAMS, SECONDS = 50, 4.0
 #: Frames that are settled together, as most voices have it.
 FRAMES = 8
-#: kHz per stream of 30 layers, for up to so many streams (docs/gpu.md).
-H100 = ((1056, 41.0), (2112, 35.7), (4224, 22.4))
 
 
 class Index:
@@ -95,7 +94,9 @@ class Waiting(Ready):
         """Classes that are there later."""
         for state in states:
             state.index += n
-        kilohertz = next(rate for most, rate in H100 if len(states) <= most)
+        kilohertz = next(
+            timed.kilohertz for timed in BELTS if len(states) <= timed.chain.tile * H100.processors
+        )
         self._free = max(self._free, time.perf_counter()) + n / kilohertz / 1000
         return Drawn(np.broadcast_to(self._few[:, :n], (len(states), n)), self._free)
 

@@ -82,7 +82,7 @@ class Launcher:
         if isinstance(plan, Ring):
             return self._ring(streams, conditioning, slots, n, forced, logits, plan)
         net, device = self.network, self.network.embedding.device
-        columns = -(-len(slots) // plan.tile) * plan.tile
+        columns = plan.programs(len(slots), net) * plan.tile
         drawn = torch.full((len(slots), n), -1, dtype=torch.int32, device=device)
         padded = torch.full((columns,), -1, dtype=torch.int32, device=device)
         padded[: len(slots)] = slots

@@ -15,7 +15,7 @@ _AHEAD = 4
 
 
 def _shape(network: Network) -> dict[str, int]:
-    """What both kernels know of a network at compile time."""
+    """What all kernels know of a network at compile time."""
     return {
         "L": network.layers,
         "CYCLE": unit_cycle(network.dilations),
@@ -28,19 +28,37 @@ def _shape(network: Network) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One way to launch the kernel; which one is taken changes the time, not the samples."""
+class _Tiled:
+    """A launch of one program for each tile of streams; which one is taken changes the time, not the samples."""
 
     tile: int
     """Streams of a program: B."""
     warps: int
+    registers: int | None = None
+    """The most that a thread may have, at first; None leaves it to the compiler."""
+
+    @property
+    def options(self) -> dict[str, int | bool]:
+        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own."""
+        options: dict[str, int | bool] = {"num_warps": self.warps, "enable_fp_fusion": False}
+        if self.registers is not None:
+            options["maxnreg"] = self.registers
+        return options
+
+    def programs(self, streams: int, network: Network) -> int:
+        """How many programs a launch has for so many streams."""
+        return -(-streams // self.tile)
+
+
+@dataclass(frozen=True)
+class Plan(_Tiled):
+    """For a network of any size on any GPU that Triton knows: see `sampler`."""
+
     stages: int = 3
     """Layers whose weights are on their way at once."""
     head_stages: int = 3
     rows: int = 256
     """Rows of the head's matrices that one copy brings on chip, at most 256."""
-    registers: int | None = None
-    """The most that a thread may have; None leaves it to the compiler."""
 
     def constants(self, network: Network) -> dict[str, int | bool]:
         """The kernel's compile-time arguments, FORCED and APPROXIMATE aside."""
@@ -65,18 +83,6 @@ class Plan:
     def name(self) -> str:
         """For tables."""
         return f"{self.tile}" + (f"w{self.warps}" if self.warps != 4 else "")
-
-    @property
-    def options(self) -> dict[str, int | bool]:
-        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own."""
-        options: dict[str, int | bool] = {"num_warps": self.warps, "enable_fp_fusion": False}
-        if self.registers is not None:
-            options["maxnreg"] = self.registers
-        return options
-
-    def programs(self, streams: int, network: Network) -> int:
-        """How many programs a launch has for so many streams."""
-        return -(-streams // self.tile)
 
     def blocks(self, network: Network) -> dict[str, list[int]]:
         """Rows and columns of each weight matrix that one copy brings on chip."""
@@ -140,12 +146,13 @@ class Ring:
 
 
 @dataclass(frozen=True)
-class Belt:
-    """Many streams on a Hopper GPU, whose weights are always on their way: see `belt`. Its samples are a `Plan`'s."""
+class Belt(_Tiled):
+    """For a Hopper GPU, with the weights always on their way: see `belt`.
 
-    tile: int
-    warps: int
-    """A multiple of four, besides the two that bring weights."""
+    Beside its warps, a multiple of four, are two that bring weights and leave their registers to the others.
+    """
+
+    registers: int | None = 168
     stages: int = 2
     """Layers whose weights are on chip at once, or on their way there."""
     wide_stages: int = 2
@@ -160,10 +167,6 @@ class Belt:
         """Whether the kernel has a network of that size."""
         widths = {network.skip_channels, network.classes}
         return network.residual_channels == _COLUMNS and widths <= {128, 256} and network.layers > _AHEAD
-
-    def programs(self, streams: int, network: Network) -> int:
-        """How many programs a launch has for so many streams."""
-        return -(-streams // self.tile)
 
     def blocks(self, network: Network) -> dict[str, list[int]]:
         """Rows and columns of each weight matrix that one copy brings on chip."""
@@ -181,14 +184,6 @@ class Belt:
             "WIDE_STAGES": self.wide_stages,
             "AHEAD": _AHEAD,
         }
-
-    @property
-    def options(self) -> dict[str, int | bool]:
-        """The compiler's options. Nothing is fused: the draw's steps are each rounded on their own.
-
-        The registers are what a thread has at first; the warps that bring weights leave theirs to the others.
-        """
-        return {"num_warps": self.warps, "maxnreg": 168, "enable_fp_fusion": False}
 
 
 def is_wide(network: Network) -> bool:

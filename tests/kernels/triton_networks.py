@@ -22,6 +22,7 @@ __all__ = [
     "copy",
     "in_interpreter",
     "network",
+    "order_free",
     "same_streams",
     "started",
 ]
@@ -35,10 +36,15 @@ in_interpreter = pytest.mark.skipif(
 defined = functools.partial(reference.advance, draw=draw)
 
 
+def order_free(a, b, start):
+    """start + a · b, its sum in double precision: what NumPy's single precision gives depends on the machine."""
+    total = np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.float32)
+    return (total + start).astype(np.float32)
+
+
 def order_free_dot(self, a, b, d, *_):
-    """tl.dot, its sum in double precision: what NumPy's single precision gives depends on the machine."""
-    total = np.matmul(a.data.astype(np.float64), b.data.astype(np.float64)).astype(np.float32)
-    return interpreter.TensorHandle((total + d.data).astype(np.float32), d.dtype.scalar)
+    """tl.dot with that sum."""
+    return interpreter.TensorHandle(order_free(a.data, b.data, d.data), d.dtype.scalar)
 
 
 def network(dilations=(1, 2, 4), residual=32, skip=32, classes=32, hop=5, seed=0):
