@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +105,16 @@ def test_a_file_can_be_read_in_one_sitting() -> None:
 def test_a_shipped_voice_names_its_licence_on_its_card(folder: Path) -> None:
     licence = json.loads((folder / "voice.json").read_text(encoding="utf-8"))["licence"]
     assert licence in (folder / "CARD.md").read_text(encoding="utf-8")
+
+
+def test_shipped_texts_speak_of_the_thing_and_not_of_how_it_was_asked_for() -> None:
+    suffixes = {".py", ".json", ".md", ".toml", ".js", ".html"}
+    texts = [
+        path
+        for folder in [*FOLDERS, ROOT / "configurations", ROOT / "docs"]
+        for path in folder.rglob("*")
+        if path.suffix in suffixes
+    ]
+    private = re.compile(r"\b(the|our) mission\b|\blecture's\b", re.IGNORECASE)
+    assert texts
+    assert not [str(path) for path in texts if private.search(path.read_text(encoding="utf-8"))]

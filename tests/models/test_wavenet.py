@@ -15,7 +15,7 @@ def model(**changes):
     return WaveNet(WaveNetConfig(**SMALL | changes)).double().eval()
 
 
-def test_the_default_is_the_mission_size():
+def test_the_default_has_fifty_layers_and_a_context_of_320_ms():
     config = WaveNetConfig()
     assert config.dilations == tuple(2**i for i in range(10)) * 5
     assert config.receptive_field == 5116  # 320 ms at 16 kHz

@@ -33,7 +33,7 @@ START_TOKEN = 128
 
 @dataclass(frozen=True)
 class WaveNetConfig:
-    """The shape of a WaveNet. The defaults are the mission's size: 5 stacks of 1..512, 320 ms of context.
+    """The shape of a WaveNet. The defaults are 5 stacks of 1..512: 50 layers, 320 ms of context at 16 kHz.
 
     `mel_bands` 0 means no local conditioning, `speakers` 0 no global conditioning. `hop` is the number of
     samples over which one conditioning frame is held; `mel_context` the number of mel frames on each side

@@ -1,4 +1,4 @@
-"""The lecture's question, a causal CNN or an RNN: the four networks on the same data for the same time."""
+"""A causal CNN or an RNN for images: the four networks on the same data for the same time."""
 
 from __future__ import annotations
 
