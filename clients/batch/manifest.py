@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-__all__ = ["SUFFIXES", "BadEntry", "Entry", "count", "entries", "groups"]
+from wavesynth.audio.recordings import SUFFIXES, Ignored, find, summary
 
-#: Names of recordings that a folder is searched for.
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".g722")
+__all__ = ["BadEntry", "Entry", "count", "entries", "groups"]
+
 A = TypeVar("A")
 _OUTPUTS = (".wav", ".flac")
 
@@ -61,34 +61,45 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def count(manifest: Path) -> int:
-    """How many entries there are, good and bad. Raises OSError, or ValueError if there are none."""
-    found = sum(1 for _ in _recordings(manifest)) if manifest.is_dir() else sum(1 for _ in _lines(manifest))
+def count(manifest: Path, out: Path) -> tuple[int, list[dict[str, str]]]:
+    """How many entries there are, good and bad, and what of a folder is ignored (`recordings.summary`).
+
+    Raises OSError, or ValueError if there are none.
+    """
+    found, ignored = 0, list[Ignored]()
+    for one in find(manifest, out) if manifest.is_dir() else _lines(manifest):
+        if isinstance(one, Ignored):
+            ignored.append(one)
+        else:
+            found += 1
     if not found:
         kind = f"recordings; they must be {', '.join(SUFFIXES)} files" if manifest.is_dir() else "lines"
         raise ValueError(f"{manifest} holds no {kind}")
-    return found
+    return found, summary(ignored)
 
 
-def entries(manifest: Path, defaults: dict[str, Any]) -> Iterator[Entry | BadEntry]:
-    """The entries, where `defaults` (voice, seed, temperature, speaker) fill in what they leave out."""
+def entries(manifest: Path, out: Path, defaults: dict[str, Any]) -> Iterator[Entry | BadEntry]:
+    """The entries, where `defaults` (voice, seed, temperature, speaker) fill in what they leave out.
+
+    Recordings below `out`, the output folder, are none of a folder's.
+    """
     if manifest.is_dir():
-        for line, path in enumerate(_recordings(manifest), 1):
-            out = path.relative_to(manifest).with_suffix(".wav").as_posix()
-            yield Entry(line, out, audio=str(path.absolute()), **defaults)
+        recordings = (one for one in find(manifest, out) if isinstance(one, Path))
+        for line, path in enumerate(recordings, 1):
+            name = path.with_suffix(".wav").as_posix()
+            yield Entry(line, name, audio=str((manifest / path).absolute()), **defaults)
         return
     for line, text in _lines(manifest):
-        out = ""
+        name = ""
         try:
             given = _fields(text)
-            out = given["out"] = given.get("out") or _default_out(given)
-            _check_out(out)
-            for name in ("audio", "mel"):
-                if name in given:
-                    given[name] = str((manifest.parent / given[name]).absolute())
+            name = given["out"] = given.get("out") or _default_out(given)
+            _check_out(name)
+            for source in given.keys() & {"audio", "mel"}:
+                given[source] = str((manifest.parent / given[source]).absolute())
             yield Entry(line, **(defaults | given))
         except ValueError as error:
-            yield BadEntry(line, out, str(error))
+            yield BadEntry(line, name, str(error))
 
 
 def groups(things: Iterable[A], size: int) -> Iterator[list[A]]:
@@ -96,17 +107,6 @@ def groups(things: Iterable[A], size: int) -> Iterator[list[A]]:
     source = iter(things)
     while group := list(islice(source, size)):
         yield group
-
-
-def _recordings(folder: Path) -> Iterator[Path]:
-    """The recordings below a folder, in order; not hidden ones."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            yield from _recordings(path)
-        elif path.suffix.lower() in SUFFIXES:
-            yield path
 
 
 def _lines(manifest: Path) -> Iterator[tuple[int, str]]:

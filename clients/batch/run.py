@@ -73,7 +73,7 @@ def run(what: Run, progress: Callable[[Summary], None] = lambda summary: None) -
             progress(summary)
 
         def left() -> Iterator[Entry]:
-            for entry in entries(what.manifest, what.defaults):
+            for entry in entries(what.manifest, what.out, what.defaults):
                 if isinstance(entry, BadEntry):
                     failed(entry.line, entry.out, entry.error)
                     continue

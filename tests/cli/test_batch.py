@@ -208,7 +208,7 @@ def test_a_cluster_makes_the_same_bytes(voices, recordings, expected, tmp_path):
         (["{tmp}/none.jsonl", "{tmp}/out"], "none.jsonl"),
         (
             ["{tmp}", "{tmp}/out"],
-            "{tmp} holds no recordings; they must be .wav, .flac, .ogg, .mp3, .g722 files",
+            "{tmp} holds no recordings; they must be .wav, .flac, ",
         ),
         (["{recordings}", "{tmp}/out", "--gpus", "0.5"], "--gpus is 0.5; it is for --ray"),
         (["{recordings}", "{tmp}/out", "--backend", "abacus"], "backend is 'abacus'"),

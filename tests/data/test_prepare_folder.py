@@ -118,7 +118,7 @@ def write(temporary, *_, **__):
     global written
     written += 1
     if written > 2:
-        temporary.write_bytes(b"half of a file")
+        open(temporary, "wb").write(b"half of a file")
         os.kill(os.getpid(), signal.SIGKILL)
     original(temporary, *_, **__)
 
@@ -153,17 +153,22 @@ def test_what_cannot_be_used_is_named_with_its_reason(folder: Path, tmp_path: Pa
     soundfile.write(folder / "beep.wav", torch.sin(torch.arange(8000) * 0.4).numpy() / 2, 16000)
     record(folder / "monkeys.wav")
     (folder / "notes.txt").write_text("not a recording, and not named as one")
+    os.mkfifo(folder / "pipe.wav")
     dataset = prepare(folder, tmp_path / "out", Options(exclude=("monk*",)))
     reasons = {skipped["source"]: skipped["reason"] for skipped in dataset["skipped"]}
     assert len(dataset["files"]) == len(NAMES)
     assert reasons.pop("letter.mp3").startswith("cannot be read as audio")
     assert reasons == {
         "nothing.g722": "holds no audio samples",
-        "gone.wav": "not a file that may be read",
         "silent.flac": "silent",
         "short.wav": "too short: 0.10 s after trimming",
         "beep.wav": "a tone, not speech or music",
         "monkeys.wav": "excluded by monk*",
+    }
+    assert {ignored["source"]: ignored["reason"] for ignored in dataset["ignored"]} == {
+        "gone.wav": "a link to nothing",
+        "notes.txt": "not named as a recording",
+        "pipe.wav": "not a file but a pipe, a socket or a device",
     }
 
 
@@ -203,6 +208,13 @@ def test_what_it_made_itself_and_what_is_hidden_is_no_source(folder: Path) -> No
     first = prepare(folder, folder)
     assert prepare(folder, folder) == first
     assert len(first["files"]) == len(NAMES)
+
+
+def test_a_name_that_is_not_utf8_does_not_end_the_run(folder: Path, tmp_path: Path) -> None:
+    record(folder / "last.wav", seed=9)
+    os.rename(folder / "last.wav", os.fsencode(folder) + b"/\xff.wav")
+    dataset = prepare(folder, tmp_path / "out")
+    assert len(dataset["files"]) == len(NAMES) + 1 and not dataset["skipped"]
 
 
 def test_a_folder_with_nothing_usable_is_an_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def read(path: str | Path, sample_rate: int = 16000) -> Tensor:
     with path.open("rb"):  # the decoders' own messages for a missing file are poor
         pass
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a .raw name
         samples, rate = _read_with_ffmpeg(path)
     if not samples.size:
@@ -74,4 +75,4 @@ def write_flac(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int 
 
 def _write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int, container: str) -> None:
     with atomic_path(path) as temporary:
-        soundfile.write(temporary, pcm16(waveform), sample_rate, "PCM_16", format=container)
+        soundfile.write(os.fsencode(temporary), pcm16(waveform), sample_rate, "PCM_16", format=container)

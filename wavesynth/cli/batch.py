@@ -59,7 +59,9 @@ def batch(
             _check_ray()
         elif gpus:
             fail(f"--gpus is {gpus:g}; it is for --ray")
-        total = count(manifest)
+        total, ignored = count(manifest, out)
+        for one in ignored:
+            typer.echo(f"wavesynth: ignored {one['source']}: {one['reason']}", err=True)
         defaults = {"voice": voice, "seed": seed, "temperature": temperature, "speaker": speaker}
         setting = Setting(str((voices or SHIPPED).absolute()), backend)
         what = Run(manifest, out, defaults, setting, workers, ray, gpus)
@@ -72,6 +74,7 @@ def batch(
         "made": summary.made,
         "kept": summary.kept,
         "failed": summary.failed,
+        "ignored": ignored,
         "seconds": summary.seconds,
         "elapsed_seconds": elapsed,
         "real_time_factor": summary.seconds / elapsed,

@@ -16,7 +16,7 @@ __all__ = ["prepare"]
 
 def prepare(
     folder: Annotated[
-        Path, typer.Argument(help="Folder of wav, flac, ogg, mp3 and g722 files, at any depth.")
+        Path, typer.Argument(help="Folder of recordings (wav, flac, mp3, m4a, g722, ...), at any depth.")
     ],
     out: Annotated[Path, typer.Argument(help="Folder for the training set.")],
     test_list: Annotated[
@@ -61,13 +61,15 @@ def _figures(dataset: dict[str, Any]) -> dict[str, Any]:
     counts = Counter(file["split"] for file in dataset["files"])
     sources = len({file["source"] for file in dataset["files"]})
     splits = {name: {"files": counts[name], "seconds": s} for name, s in dataset["seconds"].items()}
-    return {"usable": sources, "splits": splits, "skipped": dataset["skipped"]}
+    return {"usable": sources, "splits": splits, "skipped": dataset["skipped"], "ignored": dataset["ignored"]}
 
 
 def _print(dataset: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from wavesynth.audio.recordings import shown
 
     figures = _figures(dataset)
     console = Console()
@@ -78,8 +80,9 @@ def _print(dataset: dict[str, Any]) -> None:
     for name, split in figures["splits"].items():
         table.add_row(name, str(split["files"]), f"{split['seconds'] / 60:.1f}")
     console.print(table)
-    if figures["skipped"]:
-        skipped = Table("skipped", "reason")
-        for entry in figures["skipped"]:
-            skipped.add_row(escape(entry["source"]), escape(entry["reason"]))
-        console.print(skipped)
+    for kind in ("skipped", "ignored"):
+        if figures[kind]:
+            left_out = Table(kind, "reason")
+            for entry in figures[kind]:
+                left_out.add_row(escape(shown(entry["source"])), escape(entry["reason"]))
+            console.print(left_out)

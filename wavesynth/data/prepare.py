@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from wavesynth.audio.files import read, write_flac
+from wavesynth.audio.recordings import SUFFIXES, find, summary
 from wavesynth.data.cleaning import Cleaning, UnusableError, clean
 from wavesynth.data.journal import Journal, Piece, Record
 from wavesynth.data.split import SPLITS, split_of, stem_of
 from wavesynth.files import atomic_path
 
-__all__ = ["FORMAT", "SUFFIXES", "Options", "prepare"]
+__all__ = ["FORMAT", "Options", "prepare"]
 
 #: The version of dataset.json; another one is prepared anew.
 FORMAT = 1
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".g722")
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,14 @@ def prepare(
     """Prepares every recording below `folder` into `out`; returns what dataset.json says.
 
     `track` wraps the list of sources, to show progress. A recording that cannot be used is named under
-    `skipped` with its reason. Raises ValueError when none can be used or a listed test stem is not there,
-    OSError when `out` cannot be written.
+    `skipped` with its reason, what is no recording by its name or kind under `ignored`. Raises ValueError when
+    none can be used or a listed test stem is not there, OSError when `out` cannot be written.
     """
     folder, out, options = Path(folder), Path(out), options or Options()
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; it must be a folder of recordings")
-    sources = _sources(folder, out)
+    found = list(find(folder, out, out / "audio", out / "dataset.json", out / "prepare.jsonl"))
+    sources = sorted((one for one in found if isinstance(one, Path)), key=lambda path: (stem_of(path), path))
     if not sources:
         raise ValueError(f"{folder} holds no recordings; they must be {', '.join(SUFFIXES)} files")
     if missing := sorted((options.test or frozenset()) - {stem_of(source) for source in sources}):
@@ -98,23 +99,11 @@ def prepare(
         "seconds": {split: round(samples[split] / options.sample_rate, 3) for split in SPLITS},
         "files": list(files.values()),
         "skipped": skipped,
+        "ignored": summary(one for one in found if not isinstance(one, Path)),
     }
     _write_if_changed(out / "dataset.json", json.dumps(dataset, indent=1) + "\n")
     journal.remove_all_but(f"{file['split']}/{file['stem']}.flac" for file in files.values())
     return dataset
-
-
-def _sources(folder: Path, out: Path) -> list[Path]:
-    """The recordings below `folder`, relative to it, by stem; not hidden ones, nor what stands in `out`."""
-    ours = (out / "audio").resolve()
-    found = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES]
-    kept = [
-        path
-        for path in found
-        if not any(part.startswith(".") for part in path.parts)
-        and not (folder / path).resolve().is_relative_to(ours)
-    ]
-    return sorted(kept, key=lambda path: (stem_of(path), path))
 
 
 def _obstacle(path: Path, stem: str, files: dict[str, dict[str, Any]], options: Options) -> Record | None:

@@ -10,7 +10,7 @@ from wavesynth.clients.batch.manifest import BadEntry, Entry, count, entries
 def read(path, *lines, **defaults):
     """The entries of a manifest with these lines: objects, or text as it stands."""
     path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
-    return list(entries(path, defaults))
+    return list(entries(path, path.parent / "out", defaults))
 
 
 def test_a_line_says_what_its_output_is_made_from(tmp_path):
@@ -57,22 +57,23 @@ def test_a_bad_line_is_named_and_the_others_go_on(tmp_path, line, sentence):
 
 
 def test_a_folder_is_its_recordings_in_order(tmp_path):
-    for name in ("b/2.flac", "b/1.mp3", "a.wav", "note.txt", ".hidden/x.wav", ".x.wav"):
+    for name in ("b/2.flac", "b/1.m4a", "a.wav", "note.txt", ".hidden/x.wav", ".x.wav", "out/a.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = list(entries(tmp_path, {"seed": 7}))
+    found = list(entries(tmp_path, tmp_path / "out", {"seed": 7}))
     assert [(entry.line, entry.out, entry.seed) for entry in found] == [
         (1, "a.wav", 7),
         (2, "b/1.wav", 7),
         (3, "b/2.wav", 7),
     ]
-    assert count(tmp_path) == 3
+    ignored = [{"source": "note.txt", "reason": "not named as a recording"}]
+    assert count(tmp_path, tmp_path / "out") == (3, ignored)
 
 
 def test_nothing_to_do_is_an_error(tmp_path):
     (tmp_path / "empty.jsonl").write_text("\n\n")
     with pytest.raises(ValueError, match="holds no lines"):
-        count(tmp_path / "empty.jsonl")
+        count(tmp_path / "empty.jsonl", tmp_path / "out")
     (tmp_path / "folder").mkdir()
     with pytest.raises(ValueError, match="holds no recordings; they must be"):
-        count(tmp_path / "folder")
+        count(tmp_path / "folder", tmp_path / "out")
