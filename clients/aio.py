@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any, Self, Unpack
 
 import grpc
@@ -14,18 +14,22 @@ from numpy.typing import ArrayLike, NDArray
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
+from .calls import attempts
 from .connection import Connection
-from .errors import ServiceError, lost_its_status, service_error
+from .errors import ServiceError, lost_its_status
 from .messages import (
     Chunk,
+    Given,
     How,
     Manner,
     audio_format,
     chunk_of,
-    conditioning_of,
+    given_of,
+    joined,
     pcm_of,
     synthesis_of,
 )
+from .progress import Progress
 from .resuming import Backoff, Position
 
 __all__ = ["AsyncAudioStream", "AsyncClient", "Chunk", "ServiceError"]
@@ -41,12 +45,16 @@ class AsyncAudioStream:
 
     def __init__(
         self,
-        attempt: Callable[[int, float | None], Any],
+        attempt: Callable[[int, float | None], tuple[Any, Progress]],
         position: Position,
         microphone: _Microphone | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`attempt` makes the call, from a sample on and with a timeout."""
+        """`attempt` makes the call, from a sample on and with a timeout, and what says whether it gets on. `before` the
+        first one something may be found out.
+        """
         self._attempt = attempt
+        self._before = before
         self._position = position
         self._microphone = microphone
         self._chunks = self._receive()
@@ -78,28 +86,51 @@ class AsyncAudioStream:
         await self.aclose()
 
     async def _receive(self) -> Any:
+        if self._before is not None:
+            await self._before()
         while True:
-            call = self._attempt(self._position.next_sample, self._position.timeout)
+            call, progress = self._attempt(self._position.next_sample, self._position.timeout)
+            progress.waits()
             try:
-                async for response in call:
-                    chunk = self._position.received(response.chunk)
-                    self.statistics = chunk.statistics
-                    yield chunk
+                with _watching(call, progress):
+                    async for response in call:
+                        chunk = self._position.received(response.chunk)
+                        progress.received(chunk)
+                        self.statistics = chunk.statistics
+                        yield chunk
+                        progress.waits()
                 return
-            except asyncio.CancelledError:  # by the task, or by gRPC when the microphone raised
+            except (asyncio.CancelledError, grpc.RpcError) as error:
                 task = asyncio.current_task()
-                if self._microphone is None or self._microphone.error is None or (task and task.cancelling()):
+                if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                     raise
-                raise self._microphone.error from None
-            except grpc.RpcError as error:
                 if self._microphone is not None and self._microphone.error is not None:
                     raise self._microphone.error from None
-                wait = self._position.wait_after(error)
+                problem = progress.error or error
+                if isinstance(problem, asyncio.CancelledError):
+                    raise
+                wait = self._position.wait_after(problem)
                 if self._microphone is not None:
-                    self._microphone.silence = wait if lost_its_status(error) else 0.0
+                    self._microphone.silence = wait if lost_its_status(problem) else 0.0
             finally:
                 call.cancel()  # an abandoned asynchronous call goes on
             await asyncio.sleep(wait)
+
+
+@contextmanager
+def _watching(call: Any, progress: Progress) -> Iterator[None]:
+    """Cancels a call that does not get on."""
+
+    async def look() -> None:
+        while not progress.stalled():
+            await asyncio.sleep(progress.often)
+        call.cancel()
+
+    watcher = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        watcher.cancel()
 
 
 class AsyncClient:
@@ -124,7 +155,7 @@ class AsyncClient:
         else:
             self._channel = grpc.aio.secure_channel(address, secure, connection.options)
         self._stub: Any = SynthesisServiceStub(self._channel)
-        self._metadata = connection.metadata
+        self._connection, self._metadata = connection, connection.metadata
         self._backoff = backoff or Backoff()
 
     async def __aenter__(self) -> Self:
@@ -144,30 +175,43 @@ class AsyncClient:
                 pb.ListVoicesRequest(), timeout=timeout, metadata=self._metadata
             )
         except grpc.RpcError as error:
-            raise service_error(error) from error
+            raise self._connection.error(error) from error
 
     async def synthesize(self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]) -> Chunk:
-        """All the audio in one piece. Raises ServiceError."""
-        request = pb.SynthesizeRequest(synthesis=synthesis_of(voice, how), conditioning=conditioning_of(how))
+        """All the audio in one piece. Raises ServiceError.
+
+        What is too long for a message, either way, comes as a `stream` does: as a live call.
+        """
+        synthesis, given = synthesis_of(voice, how), given_of(how)
+        if not given.short and not (given.audio_fits(voice, await self.voices()) and given.fits):
+            return joined([chunk async for chunk in self._stream(synthesis, given, timeout).chunks()])
+        request = pb.SynthesizeRequest(synthesis=synthesis, conditioning=given.conditioning())
         try:
             response = await self._stub.Synthesize(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise service_error(error) from error
+            raise self._connection.error(error) from error
         return chunk_of(response.chunk)
 
     def stream(
         self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]
     ) -> AsyncAudioStream:
         """The audio while it is being made."""
-        request = pb.StreamSynthesizeRequest(
-            synthesis=synthesis_of(voice, how), conditioning=conditioning_of(how)
-        )
+        synthesis, given = synthesis_of(voice, how), given_of(how)
 
-        def attempt(first_sample: int, left: float | None) -> Any:
-            request.synthesis.first_sample = first_sample
-            return self._stub.StreamSynthesize(request, timeout=left, metadata=self._metadata)
+        async def refuse_what_is_too_long() -> None:
+            given.audio_fits(voice, await self.voices())
 
-        return AsyncAudioStream(attempt, Position(request.synthesis.first_sample, timeout, self._backoff))
+        return self._stream(synthesis, given, timeout, None if given.fits else refuse_what_is_too_long)
+
+    def _stream(
+        self,
+        synthesis: pb.Synthesis,
+        given: Given,
+        timeout: float | None,
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> AsyncAudioStream:
+        attempt = attempts(self._stub, self._metadata, synthesis, given)
+        return AsyncAudioStream(attempt, self._position(synthesis, timeout), before=before)
 
     def resynthesize(
         self,
@@ -186,14 +230,19 @@ class AsyncClient:
         config = pb.ResynthesizeConfig(synthesis=synthesis_of(voice, how), audio=audio_format(how))
         microphone = _Microphone(pieces, keep=resume)
 
-        def attempt(first_sample: int, left: float | None) -> Any:
+        def attempt(first_sample: int, left: float | None) -> tuple[Any, Progress]:
             config.synthesis.first_sample = first_sample
-            messages = microphone.messages(config)
-            return self._stub.Resynthesize(messages, timeout=left, metadata=self._metadata)
+            progress = Progress(config.audio.sample_rate, first_sample, None)
+            messages = microphone.messages(config, progress)
+            return self._stub.Resynthesize(messages, timeout=left, metadata=self._metadata), progress
 
         backoff = self._backoff if resume else Backoff(patience=0)
-        position = Position(config.synthesis.first_sample, timeout, backoff)
-        return AsyncAudioStream(attempt, position, microphone)
+        return AsyncAudioStream(attempt, self._position(config.synthesis, timeout, backoff), microphone)
+
+    def _position(
+        self, synthesis: pb.Synthesis, timeout: float | None, backoff: Backoff | None = None
+    ) -> Position:
+        return Position(synthesis.first_sample, timeout, backoff or self._backoff, self._connection.error)
 
 
 class _Microphone:
@@ -211,14 +260,19 @@ class _Microphone:
         self.error: Exception | None = None
         self.silence = 0.0
 
-    async def messages(self, config: pb.ResynthesizeConfig) -> AsyncIterator[pb.ResynthesizeRequest]:
-        """The configuration, then all samples from the first."""
+    async def messages(
+        self, config: pb.ResynthesizeConfig, progress: Progress
+    ) -> AsyncIterator[pb.ResynthesizeRequest]:
+        """The configuration, then all samples from the first, each noted as it is sent."""
         yield pb.ResynthesizeRequest(config=config)
         await asyncio.sleep(self.silence)
         number = 0
         while (audio := await self._piece(number)) is not None:
-            yield pb.ResynthesizeRequest(audio=audio)
+            message = pb.ResynthesizeRequest(audio=audio)
+            progress.sends(message)
+            yield message
             number += 1
+        progress.ended()
 
     async def _piece(self, number: int) -> bytes | None:
         if number < len(self._kept):

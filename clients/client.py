@@ -13,17 +13,21 @@ from numpy.typing import ArrayLike, NDArray
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
+from .calls import attempts
 from .connection import Connection
 from .errors import ServiceError, service_error
 from .messages import (
     Chunk,
+    Given,
     How,
     Manner,
     audio_format,
     chunk_of,
-    conditioning_of,
+    given_of,
+    joined,
     synthesis_of,
 )
+from .progress import Progress
 from .resuming import Backoff, Microphone, Position
 
 __all__ = ["AudioStream", "Chunk", "Client", "ServiceError"]
@@ -39,16 +43,16 @@ class AudioStream:
 
     def __init__(
         self,
-        attempt: Callable[[int, float | None], Any],
+        attempt: Callable[[int, float | None], tuple[Any, Progress]],
         position: Position,
         microphone: Microphone | None = None,
     ) -> None:
-        """`attempt` makes the call, from a sample on and with a timeout."""
+        """`attempt` makes the call, from a sample on and with a timeout, and what says whether it gets on."""
         self._attempt = attempt
         self._position = position
         self._microphone = microphone
         self._closed = threading.Event()
-        self._call = attempt(position.next_sample, position.timeout)
+        self._attempted = attempt(position.next_sample, position.timeout)
         self.statistics: pb.Statistics | None = None
         """Of the whole, once the last chunk is there."""
 
@@ -63,23 +67,35 @@ class AudioStream:
 
     def chunks(self) -> Iterator[Chunk]:
         """The chunks, with their bytes, positions and statistics."""
+        threading.Thread(target=self._watch, name="wavesynth-watch", daemon=True).start()
         try:
             while True:
+                call, progress = self._attempted
+                progress.waits()
                 try:
-                    for response in self._call:
+                    for response in call:
                         chunk = self._position.received(response.chunk)
+                        progress.received(chunk)
                         self.statistics = chunk.statistics
                         yield chunk
+                        progress.waits()
                     return
                 except grpc.RpcError as error:
-                    self._recover(error)
+                    self._recover(progress.error or error)
         finally:
             self.close()
 
     def close(self) -> None:
         """Cancels the call, if it goes on."""
         self._closed.set()
-        self._call.cancel()
+        self._attempted[0].cancel()
+
+    def _watch(self) -> None:
+        """Cancels an attempt that does not get on."""
+        while not self._closed.wait(self._attempted[1].often):
+            call, progress = self._attempted
+            if progress.stalled():
+                call.cancel()
 
     def __enter__(self) -> Self:
         return self
@@ -93,15 +109,16 @@ class AudioStream:
             raise self._microphone.error from None
         if self._closed.wait(self._position.wait_after(error)):
             raise service_error(error) from error
-        self._call = self._attempt(self._position.next_sample, self._position.timeout)
+        self._attempted = self._attempt(self._position.next_sample, self._position.timeout)
 
 
 class Client:
     """A connection to a service; Connection says how it is made, Backoff how it is made again.
 
     What audio is made from is one of: `seconds`, for a voice that needs nothing else; `audio` [n], float within
-    ±1 or int16, at `sample_rate` hertz (the voice's own if not given); `mel` [frames, bands]. The manner is
-    `seed`, `temperature`, `speaker` and `first_sample`. `timeout` is for the whole call, in seconds.
+    ±1 or integers, scaled by their type, at `sample_rate` hertz (the voice's own if not given); `mel`
+    [frames, bands]. The manner is `seed`, `temperature`, `speaker` and `first_sample`. `timeout` is for the whole
+    call, in seconds.
 
     >>> with Client() as client:  # doctest: +SKIP
     ...     for samples in client.stream(audio=recording, sample_rate=16000):
@@ -122,7 +139,7 @@ class Client:
         else:
             self._channel = grpc.secure_channel(address, secure, connection.options)
         self._stub = SynthesisServiceStub(self._channel)
-        self._metadata = connection.metadata
+        self._connection, self._metadata = connection, connection.metadata
         self._backoff = backoff or Backoff()
 
     def __enter__(self) -> Self:
@@ -140,28 +157,33 @@ class Client:
         try:
             return self._stub.ListVoices(pb.ListVoicesRequest(), timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise service_error(error) from error
+            raise self._connection.error(error) from error
 
     def synthesize(self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]) -> Chunk:
-        """All the audio in one piece. Raises ServiceError."""
-        request = pb.SynthesizeRequest(synthesis=synthesis_of(voice, how), conditioning=conditioning_of(how))
+        """All the audio in one piece. Raises ServiceError.
+
+        What is too long for a message, either way, comes as a `stream` does: as a live call.
+        """
+        synthesis, given = synthesis_of(voice, how), given_of(how)
+        if not given.short and not (given.audio_fits(voice, self.voices()) and given.fits):
+            return joined(list(self._stream(synthesis, given, timeout).chunks()))
+        request = pb.SynthesizeRequest(synthesis=synthesis, conditioning=given.conditioning())
         try:
             response = self._stub.Synthesize(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise service_error(error) from error
+            raise self._connection.error(error) from error
         return chunk_of(response.chunk)
 
     def stream(self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]) -> AudioStream:
         """The audio while it is being made."""
-        request = pb.StreamSynthesizeRequest(
-            synthesis=synthesis_of(voice, how), conditioning=conditioning_of(how)
-        )
+        synthesis, given = synthesis_of(voice, how), given_of(how)
+        if not given.fits:
+            given.audio_fits(voice, self.voices())  # refuses what is too long for a call
+        return self._stream(synthesis, given, timeout)
 
-        def attempt(first_sample: int, left: float | None) -> Any:
-            request.synthesis.first_sample = first_sample
-            return self._stub.StreamSynthesize(request, timeout=left, metadata=self._metadata)
-
-        return AudioStream(attempt, Position(request.synthesis.first_sample, timeout, self._backoff))
+    def _stream(self, synthesis: pb.Synthesis, given: Given, timeout: float | None) -> AudioStream:
+        attempt = attempts(self._stub, self._metadata, synthesis, given)
+        return AudioStream(attempt, self._position(synthesis, timeout))
 
     def resynthesize(
         self,
@@ -181,10 +203,16 @@ class Client:
         config = pb.ResynthesizeConfig(synthesis=synthesis_of(voice, how), audio=audio_format(how))
         microphone = Microphone(iter(pieces), keep=resume)
 
-        def attempt(first_sample: int, left: float | None) -> Any:
+        def attempt(first_sample: int, left: float | None) -> tuple[Any, Progress]:
             config.synthesis.first_sample = first_sample
-            messages = microphone.messages(config)
-            return self._stub.Resynthesize(messages, timeout=left, metadata=self._metadata)
+            progress = Progress(config.audio.sample_rate, first_sample, None)
+            messages = progress.watched(microphone.messages(config))
+            return self._stub.Resynthesize(messages, timeout=left, metadata=self._metadata), progress
 
         backoff = self._backoff if resume else Backoff(patience=0)
-        return AudioStream(attempt, Position(config.synthesis.first_sample, timeout, backoff), microphone)
+        return AudioStream(attempt, self._position(config.synthesis, timeout, backoff), microphone)
+
+    def _position(
+        self, synthesis: pb.Synthesis, timeout: float | None, backoff: Backoff | None = None
+    ) -> Position:
+        return Position(synthesis.first_sample, timeout, backoff or self._backoff, self._connection.error)

@@ -1,14 +1,24 @@
-"""What both clients need for a channel: whom they trust, who they are, how fast they try again."""
+"""What both clients need for a channel: the way to the service, whom they trust, who they are, how it is kept alive."""
 
 from __future__ import annotations
 
+import ipaddress
+import os
+import re
 from dataclasses import dataclass
 
 import grpc
 
+from .errors import ServiceError, UnavailableError, service_error
+from .messages import MAX_MESSAGE
+
 __all__ = ["Connection"]
 
-_MAX_MESSAGE = 16 << 20
+#: Milliseconds without a byte from the service after which a ping is sent; the service must permit as many.
+_PING_AFTER = 5_000
+#: Milliseconds without a byte after a ping, after which the connection is lost: long for a network that stalls, and
+#: short enough for a call to go on within a caller's patience (`resuming.Backoff`).
+_PING_TIMEOUT = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,10 +53,69 @@ class Connection:
 
     @property
     def options(self) -> list[tuple[str, int]]:
-        """The channel's options. It looks for a lost server at least twice a second; calls decide when to give up."""
+        """The channel's options. It looks for a lost server at least twice a second; calls decide when to give up.
+
+        How long one attempt to connect may take is left to gRPC (20 s): `grpc.min_reconnect_backoff_ms` would bound it,
+        and a server on the other side of the world needs more than one round trip for TCP, TLS and HTTP/2.
+        """
         return [
-            ("grpc.max_receive_message_length", _MAX_MESSAGE),
+            ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 500),
+            # A path that was lost without a word, or a frozen server: pings go unanswered, also while nobody calls, so
+            # that the next call finds a connection that works. Anything that arrives counts as an answer.
+            ("grpc.keepalive_time_ms", _PING_AFTER),
+            ("grpc.keepalive_timeout_ms", _PING_TIMEOUT),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),  # a microphone may be silent for hours
+            ("grpc.enable_http_proxy", int(self.proxy is not None)),
         ]
+
+    @property
+    def local(self) -> bool:
+        """Whether the service is on this machine, where no proxy leads to."""
+        if self.address.startswith(("unix:", "unix-abstract:")):
+            return True
+        host = self._host
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        address = getattr(address, "ipv4_mapped", None) or address
+        return address.is_loopback or address.is_unspecified
+
+    @property
+    def proxy(self) -> tuple[str, str] | None:
+        """The variable that names a proxy for the service, as gRPC looks for it, and the proxy without its password."""
+        if self.local:
+            return None
+        without = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112 (as gRPC spells it)
+        for name in filter(None, (entry.strip().lower() for entry in without.split(","))):
+            if name == "*" or f".{self._host}".endswith("." + name.lstrip("*.")):
+                return None
+        for variable in ("grpc_proxy", "https_proxy", "http_proxy"):
+            if value := os.environ.get(variable):
+                return variable, value.rpartition("@")[2].rpartition("://")[2].rstrip("/")
+        return None
+
+    def error(self, error: grpc.RpcError) -> ServiceError:
+        """gRPC's `error` as the exception for its status; it names a proxy that is on the way to who is not reached."""
+        problem = service_error(error)
+        if isinstance(problem, UnavailableError) and (proxy := self.proxy):
+            variable, where = proxy
+            return UnavailableError(
+                f"{problem} (by way of the proxy {where}, which {variable} names; "
+                f"no_proxy={self._host} would go without)",
+                problem.code,
+            )
+        return problem
+
+    @property
+    def _host(self) -> str:
+        """The host of `address`, which may have a scheme before it and a port behind it."""
+        text = re.sub(r"^(dns|ipv4|ipv6|passthrough):(//[^/]*/)?/?", "", self.address.lower())
+        if text.startswith("["):
+            return text[1:].partition("]")[0]
+        return text if text.count(":") > 1 else text.partition(":")[0]

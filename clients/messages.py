@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wavesynth.audio.pcm import as_float
 from wavesynth.v1 import synthesis_pb2 as pb
 
+from .errors import InvalidRequestError
+
 __all__ = [
+    "MAX_MESSAGE",
     "Chunk",
+    "Given",
     "How",
     "Manner",
     "audio_format",
     "chunk_of",
     "conditioning_of",
+    "given_of",
+    "joined",
     "pcm_of",
     "read_mel",
     "synthesis_of",
 ]
+
+#: Bytes of a message, either way; and what of it is kept for what is not input or audio.
+MAX_MESSAGE = 16 << 20
+_OVERHEAD = 64 << 10
+#: Bytes of input in each message of a recording that does not fit one: seconds, and little to hold.
+_PIECE = 256 << 10
+#: What is no longer than this, in bytes of input and in seconds, fits one message both ways, whatever the voice.
+_SURE_BYTES, _SURE_SECONDS = 1 << 20, 60.0
 
 
 @dataclass(frozen=True)
@@ -63,9 +79,95 @@ class How(Manner, total=False):
     seconds: float | None
     """How long, for a voice that needs nothing else."""
     audio: ArrayLike | None
-    """[n], float within ±1 or int16."""
+    """[n], floating point within ±1, or integers, scaled by their type: see `wavesynth.audio.pcm.as_float`."""
     mel: ArrayLike | None
     """[frames, bands]."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a call's audio is made from, checked: `given_of` makes it."""
+
+    how: How
+    array: NDArray[Any] | None
+    """Samples [n], int16 or floating point, or mel frames float32 [f, bands]; None for a duration."""
+
+    @property
+    def message_bytes(self) -> int:
+        """About how long it is as one message."""
+        if self.array is None:
+            return 0
+        return self.array.size * (2 if self.array.dtype.kind == "i" else 4)
+
+    @property
+    def fits(self) -> bool:
+        """Whether one message holds it."""
+        return self.message_bytes <= MAX_MESSAGE - _OVERHEAD
+
+    @property
+    def short(self) -> bool:
+        """Whether its audio fits one message too, whatever voice makes it: nobody needs to ask."""
+        return self.message_bytes <= _SURE_BYTES and (self.how.get("seconds") or 0.0) <= _SURE_SECONDS
+
+    def audio_fits(self, name: str, voices: pb.ListVoicesResponse) -> bool:
+        """Whether one message holds all the audio that the voice of that name makes of it.
+
+        Raises InvalidRequestError, in the service's words, if that is more than a call may make: it would be long
+        before the service finds out, from pieces.
+        """
+        name = name or voices.default_voice
+        voice = next((voice for voice in voices.voices if voice.name == name), None)
+        if voice is None:  # the service will say so
+            return True
+        seconds = self._seconds(voice)
+        if self.array is not None and seconds > voices.max_seconds > 0:
+            raise InvalidRequestError(
+                f"{'mel' if self.array.ndim == 2 else 'audio'} makes {seconds:g} seconds of audio; "
+                f"at most {voices.max_seconds:g} are allowed",
+                "INVALID_ARGUMENT",
+            )
+        samples = seconds * voice.sample_rate - self.how.get("first_sample", 0)
+        return 2 * samples <= MAX_MESSAGE - _OVERHEAD
+
+    def _seconds(self, voice: pb.Voice) -> float:
+        """How much audio the voice makes of it."""
+        if self.array is None:
+            return self.how.get("seconds") or 0.0
+        if self.array.ndim == 2:
+            return len(self.array) * voice.hop / voice.sample_rate
+        return len(self.array) / (self.how.get("sample_rate") or voice.sample_rate)
+
+    def conditioning(self) -> pb.Conditioning:
+        """It as one message."""
+        if self.array is None:
+            return pb.Conditioning(duration_seconds=self.how.get("seconds") or 0.0)
+        if self.array.ndim == 2:
+            return pb.Conditioning(mel=_mel_frames(self.array))
+        form = self._format
+        return pb.Conditioning(audio=pb.Audio(format=form, samples=_encoded(self.array, form)))
+
+    def pieces(self, synthesis: pb.Synthesis) -> Iterator[pb.ResynthesizeRequest]:
+        """It as the messages of a Resynthesize call, each made when it is asked for."""
+        assert self.array is not None
+        if self.array.ndim == 2:
+            config = pb.ResynthesizeConfig(synthesis=synthesis, mel=pb.MelFormat())
+        else:
+            config = pb.ResynthesizeConfig(synthesis=synthesis, audio=self._format)
+        yield pb.ResynthesizeRequest(config=config)
+        step = max(1, _PIECE * len(self.array) // self.message_bytes)
+        for first in range(0, len(self.array), step):
+            piece = self.array[first : first + step]
+            if piece.ndim == 2:
+                yield pb.ResynthesizeRequest(mel=_mel_frames(piece))
+            else:
+                yield pb.ResynthesizeRequest(audio=_encoded(piece, config.audio))
+
+    @property
+    def _format(self) -> pb.AudioFormat:
+        form = audio_format(self.how)
+        if self.array is not None and self.array.dtype.kind == "i":
+            form.sample_format = pb.SAMPLE_FORMAT_PCM16
+        return form
 
 
 def synthesis_of(voice: str, how: Manner) -> pb.Synthesis:
@@ -87,23 +189,22 @@ def synthesis_of(voice: str, how: Manner) -> pb.Synthesis:
     )
 
 
-def conditioning_of(how: How) -> pb.Conditioning:
-    """The message for what is given. Raises ValueError unless it is exactly one thing, of the right shape."""
+def given_of(how: How) -> Given:
+    """What is given. Raises ValueError unless it is exactly one thing, of the right shape and scale."""
     seconds, audio, mel = how.get("seconds"), how.get("audio"), how.get("mel")
     if sum(thing is not None for thing in (seconds, audio, mel)) != 1:
         raise ValueError("exactly one of seconds, audio and mel must be given")
-    if seconds is not None:
-        return pb.Conditioning(duration_seconds=seconds)
     if mel is not None:
         frames = np.asarray(mel, np.float32)
         if frames.ndim != 2:
             raise ValueError(f"mel has shape {list(frames.shape)}; it must be [frames, bands]")
-        return pb.Conditioning(mel=pb.MelFrames(bands=frames.shape[1], values=frames.ravel()))
-    samples = np.asarray(audio)
-    form = audio_format(how)
-    if samples.dtype == np.int16:
-        form.sample_format = pb.SAMPLE_FORMAT_PCM16
-    return pb.Conditioning(audio=pb.Audio(format=form, samples=pcm_of(samples, form.sample_format)))
+        return Given(how, frames)
+    return Given(how, None if audio is None else _samples(audio))
+
+
+def conditioning_of(how: How) -> pb.Conditioning:
+    """The message for what is given. Raises ValueError as `given_of` does."""
+    return given_of(how).conditioning()
 
 
 def read_mel(path: str | Path) -> NDArray[np.float32]:
@@ -119,16 +220,32 @@ def audio_format(how: Manner) -> pb.AudioFormat:
     return pb.AudioFormat(sample_format=pb.SAMPLE_FORMAT_FLOAT32, sample_rate=how.get("sample_rate", 0))
 
 
-def pcm_of(samples: ArrayLike, sample_format: pb.SampleFormat.ValueType = pb.SAMPLE_FORMAT_FLOAT32) -> bytes:
-    """The bytes of samples [n], float or int16, in a format. Raises ValueError for another shape."""
-    array = np.asarray(samples)
+def pcm_of(samples: ArrayLike) -> bytes:
+    """The bytes of samples [n] as floating point. Raises ValueError for another shape or scale."""
+    return _encoded(_samples(samples), audio_format({}))
+
+
+def _samples(audio: ArrayLike) -> NDArray[Any]:
+    """Samples [n] as int16, if they are that, or else floating point. Raises ValueError for another shape or scale."""
+    if getattr(audio, "dtype", None) is None:
+        audio = as_float(audio)
+    array = np.asarray(audio)
+    if array.dtype.kind != "i" or array.dtype.itemsize != 2:
+        array = as_float(array)
     if array.ndim != 1:
         raise ValueError(f"audio has shape {list(array.shape)}; it must be one channel, [n]")
-    if sample_format == pb.SAMPLE_FORMAT_PCM16:
-        return array.astype("<i2").tobytes()
-    if array.dtype == np.int16:
-        array = array / 32768
-    return array.astype("<f4").tobytes()
+    return array
+
+
+def _encoded(samples: NDArray[Any], form: pb.AudioFormat) -> bytes:
+    """The bytes of what `_samples` returns; what is beyond ±1 is clipped, as the service would."""
+    if form.sample_format == pb.SAMPLE_FORMAT_PCM16:
+        return samples.astype("<i2").tobytes()
+    return np.clip(as_float(samples) if samples.dtype.kind == "i" else samples, -1, 1).astype("<f4").tobytes()
+
+
+def _mel_frames(frames: NDArray[np.float32]) -> pb.MelFrames:
+    return pb.MelFrames(bands=frames.shape[1], values=frames.ravel())
 
 
 def chunk_of(chunk: pb.AudioChunk) -> Chunk:
@@ -136,3 +253,11 @@ def chunk_of(chunk: pb.AudioChunk) -> Chunk:
     samples = np.frombuffer(chunk.audio, "<i2").astype(np.float32) / np.float32(32768)
     statistics = chunk.statistics if chunk.HasField("statistics") else None
     return Chunk(samples, chunk.audio, chunk.first_sample, chunk.sample_rate, statistics)
+
+
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """The chunks of a call, one after the other, as one."""
+    first, last = chunks[0], chunks[-1]
+    pcm = b"".join(chunk.pcm for chunk in chunks)
+    samples = np.concatenate([chunk.samples for chunk in chunks])
+    return Chunk(samples, pcm, first.first_sample, first.sample_rate, last.statistics)

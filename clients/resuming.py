@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import grpc
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from wavesynth.v1 import synthesis_pb2 as pb
 
-from .errors import BusyError, DeadlineError, UnavailableError, lost_its_status, service_error
+from .errors import BusyError, DeadlineError, ServiceError, UnavailableError, lost_its_status, service_error
 from .messages import Chunk, chunk_of, pcm_of
 
 __all__ = ["Backoff", "Microphone", "Position"]
@@ -48,11 +48,18 @@ class Position:
     its status is, whatever it had: the next attempt brings the audio or says why not.
     """
 
-    def __init__(self, first_sample: int, timeout: float | None, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        first_sample: int,
+        timeout: float | None,
+        backoff: Backoff,
+        explain: Callable[[grpc.RpcError], ServiceError] = service_error,
+    ) -> None:
+        """`explain` makes an exception of gRPC's."""
         self.next_sample = self._first = first_sample
         self.reconnected = 0
         self._deadline = None if timeout is None else time.monotonic() + timeout
-        self._backoff = backoff
+        self._backoff, self._explain = backoff, explain
         self._attempts, self._broken = 0, 0.0
 
     @property
@@ -75,7 +82,7 @@ class Position:
 
     def wait_after(self, error: grpc.RpcError) -> float:
         """Seconds to wait before the next attempt; raises what `error` is if there is to be none."""
-        problem, now = service_error(error), time.monotonic()
+        problem, now = self._explain(error), time.monotonic()
         worth = self.next_sample > self._first or lost_its_status(error)
         full = isinstance(problem, BusyError) and problem.retry_after is not None
         if not worth or not (full or isinstance(problem, UnavailableError)):

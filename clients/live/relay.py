@@ -188,6 +188,10 @@ class Relay:
             return
         if isinstance(error, ServiceError):
             heard = self._current.heard
+            if (
+                heard
+            ):  # that nothing came for a while is how a lost path shows: the patience is for what follows
+                self._lost = time.monotonic()
             again = isinstance(error, UnavailableError | BusyError) if not heard else not _ours(error)
             if not (self._begun and again) or time.monotonic() - self._lost > self._backoff.patience:
                 raise error

@@ -44,6 +44,11 @@ BAD = {
         of_audio(format=FLOAT32, data=floats(-np.inf)),
         "audio has NaN or infinite samples; they must be finite",
     ),
+    "another scale": (
+        of_audio(format=FLOAT32, data=floats(100, -8000, 16000, 3)),
+        "audio has floating-point samples of up to 16000; they must be within ±1 "
+        "(samples on the scale of 16-bit integers: divide by 32768)",
+    ),
     "NaN in mel": (of_mel([np.nan] * 80), "mel.values has NaN or values beyond ±100; it must have neither"),
     "infinite mel": (of_mel([np.inf] * 80), "mel.values has NaN or values beyond ±100; it must have neither"),
     "empty clip": (of_audio(0), "audio is empty; it must have at least one sample"),
@@ -138,6 +143,11 @@ BAD_DIALOGUES = {
     "NaN sample": (
         [configuration(FLOAT32), pb.ResynthesizeRequest(audio=floats(np.nan))],
         "audio has NaN or infinite samples; they must be finite",
+    ),
+    "another scale": (
+        [configuration(FLOAT32)] + [pb.ResynthesizeRequest(audio=floats(0.5, v)) for v in (1.5, -300)],
+        "audio has floating-point samples of up to 300; they must be within ±1 "
+        "(samples on the scale of 16-bit integers: divide by 32768)",
     ),
     "narrow mel": (
         [

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wavesynth.audio.pcm import check_scale
 from wavesynth.server.refusal import invalid
 from wavesynth.synthesis.resampling import StreamingResampler
 from wavesynth.synthesis.source import AudioSource, MelSource, Source
@@ -76,10 +77,15 @@ def audio_input(voice: Voice, audio: pb.AudioFormat) -> Input:
             raise invalid(
                 f"audio has {len(samples)} bytes; it must be a multiple of {kind.itemsize}, whole samples"
             )
-        values = torch.from_numpy(np.frombuffer(samples, kind).astype(kind.newbyteorder("=")))
-        if floats and not torch.isfinite(values).all():
-            raise invalid("audio has NaN or infinite samples; they must be finite")
-        return values.clamp(-1, 1) if floats else values
+        array = np.frombuffer(samples, kind).astype(kind.newbyteorder("="))
+        values = torch.from_numpy(array)
+        if not floats:
+            return values
+        try:
+            check_scale(array)
+        except ValueError as error:
+            raise invalid(str(error)) from error
+        return values.clamp(-1, 1)
 
     length = StreamingResampler(rate, target).length if rate != target else lambda n: n
     return Input("audio", "sample", read, length, lambda speaker: AudioSource(voice, speaker, rate))

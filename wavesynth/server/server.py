@@ -43,6 +43,9 @@ __all__ = ["Server", "ServerConfig", "load_images", "load_voices", "serve"]
 _SERVICE = pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name
 _IMAGES = images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name
 
+#: Milliseconds between a client's pings, at least; gRPC's own limit of five minutes would end calls that are silent.
+_PINGS_APART = 1_000
+
 
 @dataclass(frozen=True)
 class ServerConfig:
@@ -147,6 +150,10 @@ class Server:
             ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server on it
             ("grpc.keepalive_time_ms", 20_000),  # a caller that vanished gives its slot back
             ("grpc.keepalive_timeout_ms", 10_000),
+            ("grpc.http2.max_pings_without_data", 0),
+            # Clients ask whether we are there, over a silent call and between calls; more often is abuse.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", _PINGS_APART),
         ]
         self._grpc = grpc.aio.server(options=options)
         add_SynthesisServiceServicer_to_server(self.service, self._grpc)

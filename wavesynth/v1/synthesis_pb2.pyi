@@ -66,7 +66,9 @@ class _SampleFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SampleFo
     SAMPLE_FORMAT_PCM16: _SampleFormat.ValueType  # 1
     """16-bit signed samples, little-endian."""
     SAMPLE_FORMAT_FLOAT32: _SampleFormat.ValueType  # 2
-    """32-bit floating-point samples, little-endian; finite; what is beyond ±1 is clipped."""
+    """32-bit floating-point samples, little-endian; finite; what overshoots ±1 is clipped, and what is in another scale
+    refused: a message whose peak is above 2 and whose root mean square is above 1.
+    """
 
 class SampleFormat(_SampleFormat, metaclass=_SampleFormatEnumTypeWrapper):
     """How samples in a request are written."""
@@ -76,7 +78,9 @@ SAMPLE_FORMAT_UNSPECIFIED: SampleFormat.ValueType  # 0
 SAMPLE_FORMAT_PCM16: SampleFormat.ValueType  # 1
 """16-bit signed samples, little-endian."""
 SAMPLE_FORMAT_FLOAT32: SampleFormat.ValueType  # 2
-"""32-bit floating-point samples, little-endian; finite; what is beyond ±1 is clipped."""
+"""32-bit floating-point samples, little-endian; finite; what overshoots ±1 is clipped, and what is in another scale
+refused: a message whose peak is above 2 and whose root mean square is above 1.
+"""
 Global___SampleFormat: _TypeAlias = SampleFormat  # noqa: Y015
 
 @_typing.final
