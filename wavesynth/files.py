@@ -1,21 +1,42 @@
-"""Files that are whole or absent: written under a temporary name, then renamed."""
+"""Files that are whole or absent, written to what is there; and what the system says of a file, as a sentence."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_path"]
+__all__ = ["atomic_path", "check_output", "sentence", "shown"]
+
+#: What is said of a file for what the system says.
+_SENTENCES = {
+    errno.ENOENT: "does not exist",
+    errno.EISDIR: "is a folder; it must be a file",
+    errno.ENOTDIR: "is below a file; it must be below a folder",
+    errno.EEXIST: "is there already",
+    errno.ELOOP: "is a link that leads to itself",
+    errno.ENAMETOOLONG: "is too long a name",
+    errno.EACCES: "cannot be used: permission denied",
+    errno.ENOSPC: "cannot be written: the disk is full",
+    errno.EROFS: "cannot be written: the file system is read-only",
+    errno.EPIPE: "cannot be written: its reader has gone",
+}
+#: Links that may follow one another, as on Linux.
+_LINKS = 40
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when the block ends well, and is gone when not.
 
-    The parent folder is created. The temporary name keeps the suffix, because libraries choose a format by it.
+    The parent folder is created. The temporary name keeps the suffix, because libraries choose a format by it. Of a
+    symbolic link, the file that it leads to is replaced. Into a pipe or a device (/dev/stdout) what was written is
+    copied at the end. Raises OSError.
 
     >>> with atomic_path("/tmp/wavesynth-doctest/a.txt") as temporary:
     ...     _ = temporary.write_text("whole")
@@ -23,8 +44,20 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     'whole'
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    target = _target(path)
+    if isinstance(target, int) or _is_stream(target):
+        with tempfile.TemporaryDirectory(prefix="wavesynth-") as folder:
+            temporary = Path(folder) / f"whole{path.suffix}"
+            temporary.touch()
+            yield temporary
+            close = not isinstance(target, int)
+            with _named(path), temporary.open("rb") as whole, open(target, "wb", closefd=close) as stream:
+                shutil.copyfileobj(whole, stream)
+        return
+    with _named(path):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        prefix = f".{target.stem[:40]}-"  # so that a name as long as they may be leaves room
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=target.suffix[:20], dir=target.parent)
     temporary = Path(name)
     try:
         os.close(handle)
@@ -33,6 +66,102 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        with _named(path):
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_output(path: str | Path, *suffixes: str, source: Path | None = None) -> None:
+    """Finds out, before work begins, whether `atomic_path` can write `path`, as far as that can be known.
+
+    Raises ValueError if its name ends in none of `suffixes` (of a pipe or a device, any name will do) or it is the
+    file `source`, by whatever name, from which it is to be made; and OSError, naming it, if it cannot be written.
+    """
+    path = Path(path)
+    target = _target(path)
+    if isinstance(target, int):
+        return
+    with _named(path):
+        try:
+            mode = target.stat().st_mode
+        except FileNotFoundError:
+            mode = 0
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, "")
+        if mode and not os.access(target, os.W_OK):
+            raise OSError(errno.EACCES, "")
+    if _is_stream(target):
+        return
+    if source is not None and mode and source.exists() and target.samefile(source):
+        raise ValueError(f"out is {shown(path)}, which is the input itself; it must be another file")
+    if suffixes and path.suffix.lower() not in suffixes:
+        allowed = ", ".join(suffixes[:-1]) + " or " * (len(suffixes) > 1) + suffixes[-1]
+        raise ValueError(f"out is {shown(path)}; it must end in {allowed}")
+    with _named(path):
+        folder = target.absolute().parent
+        missing = [target.name]
+        while not folder.exists():
+            missing.append(folder.name)
+            folder = folder.parent
+        if not folder.is_dir():
+            raise OSError(errno.ENOTDIR, "")
+        if max(len(os.fsencode(name)) for name in missing) > os.pathconf(folder, "PC_NAME_MAX"):
+            raise OSError(errno.ENAMETOOLONG, "")
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(bytes(4096))
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, as a sentence that names the file if it is about one.
+
+    >>> sentence(FileNotFoundError(errno.ENOENT, "No such file or directory", "a.wav"))
+    'a.wav does not exist'
+    """
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    if not isinstance(error.filename, str | bytes | os.PathLike):
+        return error.strerror or str(error)
+    said = _SENTENCES.get(error.errno) or f"cannot be used: {error.strerror}"
+    return f"{shown(error.filename)} {said}"
+
+
+def shown(path: str | bytes | os.PathLike[str]) -> str:
+    """A path as text that can be printed: bytes that are not UTF-8 as \\xff."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Has an error of the system name `path`, whatever name of ours it was about."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _target(path: Path) -> Path | int:
+    """The file that a path leads to by its links, or the descriptor of this process, as of /dev/stdout."""
+    descriptors = Path(f"/proc/{os.getpid()}/fd")
+    for _ in range(_LINKS):
+        if path.name.isdigit() and path.parent.resolve() == descriptors:
+            return int(path.name)
+        if not path.is_symlink():
+            return path
+        path = path.parent / path.readlink()
+    raise OSError(errno.ELOOP, "", str(path))
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a file is a pipe or a device of characters. Raises OSError for what must not be written into."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise OSError(
+            f"{shown(path)} is a disk or a socket; it must be a file, a pipe or a device of characters"
+        )
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)

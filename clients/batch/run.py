@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import soundfile
-
-from wavesynth.audio.files import write_flac, write_wav
+from wavesynth.audio.files import write
+from wavesynth.files import sentence
 from wavesynth.server.server import load_voices
 from wavesynth.synthesis.voice import find_voices
 
@@ -114,18 +113,13 @@ def _work(what: Run, left: Iterable[Entry], folder: Path) -> Generator[Made]:
 def _write(folder: Path, path: Path, samples: Any, sample_rate: int) -> None:
     """Writes an output; what a killed run leaves is in `folder` under one name, which the next one overwrites."""
     part = folder / f"part{path.suffix.lower()}"
-    write = write_flac if part.suffix == ".flac" else write_wav
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(part, samples / 32768, sample_rate)
         part.replace(path)
-    except (
-        OSError,
-        soundfile.LibsndfileError,
-        AssertionError,
-    ) as error:  # soundfile asserts that all was written
-        reason = getattr(error, "strerror", None) or str(error) or "the disk is full"
-        raise OSError(f"{path} cannot be written: {reason}; run again to do the rest") from error
+    except OSError as error:
+        said = sentence(OSError(error.errno, error.strerror, str(path)))
+        raise OSError(f"{said}; run again to do the rest") from error
 
 
 def _stamp(setting: Setting) -> str:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from wavesynth.audio.files import read
+from wavesynth.files import sentence
 from wavesynth.server.refusal import RefusedError
 from wavesynth.server.requests import Requests
 from wavesynth.server.server import load_voices
@@ -85,7 +86,7 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
             return [Segment(line, request=request.SerializeToString())]
         recording = read(entry.audio, voice.sample_rate).numpy()
     except (OSError, ValueError) as error:
-        return [Segment(line, error=_sentence(error))]
+        return [Segment(line, error=sentence(error))]
     config = voice.model.config
     places = cuts(recording, voice.sample_rate, config.hop, config.receptive_field)
     segments = []
@@ -206,13 +207,6 @@ def _voice(folder: str, name: str) -> Voice:
         return requests.voice(pb.Synthesis(voice=name))
     except RefusedError as error:
         raise ValueError(str(error)) from error
-
-
-def _sentence(error: Exception) -> str:
-    """An error as one sentence that names the file."""
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
 
 
 def by_length(segments: Sequence[Segment]) -> list[Segment]:

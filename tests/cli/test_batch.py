@@ -146,7 +146,7 @@ def test_bad_entries_are_reported_and_the_others_made(recordings, batch, tmp_pat
     assert f"4 of 6 entries failed; {out / 'errors.jsonl'} says why" in result.stderr
     errors = {e["line"]: e for e in map(json.loads, (out / "errors.jsonl").read_text().splitlines())}
     assert sorted(errors) == [2, 3, 4, 6]
-    assert errors[2]["error"] == f"{tmp_path / 'missing.wav'}: No such file or directory"
+    assert errors[2]["error"] == f"{tmp_path / 'missing.wav'} does not exist"
     assert errors[2]["out"] == "missing.wav"
     assert errors[3]["error"] == "out is 'a/b.flac', which line 1 has already"
     assert errors[4]["error"] == "voice is 'nobody'; the voices are free, tiny"

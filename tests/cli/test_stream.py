@@ -1,7 +1,10 @@
 """wavesynth stream: a service's audio in a file, in a pipe, and what is said when that cannot be."""
 
+import io
 import json
+import os
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -110,3 +113,38 @@ def test_playing_without_a_loudspeaker_says_what_to_install(run, recording, miss
     result = run("--audio", recording, "--play")
     assert result.exit_code == 1
     assert f"--play needs {missing}, which is missing" in result.stderr
+
+
+@pytest.mark.parametrize(("suffix", "container"), [(".flac", "FLAC"), (".OGG", "OGG"), (".mp3", "MP3")])
+def test_a_file_is_what_its_name_says(run, recording, tmp_path, suffix, container):
+    out = tmp_path / f"out{suffix}"
+    assert run("--audio", recording, "--out", out).exit_code == 0
+    assert soundfile.info(out).format == container
+
+
+def test_a_pipe_gets_a_wav_file(run, recording, expected, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    got = []
+    reader = threading.Thread(target=lambda: got.append((tmp_path / "pipe").read_bytes()), daemon=True)
+    reader.start()
+    assert run("--audio", recording, "--out", tmp_path / "pipe", "--seed", 5).exit_code == 0
+    reader.join(60)
+    assert soundfile.read(io.BytesIO(got[0]), dtype="int16")[0].tobytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("out", "sentence"),
+    [
+        ("{tmp}", "is a folder; it must be a file"),
+        ("{recording}/x.wav", "is below a file"),
+        ("{recording}", "which is the input itself"),
+        ("x.m4a", "out is x.m4a; it must end in .wav, .flac, .ogg or .mp3"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_the_service_is_asked(recording, tmp_path, out, sentence):
+    before = recording.read_bytes()
+    path = out.format(tmp=tmp_path, recording=recording)
+    arguments = ["stream", "--audio", recording, "--out", path, "--address", "localhost:1"]
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == 1 and sentence in result.stderr
+    assert recording.read_bytes() == before

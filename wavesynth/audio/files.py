@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,15 @@ from torchaudio.functional import resample
 from wavesynth.audio.pcm import pcm16
 from wavesynth.files import atomic_path
 
-__all__ = ["read", "write_flac", "write_wav"]
+__all__ = ["WRITABLE", "read", "write", "write_flac", "write_wav"]
+
+#: libsndfile's container and coding for the suffixes that `write` knows.
+WRITABLE = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
 
 
 def read(path: str | Path, sample_rate: int = 16000) -> Tensor:
@@ -63,16 +72,25 @@ def _read_with_ffmpeg(path: Path) -> tuple[NDArray[np.float32], int]:
     return (np.concatenate(chunks, 1).T if chunks else np.zeros((0, 1), np.float32)), rate
 
 
+def write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
+    """Writes a waveform [N] as what the name says (`WRITABLE`; WAV if nothing), whole or not at all."""
+    _write(path, waveform, sample_rate, *WRITABLE.get(Path(path).suffix.lower(), WRITABLE[".wav"]))
+
+
 def write_wav(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
     """Writes a waveform [N] as a 16-bit WAV file, whole or not at all."""
-    _write(path, waveform, sample_rate, "WAV")
+    _write(path, waveform, sample_rate, *WRITABLE[".wav"])
 
 
 def write_flac(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
     """Writes a waveform [N] as a 16-bit FLAC file, whole or not at all."""
-    _write(path, waveform, sample_rate, "FLAC")
+    _write(path, waveform, sample_rate, *WRITABLE[".flac"])
 
 
-def _write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int, container: str) -> None:
+def _write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int, form: str, subtype: str) -> None:
     with atomic_path(path) as temporary:
-        soundfile.write(os.fsencode(temporary), pcm16(waveform), sample_rate, "PCM_16", format=container)
+        try:
+            soundfile.write(os.fsencode(temporary), pcm16(waveform), sample_rate, subtype, format=form)
+        except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all was written
+            code = errno.EIO if str(error) else errno.ENOSPC
+            raise OSError(code, str(error), str(path)) from error

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SUFFIXES", "Ignored", "find", "shown", "summary"]
+from wavesynth.files import shown
+
+__all__ = ["SUFFIXES", "Ignored", "find", "summary"]
 
 #: Names of files that `wavesynth.audio.files.read` decodes. Some decoders would take more, such as the trackers' or the
 #: games' formats: what nobody records speech in is more likely to be something else.
@@ -111,11 +113,6 @@ def summary(ignored: Iterable[Ignored]) -> list[dict[str, str]]:
             some = [f"{count} *{shown(suffix)} ({', '.join(some)}, ...)"]
         found += [{"source": source, "reason": reason} for source in some]
     return found
-
-
-def shown(path: str | Path) -> str:
-    """A path as text that can be printed: bytes that are not UTF-8 as \\xff."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _entries(folder: Path) -> Iterator[Path]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from wavesynth.files import sentence
+
 if TYPE_CHECKING:
     from wavesynth.clients.client import Client
 
@@ -33,7 +35,7 @@ def one_sentence_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        fail(error)
+        fail(sentence(error))
 
 
 def connect(address: str, token_file: Path | None, certificates: Path | None) -> Client:

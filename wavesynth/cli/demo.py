@@ -41,7 +41,10 @@ def demo(
         from wavesynth.cli.local_server import local_server
         from wavesynth.clients.client import Client, ServiceError
         from wavesynth.clients.timing import Timing
+        from wavesynth.files import check_output
 
+        for name in ("original.wav", "wavesynth.wav", "spectrograms.png"):
+            check_output(out / name, source=audio)
         original = read(audio)
         chunks = []
         typer.echo("starting a server ...", err=True)

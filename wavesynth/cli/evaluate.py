@@ -108,9 +108,12 @@ def evaluate(
         from wavesynth.evaluation.measure import NAMES, check_libraries
         from wavesynth.evaluation.report import write_report
         from wavesynth.evaluation.words import SHIPPED_TRANSCRIPTS, read_transcripts
+        from wavesynth.files import check_output
         from wavesynth.synthesis.reference import Key
         from wavesynth.synthesis.voice import find_voices, load_voice
 
+        if report:
+            check_output(report)
         omitted = frozenset(filter(None, without.replace(" ", "").split(",")))
         shipped = find_voices()
         folder = shipped.get(voice, Path(voice))

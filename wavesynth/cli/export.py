@@ -36,10 +36,12 @@ def export(
     from rich.console import Console
     from rich.progress import track
 
+    from wavesynth.files import check_output
     from wavesynth.training.export import export as export_voice
 
     progress = Console(stderr=True)
     with one_sentence_errors():
+        check_output(out / "voice.json")
         exported = export_voice(
             run,
             out,

@@ -96,13 +96,14 @@ def export(
         import torch
 
         from wavesynth.evaluation.pictures import grid, save_png
-        from wavesynth.files import atomic_path
+        from wavesynth.files import atomic_path, check_output
         from wavesynth.models.pixels import intensities
         from wavesynth.synthesis.image_model import load_image_model, save_image_model
         from wavesynth.synthesis.pixels import keys_from
         from wavesynth.synthesis.pixels import sample as draw
         from wavesynth.training.images import card, trained
 
+        check_output(out / "model.json")
         save_image_model(out, trained(run, lowest=best))
         written = load_image_model(out)
         figures = measured(written, data, "test", images)

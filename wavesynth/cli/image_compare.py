@@ -41,7 +41,7 @@ def compare(
     """
     import multiprocessing
 
-    from wavesynth.files import atomic_path
+    from wavesynth.files import atomic_path, check_output
     from wavesynth.models.images import KINDS
     from wavesynth.training.configuration import read_toml
     from wavesynth.training.image_comparison import compare_kind
@@ -52,6 +52,7 @@ def compare(
         fixed_images(
             configuration.model, configuration.data, "test"
         )  # refuses what does not fit before the wait
+        check_output(out / "image-comparison.md")
         results = {}
         context = multiprocessing.get_context(
             "spawn"

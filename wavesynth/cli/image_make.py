@@ -108,7 +108,7 @@ def complete(
 
         if (rows is None) == (mask is None):
             raise ValueError("exactly one of --rows and --mask must be given")
-        check_png(out, progress)
+        check_png(out, progress, source=image)
         loaded = trained(model)
         c = loaded.network.config
         original = read_image(image, c.channels)

@@ -69,7 +69,7 @@ def _print(dataset: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from wavesynth.audio.recordings import shown
+    from wavesynth.files import shown
 
     figures = _figures(dataset)
     console = Console()

@@ -18,14 +18,15 @@ __all__ = ["stream"]
 def stream(
     voice: Annotated[str, typer.Argument(help="Name of a voice; the service's default if not given.")] = "",
     audio: Annotated[
-        Path | None, typer.Option(help="Recording to be spoken again: wav, flac, ogg, mp3, g722.")
+        Path | None, typer.Option(help="Recording to be spoken again: wav, flac, mp3, m4a, g722, ...")
     ] = None,
     mel: Annotated[Path | None, typer.Option(help="NumPy file of log-mel frames [frames, bands].")] = None,
     seconds: Annotated[
         float | None, typer.Option(help="Seconds to make, with a voice that needs nothing else.")
     ] = None,
     out: Annotated[
-        str | None, typer.Option(help="WAV file; - for raw 16-bit PCM on standard output.")
+        str | None,
+        typer.Option(help="File: .wav, .flac, .ogg or .mp3; - for raw 16-bit PCM on standard output."),
     ] = None,
     play: Annotated[bool, typer.Option("--play", help="Play on the loudspeaker.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same audio.", min=0, max=2**64 - 1)] = 0,
@@ -61,8 +62,10 @@ def stream(
         from wavesynth.clients.client import ServiceError
         from wavesynth.clients.timing import Timing
 
+        sink: _Sink = (
+            _Loudspeaker() if play else _Pipe() if out == "-" else _File(Path(str(out)), audio or mel)
+        )
         given = _given(audio, mel, seconds)
-        sink: _Sink = _Loudspeaker() if play else _Pipe() if out == "-" else _File(Path(str(out)))
         timing = Timing(time.monotonic())
         with connect(address, token_file, certificates) as client, sink:
             try:
@@ -102,9 +105,13 @@ class _Sink(Protocol):
 
 
 class _File:
-    """A WAV file, written when all is there: whole or not at all."""
+    """A file of the kind that its name says, written when all is there: whole or not at all."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: Path | None) -> None:
+        from wavesynth.audio.files import WRITABLE
+        from wavesynth.files import check_output
+
+        check_output(path, *WRITABLE, source=source)
         self._path = path
         self._chunks: list[Chunk] = []
 
@@ -115,10 +122,10 @@ class _File:
         if self._chunks and error[0] is None:
             import numpy as np
 
-            from wavesynth.audio.files import write_wav
+            from wavesynth.audio.files import write
 
             samples = np.concatenate([chunk.samples for chunk in self._chunks])
-            write_wav(self._path, samples, self._chunks[0].sample_rate)
+            write(self._path, samples, self._chunks[0].sample_rate)
 
     def write(self, chunk: Chunk) -> None:
         """Keeps the chunk."""

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from wavesynth.files import atomic_path
+from wavesynth.files import atomic_path, check_output
 
 __all__ = ["check_png", "grid", "progress", "save_png", "shaded"]
 
@@ -43,11 +43,11 @@ def grid(images: Tensor, columns: int, scale: int = 3) -> Tensor:
     return out
 
 
-def check_png(*paths: str | Path | None) -> None:
-    """ValueError unless each path ends in .png."""
+def check_png(*paths: str | Path | None, source: Path | None = None) -> None:
+    """ValueError unless each path ends in .png and is not `source`, OSError unless each can be written."""
     for path in paths:
-        if path is not None and Path(path).suffix.lower() != ".png":
-            raise ValueError(f"out is {path}; it must end in .png")
+        if path is not None:
+            check_output(path, ".png", source=source)
 
 
 def save_png(path: str | Path, image: Tensor) -> None:
