@@ -13,7 +13,7 @@ from wavesynth.audio.companding import decode
 from wavesynth.audio.mel import MelConfig, filter_bank
 from wavesynth.models.pixels import Head
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.synthesis.voice import load_voice
+from wavesynth.synthesis.voice import SHIPPED, load_voice
 from wavesynth.training.configuration import Configuration
 from wavesynth.training.start import starting_model, teaching_model
 from wavesynth.training.trainer import Batch
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 #: The voice that all runs go on from.
-BASE = "wavesynth/voices/allison-small"
+BASE = "allison-small"
 _MIXTURE = 10
 _ORDER = 16
 
@@ -49,7 +49,7 @@ def anew(*parts: str) -> Callable[[Configuration], WaveNetTask]:
     def task(configuration: Configuration) -> WaveNetTask:
         torch.manual_seed(0)
         model = WaveNet(configuration.model)
-        known = load_voice(BASE).model.state_dict()
+        known = load_voice(SHIPPED / BASE).model.state_dict()
         model.load_state_dict({n: t for n, t in known.items() if not n.startswith(parts)}, strict=False)
         return WaveNetTask(model, configuration)
 
@@ -121,7 +121,7 @@ class Interpolated(WaveNetTask):
 def ten_bits(configuration: Configuration) -> WaveNetTask:
     """1,024 classes; each of the 256 is four of the new ones to begin with, which costs 2 bits more and no more."""
     torch.manual_seed(0)
-    model, known = WaveNet(configuration.model), load_voice(BASE).model
+    model, known = WaveNet(configuration.model), load_voice(SHIPPED / BASE).model
     known_state = known.state_dict()
     same = {n: t for n, t in known_state.items() if not n.startswith(("embedding", "hidden", "output"))}
     model.load_state_dict(same, strict=False)

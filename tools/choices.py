@@ -107,8 +107,8 @@ GROUPS: dict[str, dict[str, Choice]] = {
     },
     "going on with the voice of the same speaker": {
         "alone": Choice({"data": ALLISON}),
-        "taught, half": Choice({"data": ALLISON, "teacher": "wavesynth/voices/allison", "teacher_share": 0.5}),
-        "taught, all": Choice({"data": ALLISON, "teacher": "wavesynth/voices/allison", "teacher_share": 1.0}),
+        "taught, half": Choice({"data": ALLISON, "teacher": "allison", "teacher_share": 0.5}),
+        "taught, all": Choice({"data": ALLISON, "teacher": "allison", "teacher_share": 1.0}),
         "noisy": Choice({"data": ALLISON}, Noisy),
     },
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import shutil
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_path", "check_output", "sentence", "shown"]
+__all__ = ["atomic_path", "check_output", "read_text", "sentence", "shown"]
 
 #: What is said of a file for what the system says.
 _SENTENCES = {
@@ -110,6 +111,21 @@ def check_output(path: str | Path, *suffixes: str, source: Path | None = None) -
             raise OSError(errno.ENAMETOOLONG, "")
         with tempfile.TemporaryFile(dir=folder) as trial:
             trial.write(bytes(4096))
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file that somebody wrote: UTF-8, with a byte order mark or without.
+
+    Raises OSError if it cannot be read, and ValueError, naming it, if it is in another encoding.
+    """
+    data = Path(path).read_bytes()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f"{path} is UTF-16; it must be UTF-8: save it in that encoding")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path} is not UTF-8 in line {line}; save it in that encoding") from None
 
 
 def sentence(error: Exception) -> str:

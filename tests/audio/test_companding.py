@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wavesynth.audio.companding import PREEMPHASIS, Deemphasis, decode, encode, preemphasis
-from wavesynth.models.wavenet import START_TOKEN
+from wavesynth.models.wavenet import start_token
 
 
 def noise(samples: int, seed: int = 0) -> torch.Tensor:
@@ -32,8 +32,9 @@ def test_deemphasised_bytes_do_not_depend_on_the_chunks(sizes: list[int]) -> Non
     assert np.concatenate(parts).tobytes() == Deemphasis(PREEMPHASIS).push(x).tobytes()
 
 
-def test_silence_is_the_start_token() -> None:
-    assert encode(torch.zeros(5)).tolist() == [START_TOKEN] * 5
+@pytest.mark.parametrize("classes", [16, 128, 256, 1024])
+def test_silence_is_the_start_token(classes: int) -> None:
+    assert encode(torch.zeros(5), classes).tolist() == [start_token(classes)] * 5
 
 
 @pytest.mark.parametrize("classes", [16, 256, 1024])

@@ -6,13 +6,14 @@ import soundfile
 import torch
 from torch import Generator, Tensor
 
+from tests.synthesis.networks import float32, network
 from wavesynth.audio.companding import encode
 from wavesynth.audio.files import write_flac
 from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.dataset import Crops, Recordings
 from wavesynth.data.prepare import prepare
 from wavesynth.data.split import SPLITS
-from wavesynth.models.wavenet import START_TOKEN
+from wavesynth.models.wavenet import start_token
 
 HOP, CONTEXT = 160, 3
 LENGTHS = (4010, 24000, 700, 9600)  # samples
@@ -87,7 +88,14 @@ def test_a_crop_is_tokens_and_the_features_of_the_same_place(path: Path, frames:
     for tokens, targets, mel in zip(batch.tokens, batch.targets, batch.mel, strict=True):
         start = place(one, targets)
         assert torch.equal(mel[CONTEXT:-CONTEXT], one.mel[start : start + frames])
-        assert tokens[0] == (START_TOKEN if start in BEGINS else one.tokens[start * HOP - 1])
+        assert tokens[0] == (start_token(256) if start in BEGINS else one.tokens[start * HOP - 1])
+
+
+@pytest.mark.parametrize("classes", [16, 128, 256, 1024])
+def test_training_begins_with_the_token_that_sampling_begins_with(path: Path, classes: int) -> None:
+    weights = float32(network(classes=classes))
+    first = next(Crops([path], "train", classes=classes).sequential(20)).tokens[0, 0]
+    assert first == weights.start().token == encode(torch.zeros(1), classes)
 
 
 def test_context_is_the_neighbours_and_silence_beyond_a_recordings_ends(path: Path) -> None:

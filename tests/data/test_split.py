@@ -38,7 +38,8 @@ def test_a_test_list_is_one_stem_a_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"\n# none\n", "names no"), (b"\xff\xfe\x00", "not a UTF-8")]
+    ("content", "message"),
+    [(b"\n# none\n", "names no"), (b"\xff\x00", "not UTF-8"), (b"\xff\xfe\x00", "UTF-16")],
 )
 def test_a_test_list_that_lists_nothing_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "list.txt").write_bytes(content)

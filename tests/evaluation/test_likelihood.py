@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from tests.synthesis.networks import conditioning_for, float32, int8, network
 from wavesynth.evaluation import likelihood as module
 from wavesynth.evaluation.likelihood import bits_per_sample, likelihood
-from wavesynth.models.wavenet import START_TOKEN
 from wavesynth.synthesis.reference import step
 
 
@@ -15,7 +14,7 @@ from wavesynth.synthesis.reference import step
 def example(request):
     model = network()
     targets = torch.randint(32, (57,), generator=torch.Generator().manual_seed(3))
-    tokens = torch.cat([torch.tensor([START_TOKEN % 32]), targets[:-1]])
+    tokens = torch.cat([torch.tensor([model.config.start_token]), targets[:-1]])
     return request.param(model), tokens, targets, conditioning_for(model, 12)
 
 

@@ -53,7 +53,7 @@ def test_a_file_without_the_columns_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(ValueError, match=r"texts\.tsv lacks the column file"):
         read_transcripts(table)
     table.write_bytes(b"file\ttext\n\xff\tb\n")
-    with pytest.raises(ValueError, match="is not a UTF-8 text file"):
+    with pytest.raises(ValueError, match="is not UTF-8 in line"):
         read_transcripts(table)
 
 

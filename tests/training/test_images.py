@@ -18,7 +18,9 @@ from wavesynth.training.checkpoint import newest
 from wavesynth.training.configuration import read_toml
 from wavesynth.training.images import ImageTask, fixed_images, image_trainer, parse_images, trained
 
-CONFIGURATIONS = sorted((Path(__file__).parents[2] / "configurations" / "images").glob("*.toml"))
+CONFIGURATIONS = sorted(
+    (Path(__file__).parents[2] / "wavesynth" / "configurations" / "images").glob("*.toml")
+)
 
 
 @pytest.fixture(scope="module")

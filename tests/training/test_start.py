@@ -1,13 +1,16 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from tests.synthesis.networks import network
 from tests.training.runs import prepared, train, values
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.synthesis.voice import SHIPPED, load_voice
 from wavesynth.training.checkpoint import Checkpoint, newest
 from wavesynth.training.configuration import parse
 from wavesynth.training.export import export
-from wavesynth.training.start import grow, starting_model, teaching_model
+from wavesynth.training.start import grow, located, starting_model, teaching_model
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +110,21 @@ def test_a_run_begins_with_a_voice(folder, run, tmp_path):
     model = starting_model(parse(values(folder) | {"start_from": str(tmp_path / "voice")}))
     for (name, a), b in zip(model.named_parameters(), trained.parameters(), strict=True):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-5), name  # a voice's weights are float16
+
+
+@pytest.mark.parametrize("source", ["allison-small", "wavesynth/voices/allison-small"])
+def test_a_voice_that_ships_is_found_by_its_name_wherever_one_is(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    assert located("start_from", source) == SHIPPED / "allison-small"
+    given = {"model": {"stacks": 3}, "data": {"speakers": {"a": ["x"]}}, "voice": {"name": "a"}}
+    model = starting_model(parse(given | {"start_from": source}))
+    assert torch.equal(model.output.weight, load_voice(SHIPPED / "allison-small").model.output.weight)
+
+
+def test_a_path_that_exists_comes_before_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "five").mkdir()
+    assert located("start_from", "five") == Path("five")
 
 
 def test_what_cannot_be_begun_with_is_named(folder, run, tmp_path):

@@ -93,6 +93,26 @@ def test_steps_may_change_when_resuming_but_the_network_and_its_inputs_may_not(f
     assert list(losses) == [3]
 
 
+def test_speakers_keep_their_places_when_resuming(folder, tmp_path):
+    def named(*names, **training):
+        speakers = {name: [folder] for name in names}
+        return values(folder, model={"speakers": 2}, data={"speakers": speakers}, **training)
+
+    train(named("a", "b", steps=1), tmp_path)
+    with pytest.raises(
+        ValueError, match=r"\[data\] speakers is \['b', 'a'\]; to resume .* it must be \['a', 'b'\]$"
+    ):
+        train(named("b", "a"), tmp_path, resume=True)
+    _, losses, _ = train(named("a", "b", steps=2), tmp_path, resume=True)
+    assert list(losses) == [2]
+
+
+def test_a_voice_without_speakers_may_rename_its_folders_when_resuming(folder, tmp_path):
+    train(values(folder, steps=1), tmp_path)
+    _, losses, _ = train(values(folder, data={"speakers": {"b": [folder]}}, steps=2), tmp_path, resume=True)
+    assert list(losses) == [2]
+
+
 def test_validation_is_of_the_averaged_weights(folder, tmp_path):
     t, _, validations = train(values(folder), tmp_path)
     assert validations[6] == t.validate()

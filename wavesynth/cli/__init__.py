@@ -10,6 +10,7 @@ from wavesynth.cli.demo import demo
 from wavesynth.cli.evaluate import evaluate
 from wavesynth.cli.export import export
 from wavesynth.cli.image import image
+from wavesynth.cli.init import init
 from wavesynth.cli.live import live
 from wavesynth.cli.prepare import prepare
 from wavesynth.cli.serve import serve
@@ -25,7 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (demo, voices, serve, stream, live, batch, prepare, train, export, evaluate):
+for command in (demo, voices, serve, stream, live, batch, prepare, init, train, export, evaluate):
     app.command()(command)
 app.add_typer(bench, name="bench")
 app.add_typer(image, name="image")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from wavesynth.files import sentence
+from wavesynth.files import read_text, sentence
 
 if TYPE_CHECKING:
     from wavesynth.clients.client import Client
@@ -61,7 +61,8 @@ def read_token(path: Path) -> str:
 
 def _content(option: str, path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise ValueError(f"--{option} is {path}, which cannot be read: {reason}") from error
+        return read_text(path)
+    except OSError as error:
+        raise ValueError(f"--{option} is {path}, which cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"--{option}: {error}") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.configurations import find_configuration
 from wavesynth.cli.image_compare import compare
 from wavesynth.cli.image_make import complete, sample
 
@@ -29,7 +30,9 @@ SplitName = Literal["train", "validation", "test"]
 
 @image.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="Configuration, a TOML file; see docs/images.md.")],
+    config: Annotated[
+        Path, typer.Argument(help="A TOML file, or a configuration that ships; see docs/images.md.")
+    ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints and curves [default: runs/NAME-OF-CONFIG]")
@@ -37,7 +40,7 @@ def train(
 ) -> None:
     """Trains a model of images as a configuration says; stops and goes on as `wavesynth train` does.
 
-    Example: wavesynth image train configurations/images/mnist-binary.toml
+    Example: wavesynth image train mnist-binary
     """
     from wavesynth.cli.train import follow
     from wavesynth.training.configuration import read_toml
@@ -45,6 +48,7 @@ def train(
     from wavesynth.training.processes import Processes
 
     with one_sentence_errors():
+        config = find_configuration(config, images=True)
         configuration = read_toml(config, parse_images)
         with Processes.joined() as processes:
             training = image_trainer(

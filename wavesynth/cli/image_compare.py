@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.configurations import find_configuration
 
 if TYPE_CHECKING:
     from wavesynth.training.image_comparison import Compared
@@ -37,7 +38,7 @@ def compare(
 ) -> None:
     """Trains the four networks one after the other for the same time and writes a table and plots.
 
-    Example: wavesynth image compare configurations/images/compare.toml --minutes 60 --out docs
+    Example: wavesynth image compare compare --minutes 60 --out docs
     """
     import multiprocessing
 
@@ -48,7 +49,7 @@ def compare(
     from wavesynth.training.images import fixed_images, parse_images
 
     with one_sentence_errors():
-        configuration = read_toml(config, parse_images)
+        configuration = read_toml(find_configuration(config, images=True), parse_images)
         fixed_images(
             configuration.model, configuration.data, "test"
         )  # refuses what does not fit before the wait

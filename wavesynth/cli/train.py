@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
+from wavesynth.cli.configurations import find_configuration
 
 if TYPE_CHECKING:
     from wavesynth.data.split import Split
@@ -22,7 +23,9 @@ _SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="Configuration, a TOML file; see docs/training.md.")],
+    config: Annotated[
+        Path, typer.Argument(help="A TOML file (see wavesynth init), or a configuration that ships.")
+    ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints and curves [default: runs/NAME-OF-CONFIG]")
@@ -34,7 +37,7 @@ def train(
     it goes on as if it had never stopped. Several GPUs: torchrun --nproc-per-node 8 --no-python wavesynth
     train CONFIG.
 
-    Example: wavesynth train configurations/allison-small.toml
+    Example: wavesynth train alice.toml --minutes 30
     """
     from rich.console import Console
 
@@ -43,6 +46,7 @@ def train(
     from wavesynth.training.wavenet import trainer
 
     with one_sentence_errors(), Processes.joined() as processes:
+        config = find_configuration(config)
         configuration = read_run(config)
         others: tuple[Split, ...]
         if isinstance(configuration, ConverterConfiguration):

@@ -19,7 +19,7 @@ from wavesynth.data.disturb import copies
 from wavesynth.data.prepare import FORMAT
 from wavesynth.data.split import SPLITS, Split
 from wavesynth.models.converter import Converter
-from wavesynth.models.wavenet import START_TOKEN
+from wavesynth.models.wavenet import start_token
 
 __all__ = ["Batch", "Crops", "Recordings"]
 
@@ -212,7 +212,7 @@ class Crops:
         at = start[:, None] * hop + torch.arange(-1, frames * hop)  # [B, 1 + T]
         sequence = self.tokens[at.clamp(min=0)].long()
         tokens = sequence[:, :-1].clone()
-        tokens[start == first, 0] = START_TOKEN
+        tokens[start == first, 0] = start_token(self.classes)
         around = start[:, None] + torch.arange(-context, frames + context)  # [B, F + 2 · context]
         mel = self.mel[around.clamp(0, len(self) - 1) + copy[:, None] * len(self)]
         mel[(around < first[:, None]) | (around >= self.end[start + frames - 1][:, None])] = (

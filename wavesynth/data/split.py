@@ -11,6 +11,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, get_args
 
+from wavesynth.files import read_text
+
 __all__ = ["SPLITS", "Split", "read_test_list", "split_of", "stem_of"]
 
 Split = Literal["train", "validation", "test"]
@@ -40,12 +42,9 @@ def split_of(stem: str, test: Collection[str] | None = None) -> Split:
 def read_test_list(path: str | Path) -> frozenset[str]:
     """The stems in a text file, one a line; empty lines and those beginning with # are left out.
 
-    Raises OSError when it cannot be read, ValueError when it is not text or names nothing.
+    Raises OSError when it cannot be read, ValueError when it is not text in UTF-8 or names nothing.
     """
-    try:
-        lines = [line.strip() for line in Path(path).read_text("utf-8").splitlines()]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"test list {path} is not a UTF-8 text file") from error
+    lines = [line.strip() for line in read_text(path).splitlines()]
     stems = frozenset(line for line in lines if line and not line.startswith("#"))
     if not stems:
         raise ValueError(f"test list {path} names no recordings")

@@ -27,7 +27,7 @@ def bits_per_sample(
 def likelihood(weights: Weights, tokens: Tensor, targets: Tensor, conditioning: Tensor) -> Tensor:
     """The nats that each sample costs, given all before it (van den Oord et al., 2016, eq. 1): float32 [T].
 
-    `tokens` int64 [T] are the samples one step late (START_TOKEN first), `targets` int64 [T] the samples,
+    `tokens` int64 [T] are the samples one step late (the start token first), `targets` int64 [T] the samples,
     `conditioning` float32 [F, L, 2R] with F · hop >= T. The arithmetic is that of sampling with `weights`, at
     all positions in parallel. Raises ValueError if the lengths do not fit.
     """

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.data.split import stem_of
+from wavesynth.files import read_text
 
 __all__ = ["SHIPPED_TRANSCRIPTS", "errors", "nearest_beginning", "read_transcripts", "recognise", "words"]
 
@@ -28,10 +29,7 @@ def read_transcripts(path: str | Path) -> dict[str, str]:
     Lines that begin with # are left out, and columns of other names. Raises OSError when it cannot be read,
     ValueError when it is not such a file.
     """
-    try:
-        lines = [line for line in Path(path).read_text("utf-8").splitlines() if not line.startswith("#")]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"transcripts {path} is not a UTF-8 text file") from error
+    lines = [line for line in read_text(path).splitlines() if not line.startswith("#")]
     table = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     if missing := {"file", "text"} - set(table.fieldnames or ()):
         raise ValueError(f"transcripts {path} lacks the column {' and '.join(sorted(missing))}")

@@ -28,9 +28,12 @@ def diagonals(gates: Tensor, weight: Tensor) -> Tensor:
     """The hidden states of all pixels, from the top left to the bottom right: [B, H, W, F].
 
     `gates` [B, H, W, 4F] is what the input gives to each pixel, `weight` [4F, 2F] what the states above (the first F
-    columns) and to the left give.
+    columns) and to the left give. The arithmetic and the result are float32, whatever autocast has made of them.
     """
-    hidden: Tensor = _Diagonals.apply(gates, weight)
+    # In float32 at the least, on whatever device: a sum over 55 steps in bfloat16 would forget its beginning.
+    gates, weight = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (gates, weight))
+    with torch.autocast(gates.device.type, enabled=False):
+        hidden: Tensor = _Diagonals.apply(gates, weight)
     return hidden
 
 
@@ -41,7 +44,6 @@ class _Diagonals(torch.autograd.Function):
     """
 
     @staticmethod
-    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(ctx: Any, pixels: Tensor, weight: Tensor) -> Tensor:
         (batch, height, width, _), features = pixels.shape, weight.shape[1] // 2
         count, places = width + height - 1, batch * (1 + height)
@@ -65,8 +67,12 @@ class _Diagonals(torch.autograd.Function):
         )
 
     @staticmethod
-    @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(gradient.device.type, enabled=False):
+            return _Diagonals._backward(ctx, gradient)
+
+    @staticmethod
+    def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         gates, states, cells, inside, weight = ctx.saved_tensors
         (*shape, features), by_hidden = gradient.shape, torch.zeros_like(cells[1:])
         _skewed(by_hidden, gradient.shape).copy_(gradient)

@@ -31,6 +31,9 @@ __all__ = [
     "uniform",
 ]
 
+#: Means (half ranges) and logarithms of scales from which on a component's mass is computed in another way.
+_FAR, _WIDE = 100.0, 20.0
+
 Kind = Literal["pixelcnn", "gated", "row-lstm", "diagonal-bilstm"]
 
 
@@ -126,11 +129,19 @@ class Head:
         # The means' unit is half the range of the values, -1 to 1; so is the scales'.
         half = 1 / (self.levels - 1)
         centred = (values * (2 * half) - 1).unsqueeze(-1) - means
-        inverse = torch.exp(-log_scales.clamp(min=-7.0))
+        log_scales = log_scales.clamp(min=-7.0)
+        inverse = torch.exp(-log_scales)
         upper, lower = (centred + half) * inverse, (centred - half) * inverse
+        # Far from the values' range u - l drowns in rounding; and of a very wide component 1 - e^(l - u) is u - l,
+        # whose logarithm is known while u - l itself is too small for a float.
+        width = torch.where(means.abs() < _FAR, upper - lower, 2 * half * inverse)
+        wide = log_scales > _WIDE
+        log_mass = torch.where(
+            wide, math.log(2 * half) - log_scales, torch.log(-torch.expm1(-width.masked_fill(wide, 1.0)))
+        )
         first, last = (values == 0).unsqueeze(-1), (values == self.levels - 1).unsqueeze(-1)
         # ln(σ(u) - σ(l)) = ln σ(u) + ln σ(-l) + ln(1 - e^(l - u)), which does not cancel far from the mean.
-        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
+        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + log_mass
         each = torch.where(first, F.logsigmoid(upper), torch.where(last, F.logsigmoid(-lower), inside))
         return torch.logsumexp(each + F.log_softmax(weights, -1), -1)
 

@@ -25,10 +25,12 @@ from torch import Tensor, nn
 
 from wavesynth.models.limits import check_whole
 
-__all__ = ["START_TOKEN", "WaveNet", "WaveNetConfig", "gate", "layer"]
+__all__ = ["WaveNet", "WaveNetConfig", "gate", "layer", "start_token"]
 
-#: The class that stands before the first sample: μ-law's zero.
-START_TOKEN = 128
+
+def start_token(classes: int) -> int:
+    """The class that stands before the first sample, of so many: μ-law's zero."""
+    return classes // 2
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ class WaveNetConfig:
 
     @property
     def start_token(self) -> int:
-        """The class that stands before the first sample: μ-law's zero."""
-        return self.classes // 2
+        """The class that stands before the first sample."""
+        return start_token(self.classes)
 
     @property
     def mel_context(self) -> int:
@@ -199,7 +201,7 @@ class WaveNet(nn.Module):
     def forward(self, tokens: Tensor, conditioning: Tensor, gains: Tensor | None = None) -> Tensor:
         """Logits [B, T, A] of every sample given those before it.
 
-        `tokens` [B, T] are the samples one step late (START_TOKEN first), `conditioning` [B, F, L, 2R] with
+        `tokens` [B, T] are the samples one step late (the start token first), `conditioning` [B, F, L, 2R] with
         T = F * hop. Before the first sample every layer's input is zero. `gains` [L, 2, R] are those of `layer`.
         """
         c = self.config

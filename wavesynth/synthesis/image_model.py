@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from wavesynth.files import atomic_path
+from wavesynth.files import atomic_path, read_text
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
 
@@ -50,7 +50,7 @@ def load_image_model(folder: Path) -> ImageModel:
     """The model in `folder`, its weights in float32; ValueError if a file or a field is not what it must be."""
     path = folder / "model.json"
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json.loads(read_text(path))
         if values["format"] != _FORMAT:
             raise ValueError(f"format is {values['format']!r}; this version reads {_FORMAT}")
         if set(values["model"]) != {f.name for f in fields(ImageModelConfig)}:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from wavesynth.audio.correction import MOST_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
-from wavesynth.files import atomic_path
+from wavesynth.files import atomic_path, read_text
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.synthesis.draw import TEMPERATURES
@@ -113,7 +113,7 @@ def load_voice(folder: str | Path) -> Voice:
     folder = Path(folder)
     path = folder / "voice.json"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         description = json.loads(text)
     except (OSError, ValueError) as error:
         raise VoiceError(f"{path} cannot be read: {error}") from error

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 from typing_extensions import override
 
-from wavesynth.models.wavenet import WaveNet, layer
+from wavesynth.models.wavenet import WaveNet, layer, start_token
 from wavesynth.synthesis.state import State
 
 __all__ = ["Float32Weights", "Weights"]
@@ -51,7 +51,7 @@ class Weights(ABC):
     @property
     def start_token(self) -> int:
         """The class that stands before the first sample: μ-law's zero."""
-        return self.classes // 2
+        return start_token(self.classes)
 
     @property
     def entry_width(self) -> int:

@@ -1,7 +1,7 @@
 """A training run's configuration: a TOML file as frozen, checked dataclasses.
 
-    start_from = "wavesynth/voices/allison-small"     # a voice, a run, or one checkpoint; leave out to begin anew
-    teacher = "wavesynth/voices/allison"              # a voice or run whose distributions are learned from as well
+    start_from = "allison-small"                      # a voice, a run, or one checkpoint; leave out to begin anew
+    teacher = "allison"                               # a voice or run whose distributions are learned from as well
 
     [model]                                           # WaveNetConfig
     stacks = 3
@@ -31,6 +31,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from wavesynth.audio.correction import MOST_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
+from wavesynth.files import read_text
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.synthesis.draw import TEMPERATURES
 
@@ -207,20 +208,24 @@ class Configuration:
 
     def fixed(self) -> dict[str, Any]:
         """What a run cannot change when it is resumed: the network and what its inputs mean."""
-        return {
+        fixed = {
             **{f"[model] {name}": value for name, value in asdict(self.model).items()},
             **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
             "[data] preemphasis": self.data.preemphasis,
+            "converter": self.converter,
         }
+        if self.model.speakers:
+            fixed["[data] speakers"] = list(self.data.speakers)  # each embedding is that of a place
+        return fixed
 
 
 def read_toml(path: str | Path, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
     """What `parse` makes of a TOML file; ValueError, naming the file, if anything in it is wrong."""
     try:
-        values = tomllib.loads(Path(path).read_text("utf-8"))
+        values = tomllib.loads(read_text(path))
     except OSError as error:
         raise ValueError(f"configuration {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # neither TOML nor UTF-8
+    except tomllib.TOMLDecodeError as error:
         raise ValueError(f"configuration {path} is not TOML: {error}") from error
     try:
         return parse(values)

@@ -38,6 +38,7 @@ from wavesynth.training.configuration import (
     read_toml,
 )
 from wavesynth.training.processes import Processes
+from wavesynth.training.start import located
 from wavesynth.training.trainer import Batch, Report, Trainer, Validation, begin
 
 __all__ = [
@@ -76,6 +77,7 @@ class ConverterConfiguration:
         return {
             **{f"[converter] {name}": value for name, value in asdict(self.converter).items()},
             **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
+            "[data] speakers": list(self.data.speakers),  # the first is whom everybody becomes
         }
 
 
@@ -159,7 +161,7 @@ def trained_converter(source: str | Path, data: DataConfig) -> Converter:
 
     Raises ValueError when there is none, or when it hears other features than `data` has.
     """
-    path = Path(source)
+    path = located("converter", source)
     if (path / "voice.json").exists():
         voice = load_voice(path)
         if voice.converter is None:
@@ -167,7 +169,7 @@ def trained_converter(source: str | Path, data: DataConfig) -> Converter:
                 f"converter is {path}, a voice that has none; it must be one that has, or a converter's run"
             )
         converter, mel = voice.converter, voice.mel
-    elif path.exists():
+    else:
         checkpoint = checkpoint_of(path)
         if not is_converter(checkpoint.configuration):
             raise ValueError(
@@ -176,10 +178,6 @@ def trained_converter(source: str | Path, data: DataConfig) -> Converter:
         configuration = parse_converter(checkpoint.configuration)
         converter, mel = Converter(configuration.converter), configuration.data.mel
         converter.load_state_dict({k: v for k, v in checkpoint.average.items() if k != "others"})
-    else:
-        raise ValueError(
-            f"converter is {path}, which does not exist; it must be a run, a checkpoint or a voice"
-        )
     if mel != data.mel:
         raise ValueError(f"converter is {path}, whose [data] mel is not the configured one; it must be {mel}")
     return converter.requires_grad_(False).eval()

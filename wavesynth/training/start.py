@@ -8,19 +8,19 @@ from pathlib import Path
 import torch
 
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.synthesis.voice import load_voice
+from wavesynth.synthesis.voice import find_voices, load_voice
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import Configuration, parse
 
-__all__ = ["averaged_model", "grow", "starting_model", "teaching_model"]
+__all__ = ["averaged_model", "grow", "located", "starting_model", "teaching_model"]
 
 
 def starting_model(configuration: Configuration) -> WaveNet:
     """A network of the configured size with the weights that `start_from` names, or random ones by the seed.
 
-    `start_from` is a voice's folder, a run's folder (its newest checkpoint) or a checkpoint; its network may have
-    fewer stacks, other speakers, and mel conditioning where the run has none. Raises ValueError when it cannot be
-    read or its network or features are others.
+    `start_from` is the name of a voice that ships, a voice's folder, a run's folder (its newest checkpoint) or a
+    checkpoint; its network may have fewer stacks, other speakers, and mel conditioning where the run has none. Raises
+    ValueError when it cannot be read or its network or features are others.
     """
     torch.manual_seed(configuration.training.seed)
     model = WaveNet(configuration.model)
@@ -86,17 +86,32 @@ def averaged_model(checkpoint: Checkpoint) -> tuple[WaveNet, Configuration]:
     return model.requires_grad_(False).eval(), configuration
 
 
+def located(name: str, source: str | Path) -> Path:
+    """Where the voice, run or checkpoint is that the key `name` names: a path, or else the name of a voice that ships.
+
+    Older configurations name a shipped voice by its path in a checkout, wavesynth/voices/NAME. Raises ValueError if
+    there is neither.
+    """
+    path, shipped = Path(source), find_voices()
+    if path.exists():
+        return path
+    if path.parent in (Path(), Path("wavesynth/voices")) and path.name in shipped:
+        return shipped[path.name]
+    raise ValueError(
+        f"{name} is {path}, which does not exist; it must be a voice, a run or a checkpoint, or a voice that ships: "
+        + ", ".join(shipped)
+    )
+
+
 def _read(name: str, source: str, configuration: Configuration) -> WaveNet:
     """The network of a voice, run or checkpoint that has the configured features; `name` is what names it."""
-    path = Path(source)
+    path = located(name, source)
     if (path / "voice.json").exists():
         voice = load_voice(path)
         model, mel, preemphasis = voice.model, voice.mel, voice.preemphasis
-    elif path.exists():
+    else:
         model, its = averaged_model(checkpoint_of(path))
         mel, preemphasis = its.data.mel, its.data.preemphasis
-    else:
-        raise ValueError(f"{name} is {path}, which does not exist; it must be a voice, a run or a checkpoint")
     if (mel, preemphasis) != (configuration.data.mel, configuration.data.preemphasis):
         raise ValueError(
             f"{name} is {path}, whose [data] mel or preemphasis is not the configured one; it must be {mel} and "

@@ -1,8 +1,8 @@
 """The training loop, the same for every model.
 
-    wavesynth train configurations/allison-small.toml              one process: a GPU if there is one, or the CPU
-    wavesynth train configurations/allison-small.toml --resume     goes on from the newest checkpoint
-    torchrun --nproc-per-node 8 --no-python wavesynth train configurations/allison.toml          eight GPUs
+    wavesynth train alice.toml              one process: a GPU if there is one, or the CPU
+    wavesynth train alice.toml --resume     goes on from the newest checkpoint
+    torchrun --nproc-per-node 8 --no-python wavesynth train alice.toml          eight GPUs
     tensorboard --logdir runs                                      the curves
 
 What a model brings is a `Task`: batches, a loss, a validation set. A step is a function of the weights, the
