@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
+
+from wavesynth.workers import worker_pool
 
 from .manifest import Entry, groups
 from .work import Made, Segment, Setting, Synthesizer, by_length, cut
@@ -31,8 +29,7 @@ def on_this_machine(entries: Iterable[Entry], setting: Setting, workers: int) ->
     Only as much is read ahead as keeps the workers busy. Closing the iterator ends them. Raises OSError when one
     of them died.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _begin, (setting,)) as pool:
+    with worker_pool(workers, _begin, setting) as pool:
         try:
             share = 2 * setting.together
             cuts = _ahead(pool, _cut, groups(entries, setting.together), workers + 1)
@@ -43,10 +40,6 @@ def on_this_machine(entries: Iterable[Entry], setting: Setting, workers: int) ->
                 yield from made
         except BrokenProcessPool as error:
             raise OSError("a worker died, perhaps for want of memory; run again to do the rest") from error
-        except BaseException:
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
-            raise
 
 
 def _ahead(
@@ -67,19 +60,9 @@ def _ahead(
 
 
 def _begin(setting: Setting) -> None:
-    """Makes a new process ready to work; it ends with the one that started it, however that ends."""
+    """Makes a new process ready to work."""
     global _setting, _synthesizer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that started us says when to stop
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     _setting, _synthesizer = setting, Synthesizer(setting)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _cut(entries: Sequence[Entry]) -> list[Segment]:

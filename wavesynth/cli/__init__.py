@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from wavesynth.__main__ import main
 from wavesynth.cli.batch import batch
 from wavesynth.cli.bench import bench
 from wavesynth.cli.demo import demo
@@ -24,14 +25,10 @@ app = typer.Typer(
     help="Neural audio that is generated one sample at a time, fast enough to be live.",
     epilog="Example: wavesynth demo",
     no_args_is_help=True,
+    rich_markup_mode=None,  # which takes brackets for markup
     pretty_exceptions_enable=False,
 )
 for command in (demo, voices, serve, stream, live, batch, prepare, init, train, export, evaluate):
     app.command()(command)
 app.add_typer(bench, name="bench")
 app.add_typer(image, name="image")
-
-
-def main() -> None:
-    """Runs the command line."""
-    app()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
+from wavesynth.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
     from wavesynth.clients.batch.run import Summary
@@ -61,7 +62,7 @@ def batch(
             fail(f"--gpus is {gpus:g}; it is for --ray")
         total, ignored = count(manifest, out)
         for one in ignored:
-            typer.echo(f"wavesynth: ignored {one['source']}: {one['reason']}", err=True)
+            say(f"wavesynth: ignored {one['source']}: {one['reason']}", err=True)
         defaults = {"voice": voice, "seed": seed, "temperature": temperature, "speaker": speaker}
         setting = Setting(str((voices or SHIPPED).absolute()), backend)
         what = Run(manifest, out, defaults, setting, workers, ray, gpus)
@@ -82,9 +83,9 @@ def batch(
     if as_json:
         import json
 
-        typer.echo(json.dumps(figures))
+        say(json.dumps(figures))
     else:
-        typer.echo(
+        say(
             f"{summary.made} made, {summary.kept} there already, {summary.failed} failed: {summary.seconds:.1f} s of "
             f"audio in {elapsed:.1f} s, {figures['real_time_factor']:.2f} x real time"
         )
@@ -103,17 +104,16 @@ class _Progress:
     """A bar on standard error, with how fast it goes and when it will be done."""
 
     def __init__(self, total: int, started: float) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True)
+        console = terminal(stderr=True)
         self.done = 0
         self.total = total
         self._started = started
         self._bar = Progress(
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
+            TextColumn("{task.fields[speed]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -150,7 +150,7 @@ def _interruptible(progress: _Progress) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(
+        say(
             f"wavesynth: interrupted after {progress.done} of {progress.total}; run again to do the rest",
             err=True,
         )

@@ -11,10 +11,13 @@ from wavesynth.cli.bench_image import image
 from wavesynth.cli.bench_service import service
 from wavesynth.cli.bench_training import training
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.terminal import say
 
 __all__ = ["bench", "engine"]
 
-bench = typer.Typer(help="Measure the engine, the service, training and images.", no_args_is_help=True)
+bench = typer.Typer(
+    help="Measure the engine, the service, training and images.", no_args_is_help=True, rich_markup_mode=None
+)
 bench.command()(service)
 bench.command()(training)
 bench.command()(image)
@@ -46,7 +49,7 @@ def engine(
             raise ValueError(f"layers is {layers}; it must be below 10 or a multiple of 10")
         result = measure_engine(backend, layers, residual, skip, classes, streams, seconds, threads, fine)
     if as_json:
-        typer.echo(json.dumps(result))
+        say(json.dumps(result))
         return
     for name, value in result.items():
-        typer.echo(f"{name:32} {value:,.2f}" if isinstance(value, float) else f"{name:32} {value}")
+        say(f"{name:32} {value:,.2f}" if isinstance(value, float) else f"{name:32} {value}")

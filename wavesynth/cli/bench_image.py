@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.terminal import say
 
 __all__ = ["image"]
 
@@ -33,7 +34,7 @@ def image(
         config = ImageModelConfig(features=features, layers=layers, levels=levels)
         result = measure_images(config, batch, naive_pixels, repeats, threads)
     if as_json:
-        typer.echo(json.dumps(result))
+        say(json.dumps(result))
         return
     for name, value in result.items():
-        typer.echo(f"{name:36} {value:,.3f}" if isinstance(value, float) else f"{name:36} {value}")
+        say(f"{name:36} {value:,.3f}" if isinstance(value, float) else f"{name:36} {value}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.terminal import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,10 +59,10 @@ def service(
     if as_json:
         import json
 
-        typer.echo(json.dumps(result))
+        say(json.dumps(result))
         return
     for name, value in result.items():
-        typer.echo(f"{name:36} {_text(value)}")
+        say(f"{name:36} {_text(value)}")
 
 
 def _measure(

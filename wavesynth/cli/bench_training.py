@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.terminal import say
 
 __all__ = ["training"]
 
@@ -33,8 +34,8 @@ def training(
         ways = tuple(way for way in WAYS if not (without_compiled and "compiled" in way))
         result = measure_training(layers, batch, frames, steps, ways)
     if as_json:
-        typer.echo(json.dumps({"layers": layers, "batch": batch, "frames": frames, "ways": result}))
+        say(json.dumps({"layers": layers, "batch": batch, "frames": frames, "ways": result}))
         return
-    typer.echo(f"{'':16}{'samples/s':>12}{'of one core':>14}")
+    say(f"{'':16}{'samples/s':>12}{'of one core':>14}")
     for way, rates in result.items():
-        typer.echo(f"{way:16}{rates['samples_per_second']:12,.0f}{rates['samples_per_core_second']:14,.0f}")
+        say(f"{way:16}{rates['samples_per_second']:12,.0f}{rates['samples_per_core_second']:14,.0f}")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from wavesynth.__main__ import nobody_reads
+from wavesynth.cli.terminal import say
 from wavesynth.files import read_text, sentence
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ Certificates = Annotated[
 
 def fail(message: object) -> NoReturn:
     """Ends the command with exit code 1 and one sentence on standard error."""
-    typer.echo(f"wavesynth: {message}", err=True)
+    say(f"wavesynth: {message}", err=True)
     raise typer.Exit(1)
 
 
@@ -35,6 +37,8 @@ def one_sentence_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
+        if nobody_reads(error):
+            raise
         fail(sentence(error))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
+from wavesynth.cli.terminal import say
 
 __all__ = ["HELD_OUT", "demo"]
 
@@ -47,11 +48,11 @@ def demo(
             check_output(out / name, source=audio)
         original = read(audio)
         chunks = []
-        typer.echo("starting a server ...", err=True)
+        say("starting a server ...", err=True)
         with local_server() as address, Client(address) as client:
             try:
                 name = voice or client.voices().default_voice
-                typer.echo(f"{name} speaks {audio.name} again, over gRPC at {address}", err=True)
+                say(f"{name} speaks {audio.name} again, over gRPC at {address}", err=True)
                 timing = Timing(time.monotonic())
                 call = client.stream(name, audio=original.numpy(), seed=seed, temperature=temperature)
                 for chunk in call.chunks():
@@ -68,18 +69,18 @@ def demo(
     if as_json:
         import json
 
-        typer.echo(json.dumps(figures))
+        say(json.dumps(figures))
     else:
         _print(figures)
 
 
 def _print(figures: dict[str, Any]) -> None:
     gaps = figures["chunk_gap_ms"]
-    typer.echo(f"time to first audio  {figures['time_to_first_audio_ms']:7.1f} ms")
-    typer.echo(f"real-time factor     {figures['real_time_factor']:7.2f} (seconds of audio made in a second)")
-    typer.echo(
+    say(f"time to first audio  {figures['time_to_first_audio_ms']:7.1f} ms")
+    say(f"real-time factor     {figures['real_time_factor']:7.2f} (seconds of audio made in a second)")
+    say(
         f"gap between chunks   {gaps['p50']:7.1f} ms median, {gaps['p99']:.1f} ms p99, {gaps['max']:.1f} ms longest"
     )
-    typer.echo(f"underruns            {figures['underruns']:7d} in {figures['seconds']:.2f} s")
+    say(f"underruns            {figures['underruns']:7d} in {figures['seconds']:.2f} s")
     for name, what in (("original.wav", "hear"), ("wavesynth.wav", "hear"), ("spectrograms.png", "see")):
-        typer.echo(f"{what:5}{Path(figures['out']) / name}")
+        say(f"{what:5}{Path(figures['out']) / name}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
+from wavesynth.cli.terminal import progress, say, terminal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,9 +98,6 @@ def evaluate(
         import sys
         from contextlib import ExitStack
 
-        from rich.console import Console
-        from rich.progress import Progress
-
         from wavesynth.audio.plots import save_spectrograms
         from wavesynth.clients.client import ServiceError
         from wavesynth.data.dataset import Recordings
@@ -147,12 +145,12 @@ def evaluate(
         )
         speak = _speak(folder, cores, backend, {**manner, "speaker": speaker})
         with ExitStack() as stack:
-            progress = Progress(console=Console(stderr=True))
+            bars = progress()
 
             def track(name: str, results: Iterable[Any], total: int) -> Iterable[Any]:
-                if not progress.live.is_started:  # an error before has standard error for itself
-                    stack.enter_context(progress)
-                return progress.track(results, total, description=f"{name:11}")
+                if not bars.live.is_started:  # an error before has standard error for itself
+                    stack.enter_context(bars)
+                return bars.track(results, total, description=f"{name:11}")
 
             try:
                 figures, heard = run(loaded, recordings, texts, settings, speak, track)
@@ -160,7 +158,7 @@ def evaluate(
                 fail(error)
         figures |= {**manner, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
         if as_json:
-            typer.echo(json.dumps(figures, ensure_ascii=False))
+            say(json.dumps(figures))
         else:
             _print(figures)
         if report:
@@ -212,10 +210,9 @@ def _speak(folder: Path, threads: int, backend: str, manner: Manner) -> Speak:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = terminal()
     console.print(f"{figures['voice']} on {figures['data']}, {figures['split']} split", soft_wrap=True)
     if bits := figures["bits_per_sample"]:
         console.print(
@@ -252,4 +249,4 @@ def _print(figures: dict[str, Any]) -> None:
             soft_wrap=True,
         )
     for note in figures["notes"]:
-        console.print(note, soft_wrap=True, markup=False)
+        console.print(note, soft_wrap=True)

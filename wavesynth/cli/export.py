@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.terminal import say, track
 
 __all__ = ["export"]
 
@@ -33,13 +34,9 @@ def export(
     """
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.progress import track
-
     from wavesynth.files import check_output
     from wavesynth.training.export import export as export_voice
 
-    progress = Console(stderr=True)
     with one_sentence_errors():
         check_output(out / "voice.json")
         exported = export_voice(
@@ -47,12 +44,12 @@ def export(
             out,
             lowest=best,
             seconds=seconds,
-            track=lambda crops: track(crops, "Measuring", console=progress),
+            track=lambda crops: track(crops, "Measuring"),
         )
     if as_json:
-        typer.echo(json.dumps(asdict(exported)))
+        say(json.dumps(asdict(exported)))
     else:
-        typer.echo(
+        say(
             f"{exported.name}, step {exported.step:,} → {out}\n"
             f"{exported.float32:.4f} bits/sample in float32, {exported.int8:.4f} in int8 "
             f"({exported.int8 - exported.float32:+.4f}), on {exported.seconds:.1f} s of validation audio"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,13 +14,16 @@ from wavesynth.cli.common import one_sentence_errors
 from wavesynth.cli.configurations import find_configuration
 from wavesynth.cli.image_compare import compare
 from wavesynth.cli.image_make import complete, sample
+from wavesynth.cli.terminal import say, track
 
 if TYPE_CHECKING:
     from wavesynth.synthesis.image_model import ImageModel
 
 __all__ = ["evaluate", "export", "image", "train"]
 
-image = typer.Typer(help="Images, one pixel at a time: PixelCNN and PixelRNN.", no_args_is_help=True)
+image = typer.Typer(
+    help="Images, one pixel at a time: PixelCNN and PixelRNN.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Model = Annotated[
     Path, typer.Argument(help="A model that ships, an exported one, a run's folder or a checkpoint.")
@@ -75,9 +79,9 @@ def evaluate(
 
         figures = measured(trained(model, lowest=best), data, split, images)
     if as_json:
-        typer.echo(json.dumps(figures))
+        say(json.dumps(figures))
         return
-    typer.echo(
+    say(
         f"{figures['nats']:.3f} ± {figures['standard_error']:.3f} nats/image, {figures['bits_per_dim']:.4f} bits/dim "
         f"on {figures['images']:,} images of the {split} set, {figures['values']}"
     )
@@ -117,15 +121,13 @@ def export(
         save_png(out / "samples.png", grid(intensities(made, c.levels), columns))
         with atomic_path(out / "CARD.md") as path:
             path.write_text(card(written, figures), encoding="utf-8")
-    typer.echo(f"{out}: {figures['nats']:.3f} nats/image, {figures['bits_per_dim']:.4f} bits/dim")
+    say(f"{out}: {figures['nats']:.3f} nats/image, {figures['bits_per_dim']:.4f} bits/dim")
 
 
 def measured(
     model: ImageModel, data: Path, split: SplitName, count: int | None
 ) -> dict[str, float | int | str]:
     """The likelihood of a split, with what its values are, and a progress bar where there is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
 
     from wavesynth.data.images import ImageSet
     from wavesynth.evaluation.images import likelihood_of
@@ -135,12 +137,11 @@ def measured(
     binarisation: Literal["static"] | None = "static" if config.levels == 2 else None
     whole: ImageSet = fixed_images(config, ImageDataConfig(str(data), binarisation), split)
     some = ImageSet(whole.images[:count], None if whole.labels is None else whole.labels[:count])
-    console = Console(stderr=True)
     figures = asdict(
         likelihood_of(
             model.network,
             some,
-            track=lambda starts: track(starts, "", console=console, disable=not console.is_terminal),
+            track=lambda starts: track(starts, "", disable=not sys.stderr.isatty()),
         )
     )
     if config.levels == 2:

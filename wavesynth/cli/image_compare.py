@@ -11,6 +11,7 @@ import typer
 
 from wavesynth.cli.common import one_sentence_errors
 from wavesynth.cli.configurations import find_configuration
+from wavesynth.cli.terminal import say
 
 if TYPE_CHECKING:
     from wavesynth.training.image_comparison import Compared
@@ -40,13 +41,12 @@ def compare(
 
     Example: wavesynth image compare compare --minutes 60 --out docs
     """
-    import multiprocessing
-
     from wavesynth.files import atomic_path, check_output
     from wavesynth.models.images import KINDS
     from wavesynth.training.configuration import read_toml
     from wavesynth.training.image_comparison import compare_kind
     from wavesynth.training.images import fixed_images, parse_images
+    from wavesynth.workers import worker_pool
 
     with one_sentence_errors():
         configuration = read_toml(find_configuration(config, images=True), parse_images)
@@ -55,19 +55,16 @@ def compare(
         )  # refuses what does not fit before the wait
         check_output(out / "image-comparison.md")
         results = {}
-        context = multiprocessing.get_context(
-            "spawn"
-        )  # a process each, so that each has its own peak of memory
         for kind in KINDS:
-            typer.echo(f"{kind}: {minutes:g} minutes", err=True)
-            with context.Pool(1) as pool:
-                results[kind] = pool.apply(compare_kind, (configuration, kind, 60 * minutes, images))
+            say(f"{kind}: {minutes:g} minutes", err=True)
+            with worker_pool(1, int) as pool:  # a process each, so that each has its own peak of memory
+                results[kind] = pool.submit(compare_kind, configuration, kind, 60 * minutes, images).result()
         compared = [result[0] for result in results.values()]
         table = _table(compared)
         with atomic_path(out / "image-comparison.md") as path:
             path.write_text(table, encoding="utf-8")
         _plot(results, configuration.model.levels, out / "image-comparison.png")
-    typer.echo(json.dumps([asdict(one) for one in compared]) if as_json else table)
+    say(json.dumps([asdict(one) for one in compared]) if as_json else table)
 
 
 def _table(compared: list[Compared]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.terminal import say, track
 
 if TYPE_CHECKING:
     import torch
@@ -145,17 +147,14 @@ def _make(
 ) -> tuple[torch.Tensor, float]:
     """Images as intensities, uint8 [B, H, W, C], with a bar on a terminal, and the seconds they took."""
     import torch
-    from rich.console import Console
-    from rich.progress import track
 
     from wavesynth.models.pixels import intensities
     from wavesynth.synthesis.pixels import rows
 
-    console = Console(stderr=True)
     c = model.network.config
     start = time.perf_counter()
     stream = rows(model.network, keys, labels, known, pixels)
-    made = list(track(stream, "rows", total=c.height, console=console, disable=not console.is_terminal))
+    made = list(track(stream, "rows", total=c.height, disable=not sys.stderr.isatty()))
     return intensities(torch.stack(made, 1), c.levels), time.perf_counter() - start
 
 
@@ -175,6 +174,6 @@ def _write_progress(images: torch.Tensor, path: Path, scale: int, first: int = 0
 
 def _report(figures: dict[str, float | int | str], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(figures))
+        say(json.dumps(figures))
         return
-    typer.echo(f"{figures['images']} images in {figures['seconds']:.2f} s → {figures['out']}")
+    say(f"{figures['images']} images in {figures['seconds']:.2f} s → {figures['out']}")

@@ -12,6 +12,7 @@ import typer
 
 from wavesynth.cli.common import one_sentence_errors
 from wavesynth.cli.configurations import find_configuration, shipped_configurations
+from wavesynth.cli.terminal import say
 
 __all__ = ["init"]
 
@@ -52,11 +53,11 @@ def init(
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
         folders = [folder for _, folder in read_run(path).data.folders]
-    typer.echo(f"{path} is written, after {template}. Look it through; then:")
+    say(f"{path} is written, after {template}. Look it through; then:")
     for folder in folders:
         if not (Path(folder) / "dataset.json").exists():
-            typer.echo(f"  wavesynth prepare RECORDINGS {shlex.quote(folder)}")
-    typer.echo(f"  wavesynth train {path} --minutes 30")
+            say(f"  wavesynth prepare RECORDINGS {shlex.quote(folder)}")
+    say(f"  wavesynth train {path} --minutes 30")
 
 
 def filled_in(text: str, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
+from wavesynth.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,7 +65,6 @@ def live(
         import gc
         from contextlib import nullcontext
 
-        from rich.console import Console
         from rich.live import Live as Screen
 
         from wavesynth.clients import ServiceError
@@ -96,8 +96,8 @@ def live(
                 }  # fmt: skip
                 session = Live(client, name, rates[name], source, sink, manner, tap, found.max_seconds)
                 _stop_on_sigterm(session)
-                console = Console(stderr=True)
-                typer.echo(
+                console = terminal(stderr=True)
+                say(
                     f"{name}: {source.name} → {address} → {sink.name}; use headphones; Ctrl-C ends it",
                     err=True,
                 )
@@ -124,7 +124,7 @@ def _list_devices() -> None:
     for device in found:
         kind = "microphone" if device.kind == "input" else "loudspeaker"
         default = " (default)" if device.default else ""
-        typer.echo(f"{kind:12}{device.index:3}  {device.name}, {device.rate} Hz{default}")
+        say(f"{kind:12}{device.index:3}  {device.name}, {device.rate} Hz{default}")
 
 
 def _stop_on_sigterm(session: Live) -> None:
@@ -188,16 +188,16 @@ def _print(
     if as_json:
         import json
 
-        typer.echo(json.dumps(figures))
+        say(json.dumps(figures))
         return
     if "impulses" in figures:
         latency = figures["impulse_latency_ms"]
-        typer.echo(
+        say(
             f"microphone to loudspeaker: {latency['p50']:.1f} ms (median of {figures['impulses']} impulses), "
             f"longest {latency['max']:.1f} ms; the devices' own buffers not counted"
         )
     latency = figures["latency_ms"]
-    typer.echo(
+    say(
         f"latency {latency['p50']:.1f} ms, 95 % below {latency['p95']:.1f} ms; {buffer.underruns} underruns; "
         f"{meters.overflows} overflows of the microphone, {meters.underflows} underflows of the loudspeaker; "
         f"{session.relay.interruptions} interruptions, drift {figures['drift_ppm']:+.0f} ppm"

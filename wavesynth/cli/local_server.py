@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wavesynth.__main__ import main
+
 __all__ = ["local_server"]
+
+#: The server finds the package where this process has found it, whatever the working directory holds.
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from wavesynth.cli.local_server import _serve; _serve()"
 
 
 @contextmanager
 def local_server(*options: str | Path) -> Iterator[str]:
     """Starts `wavesynth serve --port 0 OPTIONS`; yields its address when it is ready, and ends it afterwards.
 
-    Raises ValueError with the server's own sentence if it does not start.
+    It ends as well when this process does, however it ends. Raises ValueError with the server's own sentence if it
+    does not start.
     """
-    command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve", "--port", "0"]
+    command = [sys.executable, "-c", _PROGRAM.format(path=sys.path), "serve", "--port", "0"]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            [*command, *map(str, options)], stdout=subprocess.PIPE, stderr=log, text=True
+            [*command, *map(str, options)],
+            stdin=subprocess.PIPE,  # which closes with this process
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
         try:
             assert process.stdout is not None
@@ -34,3 +47,15 @@ def local_server(*options: str | Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
+
+
+def _serve() -> None:
+    """The command line, until the process that started this one ends."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    main()
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

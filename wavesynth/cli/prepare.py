@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.terminal import say, terminal, track
 
 __all__ = ["prepare"]
 
@@ -38,21 +39,16 @@ def prepare(
 
     Example: wavesynth prepare recordings/alice datasets/alice
     """
-    from rich.console import Console
-    from rich.progress import track
 
     from wavesynth.data.prepare import Options
     from wavesynth.data.prepare import prepare as prepare_folder
     from wavesynth.data.split import read_test_list
 
-    progress = Console(stderr=True)
     with one_sentence_errors():
         options = Options(test=read_test_list(test_list) if test_list else None, exclude=tuple(exclude or ()))
-        dataset = prepare_folder(
-            folder, out, options, lambda sources: track(sources, "Preparing", console=progress)
-        )
+        dataset = prepare_folder(folder, out, options, lambda sources: track(sources, "Preparing"))
     if as_json:
-        typer.echo(json.dumps(_figures(dataset)))
+        say(json.dumps(_figures(dataset)))
     else:
         _print(dataset)
 
@@ -65,14 +61,12 @@ def _figures(dataset: dict[str, Any]) -> dict[str, Any]:
 
 
 def _print(dataset: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from wavesynth.files import shown
 
     figures = _figures(dataset)
-    console = Console()
+    console = terminal()
     console.print(f"{figures['usable']} recordings usable, {len(figures['skipped'])} skipped")
     table = Table("split")
     table.add_column("files", justify="right")
@@ -84,5 +78,5 @@ def _print(dataset: dict[str, Any]) -> None:
         if figures[kind]:
             left_out = Table(kind, "reason")
             for entry in figures[kind]:
-                left_out.add_row(escape(shown(entry["source"])), escape(entry["reason"]))
+                left_out.add_row(shown(entry["source"]), entry["reason"])
             console.print(left_out)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors, read_token
+from wavesynth.cli.terminal import say
 
 __all__ = ["serve"]
 
@@ -103,9 +104,9 @@ def serve(
         )
 
         def ready(server: Server) -> None:
-            typer.echo(f"listening on {host}:{server.port}")
+            say(f"listening on {host}:{server.port}")
             if web:
-                typer.echo(f"the page is at http{'s' if tls_cert else ''}://{host}:{server.web_port}/")
+                say(f"the page is at http{'s' if tls_cert else ''}://{host}:{server.web_port}/")
             sys.stdout.flush()
 
         log_as_json()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
+from wavesynth.cli.terminal import say
 
 if TYPE_CHECKING:
     from wavesynth.clients.client import Chunk
@@ -186,10 +187,10 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         import json
 
-        typer.echo(json.dumps(figures), err=True)
+        say(json.dumps(figures), err=True)
         return
     gaps = figures["chunk_gap_ms"]
-    typer.echo(
+    say(
         f"{figures['seconds']:.2f} s of audio, the first after {figures['time_to_first_audio_ms']:.1f} ms, "
         f"{figures['real_time_factor']:.2f} x real time, {figures['underruns']} underruns; gaps between chunks: "
         f"median {gaps['p50']:.1f}, 99 % below {gaps['p99']:.1f}, longest {gaps['max']:.1f} ms",

@@ -10,6 +10,7 @@ import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
 from wavesynth.cli.configurations import find_configuration
+from wavesynth.cli.terminal import say, terminal, track
 
 if TYPE_CHECKING:
     from wavesynth.data.split import Split
@@ -39,7 +40,6 @@ def train(
 
     Example: wavesynth train alice.toml --minutes 30
     """
-    from rich.console import Console
 
     from wavesynth.training.converter import ConverterConfiguration, converter_trainer, read_run
     from wavesynth.training.processes import Processes
@@ -56,7 +56,7 @@ def train(
         if configuration.data.disturb:
             _disturb(configuration.data, processes, others)
         folder = out or Path("runs") / config.stem
-        with Console(stderr=True, quiet=not processes.first).status("Reading the recordings"):
+        with terminal(stderr=True, quiet=not processes.first).status("Reading the recordings"):
             training = begin(folder, processes, resume=resume)
         follow(training, unit)
 
@@ -64,17 +64,15 @@ def train(
 def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) -> None:
     """Makes the copies that the features come from, where they are not there yet: minutes, the first time. `others` are
     the splits that are read of speakers but the first."""
-    from rich.console import Console
-    from rich.progress import track
 
     from wavesynth.data.dataset import Recordings
 
     if processes.first:
         for number, folder in data.folders:
-            recordings, console = Recordings(folder), Console(stderr=True)
+            recordings = Recordings(folder)
             for split in others if number else _SPLITS:
                 name, total = f"Disturbing {folder}, {split}", recordings.count(split)
-                for stem, waveform in track(recordings.split(split), name, total, console=console):
+                for stem, waveform in track(recordings.split(split), name, total):
                     recordings.copies(split, stem, waveform, data.disturb)
     processes.wait()
 
@@ -84,7 +82,6 @@ def follow(training: Trainer, unit: str = "sample") -> None:
     from contextlib import ExitStack
 
     import torch
-    from rich.console import Console
 
     from wavesynth.training.progress import Display
     from wavesynth.training.trainer import Stopped
@@ -95,7 +92,7 @@ def follow(training: Trainer, unit: str = "sample") -> None:
         torch.set_num_threads(1)
     with ExitStack() as stack:
         if processes.first:
-            console = Console()
+            console = terminal()
             count = sum(parameter.numel() for parameter in training.model.parameters())
             arithmetic = (
                 ("bf16" if training.bf16 else "float32")
@@ -112,7 +109,7 @@ def follow(training: Trainer, unit: str = "sample") -> None:
             training.run()
         except Stopped as stopped:
             if processes.first:
-                typer.echo(f"wavesynth: {stopped}; --resume goes on from there", err=True)
+                say(f"wavesynth: {stopped}; --resume goes on from there", err=True)
             raise typer.Exit(128 + stopped.signum) from None
         except FloatingPointError as error:
             fail(error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
+from wavesynth.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
     from wavesynth.v1 import synthesis_pb2 as pb
@@ -35,16 +36,15 @@ def voices(
     if as_json:
         import json
 
-        typer.echo(json.dumps({"voices": found}, indent=2, ensure_ascii=False))
+        say(json.dumps({"voices": found}, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("voice", "language", "layers", "licence", "description")
     for voice in found:
         name = f"{voice['name']} (default)" if voice["default"] else voice["name"]
         table.add_row(name, voice["language"], str(voice["layers"]), voice["licence"], voice["description"])
-    Console().print(table)
+    terminal().print(table)
 
 
 def _of_service(address: str, token_file: Path | None, certificates: Path | None) -> list[dict[str, Any]]:

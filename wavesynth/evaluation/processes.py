@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any, TypeVar
 
 import torch
+
+from wavesynth.workers import worker_pool
 
 __all__ = ["share_out"]
 
@@ -25,8 +25,7 @@ def share_out(function: Callable[[A], B], work: Sequence[A], processes: int) -> 
     if processes == 1:
         yield from map(function, work)
         return
-    context = get_context("spawn")  # not forked: libraries have threads here
-    with ProcessPoolExecutor(min(processes, len(work)), context, _start, (function,)) as pool:
+    with worker_pool(min(processes, len(work)), _start, function) as pool:
         yield from pool.map(_call, work)
 
 

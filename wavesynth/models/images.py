@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from wavesynth.models.pixelcnn import GatedPixelCNN, PixelCNN
 from wavesynth.models.pixelrnn import DiagonalBiLSTM, RowLSTM
-from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.models.pixels import ImageModelConfig, Kind, PixelModel
 
 __all__ = ["KINDS", "image_model"]
 
 #: What `kind` may be.
-KINDS: dict[str, type[PixelModel]] = {
+KINDS: dict[Kind, type[PixelModel]] = {
     "pixelcnn": PixelCNN,
     "gated": GatedPixelCNN,
     "row-lstm": RowLSTM,

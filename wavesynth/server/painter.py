@@ -19,6 +19,7 @@ from pathlib import Path
 import grpc
 
 from wavesynth.server.refusal import RefusedError
+from wavesynth.workers import begin_worker
 
 __all__ = ["Painter", "Painting"]
 
@@ -120,6 +121,7 @@ def _drain(connection: Connection, number: int) -> None:
 
 def _work(connection: Connection) -> None:
     """Makes paintings until the other side closes the pipe."""
+    begin_worker()
     import torch
 
     from wavesynth.synthesis.image_model import ImageModel, load_image_model
@@ -128,7 +130,7 @@ def _work(connection: Connection) -> None:
         os.nice(19)
     torch.set_num_threads(1)
     models: dict[Path, ImageModel] = {}
-    with suppress(EOFError, OSError, KeyboardInterrupt):
+    with suppress(EOFError, OSError):
         while True:
             number, painting = connection.recv()
             if painting is None:  # it was abandoned when it was already done

@@ -101,7 +101,7 @@ def _writer(folder: Path, first_step: int, console: Console) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         console.print(
-            "TensorBoard is not installed, so no curves are written; pip install 'wavesynth\\[train]' brings it"
+            "TensorBoard is not installed, so no curves are written; pip install 'wavesynth[train]' brings it"
         )
         return None
     return SummaryWriter(str(folder), purge_step=first_step + 1)

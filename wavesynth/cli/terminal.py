@@ -1,0 +1,70 @@
+"""What commands write: text that is never taken for markup, nor for commands to the terminal, wherever it comes from.
+
+Names, paths and what a service says of itself are anybody's: all of a command's output goes through here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+__all__ = ["printable", "progress", "say", "terminal", "track"]
+
+T = TypeVar("T")
+
+#: Control characters but tabs and line ends, what changes the direction of writing, and what is no character.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """`text` with an escape, such as \\x1b, for each character that a terminal would obey instead of showing."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def say(text: object = "", *, err: bool = False) -> None:
+    """Writes a line to standard output, or to standard error."""
+    typer.echo(printable(str(text)), err=err)
+
+
+def terminal(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Standard output, or standard error, for tables and for what moves. Strings are shown as they are."""
+    from rich.console import Console
+
+    class Literal(Console):
+        def render_str(self, text: str, **options: Any) -> Any:
+            return super().render_str(printable(text), **options | {"markup": False, "emoji": False})
+
+        def status(self, status: Any, **options: Any) -> Any:
+            spinner = "line" if self.options.ascii_only else "dots"
+            return super().status(status, **{"spinner": spinner} | options)
+
+    return Literal(stderr=stderr, quiet=quiet)
+
+
+def progress(*, disable: bool = False) -> Progress:
+    """Bars on standard error, with how far they are and when they will be done."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=terminal(stderr=True),
+        disable=disable,
+    )
+
+
+def track(
+    items: Iterable[T], description: str, total: float | None = None, *, disable: bool = False
+) -> Iterator[T]:
+    """The items, with such a bar for how many of them are done."""
+    with progress(disable=disable) as bar:
+        yield from bar.track(items, total, description=printable(description))

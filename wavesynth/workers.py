@@ -1,0 +1,51 @@
+"""Processes that work for this one: they end with it, however it ends, and leave Ctrl-C to it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["begin_worker", "worker_pool"]
+
+
+@contextmanager
+def worker_pool(
+    processes: int, initializer: Callable[..., object], *arguments: Any
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool of so many processes, each of which first calls `initializer`; an exception ends them at once.
+
+    They are new ones, not forked: libraries have threads in this one.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _begin, (initializer, arguments)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            for process in list((pool._processes or {}).values()):
+                process.terminate()
+            raise
+
+
+def begin_worker() -> None:
+    """Lets this process end when the one that started it does; that one alone says when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _begin(initializer: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    begin_worker()
+    initializer(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
