@@ -9,12 +9,13 @@
 FROM python:3.13-slim-trixie AS dependencies
 ENV PATH=/opt/wavesynth/bin:$PATH PIP_NO_CACHE_DIR=1
 RUN python3 -m venv /opt/wavesynth
+# Of PyTorch's two builds pip takes the one for GPUs. Where this names PyTorch's index of CPU builds, pip takes that.
+ARG PIP_EXTRA_INDEX_URL
 COPY pyproject.toml /source/
 RUN python -c "import tomllib; print(*tomllib.load(open('/source/pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
         > /source/requirements.txt \
     && pip install -r /source/requirements.txt
-# PyTorch is the CUDA build although this image serves from the CPU: torchaudio's wheel does not load beside
-# a CPU-only one. What the two link to must stay (2 GB). What they would only open on a GPU goes: Triton,
+# Of the build for GPUs, what PyTorch links to must stay (2 GB). What it would only open on a GPU goes: Triton,
 # and the parts of cuDNN behind its front library (another 2 GB).
 RUN pip uninstall --yes triton \
     && find /opt/wavesynth/lib -path '*/nvidia/cudnn/lib/libcudnn_*' -delete

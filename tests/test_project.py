@@ -27,9 +27,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"audio", "models", "files", "workers"},
     "synthesis": {"kernels", "models", "audio", "files"},
     "evaluation": {"synthesis", "models", "data", "audio", "files", "workers", "extras"},
-    "training": {"kernels", "evaluation", "synthesis", "models", "data", "audio", "files"},
+    "training": {"kernels", "evaluation", "synthesis", "models", "data", "audio", "files", "extras"},
     "server": {"synthesis", "models", "audio", "files", "workers", "extras", "v1"},
-    "clients": {"server", "synthesis", "audio", "files", "workers", "v1"},
+    "clients": {"server", "synthesis", "audio", "files", "workers", "extras", "v1"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 

@@ -1,7 +1,7 @@
 """All that needs a GPU, in one run of under eight minutes: `make bench-gpu`, or `python tools/bench_gpu.py`.
 
 Writes bench-gpu/results.json as it goes, and table.txt and plot.png at the end. It needs Python 3.12, torch 2.11 and
-triton 3.6 or newer, and no network; the package need not be installed. What else is missing (pytest, torchaudio, scipy,
+triton 3.6 or newer, and no network; the package need not be installed. What else is missing (pytest, soxr, scipy,
 safetensors, matplotlib) leaves out what needs it, and the results say why. --small goes through all of it in Triton's
 interpreter, with a tiny network: its figures mean nothing, but no slip of the pen waits for a GPU.
 """

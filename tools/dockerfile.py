@@ -10,7 +10,7 @@ from pathlib import Path
 
 __all__ = ["Instruction", "context_files", "options", "parse", "substitute", "words"]
 
-KEYWORDS = {"FROM", "RUN", "COPY", "ENV", "USER", "WORKDIR", "EXPOSE", "HEALTHCHECK", "CMD"}
+KEYWORDS = {"FROM", "ARG", "RUN", "COPY", "ENV", "USER", "WORKDIR", "EXPOSE", "HEALTHCHECK", "CMD"}
 
 
 @dataclass(frozen=True)

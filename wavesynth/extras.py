@@ -6,7 +6,19 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["extra"]
+__all__ = ["DISTRIBUTION", "extra", "install_command"]
+
+#: What pip knows the package by. `wavesynth` alone is somebody else's package there.
+DISTRIBUTION = "wavesynth-neural"
+
+
+def install_command(extra: str) -> str:
+    """The command that adds an extra to the installation that runs this: pip takes its version, and adds what lacks.
+
+    >>> install_command("live")
+    "pip install 'wavesynth-neural[live]'"
+    """
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
 
 
 @contextmanager
@@ -18,6 +30,4 @@ def extra(name: str, what: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except ImportError as error:
-        raise OSError(
-            f"{what} needs {error.name}, which is missing: pip install 'wavesynth[{name}]'"
-        ) from error
+        raise OSError(f"{what} needs {error.name}, which is missing: {install_command(name)}") from error

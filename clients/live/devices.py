@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from wavesynth.extras import extra
+
 __all__ = ["Device", "choose", "devices", "library", "opened"]
 
 
@@ -27,19 +29,17 @@ class Device:
         return f"the {'microphone' if self.kind == 'input' else 'loudspeaker'} {self.name!r}"
 
 
-def library() -> Any:
-    """The sounddevice module; OSError with what to install if it or PortAudio is missing."""
-    try:
+def library(what: str = "live audio") -> Any:
+    """The sounddevice module; OSError with what to install for `what` if it or PortAudio is missing."""
+    with extra("live", what):
         import samplerate  # noqa: F401
-        import sounddevice
-    except ImportError as error:
-        raise OSError(
-            f"live audio needs {error.name}, which is missing: pip install 'wavesynth[live]'"
-        ) from error
-    except OSError as error:
-        raise OSError(
-            "live audio needs PortAudio, which is missing: apt-get install libportaudio2"
-        ) from error
+
+        try:
+            import sounddevice
+        except OSError as error:  # its wheel for Linux brings no PortAudio
+            raise OSError(
+                f"{what} needs PortAudio, which is missing: apt-get install libportaudio2"
+            ) from error
     return sounddevice
 
 

@@ -128,7 +128,7 @@ def test_a_missing_extra_is_one_sentence_before_any_work(voices, data, monkeypat
     result = run(voices / "tiny", data, "--without", "f0,dnsmos,wer,world")
     assert result.exit_code == 1 and result.stdout == ""
     assert result.stderr.splitlines() == [
-        "wavesynth: evaluating needs pesq, pystoi: pip install 'wavesynth[evaluate]', "
+        "wavesynth: evaluating needs pesq, pystoi: pip install 'wavesynth-neural[evaluate]', "
         "or leave out what needs it with --without pesq,stoi"
     ]
 

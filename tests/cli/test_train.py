@@ -69,7 +69,7 @@ def test_without_tensorboard_it_says_so_and_trains(folder, tmp_path, monkeypatch
     result = run(train, toml(tmp_path / "small.toml", values(folder, steps=1)), "--out", tmp_path / "run")
     assert result.exit_code == 0, result.output
     assert (
-        "TensorBoard is not installed, so no curves are written; pip install 'wavesynth[train]'"
+        "TensorBoard is not installed, so no curves are written; pip install 'wavesynth-neural[train]'"
         in " ".join(result.output.split())
     )
 
@@ -118,8 +118,10 @@ def test_sigterm_saves_the_run_and_exits_with_143(folder, tmp_path):
 
 
 def test_a_converter_is_validated_by_its_first_speaker_and_only_of_that_one_are_such_copies_made(tmp_path):
-    pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'wavesynth[evaluate]'")
-    pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth[evaluate]'")
+    pytest.importorskip(
+        "pkg_resources", reason="needs setuptools<80: pip install 'wavesynth-neural[evaluate]'"
+    )
+    pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
     folders = [prepared(tmp_path / name, seed) for seed, name in enumerate("ab")]
     configuration = {
         "converter": {"channels": 16, "layers": 1},

@@ -20,7 +20,7 @@ def test_a_missing_library_is_one_sentence_that_says_how_to_get_it(monkeypatch):
     with pytest.raises(ValueError) as error:
         check_libraries(["wer"])
     assert str(error.value) == (
-        "evaluating needs pystoi, pyworld: pip install 'wavesynth[evaluate]', "
+        "evaluating needs pystoi, pyworld: pip install 'wavesynth-neural[evaluate]', "
         "or leave out what needs it with --without stoi,f0,world"
     )
     check_libraries(["stoi", "f0", "world"])

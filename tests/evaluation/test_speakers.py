@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("resemblyzer", reason="needs resemblyzer: pip install 'wavesynth[evaluate]'")
-pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth[evaluate]'")
+pytest.importorskip("resemblyzer", reason="needs resemblyzer: pip install 'wavesynth-neural[evaluate]'")
+pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
 
 from tests.evaluation.test_metrics import held_out
 from wavesynth.audio.world import analyse, synthesise

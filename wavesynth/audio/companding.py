@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 from torch import Tensor
-from torchaudio.functional import mu_law_decoding, mu_law_encoding
 
 __all__ = ["PREEMPHASIS", "Deemphasis", "decode", "deemphasize", "encode", "preemphasis"]
 
@@ -69,9 +68,14 @@ def deemphasize(filters: Sequence[Deemphasis], chunks: NDArray[np.floating]) -> 
 
 def encode(waveform: Tensor, classes: int = 256, coefficient: float = PREEMPHASIS) -> Tensor:
     """Pre-emphasised μ-law classes, int64 [..., N] from 0 to classes - 1; what exceeds ±1 is clipped."""
-    return mu_law_encoding(preemphasis(waveform.float(), coefficient).clamp(-1, 1), classes)
+    x = preemphasis(waveform.float(), coefficient).clamp(-1, 1)
+    mu = torch.tensor(classes - 1.0)
+    companded = x.sign() * torch.log1p(mu * x.abs()) / torch.log1p(mu)
+    return ((companded + 1) / 2 * mu + 0.5).long()
 
 
 def decode(tokens: Tensor, classes: int = 256) -> Tensor:
     """The float32 waveform [..., N] of μ-law classes, still pre-emphasised: `Deemphasis` comes after."""
-    return mu_law_decoding(tokens.to(torch.int64), classes)
+    mu = torch.tensor(classes - 1.0)
+    companded = tokens.float() / mu * 2 - 1
+    return companded.sign() * (torch.exp(companded.abs() * torch.log1p(mu)) - 1) / mu

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import soundfile
+import soxr
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torchaudio.functional import resample
 
 from wavesynth.audio.pcm import pcm16
 from wavesynth.files import atomic_path
@@ -42,18 +41,14 @@ def read(path: str | Path, sample_rate: int = 16000) -> Tensor:
         samples, rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a .raw name
         samples, rate = _read_with_ffmpeg(path)
-    if not samples.size:
-        raise ValueError(f"{path} holds no audio samples")
     if not np.isfinite(samples).all():
         raise ValueError(f"{path} holds NaN or infinite samples")
     if not 1000 <= rate <= 768_000:
         raise ValueError(f"{path} has a sample rate of {rate} Hz; it must be from 1000 to 768000")
-    waveform = torch.from_numpy(samples.mean(1))
-    if rate != sample_rate:
-        # 44100 → 16000 is exactly 441 → 160. For rates without such a ratio (44101) the nearest one, a few
-        # parts in 10⁶ away, keeps the polyphase filter from growing to gigabytes.
-        ratio = Fraction(sample_rate, rate).limit_denominator(1000)
-        waveform = resample(waveform, ratio.denominator, ratio.numerator)
+    mono = samples.mean(1)
+    waveform = torch.from_numpy(mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate))
+    if not waveform.numel():
+        raise ValueError(f"{path} holds no audio samples")
     return waveform
 
 

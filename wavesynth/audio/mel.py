@@ -1,7 +1,7 @@
 """Log-mel features, of a whole recording or of a stream as it arrives, to the same numbers.
 
-A frame is |FFT|² of a Hann window of 800 samples, summed into 80 triangular bands (HTK scale, no
-normalisation: torchaudio's MelSpectrogram) and scaled: (log10(max(power, 1e-5)) + 2) / 2.
+A frame is |FFT|² of a Hann window of 800 samples, summed into 80 triangular bands (HTK scale, not normalised:
+torchaudio's MelSpectrogram with pad_mode="constant") and scaled: (log10(max(power, 1e-5)) + 2) / 2.
 
     samples      0 ······· 160 ······ 320 ······ 480 ······ 640 ···
     frame 0   ───┴───┐                                             centred on sample 0, held for 0 to 159
@@ -25,7 +25,6 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchaudio.functional import melscale_fbanks
 
 from wavesynth.audio.rows import alone
 
@@ -153,9 +152,18 @@ def mel_tables(config: MelConfig, device: torch.device, dtype: torch.dtype) -> t
 
 
 def filter_bank(config: MelConfig) -> Tensor:
-    """How much each bin of the power spectrum adds to each band, float64 [n_fft // 2 + 1, bands]."""
-    c = config
-    return melscale_fbanks(c.n_fft // 2 + 1, c.low, c.high, c.bands, c.sample_rate).double()
+    """How much each bin of the power spectrum adds to each band, float64 [n_fft // 2 + 1, bands].
+
+    Triangles from each band's neighbour below to its neighbour above, equidistant on the HTK scale, m = 2595
+    log10(1 + f / 700) (O'Shaughnessy, "Speech Communication", 1987). Computed in float32, as the shipped voices' was.
+    """
+    bins = torch.linspace(0, config.sample_rate // 2, config.n_fft // 2 + 1)
+    low, high = (2595 * math.log10(1 + f / 700) for f in (config.low, config.high))
+    edges = 700 * (10 ** (torch.linspace(low, high, config.bands + 2) / 2595) - 1)  # hertz
+    widths = edges.diff()
+    above = edges - bins[:, None]  # [bins, bands + 2]
+    rising, falling = -above[:, :-2] / widths[:-1], above[:, 2:] / widths[1:]
+    return rising.minimum(falling).clamp(min=0).double()
 
 
 def _check_mono(waveform: Tensor) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
 from wavesynth.cli.terminal import say, terminal
+from wavesynth.extras import extra
 
 if TYPE_CHECKING:
     from wavesynth.clients.batch.run import Summary
@@ -94,10 +95,8 @@ def batch(
 
 
 def _check_ray() -> None:
-    try:
+    with extra("ray", "--ray"):
         import ray.data  # noqa: F401
-    except ImportError as error:
-        fail(f"--ray needs Ray, which is missing: pip install 'wavesynth[ray]' ({error})")
 
 
 class _Progress:

@@ -154,13 +154,9 @@ class _Loudspeaker:
     """The default loudspeaker, opened with the first chunk; writing waits while its buffer is full."""
 
     def __init__(self) -> None:
-        try:
-            import sounddevice
-        except ImportError as error:
-            fail(f"--play needs sounddevice, which is missing: pip install 'wavesynth[live]' ({error})")
-        except OSError as error:
-            fail(f"--play needs PortAudio, which is missing: apt-get install libportaudio2 ({error})")
-        self._library = sounddevice
+        from wavesynth.clients.live.devices import library
+
+        self._library = library("--play")
         self._device: Any = None
 
     def __enter__(self) -> None:

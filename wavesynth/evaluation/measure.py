@@ -15,6 +15,7 @@ from wavesynth.audio.world import f0
 from wavesynth.evaluation import metrics, references, words
 from wavesynth.evaluation.clips import Clip
 from wavesynth.evaluation.speakers import likeness, speaker
+from wavesynth.extras import install_command
 
 __all__ = [
     "COLUMNS",
@@ -88,7 +89,7 @@ def check_libraries(without: Collection[str]) -> None:
     if lacking:
         modules = sorted({module for name in lacking for module in missing[name]})
         raise ValueError(
-            f"evaluating needs {', '.join(modules)}: pip install 'wavesynth[evaluate]', "
+            f"evaluating needs {', '.join(modules)}: {install_command('evaluate')}, "
             f"or leave out what needs it with --without {','.join(lacking)}"
         )
 

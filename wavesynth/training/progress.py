@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from wavesynth.extras import install_command
 from wavesynth.training.trainer import Report, Validation
 
 __all__ = ["Display"]
@@ -101,7 +102,7 @@ def _writer(folder: Path, first_step: int, console: Console) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         console.print(
-            "TensorBoard is not installed, so no curves are written; pip install 'wavesynth[train]' brings it"
+            f"TensorBoard is not installed, so no curves are written; {install_command('train')} brings it"
         )
         return None
     return SummaryWriter(str(folder), purge_step=first_step + 1)

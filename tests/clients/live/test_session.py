@@ -1,6 +1,5 @@
 """wavesynth live on a real PortAudio: recorded speech is the microphone, PulseAudio's null sinks are the devices."""
 
-import ctypes.util
 import json
 import os
 import shutil
@@ -15,17 +14,17 @@ import soundfile
 
 from tests.clients.servers import Killable, two_voices
 from wavesynth.clients import Client
+from wavesynth.clients.live.devices import library
 
-pytest.importorskip(
-    "sounddevice", reason="needs sounddevice: pip install 'wavesynth[live]'", exc_type=ImportError
-)
-pytest.importorskip("samplerate", reason="needs samplerate: pip install 'wavesynth[live]'")
+try:
+    library()
+except OSError as error:
+    pytest.skip(str(error), allow_module_level=True)
 
 
 def missing():
     """What a machine without PulseAudio has to install."""
     packages = {"pulseaudio": shutil.which("pulseaudio"), "pulseaudio-utils": shutil.which("pacat")}
-    packages["libportaudio2"] = ctypes.util.find_library("portaudio")
     packages["libasound2-plugins"] = os.path.exists("/usr/share/alsa/alsa.conf.d/pulse.conf")
     return " ".join(name for name, there in packages.items() if not there)
 

@@ -16,7 +16,7 @@ from wavesynth.server.web.config import WebConfig
 from wavesynth.synthesis.voice import SHIPPED
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth[web]'")
+pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth-neural[web]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 

@@ -14,10 +14,10 @@ from wavesynth.clients import Client
 from wavesynth.server.web.config import WebConfig
 from wavesynth.server.web.page import listening
 
-pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth[web]'")
-pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'wavesynth[web]'")
+pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth-neural[web]'")
+pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'wavesynth-neural[web]'")
 connecting = pytest.importorskip(
-    "websockets.sync.client", reason="needs websockets: pip install 'wavesynth[web]'"
+    "websockets.sync.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
 )
 exceptions = pytest.importorskip("websockets.exceptions")
 
