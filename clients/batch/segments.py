@@ -1,8 +1,8 @@
 """Long recordings in pieces that are made at the same time, and joined where nobody hears it.
 
-A piece is cut where the recording is quietest. It begins early, by what its voice remembers, so that its first kept
-sample is made in the middle of speech as any other; and goes on a little into the next one. In that overlap one
-fades out while the other fades in, with their power kept.
+A piece is cut where the recording is quietest. Its input begins early and ends late, by what its voice sees around a
+sample (wavesynth.synthesis.excerpt), so that its kept samples are made in the middle of speech as any other; and they
+go on a little into the next piece. In that overlap one fades out while the other fades in, with their power kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from wavesynth.synthesis.excerpt import Surroundings
+
 from ..crossfade import crossfade
 
 __all__ = ["LONGEST", "Cut", "cuts", "join", "seed_of"]
@@ -22,8 +24,6 @@ __all__ = ["LONGEST", "Cut", "cuts", "join", "seed_of"]
 LONGEST, _PIECE, _SEARCH = 30.0, 15.0, 3.0
 #: Seconds in which one piece fades into the next, and over which loudness is looked at.
 _FADE = 0.02
-#: Seconds of input behind a piece's end that its last samples are made from.
-_AHEAD = 0.08
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,18 @@ class Cut:
     """After its last sample that is kept; the overlap with the next piece is in it."""
 
 
-def cuts(recording: NDArray[np.float32], sample_rate: int, hop: int, memory: int) -> list[Cut]:
-    """How to cut a recording [N], for a voice with `hop` samples a frame that remembers `memory` samples."""
+def cuts(recording: NDArray[np.float32], sample_rate: int, hop: int, surroundings: Surroundings) -> list[Cut]:
+    """How to cut a recording [N], for a voice with `hop` samples a frame that sees so much around a sample."""
     n = len(recording)
     if n <= LONGEST * sample_rate:
         return [Cut(0, n, 0, n)]
     half = round(_FADE * sample_rate / 2)
-    ahead = round(_AHEAD * sample_rate)
     places = [0, *(_quietest(recording, where, sample_rate) for where in _places(n, sample_rate)), n]
     found = []
     for start, stop in pairwise(places):
         first, last = max(0, start - half), n if stop == n else stop + half
-        begin = max(0, first - memory - ahead) // hop * hop
-        found.append(Cut(begin, min(n, last + ahead), first, last))
+        begin = max(0, first - surroundings.before) // hop * hop
+        found.append(Cut(begin, min(n, last + surroundings.after), first, last))
     return found
 
 

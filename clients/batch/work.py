@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from wavesynth.audio.files import read
 from wavesynth.files import sentence
@@ -19,7 +20,9 @@ from wavesynth.server.refusal import RefusedError
 from wavesynth.server.requests import Requests
 from wavesynth.server.server import load_voices
 from wavesynth.synthesis.engine import Engine, EngineConfig
+from wavesynth.synthesis.excerpt import heard_from, memories, surroundings
 from wavesynth.synthesis.schedule import Capacity
+from wavesynth.synthesis.source import Source
 from wavesynth.synthesis.stream import Stream, StreamError
 from wavesynth.synthesis.voice import Voice, find_voices, load_voice
 from wavesynth.v1 import synthesis_pb2 as pb
@@ -53,6 +56,8 @@ class Segment:
     first: int = 0
     last: int = 0
     request: bytes = b""
+    memory: bytes = b""
+    """Of the voice's converter, float32, where the piece begins in the middle of a recording."""
     error: str = ""
 
 
@@ -84,11 +89,12 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
             conditioning = conditioning_of({"seconds": entry.seconds, "mel": mel})
             request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=conditioning)
             return [Segment(line, request=request.SerializeToString())]
-        recording = read(entry.audio, voice.sample_rate).numpy()
+        waveform = read(entry.audio, voice.sample_rate)
     except (OSError, ValueError) as error:
         return [Segment(line, error=sentence(error))]
-    config = voice.model.config
-    places = cuts(recording, voice.sample_rate, config.hop, config.receptive_field)
+    recording, hop = waveform.numpy(), voice.model.config.hop
+    places = cuts(recording, voice.sample_rate, hop, surroundings(voice, voice.correction))
+    memory = _memories(voice, waveform, [place.begin // hop for place in places])
     segments = []
     for number, place in enumerate(places):
         synthesis.seed = seed_of(entry.seed, number)
@@ -97,10 +103,19 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
             {"audio": recording[place.begin : place.end], "sample_rate": voice.sample_rate}
         )
         request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=audio)
-        segments.append(
-            Segment(line, number, len(places), place.first, place.last, request.SerializeToString())
-        )
+        whole = (line, number, len(places), place.first, place.last, request.SerializeToString())
+        segments.append(Segment(*whole, memory[number]))
     return segments
+
+
+def _memories(voice: Voice, recording: Tensor, begins: Sequence[int]) -> list[bytes]:
+    """What the voice's converter remembers when it has heard the recording up to where the pieces that begin at these
+    frames are heard aright; nothing where they begin with the recording, and for voices without one."""
+    if voice.converter is None or not any(begins):
+        return [b""] * len(begins)
+    later = [begin + heard_from(voice) for begin in begins if begin]
+    found = iter(memories(voice, recording, later))
+    return [next(found).numpy().tobytes() if begin else b"" for begin in begins]
 
 
 class Synthesizer:
@@ -155,11 +170,22 @@ class Synthesizer:
     def _open(self, segment: Segment) -> Stream:
         request = pb.StreamSynthesizeRequest.FromString(segment.request)
         checked, piece = self._requests.whole(request.synthesis, request.conditioning, live=False)
+        if segment.memory:
+            voice = self._requests.voices[checked.voice]
+            checked = replace(checked, source=partial(_resumed, checked.source, voice, segment.memory))
         stream = self._engine.open(checked)
         if piece is not None:
             stream.push(piece)
         stream.finish()
         return stream
+
+
+def _resumed(make: Callable[[], Source], voice: Voice, memory: bytes) -> Source:
+    """A source that goes on with what the voice's converter remembers."""
+    source, values = make(), torch.frombuffer(bytearray(memory), dtype=torch.float32)
+    layers = 1 if voice.converter is None else voice.converter.config.layers
+    source.resume(heard_from(voice), values.reshape(layers, 1, -1))
+    return source
 
 
 @dataclass(frozen=True)

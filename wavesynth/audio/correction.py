@@ -90,6 +90,8 @@ class SpectralCorrection:
         ahead = self._before // config.hop * config.hop + self._block - len(self._samples)
         self.lead = ahead if frames else 0
         """Samples that a stream must have before the first of them is final."""
+        self.reach = self._block if frames else 0
+        """Samples that a step looks at."""
         self._received = self._sent = 0
         self._ended = False
 

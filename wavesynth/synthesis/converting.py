@@ -27,6 +27,13 @@ class Converting:
             (c.past, c.bands), silence
         )  # what the next frame hears, as far as it is known
         self._memory: Tensor | None = None
+        self._said = 0  # frames
+        self._resumed: tuple[int, Tensor] | None = None
+
+    def resume(self, frame: int, memory: Tensor) -> None:
+        """Has the frame of this number be said with `memory` [layers, 1, channels], as if what gave it had been heard
+        before; for a stretch that is cut out of a recording (wavesynth.synthesis.excerpt)."""
+        self._resumed = (frame, memory)
 
     @torch.inference_mode()
     def push(self, mel: Tensor) -> Tensor:
@@ -36,9 +43,12 @@ class Converting:
         self._track = torch.cat([self._track, mel])
         said = [mel[:0]]
         while len(self._track) >= c.window:
+            if self._resumed is not None and self._said == self._resumed[0]:
+                self._memory = self._resumed[1]
             frame, self._memory = self._converter(self._track[None, : c.window], self._memory)
             said.append(frame[0].clamp(min=self._silence))
             self._track = self._track[1:]
+            self._said += 1
         return torch.cat(said)
 
     def finish(self) -> Tensor:

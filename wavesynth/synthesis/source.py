@@ -59,6 +59,11 @@ class Source(ABC):
     def defer(self) -> None:
         """Leaves the conditioning network to the backend: called, if at all, before anything else."""
 
+    def resume(self, frame: int, memory: Tensor) -> None:
+        """Has the converter say frame number `frame` with this memory (`Converting.resume`); called, if at all, before
+        any input is given. Raises TypeError for a voice without one."""
+        raise TypeError("memory was given to a stream without a converter")
+
     @abstractmethod
     def conditioning(self, index: int, n: int) -> Tensor | Windows:
         """The frames [F, L, 2R], or their windows if deferred, of `n` samples from `index` that `ready` promised.
@@ -137,6 +142,12 @@ class _InputSource(Source):
 
     def defer(self) -> None:
         self._conditioner.deferred = True
+
+    def resume(self, frame: int, memory: Tensor) -> None:
+        if self._converting is None:
+            super().resume(frame, memory)
+        else:
+            self._converting.resume(frame, memory)
 
     def ready(self, index: int, n: int) -> int:
         end = index + n

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from wavesynth.clients.batch.segments import LONGEST, Cut, cuts, join, seed_of
+from wavesynth.synthesis.excerpt import Surroundings
 
-RATE, HOP, MEMORY = 16000, 160, 5000
+RATE, HOP = 16000, 160
+AROUND = Surroundings(5000, 2100)
 
 
 def noise(seconds, seed=0):
@@ -23,13 +25,13 @@ def with_pauses(*pauses):
 
 
 def test_what_is_not_long_stays_whole():
-    assert cuts(noise(LONGEST), RATE, HOP, MEMORY) == [
+    assert cuts(noise(LONGEST), RATE, HOP, AROUND) == [
         Cut(0, round(LONGEST * RATE), 0, round(LONGEST * RATE))
     ]
 
 
 def test_cuts_are_in_the_pauses():
-    places = cuts(with_pauses(13.3, 31.2, 44.0, 60.5), RATE, HOP, MEMORY)
+    places = cuts(with_pauses(13.3, 31.2, 44.0, 60.5), RATE, HOP, AROUND)
     middles = [(before.last + after.first) / 2 / RATE for before, after in pairwise(places)]
     assert len(middles) == 4
     for middle, pause in zip(middles, (13.3, 31.2, 44.0, 60.5), strict=True):
@@ -38,12 +40,12 @@ def test_cuts_are_in_the_pauses():
 
 def test_pieces_cover_the_recording_and_begin_on_a_frame_with_what_the_voice_remembers():
     recording = with_pauses(13.3)
-    places = cuts(recording, RATE, HOP, MEMORY)
+    places = cuts(recording, RATE, HOP, AROUND)
     assert places[0].first == 0 and places[-1].last == places[-1].end == len(recording)
     for before, after in pairwise(places):
         assert before.last - after.first == 320
-        assert after.begin % HOP == 0 and after.first - after.begin >= MEMORY
-        assert before.end - before.last >= 880  # the analysis of its last sample
+        assert after.begin % HOP == 0 and AROUND.before <= after.first - after.begin < AROUND.before + HOP
+        assert before.end - before.last == AROUND.after
 
 
 def pieces_of(whole, places):
@@ -52,7 +54,7 @@ def pieces_of(whole, places):
 
 def test_joining_what_was_never_different_changes_nothing():
     whole = (noise(40) * 32767).astype(np.int16)
-    places = cuts(noise(40), RATE, HOP, MEMORY)
+    places = cuts(noise(40), RATE, HOP, AROUND)
     assert len(places) == 3
     assert np.array_equal(join(pieces_of(whole, places), places), whole)
 

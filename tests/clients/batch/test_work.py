@@ -1,15 +1,23 @@
 """Segments' audio is a matter of their requests alone, and the same as the service's."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from tests.clients.servers import two_voices
+from tests.voices_for_tests import make_voice
+from wavesynth.audio.files import read
 from wavesynth.clients import Client
+from wavesynth.clients.batch import segments as cutting
 from wavesynth.clients.batch.manifest import Entry
 from wavesynth.clients.batch.work import Collector, Setting, Synthesizer, cut
+from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.synthesis.excerpt import heard_from, memories, surroundings
+from wavesynth.synthesis.voice import load_voice, save_voice
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +84,69 @@ def test_a_long_recording_is_whole_again_and_has_no_seam(synthesizer, setting, t
     (first,) = synthesizer(segments[:1])
     until = segments[1].first
     assert np.array_equal(np.frombuffer(first.pcm, "<i2")[:until], made.samples[:until])
+
+
+@pytest.fixture(scope="module")
+def long_setting(tmp_path_factory):
+    """Voices that look far ahead: by a converter, by correction, by both."""
+    folder = tmp_path_factory.mktemp("looking-ahead")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        converter = Converter(ConverterConfig(channels=16)).requires_grad_(False).eval()
+    voice = make_voice("tiny")
+    for name, others in {
+        "anyone": {"converter": converter},
+        "filtered": {"correction": 8},
+        "both": {"converter": converter, "correction": 4},
+    }.items():
+        save_voice(folder / name, replace(voice, name=name, **others))
+    return Setting(str(folder), together=3)
+
+
+@pytest.fixture(scope="module")
+def long_synthesizer(long_setting):
+    synthesizer = Synthesizer(long_setting)
+    yield synthesizer
+    synthesizer.close()
+
+
+@pytest.mark.parametrize("voice", ["anyone", "filtered", "both"])
+def test_a_piece_ends_as_if_the_recording_went_on(
+    long_synthesizer, long_setting, tmp_path, monkeypatch, voice
+):
+    path = recording(tmp_path / "long.wav", 16000)
+    entry = Entry(1, "long.wav", audio=path, voice=voice)
+    (uncut,) = cut(entry, long_setting)
+    for name, seconds in (("LONGEST", 0.5), ("_PIECE", 0.25), ("_SEARCH", 0.05)):
+        monkeypatch.setattr(cutting, name, seconds)
+    pieces = cut(entry, long_setting)
+    assert len(pieces) == 4
+    whole, first = (long_synthesizer([segment])[0] for segment in (uncut, pieces[0]))
+    assert first.pcm == whole.pcm[: 2 * first.last]
+
+
+def test_a_piece_begins_with_what_the_converter_remembers_of_all_before(
+    long_synthesizer, long_setting, tmp_path, monkeypatch
+):
+    path = recording(tmp_path / "long.wav", 16000)
+    for name, seconds in (("LONGEST", 0.5), ("_PIECE", 0.25), ("_SEARCH", 0.05)):
+        monkeypatch.setattr(cutting, name, seconds)
+    pieces = cut(Entry(1, "long.wav", audio=path, voice="anyone"), long_setting)
+    voice = load_voice(f"{long_setting.voices}/anyone")
+    hop = voice.mel.hop
+    for piece, place in zip(pieces, cutting.cuts(*cuts_of(path, voice)), strict=True):
+        if place.begin:
+            (memory,) = memories(voice, read(path), [place.begin // hop + heard_from(voice)])
+            assert piece.memory == memory.numpy().tobytes()
+            (warm,), (cold,) = long_synthesizer([piece]), long_synthesizer([replace(piece, memory=b"")])
+            assert warm.pcm != cold.pcm
+        else:
+            assert piece.memory == b""
+    assert pieces[-1].memory
+
+
+def cuts_of(path, voice):
+    return read(path).numpy(), voice.sample_rate, voice.mel.hop, surroundings(voice, voice.correction)
 
 
 def test_mel_and_seconds_are_made_too(synthesizer, setting, tmp_path):
