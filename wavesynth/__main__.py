@@ -49,11 +49,15 @@ def main() -> NoReturn:
     _end(code)
 
 
-def _stop(number: int, _: FrameType | None) -> NoReturn:
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
     global _stopped_by
     _stopped_by = number
     for other in _SIGNALS:
         signal.signal(other, signal.SIG_DFL)
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            os._exit(128 + number)  # an import may swallow what is raised in it, as PyTorch's of NumPy does
+        frame = frame.f_back
     raise _Stopped
 
 

@@ -1,0 +1,80 @@
+"""What commands write is read as it stands: no markup, no commands to the terminal, in whatever encoding there is."""
+
+import io
+import sys
+import time
+
+import pytest
+import typer
+from rich.table import Table
+from typer.testing import CliRunner
+
+from wavesynth.cli import app
+from wavesynth.cli.terminal import printable, say, terminal, track
+
+HOSTILE = "[/home/alice] [bold]\x1b[2J\x07\u202e\udcff"
+SHOWN = "[/home/alice] [bold]\\x1b[2J\\x07\\u202e\\udcff"
+
+
+def commands(group, *path):
+    """Every command of the command line, with its words."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, name)
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_says_all_that_is_written_in_the_source(words):
+    shown = "".join(CliRunner().invoke(app, [*words, "--help"]).stdout.split())
+    command = COMMANDS[words]
+    for text in (command.help, *(parameter.help for parameter in command.params)):
+        assert "".join((text or "").split()) in shown
+
+
+def test_help_has_an_example_of_every_command():
+    assert not [
+        words for words, command in COMMANDS.items() if f"Example: wavesynth {words[0]}" not in command.help
+    ]
+
+
+def test_strings_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setenv("COLUMNS", "200")
+    table = Table(f"column {HOSTILE}")
+    table.add_row(HOSTILE)
+    terminal().print(table)
+    terminal().print(HOSTILE)
+    say(HOSTILE)
+    written = sys.stdout.getvalue()
+    assert written.count(SHOWN) == 4 and "\x1b" not in written
+
+
+def test_a_bar_shows_its_description_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setenv("COLUMNS", "200")
+    assert list(track(range(3), HOSTILE)) == [0, 1, 2]
+    assert SHOWN in sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_moves_and_tables_do_without_letters_that_the_encoding_lacks(encoding, monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding, errors="strict", write_through=True))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    console = terminal(stderr=True)
+    console.print(Table("voice"))
+    with console.status("Reading"):
+        time.sleep(0.2)
+    list(track(range(3), "Measuring"))
+    assert b"Reading" in raw.getvalue() and b"Measuring" in raw.getvalue()
+
+
+def test_text_of_any_language_is_printable():
+    text = "Grüße, 日本語, نص, μ-law → ±1\n\tπ"
+    assert printable(text) == text
