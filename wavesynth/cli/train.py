@@ -71,7 +71,7 @@ def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) 
         for number, folder in data.folders:
             recordings = Recordings(folder)
             for split in others if number else _SPLITS:
-                name, total = f"Disturbing {folder}, {split}", recordings.count(split)
+                name, total = f"Disturbing {folder}, {split}", len(recordings.files(split))
                 for stem, waveform in track(recordings.split(split), name, total):
                     recordings.copies(split, stem, waveform, data.disturb)
     processes.wait()

@@ -15,7 +15,8 @@ from torch import Generator, Tensor
 from wavesynth.audio.companding import PREEMPHASIS, encode
 from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.augmentation import FASTEST, alter
-from wavesynth.data.disturb import copies
+from wavesynth.data.disturb import copies, copy_paths
+from wavesynth.data.features import FeatureSettings, Track, each, features, untracked
 from wavesynth.data.prepare import FORMAT
 from wavesynth.data.split import SPLITS, Split
 from wavesynth.models.converter import Converter
@@ -53,21 +54,22 @@ class Recordings:
 
     def split(self, name: Split) -> Iterator[tuple[str, Tensor]]:
         """The stem and the waveform, float32 [N], of each recording of a split, read one after the other."""
+        for stem, samples in self.files(name):
+            yield stem, self.waveform(name, stem, samples)
+
+    def files(self, name: Split) -> list[tuple[str, int]]:
+        """The stem of each recording of a split, and its samples."""
         if name not in SPLITS:
             raise ValueError(f"split is {name!r}; it must be one of {', '.join(SPLITS)}")
-        for stem, split, samples in self._files:
-            if split == name:
-                yield stem, self._load(self.path / "audio" / split / f"{stem}.flac", samples)
+        return [(stem, samples) for stem, split, samples in self._files if split == name]
 
-    def copies(self, name: Split, stem: str, waveform: Tensor, count: int) -> list[Tensor]:
-        """`count` copies [N] of a recording of a split in other people's voices (wavesynth.data.disturb)."""
-        return copies(self.path, f"{name}/{stem}", waveform, self.sample_rate, count)
+    def audio(self, name: Split, stem: str) -> Path:
+        """The file of a recording of a split."""
+        return self.path / "audio" / name / f"{stem}.flac"
 
-    def count(self, name: Split) -> int:
-        """How many recordings a split has."""
-        return sum(split == name for _, split, _ in self._files)
-
-    def _load(self, path: Path, samples: int) -> Tensor:
+    def waveform(self, name: Split, stem: str, samples: int) -> Tensor:
+        """A recording of a split, float32 [samples]."""
+        path = self.audio(name, stem)
         try:
             waveform, rate = soundfile.read(path, dtype="float32")
         except soundfile.LibsndfileError as error:
@@ -75,6 +77,27 @@ class Recordings:
         if waveform.shape != (samples,) or rate != self.sample_rate:
             raise ValueError(f"{path} is not what dataset.json says; run wavesynth prepare again")
         return torch.from_numpy(waveform)
+
+    def copies(self, name: Split, stem: str, waveform: Tensor, count: int) -> list[Tensor]:
+        """`count` copies [N] of a recording of a split in other people's voices (wavesynth.data.disturb)."""
+        return copies(self.path, f"{name}/{stem}", waveform, self.sample_rate, count)
+
+    def copy_paths(self, name: Split, stem: str, count: int) -> list[Path]:
+        """Where `copies` keeps them."""
+        return copy_paths(self.path, f"{name}/{stem}", count)
+
+    def require(self, name: Split, sample_rate: int) -> None:
+        """ValueError unless a split has recordings of that rate."""
+        if self.sample_rate != sample_rate:
+            raise ValueError(
+                f"{self.path} has a sample rate of {self.sample_rate} Hz; "
+                f"it must be the mel configuration's {sample_rate}"
+            )
+        if not self.files(name):
+            have = ", ".join(f"{len(self.files(split))} in {split}" for split in SPLITS)
+            raise ValueError(
+                f"{self.path} has no recordings in its {name} split ({have}); add some and run wavesynth prepare again"
+            )
 
 
 class Batch(NamedTuple):
@@ -123,54 +146,34 @@ class Crops:
         altered: float = 0.0,
         disturb: int = 0,
         converter: Converter | None = None,
+        track: Track = untracked,
     ) -> None:
         self.config = mel or MelConfig()
         self.context, self.classes, self.coefficient, self.altered = context, classes, coefficient, altered
         if not folders:
             raise ValueError("there are no folders to train on; there must be at least one")
-        hop, dtype = self.config.hop, torch.uint8 if classes <= 256 else torch.int16
-        tokens: list[Tensor] = []
-        mels: list[list[Tensor]] = [[] for _ in range(max(1, disturb))]  # by copy
-        waveforms: list[Tensor] = []
-        lengths: list[int] = []
-        tracks: list[int] = []
-        for folder in folders:
-            recordings = Recordings(folder)
-            if recordings.sample_rate != self.config.sample_rate:
-                raise ValueError(
-                    f"{folder} has a sample rate of {recordings.sample_rate} Hz; "
-                    f"it must be the mel configuration's {self.config.sample_rate}"
-                )
-            before = sum(lengths)
-            for stem, waveform in recordings.split(split):
-                heard = recordings.copies(split, stem, waveform, disturb) or [waveform]
-                features = torch.stack(
-                    [log_mel(samples, self.config) for samples in heard]
-                )  # [copies, F, bands]
-                if converter is not None:
-                    features = converter.convert(features, self.config.silence)
-                for mel_of_copy, frames_of_copy in zip(mels, features, strict=True):
-                    mel_of_copy.append(frames_of_copy)
-                frames = self.config.frames(len(waveform))
-                padded = torch.zeros(frames * hop)
-                padded[: len(waveform)] = waveform
-                tokens.append(encode(padded, classes, coefficient).to(dtype))
-                if altered:
-                    waveforms.append((padded * 32767).round().to(torch.int16))
-                lengths.append(frames)
-            if sum(lengths) == before:
-                raise ValueError(f"{folder} has no recordings in its {split} split")
-            tracks.append(sum(lengths))
+        settings = FeatureSettings(
+            self.config, not disturb, disturb, classes, coefficient, waveform=bool(altered)
+        )
+        sets = [Recordings(folder) for folder in folders]
+        for recordings in sets:
+            recordings.require(split, self.config.sample_rate)
+        found = [features(recordings, split, settings, track) for recordings in sets]
         self.split = split
         self.speakers = tuple(Path(folder).name for folder in folders)
-        self.tokens = torch.cat(tokens)  # [T]
-        self.mel = torch.cat([torch.cat(features) for features in mels])  # [copies · F, bands]
-        self.waveform = torch.cat(waveforms) if waveforms else None  # int16 [T]
-        length = torch.tensor(lengths)
+        length = torch.cat([one.lengths for one in found])
+        self.tokens = _joined([one.tokens for one in found if one.tokens is not None])  # [T]
+        mel = _joined([one.mel for one in found], 1)  # [copies, F, bands]
+        self.mel = (
+            mel if converter is None else _converted(mel, length, converter, self.config, track)
+        ).flatten(0, 1)
+        waveforms = [one.waveform for one in found if one.waveform is not None]
+        self.waveform = _joined(waveforms) if waveforms else None  # int16 [T]
         ends = length.cumsum(0)
         self.begin = (ends - length).repeat_interleave(length)  # [F]: where the frame's recording begins
         self.end = ends.repeat_interleave(length)  # [F]: and where it ends
-        self.tracks = torch.tensor(tracks)  # [speakers]: the frame at which each one's track ends
+        # [speakers]: the frame at which each one's track ends
+        self.tracks = torch.tensor([int(one.lengths.sum()) for one in found]).cumsum(0)
 
     def __len__(self) -> int:
         """Number of frames in all."""
@@ -194,6 +197,10 @@ class Crops:
                 tokens, targets, features = self._alter(int(start[row]), frames, generator)
                 batch.tokens[row], batch.targets[row], batch.mel[row] = tokens, targets, features
         return batch
+
+    def count(self, frames: int) -> int:
+        """How many crops `sequential` gives."""
+        return int((self.tracks.diff(prepend=torch.zeros(1, dtype=torch.long)) // frames).sum())
 
     def sequential(self, frames: int, batch_size: int = 1) -> Iterator[Batch]:
         """All of the split once, in order, in crops that do not overlap, with the disturbed copies in turn; what is
@@ -246,3 +253,20 @@ class Crops:
                 f"a crop has {frames} frames; it must have from 1 to {shortest}, as many as the "
                 f"{self.split} split of each speaker has"
             )
+
+
+def _joined(tensors: list[Tensor], dim: int = 0) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim)
+
+
+def _converted(mel: Tensor, lengths: Tensor, converter: Converter, config: MelConfig, track: Track) -> Tensor:
+    """Features [copies, F, bands] of recordings of so many frames, as the converter says each."""
+    with torch.inference_mode(False):  # it is written by other threads, whatever mode this one is in
+        said, ends = torch.empty_like(mel), lengths.cumsum(0)
+
+    def convert(number: int) -> None:
+        place = slice(int(ends[number] - lengths[number]), int(ends[number]))
+        said[:, place] = converter.convert(mel[:, place].contiguous(), config.silence)
+
+    each(convert, range(len(lengths)), "Converting", track)
+    return said

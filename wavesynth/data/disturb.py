@@ -19,7 +19,7 @@ from torch import Tensor
 from wavesynth.audio.files import read, write_flac
 from wavesynth.audio.world import Speech, analyse, synthesise
 
-__all__ = ["Disturbance", "copies", "disturb"]
+__all__ = ["Disturbance", "copies", "copy_paths", "disturb"]
 
 #: Hertz: the mean F0 of copies, from low men's to children's. The factor on the frequencies of formants: a man's are
 #: some 15 % below a woman's. Decibels to either side, at the knots [hertz], by which the spectrum is shaped.
@@ -69,8 +69,7 @@ def copies(folder: Path, name: str, waveform: Tensor, sample_rate: int, count: i
     written = (folder / "audio" / f"{name}.flac").stat().st_mtime_ns
     speech = None
     made = []
-    for number in range(count):
-        path = folder / "disturbed" / f"{name}-{number}.flac"
+    for number, path in enumerate(copy_paths(folder, name, count)):
         if not path.exists() or path.stat().st_mtime_ns < written:
             speech = speech or analyse(waveform.numpy(), sample_rate=sample_rate)
             changed = disturb(speech, Disturbance.of(name, number), sample_rate)
@@ -78,6 +77,11 @@ def copies(folder: Path, name: str, waveform: Tensor, sample_rate: int, count: i
             write_flac(path, samples / max(1.0, np.abs(samples).max(initial=0.0)), sample_rate)
         made.append(read(path, sample_rate))
     return made
+
+
+def copy_paths(folder: Path, name: str, count: int) -> list[Path]:
+    """Where `copies` keeps them."""
+    return [folder / "disturbed" / f"{name}-{number}.flac" for number in range(count)]
 
 
 def _stretched(frames: NDArray[np.float64], factor: float) -> NDArray[np.float64]:

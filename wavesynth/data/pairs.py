@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from wavesynth.audio.mel import MelConfig, log_mel
+from wavesynth.audio.mel import MelConfig
 from wavesynth.data.dataset import Recordings
+from wavesynth.data.features import FeatureSettings, Track, features, untracked
 from wavesynth.data.split import Split
 
 __all__ = ["Pair", "Pairs", "another_microphone"]
@@ -46,16 +47,18 @@ class Pairs:
         copies: int,
         past: int = 0,
         look_ahead: int = 0,
+        track: Track = untracked,
     ) -> None:
         self.config, self.past, self.look_ahead = mel, past, look_ahead
         self._voices: list[Tensor] = []  # [1 + copies, F, bands] for each recording, itself first
         speakers = []
         for speaker, folder in folders:
             recordings = Recordings(folder)
-            for stem, waveform in recordings.split(split):
-                voices = [waveform, *recordings.copies(split, stem, waveform, copies)]
-                self._voices.append(torch.stack([log_mel(samples, mel) for samples in voices]))
-                speakers.append(speaker)
+            if not recordings.files(split):
+                continue
+            found = features(recordings, split, FeatureSettings(mel, copies=copies), track)
+            self._voices += found.mel.split(found.lengths.tolist(), 1)
+            speakers += [speaker] * len(found.lengths)
         if not self._voices:
             names = ", ".join(str(folder) for _, folder in folders)
             raise ValueError(f"{names} have no recordings in their {split} split")
@@ -78,6 +81,10 @@ class Pairs:
         heard, wanted = (torch.stack(rows) for rows in zip(*crops, strict=True))
         heard = another_microphone(heard, self.config.silence, generator)
         return Pair(heard, wanted, self._speakers[picked])
+
+    def count(self, frames: int) -> int:
+        """How many crops `sequential` gives."""
+        return sum(len(range(0, max(1, voices.shape[1] - frames + 1), frames)) for voices in self._voices)
 
     def sequential(self, frames: int, size: int) -> Iterator[Pair]:
         """All of the split once, in crops that do not overlap, the copies in turn."""
