@@ -12,6 +12,7 @@ from tests.training.runs import prepared, values
 from wavesynth.cli.export import export
 from wavesynth.cli.train import train
 from wavesynth.training.checkpoint import Checkpoint, newest
+from wavesynth.training.trainer import Stopped, Trainer
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,6 +63,32 @@ def test_a_run_is_trained_and_its_curves_are_written(folder, tmp_path, monkeypat
     figures = json.loads(result.stdout)
     assert figures["name"] == "test" and figures["step"] == 6
     assert figures["int8"] == pytest.approx(figures["float32"], abs=0.1)
+
+
+def test_minutes_make_a_whole_run_and_the_next_commands_are_named(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Trainer, "seconds_per_step", lambda self: 0.5)
+    configuration = toml(tmp_path / "alice.toml", values(folder, steps=10_000))
+    result = run(train, configuration, "--minutes", 0.05)
+    assert result.exit_code == 0, result.output
+    assert "6 steps of 0.5 s each: about 0:00:03 (h:mm:ss), and the validations\n" in result.output
+    assert "step 6: validation " in result.output
+    commands = [line.strip() for line in result.stdout.splitlines() if line.startswith("  wavesynth ")]
+    assert commands[0] == "wavesynth export runs/alice voices/alice --best"
+    assert run(export, *commands[0].split()[2:], "--seconds", "0.1").exit_code == 0
+
+
+def test_a_long_run_says_how_long_it_is_and_what_to_do(folder, tmp_path, monkeypatch):
+    def stop(self):
+        raise Stopped(signal.SIGINT, 0)
+
+    monkeypatch.setattr(Trainer, "seconds_per_step", lambda self: 7.5)
+    monkeypatch.setattr(Trainer, "run", stop)
+    configuration = toml(tmp_path / "alice.toml", values(folder, steps=20_000))
+    result = run(train, configuration, "--out", tmp_path / "run")
+    assert result.exit_code == 130
+    assert "20,000 steps of 7.5 s each: about 1 day, 17:40:00" in result.output
+    assert "--minutes 30 would make a whole run" in result.output
 
 
 def test_without_tensorboard_it_says_so_and_trains(folder, tmp_path, monkeypatch):

@@ -196,7 +196,10 @@ def test_a_recording_that_is_missing_or_another_is_refused_by_name(path: Path) -
 
 
 def test_what_cannot_be_trained_on_is_refused(path: Path) -> None:
-    with pytest.raises(ValueError, match="no recordings in its test split"):
+    with pytest.raises(
+        ValueError,
+        match=r"no recordings in its test split \(4 in train, 0 in validation, 0 in test\); add some and",
+    ):
         Crops([path], "test")
     with pytest.raises(ValueError, match="split is 'tset'; it must be one of train, validation, test"):
         Crops([path], "tset")  # type: ignore[arg-type]

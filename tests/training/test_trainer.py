@@ -49,6 +49,80 @@ def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path, signum):
     assert len(first.optimizer) == 3 * len(list(straight.model.parameters()))
 
 
+def interrupted(configuration, run, at, resume=False):
+    """Trains until a validation after step `at`, and is sent a signal when that has looked at its first batch."""
+    t = trainer(parse(configuration), run, ALONE, resume=resume)
+    seen = []
+
+    def stop(done, total):
+        seen.append((done, total))
+        if t.step == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    t.validating = stop
+    with pytest.raises(Stopped) as stopped:
+        t.run()
+    return str(stopped.value), [done for done in seen if t.step == at]
+
+
+def test_a_validation_ends_after_the_batch_in_which_a_signal_comes(folder, tmp_path):
+    configuration = values(folder, batch_size=2, validate_every=3)
+    straight, _, validations = train(configuration, tmp_path / "straight")
+    run = tmp_path / "run"
+    said, seen = interrupted(configuration, run, at=0)
+    assert said == "stopped by SIGTERM before the first step; there is nothing to save yet"
+    assert seen == [(2, 12)] and not checkpoints(run)
+    said, seen = interrupted(configuration, run, at=3)
+    assert said == "stopped by SIGTERM at step 3, which is saved; --resume goes on from there"
+    assert Checkpoint.load(newest(run)).validation is None
+    said, seen = interrupted(configuration, run, at=6, resume=True)
+    assert said.startswith("stopped by SIGTERM at step 6, which is saved")
+    resumed, later, again = train(configuration, run, resume=True)  # nothing is left but the last validation
+    assert later == {} and again == {6: validations[6]}
+    first, second = (Checkpoint.load(newest(t.folder)) for t in (straight, resumed))
+    assert first.validation == second.validation
+    assert all(torch.equal(first.model[name], second.model[name]) for name in first.model)
+
+
+def test_a_second_signal_ends_the_process_at_once():
+    script = """
+import os, signal, time
+from wavesynth.training.signals import Signals
+with Signals() as signals:
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    print(signals.received, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=50)
+    assert ended.stdout == f"{signal.SIGTERM.value}\n" and ended.returncode == -signal.SIGTERM
+
+
+def test_steps_that_are_only_timed_leave_the_run_as_it_was(folder, tmp_path):
+    _, losses, _ = train(values(folder), tmp_path / "plain")
+    timed = {}
+    t = trainer(parse(values(folder)), tmp_path / "timed", ALONE)
+    t.log = lambda report: timed.update({report.step: report.bits}) if isinstance(report, Report) else None
+    assert t.seconds_per_step() > 0
+    t.run()
+    assert timed == losses
+
+
+def test_a_run_is_fitted_into_a_time_with_all_of_its_schedule(folder, tmp_path):
+    t = trainer(parse(values(folder, steps=1000, warmup_steps=500, final_fraction=0.1)), tmp_path, ALONE)
+    t.fit(seconds=10, seconds_per_step=0.5)
+    reports = []
+    t.log = reports.append
+    t.run()
+    rates = [report.rate for report in reports if isinstance(report, Report)]
+    assert len(rates) == 20 and max(rates) == rates[1] == 3e-3
+    assert rates[-1] == pytest.approx(3e-4, rel=0.1)
+    last = Checkpoint.load(newest(tmp_path))
+    assert last.step == 20 and last.validation is not None
+    assert last.configuration["training"]["steps"] == 20
+
+
 def test_the_signal_handlers_are_put_back(folder, tmp_path):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     train(values(folder, steps=1), tmp_path)

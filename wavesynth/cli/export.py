@@ -44,7 +44,7 @@ def export(
             out,
             lowest=best,
             seconds=seconds,
-            track=lambda crops: track(crops, "Measuring"),
+            track=track,
         )
     if as_json:
         say(json.dumps(asdict(exported)))

@@ -15,6 +15,7 @@ from wavesynth.cli.configurations import find_configuration
 from wavesynth.cli.image_compare import compare
 from wavesynth.cli.image_make import complete, sample
 from wavesynth.cli.terminal import say, track
+from wavesynth.cli.train import Minutes, follow
 
 if TYPE_CHECKING:
     from wavesynth.synthesis.image_model import ImageModel
@@ -41,12 +42,12 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints and curves [default: runs/NAME-OF-CONFIG]")
     ] = None,
+    minutes: Minutes = None,
 ) -> None:
     """Trains a model of images as a configuration says; stops and goes on as `wavesynth train` does.
 
     Example: wavesynth image train mnist-binary
     """
-    from wavesynth.cli.train import follow
     from wavesynth.training.configuration import read_toml
     from wavesynth.training.images import image_trainer, parse_images
     from wavesynth.training.processes import Processes
@@ -58,7 +59,7 @@ def train(
             training = image_trainer(
                 configuration, out or Path("runs") / config.stem, processes, resume=resume
             )
-            follow(training, unit="dim")
+            follow(training, unit="dim", minutes=minutes)
 
 
 @image.command()

@@ -6,7 +6,8 @@ Names, paths and what a service says of itself are anybody's: all of a command's
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["printable", "progress", "say", "terminal", "track"]
 
 T = TypeVar("T")
+
+#: Where there is no terminal: nothing is said of work that is done by then, and of longer work so often.
+_SECONDS_BEFORE_A_LINE, _SECONDS_BETWEEN_LINES = 2, 15
 
 #: Control characters but tabs and line ends, what changes the direction of writing, and what is no character.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -65,6 +69,19 @@ def progress(*, disable: bool = False) -> Progress:
 def track(
     items: Iterable[T], description: str, total: float | None = None, *, disable: bool = False
 ) -> Iterator[T]:
-    """The items, with such a bar for how many of them are done."""
+    """The items, with such a bar for how many of them are done, or now and then a line where there is no terminal."""
+    if not disable and not terminal(stderr=True).is_terminal:
+        yield from _with_lines(items, description, total)
+        return
     with progress(disable=disable) as bar:
         yield from bar.track(items, total, description=printable(description))
+
+
+def _with_lines(items: Iterable[T], description: str, total: float | None) -> Iterator[T]:
+    of = f"/{len(items) if total is None and isinstance(items, Sized) else total or '?'}"
+    due = time.monotonic() + _SECONDS_BEFORE_A_LINE
+    for done, item in enumerate(items):
+        yield item
+        if time.monotonic() >= due:
+            say(f"{description}: {done + 1}{of}", err=True)
+            due = time.monotonic() + _SECONDS_BETWEEN_LINES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,8 +20,17 @@ if TYPE_CHECKING:
     from wavesynth.training.processes import Processes
     from wavesynth.training.trainer import Trainer
 
-__all__ = ["follow", "train"]
+__all__ = ["Minutes", "follow", "train"]
 
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        min=0.01, help="Take as many steps as fit into so many minutes, instead of the configured ones."
+    ),
+]
+
+#: A run of no more steps than this begins without an estimate of how long it will take.
+_FEW_STEPS = 50
 _SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
@@ -31,16 +42,18 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints and curves [default: runs/NAME-OF-CONFIG]")
     ] = None,
+    minutes: Minutes = None,
 ) -> None:
     """Trains a WaveNet, or a converter for one, as a configuration says, on a GPU if there is one, or on the CPU.
 
     Ctrl-C (exit code 130) and SIGTERM (143) end it after the step it is at, and save that step; with --resume
-    it goes on as if it had never stopped. Several GPUs: torchrun --nproc-per-node 8 --no-python wavesynth
-    train CONFIG.
+    it goes on as if it had never stopped. A second Ctrl-C ends it at once. Several GPUs: torchrun
+    --nproc-per-node 8 --no-python wavesynth train CONFIG.
 
     Example: wavesynth train alice.toml --minutes 30
     """
 
+    from wavesynth.data.features import untracked
     from wavesynth.training.converter import ConverterConfiguration, converter_trainer, read_run
     from wavesynth.training.processes import Processes
     from wavesynth.training.wavenet import trainer
@@ -56,9 +69,20 @@ def train(
         if configuration.data.disturb:
             _disturb(configuration.data, processes, others)
         folder = out or Path("runs") / config.stem
-        with terminal(stderr=True, quiet=not processes.first).status("Reading the recordings"):
-            training = begin(folder, processes, resume=resume)
-        follow(training, unit)
+        training = begin(folder, processes, resume=resume, track=track if processes.first else untracked)
+        follow(training, unit, minutes)
+        if processes.first and isinstance(configuration, ConverterConfiguration):
+            say(
+                f'Next: converter = "{folder}", above all sections of a voice\'s configuration, and train that'
+            )
+        elif processes.first:
+            voice = Path("voices") / folder.name
+            say("Next:")
+            say(f"  {shlex.join(['wavesynth', 'export', str(folder), str(voice), '--best'])}")
+            say("  wavesynth serve --voices voices")
+            say(
+                f"  {shlex.join(['wavesynth', 'stream', folder.name, '--audio'])} speech.wav --out spoken-again.wav"
+            )
 
 
 def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) -> None:
@@ -77,7 +101,7 @@ def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) 
     processes.wait()
 
 
-def follow(training: Trainer, unit: str = "sample") -> None:
+def follow(training: Trainer, unit: str = "sample", minutes: float | None = None) -> None:
     """Runs a training to its end before the user's eyes, or until a signal or a fault ends the command."""
     from contextlib import ExitStack
 
@@ -103,13 +127,30 @@ def follow(training: Trainer, unit: str = "sample") -> None:
                 f"{count:,} parameters in {arithmetic} on {processes.world} x {processes.device} → {folder}",
                 soft_wrap=True,
             )
+        if minutes is not None or training.config.steps - training.step > _FEW_STEPS:
+            seconds = training.seconds_per_step()
+            if minutes is not None:
+                training.fit(60 * minutes, seconds)
+            if processes.first:
+                say(_estimate(training.config.steps - training.step, seconds, minutes is None))
+        if processes.first:
             steps = training.config.steps
-            training.log = stack.enter_context(Display(steps, folder, training.step, console, unit))
+            display = stack.enter_context(Display(steps, folder, training.step, console, unit))
+            training.log, training.validating = display, display.validating
         try:
             training.run()
         except Stopped as stopped:
             if processes.first:
-                say(f"wavesynth: {stopped}; --resume goes on from there", err=True)
+                say(f"wavesynth: {stopped}", err=True)
             raise typer.Exit(128 + stopped.signum) from None
         except FloatingPointError as error:
             fail(error)
+
+
+def _estimate(steps: int, seconds: float, configured: bool) -> str:
+    """How long a run will take and, of a long one, what else can be done."""
+    whole = timedelta(seconds=round(steps * seconds))
+    said = f"{steps:,} steps of {seconds:.2g} s each: about {whole} (h:mm:ss), and the validations"
+    if configured and whole > timedelta(hours=1):
+        said += "; --minutes 30 would make a whole run of half an hour, and Ctrl-C saves what there is"
+    return said

@@ -163,10 +163,10 @@ class Crops:
         self.speakers = tuple(Path(folder).name for folder in folders)
         length = torch.cat([one.lengths for one in found])
         self.tokens = _joined([one.tokens for one in found if one.tokens is not None])  # [T]
-        mel = _joined([one.mel for one in found], 1)  # [copies, F, bands]
-        self.mel = (
-            mel if converter is None else _converted(mel, length, converter, self.config, track)
-        ).flatten(0, 1)
+        heard = _joined([one.mel for one in found], 1)
+        if converter is not None:
+            heard = _converted(heard, length, converter, self.config, track)
+        self.mel = heard.flatten(0, 1)  # [copies · F, bands]
         waveforms = [one.waveform for one in found if one.waveform is not None]
         self.waveform = _joined(waveforms) if waveforms else None  # int16 [T]
         ends = length.cumsum(0)

@@ -130,7 +130,7 @@ def fits(last: Checkpoint, folder: Path, steps: int, now: dict[str, Any], before
     for name, value in now.items():
         if value != before[name]:
             raise ValueError(f"{name} is {value}; to resume {folder} it must be {before[name]}")
-    if last.step >= steps:
+    if last.step > steps or (last.step == steps and last.validation is not None):
         raise ValueError(
             f"[training] steps is {steps}; to resume {folder} it must be above {last.step}, the steps already taken"
         )

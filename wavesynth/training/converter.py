@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavesynth.data.features import Track, untracked
 from wavesynth.data.pairs import Pairs
 from wavesynth.data.split import Split
 from wavesynth.models.converter import Converter, ConverterConfig
@@ -122,10 +123,10 @@ class ConverterTask:
 
     fused = False
 
-    def __init__(self, configuration: ConverterConfiguration) -> None:
+    def __init__(self, configuration: ConverterConfiguration, track: Track = untracked) -> None:
         self.model, self.frames = _Taught(configuration), configuration.data.crop_frames
-        self.training = _pairs(configuration, "train")
-        self.validating = _pairs(configuration, "validation")
+        self.training = _pairs(configuration, "train", track)
+        self.validating = _pairs(configuration, "validation", track)
 
     def batch(self, generator: torch.Generator, size: int) -> Batch:
         """Crops: heard [B, past + F + look_ahead, bands], wanted [B, F, bands] and by whom [B]."""
@@ -134,6 +135,11 @@ class ConverterTask:
     def validation(self, size: int) -> Iterator[Batch]:
         """The first speaker's validation split, in crops that do not overlap."""
         return self.validating.sequential(self.frames, size)
+
+    @property
+    def validated(self) -> int:
+        """Crops of the validation split."""
+        return self.validating.count(self.frames)
 
     def loss(self, model: _Taught, heard: Tensor, wanted: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B, F, bands]."""
@@ -147,11 +153,12 @@ def converter_trainer(
     *,
     resume: bool = False,
     log: Callable[[Report | Validation], None] = lambda report: None,
+    track: Track = untracked,
 ) -> Trainer:
     """The configured run in `folder`; errors as `begin` has them."""
 
     def task() -> ConverterTask:
-        return ConverterTask(configuration)
+        return ConverterTask(configuration, track)
 
     return begin(configuration, parse_converter, task, folder, processes, resume=resume, log=log)
 
@@ -183,7 +190,7 @@ def trained_converter(source: str | Path, data: DataConfig) -> Converter:
     return converter.requires_grad_(False).eval()
 
 
-def _pairs(configuration: ConverterConfiguration, split: Split) -> Pairs:
+def _pairs(configuration: ConverterConfiguration, split: Split, track: Track) -> Pairs:
     c = configuration
     return Pairs(
         [(number, folder) for number, folder in c.data.folders if number == 0 or split == "train"],
@@ -192,4 +199,5 @@ def _pairs(configuration: ConverterConfiguration, split: Split) -> Pairs:
         copies=c.data.disturb,
         past=c.converter.past,
         look_ahead=c.converter.look_ahead,
+        track=track,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import torch
 
+from wavesynth.data.features import Track, untracked
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.files import atomic_path
 from wavesynth.synthesis.voice import Voice, load_voice, save_voice
@@ -17,12 +17,9 @@ from wavesynth.training.checkpoint import Checkpoint, best, newest
 from wavesynth.training.converter import is_converter
 from wavesynth.training.quantisation import best_gains
 from wavesynth.training.start import averaged_model
-from wavesynth.training.trainer import Batch
 from wavesynth.training.wavenet import WaveNetTask
 
 __all__ = ["Exported", "export"]
-
-Track = Callable[[list[Batch]], Iterable[Batch]]
 
 
 @dataclass(frozen=True)
@@ -38,19 +35,19 @@ class Exported:
 
 @torch.inference_mode()
 def export(
-    run: Path, out: Path, *, lowest: bool = False, seconds: float = 8.0, track: Track = iter
+    run: Path, out: Path, *, lowest: bool = False, seconds: float = 8.0, track: Track = untracked
 ) -> Exported:
     """Writes the newest checkpoint in `run`, or the one with the lowest validation loss, as a voice to `out`.
 
     Then reads it again and measures it, in full precision and in 8 bits, on about `seconds` of validation
-    audio; `track` wraps the crops, to show progress. Raises ValueError if there is no such checkpoint or the
+    audio; `track` wraps whatever takes long, to show progress. Raises ValueError if there is no such checkpoint or the
     data are not where the configuration says, OSError if `out` cannot be written.
     """
     checkpoint = Checkpoint.load(best(run) if lowest else newest(run))
     if is_converter(checkpoint.configuration):
         raise ValueError(f"{run} is a converter's run; name it as the converter of a voice's configuration")
     model, configuration = averaged_model(checkpoint)
-    task = WaveNetTask(model, configuration)
+    task = WaveNetTask(model, configuration, track=track)
     data, texts = configuration.data, configuration.voice
     generator = torch.Generator().manual_seed(configuration.training.seed)
     voice = Voice(
@@ -59,7 +56,7 @@ def export(
         language=texts.language,
         licence=texts.licence,
         model=model,
-        gains=best_gains(model, task, generator, texts.fine),
+        gains=best_gains(model, task, generator, texts.fine, track),
         mel=data.mel,
         preemphasis=data.preemphasis,
         speakers=tuple(data.speakers) if model.config.speakers else (),
@@ -84,7 +81,7 @@ def _measure(voice: Voice, task: WaveNetTask, seconds: float, track: Track) -> t
     crops = list(islice(task.validation(1), 0, every * wanted, every))
     arithmetics = voice.float32(), voice.int8()
     nats = [0.0 for _ in arithmetics]
-    for tokens, targets, *features in track(crops):
+    for tokens, targets, *features in track(crops, "Measuring", len(crops)):
         conditioning = task.conditioning(voice.model, *features)[0]
         for i, weights in enumerate(arithmetics):
             nats[i] += float(likelihood(weights, tokens[0], targets[0], conditioning)[task.unscored :].sum())

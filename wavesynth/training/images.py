@@ -133,6 +133,11 @@ class ImageTask:
             some = slice(start, start + size)
             yield self.validating.images[some].long(), *self._labels(self.validating, some)
 
+    @property
+    def validated(self) -> int:
+        """Images of the validation set."""
+        return len(self.validating)
+
     def loss(self, model: PixelModel, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
         """Nats [B, H, W, C]."""
         return model.nats(pixels, labels)

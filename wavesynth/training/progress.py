@@ -17,6 +17,7 @@ from wavesynth.training.trainer import Report, Validation
 __all__ = ["Display"]
 
 _SECONDS_BETWEEN_LINES = 15
+_SECONDS_BEFORE_A_LINE = 2  # of a validation
 _MEMORY = 0.95  # of the moving averages that are shown
 
 
@@ -43,6 +44,7 @@ class Display:
         self._clock: float | None = None  # of the last step; the first one compiles, and is not timed
         self._seconds = self._bits = 0.0  # moving averages: of a step, and of the loss
         self._printed = time.monotonic()
+        self._validated = 0  # examples, of a validation under way
 
     def __enter__(self) -> Display:
         self._line.start()
@@ -89,6 +91,17 @@ class Display:
             )
             self._printed = now
         self._curves(report.step, curves)
+
+    def validating(self, done: int, total: int) -> None:
+        """Shows how far a validation is, if it takes long."""
+        now, first = time.monotonic(), self._validated == 0
+        self._validated = done if done < total else 0
+        if first:
+            self._printed = now - _SECONDS_BETWEEN_LINES + _SECONDS_BEFORE_A_LINE
+        self._line.update(self._task, description=f"validating {done:,}/{total:,}")
+        if not self._console.is_terminal and now - self._printed >= _SECONDS_BETWEEN_LINES:
+            self._console.print(f"validating {done:,}/{total:,}", highlight=False)
+            self._printed = now
 
     def _curves(self, step: int, curves: dict[str, float]) -> None:
         if self._writer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from wavesynth.data.features import Track, untracked
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.calibrate import calibrate
@@ -24,6 +25,7 @@ def best_gains(
     task: WaveNetTask,
     generator: torch.Generator,
     fine: bool = False,
+    track: Track = untracked,
 ) -> Gains:
     """Calibrates on crops of the training set, and chooses the balance by the int8 likelihood of another crop."""
     tokens, _, *features = task.batch(generator, _CROPS)
@@ -37,7 +39,7 @@ def best_gains(
         return float(each[task.unscored :].double().mean())
 
     found = []
-    for balance in BALANCES:
+    for balance in track(BALANCES, "Finding 8-bit gains", len(BALANCES)):
         gains = calibrate(model, tokens, conditioning, balance=balance, fine=fine)
         found.append((nats(gains), balance, gains))
     return min(found)[2]

@@ -16,9 +16,11 @@ from __future__ import annotations
 import copy
 import math
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from signal import SIGTERM
 from signal import Signals as SignalName
@@ -36,6 +38,13 @@ from wavesynth.training.signals import Signals
 __all__ = ["Batch", "Configured", "Report", "Stopped", "Task", "Trainer", "Validation", "begin"]
 
 Batch = tuple[Tensor, ...]
+
+#: Examples that a CPU validates at once: after each such batch a signal is heard.
+_MOST_VALIDATED = 16
+#: Steps by which a run's length is estimated.
+_STEPS_TIMED = 3
+#: Of a run that has to fit into some time, the learning rate rises for at most one step in so many.
+_MOST_WARMUP = 10
 
 
 class Task(Protocol):
@@ -58,6 +67,10 @@ class Task(Protocol):
 
     def validation(self, size: int) -> Iterable[Batch]:
         """The whole validation set, in batches of at most `size` examples."""
+
+    @property
+    def validated(self) -> int:
+        """How many examples the validation set has."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +97,15 @@ class Validation:
 
 
 class Stopped(Exception):  # noqa: N818  (not an error)
-    """A signal ended the run; its state is saved."""
+    """A signal ended the run; its state is saved, if there was one."""
 
     def __init__(self, signum: int, step: int) -> None:
-        super().__init__(f"stopped by {SignalName(signum).name} at step {step}, which is saved")
+        what = (
+            f"at step {step}, which is saved; --resume goes on from there"
+            if step
+            else "before the first step; there is nothing to save yet"
+        )
+        super().__init__(f"stopped by {SignalName(signum).name} {what}")
         self.signum = signum
 
 
@@ -110,6 +128,8 @@ class Trainer:
             )
         self.task, self.config, self.folder, self.processes = task, config, folder, processes
         self.configuration, self.log = configuration, log
+        #: Is told how many examples of the validation set, of how many, have been looked at.
+        self.validating: Callable[[int, int], None] = lambda done, total: None
         self.step = 0
         self.model = task.model.to(processes.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
@@ -131,10 +151,15 @@ class Trainer:
         Raises Stopped after SIGTERM or SIGINT, the state being saved; FloatingPointError when the loss or its
         gradient is not finite; OSError when a checkpoint cannot be written. What was saved before stays.
         """
-        c, processes, measure = self.config, self.processes, self._measure()
+        c, processes, measure = self.config, self.processes, self._measure
         with Signals() as signals, ThreadPoolExecutor(1) as background:
-            if self.step == 0:
-                self.log(Validation(0, self.validate()))
+            if self.step in (0, c.steps):  # at the last step: whose validation was interrupted
+                validation = self.validate(lambda: signals.received != 0)
+                if validation is None:
+                    raise Stopped(signals.received or SIGTERM, self.step)
+                self.log(Validation(self.step, validation))
+                if self.step == c.steps:
+                    self.save(validation)
             upcoming = background.submit(self._batch, self.step)
             while self.step < c.steps:
                 batch = [processes.share(rows) for rows in upcoming.result()]
@@ -161,26 +186,64 @@ class Trainer:
                 done = self.step == c.steps
                 validation = None
                 if done or (self.step % c.validate_every == 0 and not stop):
-                    validation = self.validate()
-                    self.log(Validation(self.step, validation))
+                    validation = self.validate(lambda: signals.received != 0)
+                    if validation is None:
+                        stop, done = 1, False
+                    else:
+                        self.log(Validation(self.step, validation))
                 if stop or validation is not None or self.step % c.checkpoint_every == 0:
                     self.save(validation)
                 if stop and not done:
                     raise Stopped(signals.received or SIGTERM, self.step)
 
     @torch.no_grad()
-    def validate(self) -> float:
-        """Bits/sample of the moving average of the weights on the validation set."""
-        nats, samples = torch.zeros((), dtype=torch.float64, device=self.processes.device), 0
-        batches = self.task.validation(self.config.batch_size // self.processes.world)
-        for number, batch in enumerate(batches):
-            if number % self.processes.world == self.processes.rank:
-                with self._autocast():
-                    each = self.task.loss(self.average, *(rows.to(self.processes.device) for rows in batch))
-                nats += each.double().sum()
-                samples += each.numel()
-        total, count = self.processes.sum(nats, samples)
-        return total / count / math.log(2)
+    def validate(self, stop: Callable[[], bool] = lambda: False) -> float | None:
+        """Bits/sample of the moving average of the weights on the validation set; None if `stop`, which is asked after
+        each batch, has ended it in any process.
+        """
+        processes, size = self.processes, self.config.batch_size // self.processes.world
+        if processes.device.type == "cpu":
+            size = min(size, _MOST_VALIDATED)
+        nats, samples, done = torch.zeros((), dtype=torch.float64, device=processes.device), 0, 0
+        for number, batch in enumerate(self.task.validation(size)):
+            done += len(batch[0])
+            if number % processes.world != processes.rank:
+                continue
+            with self._autocast():
+                each = self.task.loss(self.average, *(rows.to(processes.device) for rows in batch))
+            nats += each.double().sum()
+            samples += each.numel()
+            self.validating(done, self.task.validated)
+            if stop():
+                break
+        total, count, stopped = processes.sum(nats, samples, stop())
+        return None if stopped else total / count / math.log(2)
+
+    def seconds_per_step(self) -> float:
+        """What a step takes here, by a few whose gradients are thrown away, so that the run is as if it had not been.
+
+        All processes must call it. The first one compiles, if anything is compiled, and does not count.
+        """
+        batch = [self.processes.share(rows) for rows in self._batch(self.step)]
+        times = []
+        for _ in range(_STEPS_TIMED + 1):
+            start = time.perf_counter()
+            with self._autocast():
+                loss = self._measure(*batch).mean()
+            loss.backward()
+            float(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))  # waits for the device
+            self.optimizer.zero_grad()
+            times.append(time.perf_counter() - start)
+        return self.processes.sum(sum(times[1:]) / _STEPS_TIMED)[0] / self.processes.world
+
+    def fit(self, seconds: float, seconds_per_step: float) -> None:
+        """Plans the run anew, so that it ends after so many more seconds of steps, the learning rate having fallen."""
+        more = max(1, round(seconds / seconds_per_step))
+        steps = self.step + more
+        self.config = replace(
+            self.config, steps=steps, warmup_steps=min(self.config.warmup_steps, -(-steps // _MOST_WARMUP))
+        )
+        self.configuration = self.configuration | {"training": asdict(self.config)}
 
     def save(self, validation: float | None = None) -> None:
         """Writes a checkpoint, then deletes those no longer wanted."""
@@ -221,6 +284,7 @@ class Trainer:
         for average, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
             average.lerp_(now, 1 - decay)
 
+    @cached_property
     def _measure(self) -> nn.Module:
         """The loss of a batch, with gradients averaged over the processes, compiled if wanted."""
         module = _Loss(self.task, self.model)

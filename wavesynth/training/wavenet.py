@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavesynth.data.dataset import Crops
+from wavesynth.data.features import Track, untracked
 from wavesynth.data.split import Split
 from wavesynth.models.converter import Converter
 from wavesynth.models.wavenet import WaveNet
@@ -33,12 +34,13 @@ def trainer(
     *,
     resume: bool = False,
     log: Callable[[Report | Validation], None] = lambda report: None,
+    track: Track = untracked,
 ) -> Trainer:
     """The configured run in `folder`; errors as `begin` has them."""
 
     def task() -> WaveNetTask:
         model = WaveNet(configuration.model) if resume else starting_model(configuration)
-        made = WaveNetTask(model, configuration, teaching_model(configuration))
+        made = WaveNetTask(model, configuration, teaching_model(configuration), track)
         if configuration.quantised:
             made.calibrate(starting_model(configuration) if resume else model)
         return made
@@ -46,7 +48,9 @@ def trainer(
     return begin(configuration, parse, task, folder, processes, resume=resume, log=log)
 
 
-def crops(configuration: Configuration, split: Split, converter: Converter | None = None) -> Crops:
+def crops(
+    configuration: Configuration, split: Split, converter: Converter | None = None, track: Track = untracked
+) -> Crops:
     """A split of the configured folders, heard through `converter` if the voice has one."""
     data, model = configuration.data, configuration.model
     return Crops(
@@ -59,6 +63,7 @@ def crops(configuration: Configuration, split: Split, converter: Converter | Non
         altered=data.altered if split == "train" else 0.0,
         disturb=data.disturb,
         converter=converter,
+        track=track,
     )
 
 
@@ -69,15 +74,21 @@ class WaveNetTask:
     calibrated, activations are rounded as they will be when they are served in 8 bits.
     """
 
-    def __init__(self, model: WaveNet, configuration: Configuration, teacher: WaveNet | None = None) -> None:
+    def __init__(
+        self,
+        model: WaveNet,
+        configuration: Configuration,
+        teacher: WaveNet | None = None,
+        track: Track = untracked,
+    ) -> None:
         self.model, self.teacher, self.share = model, teacher, configuration.teacher_share
         self.seed = configuration.training.seed
         self.frames = configuration.data.crop_frames
         self.unscored = configuration.data.unscored(model.config.receptive_field)
         source = configuration.converter
         self.converter = None if source is None else trained_converter(source, configuration.data)
-        self.training = crops(configuration, "train", self.converter)
-        self.validating = crops(configuration, "validation", self.converter)
+        self.training = crops(configuration, "train", self.converter, track)
+        self.validating = crops(configuration, "validation", self.converter, track)
         self.speakers = torch.tensor([speaker for speaker, _ in configuration.data.folders])
         self.fused = is_supported(model.config)
         self.gains: Tensor | None = None
@@ -89,6 +100,11 @@ class WaveNetTask:
     def validation(self, size: int) -> Iterator[Batch]:
         """The validation split, in crops that do not overlap."""
         return map(self._by_speaker, self.validating.sequential(self.frames, size))
+
+    @property
+    def validated(self) -> int:
+        """Crops of the validation split."""
+        return self.validating.count(self.frames)
 
     def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B · (T - unscored)]; while it trains, a share of the targets is the teacher's distributions."""
