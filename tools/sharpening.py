@@ -59,7 +59,8 @@ def draw(
         for frame, key in zip(frames, keys, strict=True)
     ]
     classes = torch.from_numpy(np.concatenate(drawn)[: len(samples)])
-    made = Deemphasis(voice.preemphasis).push(decode(classes, voice.model.config.classes).numpy())
+    waveform = decode(classes, voice.model.config.classes, voice.mid_tread)
+    made = Deemphasis(voice.preemphasis).push(waveform.numpy())
     return made, mel.numpy()
 
 

@@ -60,3 +60,22 @@ def test_speech_comes_back_from_classes() -> None:
     x = torch.sin(torch.arange(8000) * 2 * torch.pi * 220 / 16000) * 0.5
     y = torch.from_numpy(Deemphasis().push(decode(encode(x)).numpy()))
     assert 10 * (x.square().sum() / (x - y).square().sum()).log10() > 30
+
+
+@pytest.mark.parametrize("classes", [16, 255, 256, 1024])
+def test_of_a_mid_tread_voice_silence_is_silent_and_all_but_what_is_next_to_zero_as_before(
+    classes: int,
+) -> None:
+    silence = encode(torch.zeros(1000), classes)
+    assert not Deemphasis().push(decode(silence, classes, mid_tread=True).numpy()).any()
+    tokens = torch.arange(classes)
+    rise, tread = decode(tokens, classes), decode(tokens, classes, mid_tread=True)
+    assert torch.equal(tread, -tread.flip(0))  # nothing shifts what is quiet
+    changed = (rise != tread).nonzero().flatten().tolist()
+    assert changed == ([] if classes % 2 else [classes // 2 - 1, classes // 2])
+
+
+def test_quiet_noise_keeps_its_mean_in_a_mid_tread_voice() -> None:
+    x = noise(32000) / 1000
+    y = Deemphasis().push(decode(encode(x), mid_tread=True).numpy())
+    assert abs(float(y.mean() - x.mean())) < 0.5 / 32768

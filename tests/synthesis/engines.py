@@ -84,5 +84,5 @@ def definition(waveform, seed, voice=VOICES["tiny"].voice):
     frames = torch.cat([conditioner.push(features), conditioner.finish()])
     weights = voice.int8()
     tokens, _ = reference.sample(weights, weights.start(), frames, Key(seed), len(waveform))
-    samples = pcm16(Deemphasis(voice.preemphasis).push(decode(tokens).numpy()))
+    samples = pcm16(Deemphasis(voice.preemphasis).push(decode(tokens, mid_tread=voice.mid_tread).numpy()))
     return np.asarray(samples, "<i2").tobytes()

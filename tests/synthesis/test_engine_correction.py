@@ -34,7 +34,7 @@ def corrected(waveform, seed):
     frames = torch.cat([conditioner.push(mel), conditioner.finish()])
     weights = VOICE.int8()
     tokens, _ = sample(weights, weights.start(), frames, Key(seed), len(waveform))
-    made = Deemphasis(VOICE.preemphasis).push(decode(tokens).numpy())
+    made = Deemphasis(VOICE.preemphasis).push(decode(tokens, mid_tread=VOICE.mid_tread).numpy())
     correction = SpectralCorrection(VOICE.mel, 2)
     return pcm16(np.concatenate([correction.push(made, mel.numpy()), correction.finish()]))
 

@@ -34,6 +34,7 @@ def test_a_voice_comes_back_as_it_was(voice, tmp_path):
         "temperature",
         "correction",
         "fine",
+        "mid_tread",
     ):
         assert getattr(loaded, name) == getattr(voice, name)
     assert loaded.model.config == voice.model.config
@@ -61,7 +62,15 @@ def edited(folder, change):
     [
         (lambda d: d.pop("licence"), "voice.json lacks licence"),
         (lambda d: d.update(colour="red"), "voice.json has colour, which it must not have"),
-        (lambda d: d.update(format=2), "format is 2; this version reads 1"),
+        (
+            lambda d: d.update(format=3),
+            r"format is 3; wavesynth \S+ reads 1 to 2: install \S+, which wrote it, or",
+        ),
+        (lambda d: d.update(format=True), r"format is True; wavesynth \S+ reads 1 to 2$"),
+        (lambda d: d.pop("format"), r"format is None; wavesynth \S+ reads 1 to 2$"),
+        (lambda d: d.update(format=1), "voice.json has mid_tread, wavesynth, which it must not have"),
+        (lambda d: d.pop("temperature"), "voice.json lacks temperature"),
+        (lambda d: d.update(mid_tread=0), "mid_tread is 0; it must be true or false"),
         (lambda d: d.update(name=3), "name is 3; it must be a text"),
         (lambda d: d["model"].pop("stacks"), "model lacks stacks"),
         (lambda d: d["model"].update(stacks=0), "stacks is 0; it must be a whole number from 1 to 20"),
@@ -141,10 +150,20 @@ def test_a_failed_save_leaves_the_old_voice_whole(voice, tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_voice_from_before_it_had_a_manner_speaks_as_trained(voice, tmp_path):
+def test_a_voice_of_format_1_speaks_as_trained_and_decodes_as_then(voice, tmp_path):
     save_voice(tmp_path, replace(voice, temperature=0.7, correction=3))
-    description = json.loads((tmp_path / "voice.json").read_text())
-    assert (load_voice(tmp_path).temperature, load_voice(tmp_path).correction) == (0.7, 3)
-    del description["temperature"], description["correction"]
-    (tmp_path / "voice.json").write_text(json.dumps(description))
-    assert (load_voice(tmp_path).temperature, load_voice(tmp_path).correction) == (1.0, 0)
+    now = load_voice(tmp_path)
+    assert (now.temperature, now.correction, now.fine, now.mid_tread) == (0.7, 3, True, True)
+
+    def first(description):
+        description["format"] = 1
+        for name in ("temperature", "correction", "fine", "converter", "mid_tread", "wavesynth"):
+            del description[name]
+
+    edited(tmp_path, first)
+    then = load_voice(tmp_path)
+    assert (then.temperature, then.correction, then.fine, then.converter, then.mid_tread) == (
+        1.0, 0, False, None, False
+    )  # fmt: skip
+    save_voice(tmp_path / "again", then)
+    assert not load_voice(tmp_path / "again").mid_tread

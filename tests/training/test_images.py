@@ -1,5 +1,6 @@
 """Models of images are trained by the loop of all models, resumed bit for bit, and exported as they are."""
 
+import json
 import math
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from wavesynth.data.images import ImageSet
 from wavesynth.evaluation.images import likelihood_of, receptive_field
 from wavesynth.models.images import KINDS, image_model
 from wavesynth.models.pixels import ImageModelConfig
-from wavesynth.synthesis.image_model import load_image_model, save_image_model
+from wavesynth.synthesis.image_model import ImageModel, load_image_model, save_image_model
 from wavesynth.training.checkpoint import newest
 from wavesynth.training.configuration import read_toml
 from wavesynth.training.images import ImageTask, fixed_images, image_trainer, parse_images, trained
@@ -158,9 +159,24 @@ def test_an_exported_model_is_the_averaged_network_in_half_precision(folder, tmp
     (tmp_path / "model" / "weights.safetensors").write_bytes(b"short")
     with pytest.raises(ValueError, match=r"weights.safetensors cannot be read"):
         load_image_model(tmp_path / "model")
-    (tmp_path / "model" / "model.json").write_text('{"format": 2}')
-    with pytest.raises(ValueError, match="format is 2; this version reads 1"):
-        load_image_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, r"format is 2; wavesynth \S+ reads 1: install a newer version"),
+        ({"format": 2, "wavesynth": "9.1"}, "install 9.1, which wrote it, or newer"),
+        ({"colour": "red"}, "model.json has colour, which it must not have"),
+        ({"model": {}}, "model lacks channels"),
+    ],
+)
+def test_a_model_of_another_format_is_refused(tmp_path, change, message):
+    network = image_model(ImageModelConfig(height=2, width=2, levels=2, features=4, hidden=4, layers=1))
+    save_image_model(tmp_path, ImageModel("a", "", "", "", network, 0))
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=message):
+        load_image_model(tmp_path)
 
 
 def test_the_test_set_is_always_the_same_draw(folder):

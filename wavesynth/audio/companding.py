@@ -74,8 +74,15 @@ def encode(waveform: Tensor, classes: int = 256, coefficient: float = PREEMPHASI
     return ((companded + 1) / 2 * mu + 0.5).long()
 
 
-def decode(tokens: Tensor, classes: int = 256) -> Tensor:
-    """The float32 waveform [..., N] of μ-law classes, still pre-emphasised: `Deemphasis` comes after."""
+def decode(tokens: Tensor, classes: int = 256, mid_tread: bool = False) -> Tensor:
+    """The float32 waveform [..., N] of μ-law classes, still pre-emphasised: `Deemphasis` comes after.
+
+    An even number of classes has none at zero (a mid-rise quantiser): silence would be half a step above it, and
+    de-emphasis would make 1 / (1 - coefficient) times as much of that, 19 steps of 16 bits. With `mid_tread` the two
+    classes next to zero both stand for zero. Both: if one alone did, quiet noise, which alternates between them,
+    would be shifted instead.
+    """
     mu = torch.tensor(classes - 1.0)
     companded = tokens.float() / mu * 2 - 1
-    return companded.sign() * (torch.exp(companded.abs() * torch.log1p(mu)) - 1) / mu
+    waveform = companded.sign() * (torch.exp(companded.abs() * torch.log1p(mu)) - 1) / mu
+    return waveform.masked_fill((2 * tokens - (classes - 1)).abs() <= 1, 0.0) if mid_tread else waveform

@@ -125,6 +125,7 @@ def evaluate(
                 voice.mel,
                 voice.model.config.classes,
                 voice.preemphasis,
+                voice.mid_tread,
                 seed,
                 target,
             )

@@ -106,6 +106,7 @@ class Task:
     mel: MelConfig = field(default_factory=MelConfig)
     classes: int = 256
     preemphasis: float = 0.85
+    mid_tread: bool = True
     seed: int = 0
     target: NDArray[np.float32] | None = None
     """The speaker [256] that the copy is to sound like, if not like the original's."""
@@ -145,7 +146,7 @@ def measure(task: Task) -> Measured:
     if "world" not in without:
         versions["world"] = references.world(original, pitch)
     if "mu-law" not in without:
-        versions["mu_law"] = references.mu_law(original, task.classes, task.preemphasis)
+        versions["mu_law"] = references.mu_law(original, task.classes, task.preemphasis, task.mid_tread)
     said: list[str] = []
     heard: dict[str, str] = {}
     if "wer" not in without and task.said is not None:

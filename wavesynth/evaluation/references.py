@@ -59,10 +59,10 @@ def world(
     return synthesise(speech, len(samples), sample_rate).astype(np.float32).clip(-1, 1)
 
 
-def mu_law(samples: Samples, classes: int, preemphasis: float) -> Samples:
+def mu_law(samples: Samples, classes: int, preemphasis: float, mid_tread: bool) -> Samples:
     """A voice's own alphabet: what a network without any error would give."""
     tokens = encode(torch.from_numpy(samples), classes, preemphasis)
-    return Deemphasis(preemphasis).push(decode(tokens, classes).numpy())
+    return Deemphasis(preemphasis).push(decode(tokens, classes, mid_tread).numpy())
 
 
 def _fit(samples: NDArray[np.floating], length: int) -> Samples:

@@ -1,4 +1,7 @@
-"""A model of images on disk: a folder with weights.safetensors, model.json and CARD.md. Nothing is unpickled."""
+"""A model of images on disk: a folder with weights.safetensors, model.json and CARD.md. Nothing is unpickled.
+
+model.json has the fields of its `format` and no others (wavesynth.synthesis.formats). There is format 1 alone.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from wavesynth.files import atomic_path, read_text
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.synthesis.formats import check_fields, check_format
 
 __all__ = ["SHIPPED_IMAGE_MODELS", "ImageModel", "load_image_model", "save_image_model"]
 
@@ -51,15 +55,12 @@ def load_image_model(folder: Path) -> ImageModel:
     path = folder / "model.json"
     try:
         values = json.loads(read_text(path))
-        if values["format"] != _FORMAT:
-            raise ValueError(f"format is {values['format']!r}; this version reads {_FORMAT}")
-        if set(values["model"]) != {f.name for f in fields(ImageModelConfig)}:
-            raise ValueError("model has other fields than this version's")
+        check_format("model.json", values, _FORMAT)
+        check_fields("model.json", values, {*_TEXTS, "steps", "format", "model"})
+        check_fields("model", values["model"], {f.name for f in fields(ImageModelConfig)})
         config = ImageModelConfig(**values["model"])
         texts = {name: str(values[name]) for name in _TEXTS}
         steps = int(values["steps"])
-    except KeyError as error:
-        raise ValueError(f"{path} lacks {error}") from error
     except (OSError, TypeError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     with torch.device("meta"):

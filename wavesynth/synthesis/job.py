@@ -43,7 +43,7 @@ class LoadedVoice:
     def levels(self) -> NDArray[np.float64]:
         """The sample, still pre-emphasised, that each class stands for: [A]."""
         classes = self.voice.model.config.classes
-        return decode(torch.arange(classes), classes).double().numpy()
+        return decode(torch.arange(classes), classes, self.voice.mid_tread).double().numpy()
 
 
 class Job:

@@ -1,4 +1,10 @@
-"""A voice on disk: a folder with weights.safetensors, voice.json and CARD.md. Nothing in it is ever unpickled."""
+"""A voice on disk: a folder with weights.safetensors, voice.json and CARD.md. Nothing in it is ever unpickled.
+
+`format` in voice.json says which fields it has, all of them and no others (wavesynth.synthesis.formats):
+
+- 1, of the voices that ship: `temperature`, `correction`, `fine` and `converter` may be absent.
+- 2, which is written: all fields are there, with `mid_tread` and `wavesynth`, the version that wrote it.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +23,7 @@ from wavesynth.files import atomic_path, read_text
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.synthesis.draw import TEMPERATURES
+from wavesynth.synthesis.formats import check_fields, check_format, version
 from wavesynth.synthesis.int8 import Gains, Int8Weights
 from wavesynth.synthesis.weights import Float32Weights
 
@@ -24,7 +31,9 @@ __all__ = ["SHIPPED", "Voice", "VoiceError", "find_voices", "load_voice", "save_
 
 #: The folder of the voices that ship.
 SHIPPED = Path(__file__).parents[1] / "voices"
-_FORMAT = 1
+_FORMAT = 2
+#: What voices of format 1 mean by a field that they lack.
+_ABSENT = {"temperature": 1.0, "correction": 0, "fine": False, "converter": None}
 _MAX_BYTES = 256 << 20
 
 
@@ -53,6 +62,9 @@ class Voice:
     """Whether its layers' activations have 16 bits where the rest has 8 (wavesynth.synthesis.int8)."""
     converter: Converter | None = None
     """What the log-mel of whoever speaks goes through, for a voice that says it as its own speaker would."""
+    mid_tread: bool = True
+    """Whether the classes next to zero stand for zero (wavesynth.audio.companding.decode), so that silence is silent.
+    Of format 1 none does."""
 
     @property
     def sample_rate(self) -> int:
@@ -93,6 +105,8 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
         "correction": voice.correction,
         "fine": voice.fine,
         "converter": None,
+        "mid_tread": voice.mid_tread,
+        "wavesynth": version(),
     }
     if voice.converter is not None:
         weights = voice.converter.state_dict()
@@ -117,14 +131,17 @@ def load_voice(folder: str | Path) -> Voice:
         description = json.loads(text)
     except (OSError, ValueError) as error:
         raise VoiceError(f"{path} cannot be read: {error}") from error
-    later = {"temperature": 1.0, "correction": 0, "fine": False, "converter": None}
-    if isinstance(description, dict):
-        description = later | description  # the first voices had none of it
-    names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers", *later}
+    try:
+        number = check_format("voice.json", description, _FORMAT)
+    except ValueError as error:
+        raise VoiceError(f"{path}: {error}") from error
+    names = {*_TEXTS, "format", "model", "mel", "preemphasis", "speakers", *_ABSENT}
+    if number == 1:
+        description = _ABSENT | description
+    else:
+        names |= {"mid_tread", "wavesynth"}
     _expect_fields(path, "voice.json", description, names)
-    if description["format"] != _FORMAT:
-        raise VoiceError(f"{path}: format is {description['format']!r}; this version reads {_FORMAT}")
-    for name in _TEXTS:
+    for name in (*_TEXTS, *(["wavesynth"] if number > 1 else [])):
         if not isinstance(description[name], str):
             raise VoiceError(f"{path}: {name} is {description[name]!r}; it must be a text")
     preemphasis, speakers = description["preemphasis"], description["speakers"]
@@ -142,8 +159,10 @@ def load_voice(folder: str | Path) -> Voice:
         raise VoiceError(
             f"{path}: correction is {correction!r}; it must be a whole number from 0 to {MOST_FRAMES}"
         )
-    if not isinstance(description["fine"], bool):
-        raise VoiceError(f"{path}: fine is {description['fine']!r}; it must be true or false")
+    mid_tread = description.get("mid_tread", False)
+    for name, value in (("fine", description["fine"]), ("mid_tread", mid_tread)):
+        if not isinstance(value, bool):
+            raise VoiceError(f"{path}: {name} is {value!r}; it must be true or false")
     if not isinstance(speakers, list) or not all(isinstance(speaker, str) for speaker in speakers):
         raise VoiceError(f"{path}: speakers is {speakers!r}; it must be a list of names")
     config: WaveNetConfig = _config(path, "model", description["model"], WaveNetConfig)
@@ -192,6 +211,7 @@ def load_voice(folder: str | Path) -> Voice:
         correction=correction,
         fine=description["fine"],
         converter=converter,
+        mid_tread=mid_tread,
     )
 
 
@@ -239,12 +259,10 @@ def _config(path: Path, name: str, values: Any, kind: type) -> Any:
 
 
 def _expect_fields(path: Path, what: str, values: Any, names: set[str]) -> None:
-    if not isinstance(values, dict):
-        raise VoiceError(f"{path}: {what} is {type(values).__name__}; it must be an object")
-    if missing := sorted(names - set(values)):
-        raise VoiceError(f"{path}: {what} lacks {', '.join(missing)}")
-    if extra := sorted(set(values) - names):
-        raise VoiceError(f"{path}: {what} has {', '.join(extra)}, which it must not have")
+    try:
+        check_fields(what, values, names)
+    except ValueError as error:
+        raise VoiceError(f"{path}: {error}") from error
 
 
 def _names(kind: type) -> list[str]:
