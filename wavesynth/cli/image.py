@@ -108,7 +108,7 @@ def export(
         from wavesynth.files import atomic_path, check_output
         from wavesynth.models.pixels import intensities
         from wavesynth.synthesis.image_model import load_image_model, save_image_model
-        from wavesynth.synthesis.pixels import keys_from
+        from wavesynth.synthesis.pixels import keys_from, threads
         from wavesynth.synthesis.pixels import sample as draw
         from wavesynth.training.images import card, trained
 
@@ -118,7 +118,8 @@ def export(
         figures = measured(written, data, "test", images)
         c, columns = written.network.config, 10
         labels = torch.arange(4 * columns) % c.labels if c.labels else None
-        made = draw(written.network, keys_from(0, 4 * columns), labels)
+        with threads():
+            made = draw(written.network, keys_from(0, 4 * columns), labels)
         save_png(out / "samples.png", grid(intensities(made, c.levels), columns))
         with atomic_path(out / "CARD.md") as path:
             path.write_text(card(written, figures), encoding="utf-8")

@@ -25,7 +25,14 @@ Model = Annotated[
     Path, typer.Argument(help="A model that ships, an exported one, a run's folder or a checkpoint.")
 ]
 Out = Annotated[Path, typer.Option(help="PNG file to write.")]
-Seed = Annotated[int, typer.Option(help="The first image's; the next ones count up.", min=0, max=2**64 - 1)]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="The first image's; each further image has the next one. So for other images go on by as many as were made.",
+        min=0,
+        max=2**64 - 1,
+    ),
+]
 Temperature = Annotated[float, typer.Option(help="0.1 (most likely) to 2; 1 as trained.")]
 Progress = Annotated[
     Path | None, typer.Option(help="PNG file with the way of the first eight images, from left to right.")
@@ -149,12 +156,13 @@ def _make(
     import torch
 
     from wavesynth.models.pixels import intensities
-    from wavesynth.synthesis.pixels import rows
+    from wavesynth.synthesis.pixels import rows, threads
 
     c = model.network.config
     start = time.perf_counter()
     stream = rows(model.network, keys, labels, known, pixels)
-    made = list(track(stream, "rows", total=c.height, disable=not sys.stderr.isatty()))
+    with threads():
+        made = list(track(stream, "rows", total=c.height, disable=not sys.stderr.isatty()))
     return intensities(torch.stack(made, 1), c.levels), time.perf_counter() - start
 
 

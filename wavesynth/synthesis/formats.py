@@ -10,15 +10,15 @@ from __future__ import annotations
 from importlib import metadata
 from typing import Any
 
-__all__ = ["check_fields", "check_format", "version"]
+from wavesynth.extras import DISTRIBUTION
 
-_DISTRIBUTION = "wavesynth"
+__all__ = ["check_fields", "check_format", "version"]
 
 
 def version() -> str:
     """This wavesynth's version."""
     try:
-        return metadata.version(_DISTRIBUTION)
+        return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:  # a checkout that is not installed
         return "unknown"
 

@@ -10,6 +10,7 @@ import torch
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
 from wavesynth.synthesis.pixels import Recomputed, keys_from, sample
+from wavesynth.synthesis.pixels import threads as use_threads
 
 __all__ = ["measure_images"]
 
@@ -29,9 +30,7 @@ def measure_images(
         )
     torch.manual_seed(0)
     model = image_model(config).requires_grad_(False).eval()
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with use_threads(threads):
         cached, naive = [], []
         _cached(model, 1)  # warms up
         share = max(1, naive_pixels // repeats)
@@ -39,8 +38,6 @@ def measure_images(
             cached.append(_timed(lambda: _cached(model, 1)))
             naive.append(_timed(lambda: _naive(model, share)))
         many = _timed(lambda: _cached(model, batch))
-    finally:
-        torch.set_num_threads(before)
     scale = config.height * config.width / share
     one = [sorted(seconds)[len(cached) // 2] for seconds in zip(*cached, strict=True)]
     whole = [sum(seconds) / repeats * scale for seconds in zip(*naive, strict=True)]

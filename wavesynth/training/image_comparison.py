@@ -13,7 +13,7 @@ from torch import Tensor
 from wavesynth.evaluation.images import likelihood_of, receptive_field
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import Kind
-from wavesynth.synthesis.pixels import keys_from, rows, sample
+from wavesynth.synthesis.pixels import keys_from, sample, threads
 from wavesynth.training.images import ImageConfiguration, ImageTask, fixed_images
 
 __all__ = ["Compared", "compare_kind"]
@@ -70,9 +70,10 @@ def compare_kind(
     likelihood = likelihood_of(model, some)
     labels = torch.arange(16) % model_config.labels if model_config.labels else None
     start = time.perf_counter()
-    for _ in rows(model, keys_from(0, 1), None if labels is None else labels[:1]):
-        pass
-    sampling = time.perf_counter() - start
+    with threads():
+        sample(model, keys_from(0, 1), None if labels is None else labels[:1])
+        sampling = time.perf_counter() - start
+        drawn = sample(model, keys_from(1, 16), labels)
     compared = Compared(
         kind=kind,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -88,7 +89,7 @@ def compare_kind(
         earlier_pixels=model_config.height // 2 * model_config.width + model_config.width // 2,
     )
     log(str(asdict(compared)))
-    return compared, curve, seen, sample(model, keys_from(1, 16), labels)
+    return compared, curve, seen, drawn
 
 
 def _train(

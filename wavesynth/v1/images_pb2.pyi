@@ -82,7 +82,9 @@ class ImageSynthesis(_message.Message):
     model: _builtins.str
     """A model's name from ListImageModels; empty for the first one."""
     seed: _builtins.int
-    """Decides the random choices. Image i of a call is what the seed `seed` + i gives alone."""
+    """Decides the random choices. Image i of a call is what the seed `seed` + i gives alone: for images that are all new,
+    the next call's seed is this one plus `count`.
+    """
     temperature: _builtins.float
     """Sharpness of the random choices, from 0.1 to 2; 1, as trained, when absent."""
     label: _builtins.int
