@@ -28,7 +28,7 @@ Out = Annotated[Path, typer.Option(help="PNG file to write.")]
 Seed = Annotated[
     int,
     typer.Option(
-        help="The first image's; each further image has the next one. So for other images go on by as many as were made.",
+        help="The first image's; the second has the next one, and so on: for new images go on by as many as were made.",
         min=0,
         max=2**64 - 1,
     ),

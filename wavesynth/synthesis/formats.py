@@ -28,11 +28,13 @@ def check_format(what: str, description: Any, newest: int) -> int:
     if not isinstance(description, dict):
         raise ValueError(f"{what} is {type(description).__name__}; it must be an object")
     number = description.get("format")
-    whole = isinstance(number, int) and not isinstance(number, bool)
-    if whole and 1 <= number <= newest:
-        return number
+    later = False
+    if isinstance(number, int) and not isinstance(number, bool):
+        if 1 <= number <= newest:
+            return number
+        later = number > newest
     message = f"format is {number!r}; wavesynth {version()} reads {'1' if newest == 1 else f'1 to {newest}'}"
-    if whole and number > newest:
+    if later:
         writer = description.get("wavesynth")
         needed = f"{writer}, which wrote it, or newer" if isinstance(writer, str) else "a newer version"
         message += f": install {needed}"
