@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio": {"kernels", "files", "extras"},
     "models": set(),
     "data": {"audio", "models", "files", "workers"},
-    "synthesis": {"kernels", "models", "audio", "files"},
+    "synthesis": {"kernels", "models", "audio", "files", "extras"},
     "evaluation": {"synthesis", "models", "data", "audio", "files", "workers", "extras"},
     "training": {"kernels", "evaluation", "synthesis", "models", "data", "audio", "files", "extras"},
     "server": {"synthesis", "models", "audio", "files", "workers", "extras", "v1"},
