@@ -41,6 +41,11 @@ class SynthesisService(SynthesisServiceServicer):
         self._idle.set()
         self._draining = False
 
+    @property
+    def wants_token(self) -> bool:
+        """Whether callers must send a token."""
+        return self._token is not None
+
     async def drain(self, grace: float) -> None:
         """Refuses new calls from now on, and waits until those under way have ended, at most `grace` seconds."""
         self._draining = True

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ def chromium(speech):
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--host-resolver-rules=MAP far.test 127.0.0.1",
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-audio-capture={speech / 'PCM_16.wav'}",
@@ -61,17 +63,29 @@ def chromium(speech):
         browser.close()
 
 
-@pytest.fixture
-def page(chromium, server):
+@contextmanager
+def opened(chromium, server, host="127.0.0.1"):
+    """A page of a server's, in a window of its own."""
     page = chromium.new_page()
     page.set_default_timeout(120_000)
     problems = []
     page.on("pageerror", lambda problem: problems.append(problem))
-    page.goto(f"http://127.0.0.1:{server.web_port}/")
+    page.goto(f"http://{host}:{server.web_port}/")
     expect(page, r"Ready\.")
     yield page
     page.close()
     assert not problems
+
+
+@pytest.fixture
+def page(chromium, server):
+    with opened(chromium, server) as page:
+        yield page
+
+
+def picture(page, side):
+    """The spectrogram of what goes "in" or comes "out", its red values: [rows, columns]."""
+    return canvas(page, f"#{side} .spectrogram")
 
 
 def expect(page, status, seconds=120):
@@ -95,12 +109,8 @@ def test_a_dropped_recording_comes_back_to_the_byte_as_over_grpc(page, server, s
     with Client(f"localhost:{server.port}") as client:
         whole = client.synthesize(audio=sent, sample_rate=48000, temperature=0.8)
     assert rate == 16000 and heard.tobytes() == whole.pcm
-    assert (
-        page.evaluate(  # and the spectrogram drew itself
-            "() => new Set(document.querySelector('canvas').getContext('2d').getImageData(0, 0, 200, 256).data).size"
-        )
-        > 50
-    )
+    for side in ("in", "out"):  # and the spectrograms drew themselves
+        assert len(np.unique(picture(page, side))) > 50, side
 
 
 def test_a_microphone_comes_back_with_its_spectrum(page, tmp_path):
@@ -109,6 +119,13 @@ def test_a_microphone_comes_back_with_its_spectrum(page, tmp_path):
     expect(page, "First sound after")
     playwright.expect(speak).to_have_attribute("aria-pressed", "true")
     page.wait_for_timeout(1000 * (SECONDS + 2))
+    for figure, unit in (("latency", " ms"), ("queued", " ms"), ("gaps", ""), ("length", " s")):
+        assert re.fullmatch(rf"[\d.]+{unit}", page.locator(f"#{figure}").text_content()), figure
+    for side in ("goes in", "you hear"):
+        assert page.get_by_role("meter", name=f"Level of what {side}").get_attribute("aria-valuetext")
+        assert f"{side}, 8.0 seconds across" in page.get_by_role(
+            "img", name=f"Waveform of what {side}"
+        ).get_attribute("aria-label")
     speak.click()
     expect(page, "Stopped")
     heard = saved(page, tmp_path / "heard.wav")[0].astype(np.float32) / 32768
@@ -146,7 +163,10 @@ def test_a_screen_reader_is_told_what_everything_is(page):
         ("slider", re.compile("Temperature")),
         ("button", "Play the example"),
         ("button", "Speak"),
+        ("img", "Spectrogram of what goes in"),
         ("img", "Spectrogram of what you hear"),
+        ("meter", "Level of what goes in"),
+        ("meter", "Level of what you hear"),
     ):
         assert page.get_by_role(role, name=name).count() == 1, name
     assert page.locator("html").get_attribute("lang") == "en"
@@ -173,16 +193,111 @@ def test_pictures_are_drawn_and_their_first_half_gets_other_endings(page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def canvas(page):
+def canvas(page, selector="#canvas"):
     """The red values of what is drawn, [height, width]."""
     data = page.evaluate(
-        """() => {
-            const canvas = document.getElementById("canvas");
+        """(selector) => {
+            const canvas = document.querySelector(selector);
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return [canvas.width, Array.from(data.filter((_, i) => i % 4 === 0))];
-        }"""
+        }""",
+        selector,
     )
     return np.array(data[1]).reshape(-1, data[0])
+
+
+@pytest.fixture
+def tone(tmp_path):
+    """Half a second of 3 kHz at half of full scale, between silences of a quarter, at 48 kHz."""
+    path = tmp_path / "tone.wav"
+    sine = 0.5 * np.sin(2 * np.pi * 3000 * np.arange(24000) / 48000)
+    soundfile.write(path, np.pad(sine, 12000), 48000, "FLOAT")
+    return path
+
+
+def test_axes_say_when_and_how_high_and_any_place_can_be_heard_again(page, tone):
+    page.get_by_label("Choose a recording").set_input_files(tone)
+    expect(page, "Done")
+    for side in ("in", "out"):
+        figure = page.locator(f"#{side}")
+        times = figure.locator(".time span").all()
+        assert [float(tick.text_content()) for tick in times] == pytest.approx(np.arange(0, 1.01, 0.1))
+        assert figure.locator(".frequency span").all_text_contents() == ["0", "2", "4", "6", "8"]
+        plot = figure.locator(".spectrogram").bounding_box()
+        places = [(box := tick.bounding_box())["x"] + box["width"] / 2 for tick in times]
+        assert places == pytest.approx(plot["x"] + plot["width"] * np.arange(0, 1.01, 0.1), abs=1)
+    assert page.locator("#in .spectrogram").bounding_box()["x"] == plot["x"]  # one above the other
+    drawn = 255 - picture(page, "in").astype(float)
+    rows, columns = drawn.shape
+    assert (rows - 1 - drawn[:, columns // 2].argmax()) / rows * 8000 == pytest.approx(3000, abs=60)
+    loud = np.flatnonzero(drawn.max(0) > 128) / columns
+    assert (loud[0], loud[-1]) == pytest.approx((0.25, 0.75), abs=0.03)
+    assert "peak −6 dBFS" in page.locator("#in .reading").text_content()
+    name = "Spectrogram of what goes in, 1.0 seconds across, 0 to 8 kilohertz up"
+    assert page.get_by_role("img", name=name).count() == 1
+    hear_again(page)
+
+
+def hear_again(page):
+    """Both sounds can be heard again, from anywhere, with the mouse and with the keyboard."""
+    for side in ("what goes in", "what you heard"):
+        page.get_by_role("button", name=f"Listen to {side}").click()
+        playwright.expect(page.locator("[aria-pressed=true]")).to_have_count(1)
+        playwright.expect(page.locator("[aria-pressed=true]")).to_have_count(0)  # it ends by itself
+    position = page.get_by_role("slider", name="Position in what you hear")
+    position.focus()
+    before = float(position.input_value())
+    page.keyboard.press("ArrowLeft")
+    assert float(position.input_value()) < before
+    box = position.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 10)
+    assert float(position.input_value()) == pytest.approx(0.5, abs=0.1)
+
+
+def test_arrows_go_from_tab_to_tab(page):
+    page.get_by_role("tab", name="Sound").focus()
+    page.keyboard.press("ArrowRight")
+    playwright.expect(page.get_by_role("tab", name="Pictures")).to_be_focused()
+    assert page.get_by_role("tabpanel").all_text_contents() and page.locator("#sound").is_hidden()
+
+
+CONTRASTS = """() => {
+    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const luminance = (colour) => numbers(colour).slice(0, 3)
+        .map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const ground = (element) => {
+        for (; element; element = element.parentElement) {
+            const colour = getComputedStyle(element).backgroundColor;
+            if (numbers(colour)[3] !== 0) return colour;
+        }
+    };
+    const words = [...document.querySelectorAll("body *")].filter((element) => element.checkVisibility()
+        && !element.closest(":disabled, .disabled")
+        && [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+    return words.map((element) => {
+        const [a, b] = [luminance(getComputedStyle(element).color), luminance(ground(element))];
+        return [element.textContent.trim(), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+    });
+}"""
+
+
+QUIET = """([low, high]) => {
+    const spectrogram = document.querySelector("#in .spectrogram").getContext("2d");
+    const [red, , , opaque] = spectrogram.getImageData(0, 0, 1, 1).data; // of the silence before the first word
+    return opaque && low <= red && red <= high;
+}"""
+
+
+def test_words_stand_out_by_day_and_by_night(page):
+    page.get_by_role("button", name="Play the example").click()
+    expect(page, "First sound")
+    for scheme, quiet in ("dark", (0, 60)), ("light", (195, 255)):
+        page.emulate_media(color_scheme=scheme)
+        contrasts = page.evaluate(CONTRASTS)
+        assert len(contrasts) > 20
+        assert not [(words, ratio) for words, ratio in contrasts if ratio < 4.5], scheme
+        page.wait_for_function(QUIET, arg=quiet)  # the spectrogram follows
 
 
 def test_it_fits_a_phone(page):
@@ -190,6 +305,9 @@ def test_it_fits_a_phone(page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     for button in page.get_by_role("button").all():
         assert button.bounding_box()["height"] >= 44  # a finger's width
+    page.get_by_role("button", name="Play the example").click()
+    expect(page, "First sound")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_what_goes_wrong_is_said(page, server, tmp_path):
@@ -197,3 +315,54 @@ def test_what_goes_wrong_is_said(page, server, tmp_path):
     nonsense.write_bytes(b"nonsense")
     page.get_by_label("Choose a recording").set_input_files(nonsense)
     expect(page, r"nonsense\.wav is no recording that this browser can read")
+
+
+def test_a_token_is_asked_for_where_one_is_wanted_and_a_full_service_says_so(page, chromium, tmp_path):
+    assert page.get_by_label("Token").is_hidden()
+    with ExitStack() as stack:
+        server = stack.enter_context(served(tmp_path, web=WebConfig(port=0), token="secret", live_streams=1))
+        one, two = (stack.enter_context(opened(chromium, server)) for _ in range(2))
+        one.get_by_role("button", name="Speak").click()
+        expect(one, "The service wants a token")
+        playwright.expect(one.get_by_label("Token")).to_be_focused()
+        for page in (one, two):
+            page.get_by_label("Token").fill("secret")
+        one.get_by_role("button", name="Speak").click()
+        expect(one, "First sound")
+        two.get_by_role("button", name="Speak").click()
+        expect(two, r"The service is full: all its places are taken\. Try again in \d+ s\.")
+        one.get_by_role("button", name="Stop").click()
+        expect(one, "Stopped")
+
+
+def test_a_service_that_goes_is_missed(chromium, tmp_path):
+    with ExitStack() as stack:
+        server = stack.enter_context(served(tmp_path, web=WebConfig(port=0)))
+        with opened(chromium, server) as page:
+            playwright.expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+            page.get_by_role("button", name="Speak").click()
+            expect(page, "First sound")
+            stack.close()
+            expect(page, "The connection to the service was lost|The service is shutting down")
+            playwright.expect(page.get_by_text("Not connected")).to_be_visible()
+            playwright.expect(page.get_by_role("link", name="Save what you heard")).to_be_visible()
+
+
+def test_a_page_that_may_not_hear_says_why(chromium, server):
+    with opened(chromium, server, host="far.test") as page:
+        playwright.expect(page.get_by_role("alert")).to_contain_text("open it over https")
+        assert page.get_by_role("button", name="Speak").is_disabled()
+
+
+def test_who_hears_gaps_is_told_that_something_is_too_slow(page):
+    told = page.evaluate(
+        """async () => {
+            const { Health, tooSlow } = await import("/static/health.js");
+            const health = new Health(true);
+            const slow = [health.slow];
+            for (let gap = 0; gap < 3; gap++) health.gap();
+            const voice = (name, layers) => ({ name, layers, melBands: 80 });
+            return [...slow, health.slow, tooSlow(voice("large", 50), [voice("large", 50), voice("small", 30)])];
+        }"""
+    )
+    assert told[:2] == [False, True] and told[2].endswith("need less work: small.")

@@ -146,10 +146,13 @@ def test_the_page_lists_the_voices_and_takes_nothing_from_elsewhere(server):
     assert (
         listed["defaultVoice"] == "tiny" and listed["voices"][1]["melBands"] == 80 and not listed["example"]
     )
+    assert listed["wantsToken"] is False
 
 
 def test_a_token_is_asked_for_as_grpc_asks(tmp_path):
     with served(tmp_path, web=WebConfig(port=0), token="secret") as server:
+        with urlopen(f"http://127.0.0.1:{server.web_port}/voices") as response:
+            assert json.load(response)["wantsToken"] is True  # but not which
         with connect(server) as socket:
             texts, _ = call(socket, {"audio": FLOAT}, CLIP)
             assert texts[-1]["error"]["code"] == "UNAUTHENTICATED"

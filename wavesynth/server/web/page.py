@@ -39,7 +39,9 @@ def page(service: SynthesisService, requests: Requests, images: ImageService, co
 
     async def voices(_: Request) -> Response:
         listed = json_format.MessageToDict(requests.listed(), always_print_fields_with_no_presence=True)
-        return JSONResponse(listed | {"example": config.example is not None})
+        return JSONResponse(
+            listed | {"example": config.example is not None, "wantsToken": service.wants_token}
+        )
 
     async def models(_: Request) -> Response:
         return JSONResponse(

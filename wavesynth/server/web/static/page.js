@@ -1,206 +1,321 @@
-import { connect, start } from "./call.js";
-import { Spectrogram } from "./spectrogram.js";
+// The sound tab: a recording, the microphone or nothing goes in, a voice comes out, and both are seen while they do.
 
-const $ = (id) => document.getElementById(id);
-const spectrogram = new Spectrogram($("spectrogram"));
+import { Line, load, start } from "./call.js";
+import { $, progress, say, token } from "./dom.js";
+import { insecure, sentence } from "./errors.js";
+import { Health, tooSlow } from "./health.js";
+import { open } from "./microphone.js";
+import { Panel, view } from "./panel.js";
+import { Listener, heardAt, playerAt } from "./players.js";
+import { Samples } from "./samples.js";
+
+const FREE = 3; // seconds of a voice that nothing goes into
+const SPAN = 8; // seconds that are seen of live sound
+const SHORTEST = 1; // seconds that the axis has, however little there is
+const FRAME = 40; // milliseconds between two drawings: the processor has better to do, such as the voice
+const OFTEN = 100; // milliseconds between two readings of figures
+const PATIENCE = 2000; // milliseconds without sound before the page says that it waits
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 let voices = new Map();
-let players = new Map(); // by sample rate
+let limit = Infinity; // seconds of a call
 let example;
-let socket = connect(); // ahead of the first click
-let current; // the call under way: { input, player, microphone, heard, gaps }
+let current; // the call under way
+let last; // the call that is shown
+let scheduled = false; // whether the screen's next frame is to draw
+let drawn = 0; // when one did
 
-function say(text, wrong = false) {
-  $("status").textContent = text;
-  $("status").classList.toggle("wrong", wrong);
-}
+const panels = { in: new Panel($("in"), "what goes in", redraw), out: new Panel($("out"), "what you hear", redraw) };
+const listener = new Listener(refresh);
+const line = new Line("stream", (state) => {
+  $("connection").dataset.state = state;
+  $("connection").textContent = { connecting: "Connecting", connected: "Connected", lost: "Not connected" }[state];
+});
 
-/** An audio context at a rate, with its player; made ahead, since that takes longer than a call. */
-async function playerAt(sampleRate) {
-  if (!players.has(sampleRate)) {
-    const context = new AudioContext({ sampleRate, latencyHint: "interactive" });
-    const ready = context.audioWorklet.addModule("/static/player-worklet.js").then(() => {
-      const node = new AudioWorkletNode(context, "player", { numberOfInputs: 0, outputChannelCount: [1] });
-      node.connect(context.destination);
-      return { context, node };
-    });
-    players.set(sampleRate, ready);
-  }
-  return players.get(sampleRate);
+function notice(text) {
+  if ($("notice").textContent !== text) $("notice").textContent = text;
+  $("notice").hidden = !text;
 }
 
 function configuration(sampleRate) {
   const synthesis = { voice: $("voice").value, temperature: Number($("temperature").value) };
-  const token = $("token").value ? { token: $("token").value } : {};
+  if (!$("speakers").hidden) synthesis.speaker = $("speaker").value;
   return sampleRate
-    ? { ...token, synthesis, audio: { sampleFormat: "SAMPLE_FORMAT_FLOAT32", sampleRate } }
-    : { ...token, synthesis, durationSeconds: 3 };
+    ? { ...token(), synthesis, audio: { sampleFormat: "SAMPLE_FORMAT_FLOAT32", sampleRate } }
+    : { ...token(), synthesis, durationSeconds: FREE };
 }
 
-/** When, on the page's clock, the context's time is heard. */
-function heardAt(context, time) {
-  const { contextTime, performanceTime } = context.getOutputTimestamp();
-  return performanceTime ? performanceTime + 1000 * (time - contextTime) : performance.now();
-}
-
-/** Begins a call; resolves to it. `clicked` is when it was asked for, on the page's clock. */
-async function begin(clicked, sampleRate, live) {
+/**
+ * Begins a call; resolves to it. `clicked` is when it was asked for, on the page's clock; `input` what goes in, whole or,
+ * when `live`, as it is spoken; null if nothing does.
+ */
+async function begin(clicked, title, input, live = false) {
   stop();
+  listener.stop();
   const voice = voices.get($("voice").value);
   const player = await playerAt(voice.sampleRate);
   player.context.resume();
-  const call = { player, heard: [], gaps: 0, first: null, live };
-  current = call;
-  spectrogram.clear();
-  $("save").hidden = true;
-  $("stop").disabled = false;
+  const total = live ? null : (input?.seconds ?? FREE);
+  const call = { voice, player, input, live, total, output: new Samples(voice.sampleRate), health: new Health(live) };
+  Object.assign(call, { played: 0, playedAt: performance.now(), began: performance.now(), read: 0, waits: false });
+  current = last = call;
+  Object.assign(view, { start: 0, duration: live ? SPAN : Math.max(total, SHORTEST), highest: voice.sampleRate / 2, scale: 0.1 });
+  $("in").hidden = !input;
+  panels.in.show(input, title);
+  panels.out.show(call.output, voice.name);
+  if (!live && input) panels.in.complete();
+  notice("");
+  say("status", "");
   player.node.port.postMessage({ reset: true, live });
-  player.node.port.onmessage = ({ data }) => {
-    if (call !== current) return;
-    if (data.first !== undefined) {
-      call.first = heardAt(player.context, data.first) - clicked;
-      say(`First sound after ${Math.round(call.first)} ms.`);
-    }
-    call.gaps += data.gap ? 1 : 0;
-    if (data.over) finish(call, "Done");
-  };
-  if (socket.readyState > WebSocket.OPEN) socket = connect();
-  call.input = start(socket, configuration(sampleRate), {
+  player.node.port.onmessage = ({ data }) => call === current && hear(call, data, clicked);
+  call.line = start(line.take(), configuration(input?.sampleRate), {
     audio(samples) {
-      call.heard.push(samples);
+      call.output.push(samples);
+      call.health.alive();
       player.node.port.postMessage({ samples });
-      spectrogram.push(samples);
     },
-    end() {
+    end(statistics) {
+      call.speed = statistics?.realTimeFactor;
       player.node.port.postMessage({ end: true });
     },
-    error(message) {
-      finish(call, `It did not work: ${message}`, true);
+    error(error) {
+      finish(call, sentence(error), true);
+      if (error.code === "UNAUTHENTICATED") $("token").focus();
     },
   });
-  socket = connect(); // for the next one
+  refresh();
+  redraw();
   return call;
+}
+
+/** What the player tells. */
+function hear(call, { first, position, queued, time, gap, over }, clicked) {
+  const { player, health } = call;
+  if (first !== undefined) {
+    health.first ??= heardAt(player.context, first) - clicked;
+    say("status", `First sound after ${Math.round(health.first)} ms.`);
+  }
+  if (position !== undefined) {
+    call.played = position / player.context.sampleRate;
+    call.playedAt = heardAt(player.context, time);
+    health.played(call.played, queued / player.context.sampleRate, call.playedAt);
+  }
+  if (gap) health.gap();
+  if (over) finish(call, "Done");
 }
 
 function finish(call, text, wrong = false) {
   if (call !== current) return;
   current = null;
-  call.player.node.port.postMessage({ reset: true });
-  call.microphone?.getTracks().forEach((track) => track.stop());
-  $("stop").disabled = true;
-  $("speak").setAttribute("aria-pressed", "false");
-  const first = call.first === null ? "" : ` First sound after ${Math.round(call.first)} ms, ${call.gaps} gaps.`;
-  say(wrong ? text : `${text}.${first}`, wrong);
-  if (call.heard.length) {
+  const { player, health, input, output } = call;
+  player.node.port.postMessage({ reset: true });
+  call.microphone?.close();
+  const first = health.first === null ? "" : ` First sound after ${Math.round(health.first)} ms, ${underruns(health)}.`;
+  say("status", wrong ? text : `${text}.${first}`, wrong);
+  Object.assign(view, { start: 0, duration: Math.max(input?.seconds ?? 0, output.seconds, SHORTEST) });
+  Object.values(panels).forEach((panel) => panel.complete());
+  if (output.length) {
     URL.revokeObjectURL($("save").href);
-    $("save").href = URL.createObjectURL(wav(call.heard, call.player.context.sampleRate));
-    $("save").hidden = false;
+    $("save").href = URL.createObjectURL(output.wav());
+    $("save").download = `wavesynth-${call.voice.name}.wav`;
   }
+  figures(call);
+  refresh();
+  redraw();
 }
 
 function stop() {
   if (!current) return;
-  current.input?.cancel();
+  current.line?.cancel();
   finish(current, "Stopped");
 }
 
-/** A 16-bit WAV file. */
-function wav(pieces, sampleRate) {
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const view = new DataView(new ArrayBuffer(44 + 2 * length));
-  const text = (at, letters) => [...letters].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
-  text(0, "RIFF");
-  view.setUint32(4, 36 + 2 * length, true);
-  text(8, "WAVEfmt ");
-  [[16, 16, 32], [20, 1, 16], [22, 1, 16], [24, sampleRate, 32], [28, 2 * sampleRate, 32], [32, 2, 16], [34, 16, 16]]
-    .forEach(([at, value, bits]) => view[`setUint${bits}`](at, value, true));
-  text(36, "data");
-  view.setUint32(40, 2 * length, true);
-  let at = 44;
-  for (const piece of pieces) {
-    for (const sample of piece) {
-      view.setInt16(at, Math.round(32768 * sample), true);
-      at += 2;
-    }
+const underruns = ({ gaps: { length } }) => (length === 1 ? "1 underrun" : `${length || "no"} underruns`);
+
+/** What can be done now. */
+function refresh() {
+  const voice = voices.get($("voice").value);
+  const mute = Boolean(insecure()) || !voice;
+  const takesAudio = voice?.melBands > 0;
+  $("example").disabled = mute || (takesAudio && !example);
+  $("speak").disabled = $("file").disabled = mute || !takesAudio;
+  $("drop").classList.toggle("disabled", $("file").disabled);
+  $("stop").disabled = !current;
+  $("speak").setAttribute("aria-pressed", Boolean(current?.live));
+  $("save").hidden = Boolean(current) || !last?.output.length;
+  progress("progress", current && !current.live ? current.output.seconds / current.total : null);
+  for (const { figure, sound, cursor } of Object.values(panels)) {
+    const there = !current && sound?.length;
+    const button = figure.querySelector(".listen");
+    button.disabled = cursor.disabled = !there;
+    button.setAttribute("aria-pressed", Boolean(sound) && listener.sound === sound);
   }
-  return new Blob([view], { type: "audio/wav" });
+  if (listener.sound) redraw();
 }
 
-async function sayAgain(clicked, samples, sampleRate) {
-  const call = await begin(clicked, sampleRate, false);
-  for (let at = 0; at < samples.length; at += 4096) {
-    call.input.push(samples.slice(at, at + 4096));
-    // In turns with the answer, which would wait behind a long recording; still twenty times as fast as it is spoken.
-    await new Promise((resolve) => setTimeout(resolve));
+function redraw() {
+  if (!scheduled) requestAnimationFrame(frame);
+  scheduled = true;
+}
+
+function frame(now) {
+  scheduled = false;
+  if (now - drawn < FRAME) return redraw();
+  drawn = now;
+  if (current) follow(current, now);
+  else if (listener.sound) {
+    for (const panel of Object.values(panels)) panel.seek(listener.seconds);
+    const panel = Object.values(panels).find(({ sound }) => sound === listener.sound);
+    if (now - last.read > OFTEN) panel.level(listener.seconds);
+    if (now - last.read > OFTEN) last.read = now;
   }
-  call.input.end();
+  const unfinished = Object.values(panels).map((panel) => panel.paint());
+  if (current || listener.sound || unfinished.includes(true)) redraw();
+}
+
+/** Shows where a call is. */
+function follow(call, now) {
+  const { input, output, live } = call;
+  const newest = live ? input.seconds : call.total;
+  const heard = Math.min(call.played + Math.max(0, now - call.playedAt) / 1000, output.seconds);
+  // Who wants no motion gets pages.
+  if (live && STILL.matches) view.start = Math.max(0, Math.floor(newest / (SPAN / 2) - 1) * (SPAN / 2));
+  else if (live) view.start = Math.max(0, newest - SPAN);
+  while (view.scale < 1 && Math.max(input?.peak ?? 0, output.peak) > view.scale) view.scale = Math.min(1, 2 * view.scale);
+  for (const panel of Object.values(panels)) panel.seek(call.played ? heard : 0);
+  if (now - call.read < OFTEN) return;
+  call.read = now;
+  panels.in.level(live ? newest : heard);
+  panels.out.level(heard);
+  figures(call);
+  if (!live) progress("progress", output.seconds / call.total);
+  if (call.health.first === null && !call.waits && now - call.began > PATIENCE) {
+    call.waits = true;
+    say("status", "Waiting for the first sound.");
+  }
+  if (call.health.slow) notice(tooSlow(call.voice, [...voices.values()]));
+  if (call.health.lost) call.line.fail("LOST");
+}
+
+function figures({ health, live, speed, output }) {
+  const milliseconds = (number) => (number === null ? "–" : `${Math.round(number)} ms`);
+  $("first").textContent = milliseconds(health.first);
+  $("latency").textContent = milliseconds(health.latency);
+  $("gaps").textContent = health.gaps.length;
+  $("queued").textContent = milliseconds(current ? 1000 * health.queued : null);
+  $("length").textContent = `${output.seconds.toFixed(1)} s`;
+  $("speed").textContent = speed && !live ? speed.toFixed(1) : "–";
+}
+
+/** Has a recording spoken again. */
+async function sayAgain(clicked, { title, samples, sampleRate }) {
+  const input = new Samples(sampleRate);
+  input.push(samples);
+  if (input.seconds > limit) {
+    throw new Error(`${title} has ${Math.round(input.seconds)} seconds; the service takes at most ${limit}`);
+  }
+  const call = await begin(clicked, title, input);
+  for (let at = 0; at < samples.length && call === current; at += 4096) {
+    call.line.push(samples.slice(at, at + 4096));
+    // In turns with the answer, which would wait behind a long recording; still twenty times as fast as it is spoken.
+    do await new Promise((resolve) => setTimeout(resolve));
+    while (call === current && call.line.waiting > 1 << 20);
+  }
+  call.line.end();
 }
 
 /** A recording's samples, its channels averaged, and their rate. */
-async function decode(file) {
+async function decode(file, title) {
   const audio = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(await file.arrayBuffer());
   const samples = new Float32Array(audio.length);
   for (let channel = 0; channel < audio.numberOfChannels; channel++) {
     audio.getChannelData(channel).forEach((sample, i) => (samples[i] += sample / audio.numberOfChannels));
   }
-  return { samples, sampleRate: audio.sampleRate };
+  return { title, samples, sampleRate: audio.sampleRate };
 }
 
 async function speak(clicked) {
-  const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
-  const microphone = await navigator.mediaDevices.getUserMedia({ audio });
-  const context = new AudioContext({ latencyHint: "interactive" });
-  await context.audioWorklet.addModule("/static/microphone-worklet.js");
-  const call = await begin(clicked, context.sampleRate, true);
+  let call;
+  const microphone = await open(
+    (samples) => {
+      if (!call || call !== current) return;
+      call.input.push(samples);
+      call.health.spoken(call.input.seconds);
+      call.line.push(samples);
+      if (call.input.seconds > limit - 0.1) finish(call, `Ended after ${limit} seconds, the longest that the service allows`);
+    },
+    () => {
+      call?.line.cancel();
+      finish(call, "The microphone is gone. Connect it again, and press Speak.", true);
+    },
+  );
+  call = await begin(clicked, "Microphone", new Samples(microphone.sampleRate), true);
   call.microphone = microphone;
-  const node = new AudioWorkletNode(context, "microphone", { numberOfOutputs: 0 });
-  node.port.onmessage = ({ data }) => {
-    if (call === current) call.input.push(data);
-    else if (context.state !== "closed") context.close();
-  };
-  microphone.getAudioTracks()[0].onended = () => {
-    call.input.cancel();
-    finish(call, "The microphone is gone", true);
-  };
-  context.createMediaStreamSource(microphone).connect(node);
-  $("speak").setAttribute("aria-pressed", "true");
+  microphone.start();
 }
 
 /** Runs an action of the page; what it throws, the page says. */
-const attempt = (action) => (event) => action(event).catch((error) => say(`It did not work: ${error.message}`, true));
+const attempt = (action) => (event) => action(event).catch((error) => say("status", sentence(error), true));
 
 function describe() {
   const voice = voices.get($("voice").value);
   $("description").textContent = `${voice.description}. Licence: ${voice.licence}.`;
-  const takesAudio = voice.melBands > 0;
-  $("example").disabled = takesAudio && !example;
-  $("speak").disabled = $("file").disabled = !takesAudio;
-  $("example").textContent = takesAudio ? "Play the example" : "Play";
-  playerAt(voice.sampleRate);
+  $("speaker").replaceChildren(...voice.speakers.map((name) => new Option(name, name)));
+  $("speakers").hidden = !voice.speakers.length;
+  $("example").querySelector("span").textContent = voice.melBands ? "Play the example" : "Play";
+  if (!last) {
+    $("in").hidden = !voice.melBands;
+    view.highest = voice.sampleRate / 2;
+    Object.values(panels).forEach((panel) => panel.show(null));
+    redraw();
+  }
+  refresh();
+  if (!insecure()) playerAt(voice.sampleRate);
 }
 
 $("example").onclick = attempt(async (event) => {
   const clicked = event.timeStamp;
-  if (voices.get($("voice").value).melBands) await sayAgain(clicked, example.samples, example.sampleRate);
-  else await begin(clicked, 0, false);
+  if (voices.get($("voice").value).melBands) await sayAgain(clicked, example);
+  else await begin(clicked, "", null);
 });
 $("speak").onclick = attempt(async (event) => (current?.live ? stop() : speak(event.timeStamp)));
 $("stop").onclick = stop;
 $("voice").onchange = describe;
 $("temperature").oninput = () => ($("degrees").textContent = $("temperature").value);
 $("settings").onsubmit = (event) => event.preventDefault();
-// A fresh browser takes a second or two to open the loudspeaker, and may only after a gesture: the first one will do.
-for (const gesture of ["pointerdown", "keydown"]) {
-  addEventListener(gesture, () => players.forEach(async (player) => (await player).context.resume()), { once: true });
+
+for (const panel of Object.values(panels)) {
+  const { figure, cursor } = panel;
+  const listen = attempt(() => listener.play(last.player.context, panel.sound, Number(cursor.value)));
+  const toggle = () => {
+    if (listener.sound === panel.sound) return listener.stop();
+    if (Number(cursor.value) > panel.sound.seconds - 0.05) cursor.value = 0; // from the beginning again
+    listen();
+  };
+  figure.querySelector(".listen").onclick = toggle;
+  cursor.oninput = () => {
+    for (const each of Object.values(panels)) each.seek(Number(cursor.value));
+    if (listener.sound === panel.sound) listen();
+  };
+  cursor.onpointerup = listen;
+  cursor.onkeydown = (event) => {
+    if (!["Enter", " "].includes(event.key)) return;
+    event.preventDefault();
+    toggle();
+  };
 }
 
 const chosen = attempt(async (event) => {
   const [file] = (event.dataTransfer ?? event.target).files;
   if (!file) return;
-  const { samples, sampleRate } = await decode(file).catch(() => {
-    throw new Error(`${file.name} is no recording that this browser can read`);
-  });
-  await sayAgain(event.timeStamp, samples, sampleRate);
+  say("status", `Reading ${file.name}.`);
+  progress("progress", undefined);
+  const recording = await decode(file, file.name)
+    .catch(() => {
+      throw new Error(`${file.name} is no recording that this browser can read`);
+    })
+    .finally(refresh);
+  await sayAgain(event.timeStamp, recording);
 });
 $("file").onchange = chosen;
 for (const kind of ["dragover", "dragleave", "drop"]) {
@@ -212,10 +327,14 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
 }
 
 attempt(async () => {
-  const listed = await (await fetch("/voices")).json();
+  const listed = await (await load("/voices")).json();
   voices = new Map(listed.voices.map((voice) => [voice.name, voice]));
+  limit = listed.maxSeconds;
+  $("access").hidden = !listed.wantsToken;
   for (const name of voices.keys()) $("voice").add(new Option(name, name, false, name === listed.defaultVoice));
-  if (listed.example) example = await decode(await fetch("/example"));
   describe();
-  say("Ready.");
+  if (listed.example) example = await decode(await load("/example"), "The example");
+  refresh();
+  notice(insecure());
+  say("status", "Ready.");
 })();

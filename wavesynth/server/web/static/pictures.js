@@ -1,8 +1,9 @@
 // The picture tab: sixteen images at once, drawn row by row as they are made; see wavesynth/server/web/pictures.py.
 
-import { connect } from "./call.js";
+import { connect, load } from "./call.js";
+import { $, progress, say as sayIn, token } from "./dom.js";
+import { sentence } from "./errors.js";
 
-const $ = (id) => document.getElementById(id);
 const COLUMNS = 4;
 const COUNT = 16;
 
@@ -10,23 +11,13 @@ let models = new Map();
 let socket; // of the call under way
 let first; // { model, label, pixels }: the first image of what was drawn last
 
-function say(text, wrong = false) {
-  $("picture-status").textContent = text;
-  $("picture-status").classList.toggle("wrong", wrong);
-}
-
-function show(tab) {
-  for (const name of ["sound", "pictures"]) {
-    $(name).hidden = name !== tab;
-    $(`${name}-tab`).setAttribute("aria-selected", name === tab);
-  }
-}
+const say = (text, wrong) => sayIn("picture-status", text, wrong);
 
 function describe() {
   const model = models.get($("model").value);
   $("model-description").textContent = `${model.description}. Licence of the images: ${model.licence}.`;
   $("label").replaceChildren(...Array.from({ length: model.labels }, (_, i) => new Option(i, i)));
-  $("label").hidden = $("label-label").hidden = !model.labels;
+  $("classes").hidden = !model.labels;
   $("endings").disabled = first?.model !== model;
 }
 
@@ -57,7 +48,6 @@ function draw(known) {
   const label = model.labels ? { label: known ? first.label : Number($("label").value) } : {};
   const seed = String(Math.floor(Math.random() * 2 ** 52));
   const synthesis = { model: model.name, temperature: Number($("picture-temperature").value), count: COUNT, seed, ...label };
-  const token = $("token").value ? { token: $("token").value } : {};
   const kept = known
     ? { pixels: btoa(String.fromCharCode(...first.pixels)), knownPixels: Math.floor(height / 2) * width }
     : {};
@@ -69,9 +59,10 @@ function draw(known) {
     if (over || call !== socket) return;
     over = true;
     say(text, wrong);
+    progress("picture-progress", null);
     call.close();
   };
-  call.onopen = () => call.send(JSON.stringify({ ...token, synthesis, ...kept }));
+  call.onopen = () => call.send(JSON.stringify({ ...token(), synthesis, ...kept }));
   call.onmessage = ({ data }) => {
     if (call !== socket) return;
     if (data instanceof ArrayBuffer) {
@@ -80,29 +71,29 @@ function draw(known) {
       pixels.set(intensities.subarray(0, width * channels), row * width * channels);
       context.putImageData(picture, 0, 0);
       row += 1;
+      progress("picture-progress", row / height);
       return;
     }
     const message = JSON.parse(data);
-    if (message.error) finish(`It did not work: ${message.error.message}`, true);
+    if (message.error) finish(sentence(message.error), true);
     else {
       first = { model, label: label.label, pixels };
       $("endings").disabled = false;
       finish(`${COUNT} pictures drawn.`);
     }
   };
-  call.onclose = call.onerror = () => finish("It did not work: the connection to the service broke", true);
+  call.onclose = call.onerror = () => finish(sentence({ code: row ? "LOST" : "UNREACHABLE" }), true);
   say("Drawing.");
+  progress("picture-progress", 0);
 }
 
-$("sound-tab").onclick = () => show("sound");
-$("pictures-tab").onclick = () => show("pictures");
 $("model").onchange = describe;
 $("picture-temperature").oninput = () => ($("picture-degrees").textContent = $("picture-temperature").value);
 $("picture-settings").onsubmit = (event) => event.preventDefault();
 $("draw").onclick = () => draw(false);
 $("endings").onclick = () => draw(true);
 
-fetch("/models")
+load("/models")
   .then((response) => response.json())
   .then(({ models: listed }) => {
     if (!listed.length) return;
@@ -111,4 +102,4 @@ fetch("/models")
     $("tabs").hidden = false;
     describe();
   })
-  .catch((error) => say(`It did not work: ${error.message}`, true));
+  .catch((error) => say(sentence(error), true));

@@ -1,7 +1,9 @@
-// Plays what it is sent, from an own queue on the audio thread, and tells of the first sound and of every gap.
+// Plays what it is sent, from an own queue on the audio thread, and tells of the first sound, of where it is, and of
+// every gap.
 
 const START = 0.02; // seconds in the queue before the first is played
 const SURPLUS = 0.15; // seconds beyond that which a live listener skips rather than be late
+const EVERY = 0.03; // seconds between two reports
 
 class Player extends AudioWorkletProcessor {
   constructor() {
@@ -21,6 +23,8 @@ class Player extends AudioWorkletProcessor {
     Object.assign(this, { pieces: [], offset: 0, length: 0, started: false, ended: false, heard: false, live });
     this.over = false;
     this.wait = START;
+    this.position = 0; // samples played or skipped
+    this.reported = 0; // position of the last report
   }
 
   take(output) {
@@ -37,6 +41,7 @@ class Player extends AudioWorkletProcessor {
       }
     }
     this.length -= filled;
+    this.position += filled;
     return filled;
   }
 
@@ -49,6 +54,10 @@ class Player extends AudioWorkletProcessor {
     }
     if (this.live && this.length > (this.wait + SURPLUS) * sampleRate) {
       this.take(new Float32Array(this.length - Math.round(this.wait * sampleRate)));
+    }
+    if (this.position - this.reported >= EVERY * sampleRate) {
+      this.reported = this.position;
+      this.port.postMessage({ position: this.position, queued: this.length, time: currentTime });
     }
     const filled = this.take(output);
     if (filled < output.length) {
