@@ -77,6 +77,12 @@ class Relay:
         self.interruptions = 0
         """Times that the service was lost and found again."""
         self.calls = 0
+        self._made, self._making = 0, 0.0  # samples after each call's first chunk, and the seconds they took
+
+    @property
+    def service_rate(self) -> float:
+        """Seconds of audio that came back in a second, once it had begun to come."""
+        return self._made / (self._scale * self._rate) / self._making if self._making else 1.0
 
     def hear(self, block: Samples, captured: float) -> None:
         """Takes the microphone's next block, whose first sample was captured at that time.monotonic()."""
@@ -146,7 +152,11 @@ class Relay:
 
     def _play(self, chunk: Chunk) -> None:
         """A chunk of the call that is heard; the last one, if the next call has caught up with it."""
-        self._begun, self._attempt, self._lost = True, 0, time.monotonic()
+        now = time.monotonic()
+        if self._current.heard:
+            self._made += len(chunk.samples)
+            self._making += now - self._lost
+        self._begun, self._attempt, self._lost = True, 0, now
         self._current.heard = True
         first, samples = self._current.position(chunk.first_sample), chunk.samples
         if self._next is not None:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from ..client import Client
 from ..messages import Manner
 from ..resuming import Backoff
+from ..timing import percentiles
 from .devices import Device, opened
 from .jitter import JitterBuffer
+from .pace import Pace
 from .relay import BLOCK, Relay
 
 __all__ = ["Live", "Meters", "Tap"]
@@ -99,6 +101,7 @@ class Live:
         self._beats = {microphone: 0.0, loudspeaker: 0.0}
         self._playing: object = None  # which of the loudspeaker's streams plays
         self._second = 0.0
+        self._started = time.monotonic()
         self._error: Exception | None = None
 
     def run(self, each: Callable[[], None] = lambda: None, seconds: float | None = None) -> None:
@@ -117,6 +120,7 @@ class Live:
             self._beats[self._microphone] = time.monotonic()
             microphone.start()
             network.start()
+            self._started = time.monotonic()
             end = None if seconds is None else time.monotonic() + seconds
             enlarged = 0
             while not self.stop.wait(0.1) and (end is None or time.monotonic() < end):
@@ -129,6 +133,15 @@ class Live:
                 for device, stream in streams.items():
                     if not stream.active or time.monotonic() - self._beats[device] > _GONE:
                         raise OSError(f"{device.called} is gone")
+
+    def pace(self) -> Pace:
+        """How it keeps up."""
+        m = self.meters
+        latency = percentiles(m.latencies)["p50"] / 1000 if m.latencies else 0.0
+        faults = m.underflows + m.overflows
+        return Pace(
+            time.monotonic() - self._started, latency, self.buffer.underruns, faults, self.relay.service_rate
+        )
 
     def _loud(self, stack: ExitStack, latency: float) -> Any:
         """A stream of the loudspeaker whose own buffer holds `latency` seconds, when it plays instead of any other."""

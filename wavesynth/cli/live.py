@@ -11,7 +11,7 @@ from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sen
 from wavesynth.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from wavesynth.clients.live.devices import Device
     from wavesynth.clients.live.session import Live
@@ -133,10 +133,13 @@ def _stop_on_sigterm(session: Live) -> None:
     signal.signal(signal.SIGTERM, lambda *_: session.stop.set())
 
 
-def _meters(session: Live) -> Table:
+def _meters(session: Live) -> Group:
     """What is shown while it goes on."""
+    from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
+
+    from wavesynth.clients.live.pace import too_slow
 
     meters, buffer = session.meters, session.buffer
     table = Table.grid(padding=(0, 1))
@@ -149,7 +152,7 @@ def _meters(session: Live) -> Table:
         f"{1000 * meters.latency:.0f} ms, of which {1000 * buffer.level:.0f} ms in the buffer",
         f"{buffer.underruns} underruns, drift {1e6 * buffer.drift:+.0f} ppm, {state}",
     )
-    return table
+    return Group(table, *filter(None, [too_slow(session.pace())]))
 
 
 def _decibels(level: float) -> float:
@@ -161,6 +164,7 @@ def _decibels(level: float) -> float:
 def _print(
     session: Live, tap: Impulses | Recorder | None, source: Device, sink: Device, as_json: bool
 ) -> None:
+    from wavesynth.clients.live.pace import too_slow
     from wavesynth.clients.live.taps import Impulses
     from wavesynth.clients.timing import percentiles
 
@@ -178,6 +182,8 @@ def _print(
         "calls": session.relay.calls,
         "drift_ppm": 1e6 * buffer.drift,
         "margin_ms": 1000 * buffer.margin,
+        "service_rate": session.relay.service_rate,
+        "too_slow": too_slow(session.pace()),
     }
     if isinstance(tap, Impulses):
         impulses = tap.latencies()
@@ -185,6 +191,8 @@ def _print(
             fail("no impulse came back; is the voice able to make a sound of one?")
         figures["impulses"] = len(impulses)
         figures["impulse_latency_ms"] = percentiles(impulses)
+    if figures["too_slow"]:
+        say(figures["too_slow"], err=True)
     if as_json:
         import json
 

@@ -100,6 +100,17 @@ def test_what_is_heard_over_many_calls_is_what_was_said_sample_by_sample():
     assert np.abs(heard - SPEECH[: len(heard)]).max() < 1e-6
 
 
+def test_how_fast_the_service_makes_audio_is_known():
+    class Slow(Echo):
+        def _chunks(self, *of):
+            for chunk in super()._chunks(*of):
+                time.sleep(4 * BLOCK)  # two blocks each
+                yield chunk
+
+    relay, _ = relayed(Slow(), 0.5, 4)
+    assert 0 < relay.service_rate <= 0.5
+
+
 def test_a_next_call_that_is_refused_is_tried_again_in_time(monkeypatch):
     monkeypatch.setattr(module, "_AGAIN", 0.0)
     relay, delivered = relayed(Echo(refuse=lambda number: number in (2, 3, 5)), 8, 4)
