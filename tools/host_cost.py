@@ -131,7 +131,7 @@ def engine_cost(rows: Any, chunk: int, bands: int, correction: bool) -> float:
     for tick in range(-2, ticks):
         if tick == 0:
             began = time.thread_time()
-        prepare(jobs, chunk)
+        prepare(jobs, [chunk] * len(jobs))
         conditioning = [job.source.conditioning(job.state.index, chunk) for job in jobs]
         ends = [job.state.index + chunk for job in jobs]
         make(jobs, loaded.sampler.launch([job.state for job in jobs], conditioning, [], chunk), ends)  # type: ignore[arg-type]

@@ -251,7 +251,7 @@ NB_MODULE(_kernels, m) {
   using namespace nb::literals;
   using wavesynth::Sampler;
   nb::set_leak_warnings(false);  // a sampler may well live until the interpreter ends
-  m.doc() = "The int8 WaveNet sampler and the correction; wavesynth.synthesis.cpu and wavesynth.audio.settling are their Python sides.";
+  m.doc() = "The int8 WaveNet sampler and the correction; wavesynth.synthesis.cpu and wavesynth.audio.correction are their Python sides.";
   m.def("instruction_sets", &wavesynth::instruction_sets, "The instruction sets this processor can run, fastest first.");
   nb::class_<Sampler>(m, "Sampler")
       .def(nb::init<std::vector<int>, int, wavesynth::Array<float>, wavesynth::Array<float>, wavesynth::Array<int8_t>,

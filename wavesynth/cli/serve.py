@@ -15,7 +15,10 @@ __all__ = ["serve"]
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine's.")
+        str,
+        typer.Option(
+            help="Address to listen on; 0.0.0.0 for all of this machine's, :: for those of IPv6 too."
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 50051,
     voices: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
@@ -79,6 +82,7 @@ def serve(
         from wavesynth.server.observe import log_as_json
         from wavesynth.server.server import Server, ServerConfig
         from wavesynth.server.server import serve as run
+        from wavesynth.server.sockets import joined
         from wavesynth.server.web.config import WebConfig
         from wavesynth.synthesis.voice import SHIPPED
 
@@ -104,9 +108,9 @@ def serve(
         )
 
         def ready(server: Server) -> None:
-            say(f"listening on {host}:{server.port}")
+            say(f"listening on {joined(host, server.port)}")
             if web:
-                say(f"the page is at http{'s' if tls_cert else ''}://{host}:{server.web_port}/")
+                say(f"the page is at http{'s' if tls_cert else ''}://{joined(host, server.web_port)}/")
             sys.stdout.flush()
 
         log_as_json()

@@ -25,6 +25,8 @@ from wavesynth.server.observe import Metrics
 from wavesynth.server.painter import Painter
 from wavesynth.server.requests import MAX_MESSAGE, Requests
 from wavesynth.server.service import SynthesisService
+from wavesynth.server.sockets import check_port, joined, plain
+from wavesynth.server.tls import read_tls
 from wavesynth.server.web.config import WebConfig
 from wavesynth.synthesis.capacity import measure_capacity
 from wavesynth.synthesis.engine import Engine, EngineConfig
@@ -63,7 +65,7 @@ class ServerConfig:
     live_streams: int | None = None
     """Live streams at once; measured if None."""
     chunk: int = 160
-    """Samples of a live stream that are made, and handed out, at a time."""
+    """Samples of a live stream that are made, and handed out, at a time: see EngineConfig."""
     max_seconds: float = 600.0
     """Seconds of audio that a call may make."""
     grace: float = 30.0
@@ -127,6 +129,7 @@ class Server:
 
     async def __aenter__(self) -> Self:
         config = self.config
+        credentials = _checked(config)
         engine_config = EngineConfig(chunk=config.chunk)
         live = config.live_streams
         # Offline streams that wait take places too, but no tick has more streams than may be live.
@@ -168,7 +171,7 @@ class Server:
             reflection.SERVICE_NAME,
         )
         reflection.enable_server_reflection(names, self._grpc)
-        self.port = self._bind()
+        self.port = self._bind(credentials)
         async with AsyncExitStack() as stack:
             if config.metrics_port is not None:
                 stack.enter_context(_metrics(config.host, config.metrics_port, metrics))
@@ -200,27 +203,39 @@ class Server:
         for name in ("", _SERVICE, _IMAGES):
             await self._health.set(name, status)
 
-    def _bind(self) -> int:
-        config = self.config
-        address = f"{config.host}:{config.port}"
+    def _bind(self, credentials: grpc.ServerCredentials | None) -> int:
+        address = joined(self.config.host, self.config.port)
         try:
-            if config.tls is None:
+            if credentials is None:
                 return self._grpc.add_insecure_port(address)
-            certificate, key = (path.read_bytes() for path in config.tls)
-            return self._grpc.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+            return self._grpc.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise OSError(
-                f"cannot listen on {address}: the port is in use or the address is not ours"
-            ) from error
+            check_port(self.config.host, self.config.port)  # says why, if somebody was faster
+            raise OSError(f"cannot listen on {address}: gRPC refuses it") from error
+
+
+def _checked(config: ServerConfig) -> grpc.ServerCredentials | None:
+    """The credentials of TLS, if there are any. Raises ValueError or OSError, in a sentence, for files and ports that
+    cannot be used: before voices are loaded."""
+    check_port(config.host, config.port)
+    if config.metrics_port is not None:
+        check_port(config.host, config.metrics_port, "serve metrics")
+    if config.web is not None:
+        check_port(config.host, config.web.port, "serve the page")
+    if config.tls is None:
+        return None
+    certificate, key = read_tls(*config.tls)
+    return grpc.ssl_server_credentials([(key, certificate)])
 
 
 @contextmanager
 def _metrics(host: str, port: int, metrics: Metrics) -> Iterator[None]:
     """Serves `metrics` over HTTP."""
     try:
-        server, thread = start_http_server(port, host, metrics.registry)
+        server, thread = start_http_server(port, plain(host), metrics.registry)
     except OSError as error:
-        raise OSError(f"cannot serve metrics on {host}:{port}: {error.strerror}") from error
+        check_port(host, port, "serve metrics")
+        raise OSError(f"cannot serve metrics on {joined(host, port)}: {error.strerror}") from error
     try:
         yield
     finally:

@@ -45,7 +45,7 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
         points: list[tuple[int, float]] = []
         places = loaded.sampler.places
         while not points or (points[-1][1] <= LIMIT and points[-1][0] != places):
-            points.append((streams, _load(ticker, name, loaded, streams, config.chunk)))
+            points.append((streams, _load(ticker, name, loaded, streams, loaded.samples(config.chunk))))
             streams = max(streams + 1, streams * 5 // 4) if places is None else min(2 * streams, places)
         load[name] = points
     ticker.close()
@@ -59,7 +59,7 @@ def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: i
     seconds = []
     for _ in range(_TICKS + 1):  # the first one warms up
         started = time.perf_counter()
-        ready = prepare(jobs, chunk)
+        ready = prepare(jobs, [chunk] * streams)
         made = chain.from_iterable(ticker.begin(jobs).finish())
         for result in (*ready, *(result for *_, result in made)):
             if isinstance(result, Exception):

@@ -46,7 +46,7 @@ class EngineConfig:
     """How the engine runs."""
 
     chunk: int = 160
-    """Samples of a live stream in a tick."""
+    """Samples of a live stream in a tick, at 16 kHz; at another rate, as many as last as long."""
     queue: int = 8000
     """Samples of a live stream that wait for their reader before it is left out."""
     waiting: int = 16
@@ -165,7 +165,8 @@ class Engine:
         self._notify(self._streams)
 
     def _has_room(self, stream: Stream) -> bool:
-        coming = stream.waiting + self._under_way(stream) + self.config.chunk
+        chunk = self.voices[stream.request.voice].samples(self.config.chunk)
+        coming = stream.waiting + self._under_way(stream) + chunk
         return not stream.request.live or coming <= self.config.queue
 
     def _tick(self, streams: Sequence[Stream]) -> bool:
@@ -217,18 +218,18 @@ class Engine:
         """Makes the next chunk of new streams as long as it takes until they are heard, where there is input for that:
         each chunk is a way to wherever it is made and back."""
         for lead, some in groupby(sorted(ready, key=_lead), _lead):
-            jobs = list(some) if lead > self.config.chunk else []
-            for job, can in zip(jobs, prepare(jobs, lead), strict=True):
+            jobs = [job for job in some if lead > job.loaded.samples(self.config.chunk)]
+            for job, can in zip(jobs, prepare(jobs, [lead] * len(jobs)), strict=True):
                 if can is not True:
-                    prepare([job], self.config.chunk)
+                    prepare([job], [job.loaded.samples(self.config.chunk)])
 
     def _under_way(self, stream: Stream) -> int:
         """Samples that are being made."""
         return self._jobs[stream].state.index - stream.made if stream in self._jobs else 0
 
     def _ready(self, streams: Sequence[Stream], samples: int) -> tuple[list[Job], list[Result]]:
-        """Takes in what came for the streams; those that can make their next `samples`, or those to their end, and
-        those that ended."""
+        """Takes in what came for the streams; those that can make their next `samples` (at 16 kHz), or those to their
+        end, and those that ended."""
         with self._lock:
             collected = [(stream, *stream.collect(), self._has_room(stream)) for stream in streams]
         results: list[Result] = []
@@ -244,7 +245,8 @@ class Engine:
                     roomy.append(job)
             except Exception as error:
                 results.append((stream, 0, error))
-        for job, can in zip(roomy, prepare(roomy, samples), strict=True):
+        wanted = [job.loaded.samples(samples) for job in roomy]
+        for job, can in zip(roomy, prepare(roomy, wanted), strict=True):
             if isinstance(can, Exception):
                 results.append((job.stream, 0, can))
             elif can:

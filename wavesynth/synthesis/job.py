@@ -39,6 +39,10 @@ class LoadedVoice:
     voice: Voice
     sampler: Sampler
 
+    def samples(self, of_16000: int) -> int:
+        """How many samples last as long as so many at 16 kHz; at least one."""
+        return max(1, round(of_16000 * self.voice.sample_rate / 16000))
+
     @cached_property
     def levels(self) -> NDArray[np.float64]:
         """The sample, still pre-emphasised, that each class stands for: [A]."""
@@ -116,11 +120,12 @@ class Job:
         )
 
 
-def prepare(jobs: Sequence[Job], n: int) -> list[bool | Exception]:
-    """Whether each job's next `n` samples, or those to its end, can be made now, or why it ends; its input is analysed
-    as far as they need it."""
-    _analyse((job, job.state.index, n) for job in jobs if job.error is None)
-    return [attempt(job.ready, n) for job in jobs]
+def prepare(jobs: Sequence[Job], samples: Sequence[int]) -> list[bool | Exception]:
+    """Whether each job's next samples, so many of it or those to its end, can be made now, or why it ends; its input is
+    analysed as far as they need it."""
+    wanted = list(zip(jobs, samples, strict=True))
+    _analyse((job, job.state.index, n) for job, n in wanted if job.error is None)
+    return [attempt(job.ready, n) for job, n in wanted]
 
 
 def look_ahead(jobs: Sequence[Job]) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from tests.clients.servers import served
 from wavesynth.clients import Client
+from wavesynth.server.sockets import listening
 from wavesynth.server.web.config import WebConfig
-from wavesynth.server.web.page import listening
 
 pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth-neural[web]'")
 pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'wavesynth-neural[web]'")

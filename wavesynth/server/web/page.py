@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -22,11 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wavesynth.server.images import ImageService
 from wavesynth.server.requests import MAX_MESSAGE, Requests
 from wavesynth.server.service import SynthesisService
+from wavesynth.server.sockets import listening
 from wavesynth.server.web.config import WebConfig
 from wavesynth.server.web.pictures import Pictures
 from wavesynth.server.web.stream import Stream
 
-__all__ = ["listening", "page", "serve_page"]
+__all__ = ["page", "serve_page"]
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -68,7 +68,7 @@ async def serve_page(
     app: Starlette, host: str, port: int, tls: tuple[Path, Path] | None
 ) -> AsyncIterator[int]:
     """Serves the page until the block ends; yields its port. Raises OSError, in a sentence, if it cannot."""
-    listener = listening(host, port)
+    listener = listening(host, port, "serve the page")
     options: dict[str, Any] = {} if tls is None else {"ssl_certfile": tls[0], "ssl_keyfile": tls[1]}
     server = _Uvicorn(
         uvicorn.Config(
@@ -89,18 +89,6 @@ async def serve_page(
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await task
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections, each of which sends a short message at once. Raises OSError, in a sentence."""
-    try:
-        listener = socket.create_server((host, port))
-    except OSError as error:
-        raise OSError(f"cannot serve the page on {host}:{port}: {error.strerror}") from error
-    # Connections have it from here. asyncio leaves it to sockets that name their protocol, which this one does not;
-    # without it the second of two short messages waits for the first one's acknowledgement, 40 ms.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
 
 
 class _Uvicorn(uvicorn.Server):

@@ -1,0 +1,80 @@
+"""The files of TLS, looked at before anybody relies on them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+from pathlib import Path
+from typing import NoReturn
+
+__all__ = ["read_tls"]
+
+_log = logging.getLogger(__name__)
+
+_CERTIFICATE = re.compile(rb"-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----")
+_KEY = re.compile(rb"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----")
+
+
+def read_tls(certificate: Path, key: Path) -> tuple[bytes, bytes]:
+    """The certificate chain and its private key, PEM, from their files.
+
+    Raises ValueError, in a sentence that names the file, for what no server can use: what is unreadable, encrypted,
+    something else, or no pair. Warns of a certificate that clients will refuse, such as one that has expired.
+    """
+    chain, private = _content("cert", certificate), _content("key", key)
+    swapped = bool(_KEY.search(chain) and _CERTIFICATE.search(private))
+    for option, path, content, wanted, what in (
+        ("cert", certificate, chain, _CERTIFICATE, "certificate"),
+        ("key", key, private, _KEY, "private key"),
+    ):
+        if not wanted.search(content):
+            hint = "; --tls-cert and --tls-key may be swapped" if swapped else ""
+            raise ValueError(f"--tls-{option} is {path}, which holds no {what} in PEM{hint}")
+
+    def encrypted() -> NoReturn:
+        raise ValueError(f"--tls-key is {key}, which is encrypted; the server needs the key in the clear")
+
+    client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        client.load_verify_locations(certificate)
+    except ssl.SSLError as error:
+        raise ValueError(f"--tls-cert is {certificate}, whose certificate is damaged") from error
+    try:
+        server.load_cert_chain(certificate, key, encrypted)
+    except ssl.SSLError as error:
+        if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
+            raise ValueError(
+                f"--tls-key is {key}, which is not the key of the first certificate in {certificate}"
+            ) from error
+        if error.reason is None or not error.reason.startswith("EE_"):
+            raise ValueError(f"--tls-key is {key}, whose private key is damaged") from error
+        reason = error.reason.lower().replace("_", " ")
+        raise ValueError(f"--tls-cert is {certificate}, which cannot be used: {reason}") from error
+    if refusal := _refusal(client, server):
+        _log.warning("clients will refuse the certificate in %s: %s", certificate, refusal)
+    return chain, private
+
+
+def _content(option: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"--tls-{option} is {path}, which cannot be read: {error.strerror}") from error
+
+
+def _refusal(client: ssl.SSLContext, server: ssl.SSLContext) -> str | None:
+    """Why a client that trusts the server's certificate itself refuses it all the same, if it does."""
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (client.wrap_bio(down, up), server.wrap_bio(up, down, server_side=True))
+    for _ in range(3):  # each end's messages, at most
+        for end in ends:
+            try:
+                end.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLCertVerificationError as error:
+                return error.verify_message
+    return None
