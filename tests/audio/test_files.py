@@ -1,3 +1,6 @@
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import av
@@ -7,7 +10,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from wavesynth.audio.files import read, write_flac, write_wav
+from wavesynth.audio.files import load, read, write, write_flac, write_wav
 from wavesynth.audio.pcm import pcm16
 from wavesynth.audio.recordings import SUFFIXES
 
@@ -40,13 +43,16 @@ BY_LIBSNDFILE = {
 }
 
 
-def write_with_pyav(path: Path, codec: str, container: str, rate: int) -> None:
+def write_with_pyav(
+    path: Path, codec: str, container: str, rate: int, waveform: Tensor | None = None
+) -> None:
+    samples = tone(rate=rate) if waveform is None else waveform
     with av.open(str(path), "w", format=container) as file:
         stream = file.add_stream(codec, rate=rate, layout="mono")
         assert isinstance(stream, av.AudioStream)
         if codec in BIT_RATES:
             stream.bit_rate = BIT_RATES[codec]
-        frame = av.AudioFrame.from_ndarray(pcm16(tone(rate=rate))[None], format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(pcm16(samples)[None], format="s16", layout="mono")
         frame.sample_rate = rate
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             file.mux(packet)
@@ -128,7 +134,7 @@ def test_no_samples_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_samples_that_are_not_numbers_are_refused(tmp_path: Path, value: float) -> None:
     soundfile.write(tmp_path / "a.wav", np.array([0, value, 0]), 16000, "FLOAT")
-    with pytest.raises(ValueError, match=r"a\.wav holds NaN or infinite"):
+    with pytest.raises(ValueError, match=r"a\.wav has NaN or infinite"):
         read(tmp_path / "a.wav")
 
 
@@ -143,3 +149,137 @@ def test_a_missing_file_is_an_os_error_that_names_it(tmp_path: Path) -> None:
         read(tmp_path / "none.wav")
     with pytest.raises(IsADirectoryError, match=tmp_path.name):
         read(tmp_path)
+
+
+def header(size: int, after: bytes = b"") -> bytes:
+    """A WAV file's header that says that `size` bytes of samples follow, and what follows."""
+    form = struct.pack("<HHIIHH", 1, 1, 16000, 32000, 2, 16)
+    return (
+        b"RIFF"
+        + bytes(4)
+        + b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + form
+        + b"data"
+        + struct.pack("<I", size)
+        + after
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "note"),
+    [
+        (32000, ()),
+        (64000, ("ends early: 1.0 s are there of the 2.0 s that its header says",)),
+        (
+            0,
+            (
+                "has a header that says it is empty, as one whose recorder was killed; all that follows was used",
+            ),
+        ),
+        (0xFFFFFFFF, ("has a header that does not say how long it is; all that follows was used",)),
+        (0x7FFFFFDB, ("has a header that does not say how long it is; all that follows was used",)),
+    ],
+)
+def test_what_is_there_of_a_wav_file_is_used_and_what_is_not_is_said(tmp_path: Path, size: int, note) -> None:
+    samples = pcm16(tone())
+    (tmp_path / "a.wav").write_bytes(header(size, samples.astype("<i2").tobytes()))
+    found = load(tmp_path / "a.wav")
+    assert torch.equal(found.waveform, torch.from_numpy(samples / np.float32(32768))) and found.notes == note
+
+
+@pytest.mark.parametrize("rest", [b"", b"LIST" + struct.pack("<I", 4) + b"INFO"])
+def test_a_wav_file_without_samples_stays_empty(tmp_path: Path, rest: bytes) -> None:
+    (tmp_path / "a.wav").write_bytes(header(0, rest))
+    with pytest.raises(ValueError, match=r"a\.wav holds no audio samples"):
+        load(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".mp3", ".ogg", ".opus", ".aiff", ".au", ".mka", ".aac", ".amr"])
+def test_half_of_a_file_is_used_and_said_to_be_less(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    if suffix in BY_PYAV:
+        noise = torch.rand(4 * BY_PYAV[suffix][2]) - 0.5
+        write_with_pyav(path, *BY_PYAV[suffix], noise)
+    else:
+        soundfile.write(path, (torch.rand(64_000) - 0.5).numpy(), 16000, format=BY_LIBSNDFILE[suffix])
+    whole, half = load(path), path.read_bytes()[: path.stat().st_size * 2 // 3]
+    path.write_bytes(half)
+    part = load(path)
+    assert whole.notes == () and part.notes
+    assert 0.1 * len(whole.waveform) < len(part.waveform) < 0.9 * len(whole.waveform)
+
+
+def test_an_mp3_file_that_does_not_count_its_frames_is_read_to_its_end(tmp_path: Path) -> None:
+    loud = torch.rand(6 * 16000) - 0.5
+    loud[4000:] = 0  # from the size of its first frames too early an end is guessed
+    soundfile.write(tmp_path / "a.mp3", loud.numpy(), 16000, bitrate_mode="VARIABLE", compression_level=0.5)
+    data = (tmp_path / "a.mp3").read_bytes()
+    at = max(data.find(b"Xing"), data.find(b"Info"))
+    frames = data[at:].split(b"\xff\xf3", 1)[1]  # without the frame that counts
+    (tmp_path / "b.mp3").write_bytes(b"\xff\xf3" + frames)
+    assert abs(len(read(tmp_path / "b.mp3")) - 6 * 16000) < 4000
+
+
+def test_a_flac_file_from_a_pipe_is_read(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", tone().numpy(), 16000)
+    data = bytearray((tmp_path / "a.flac").read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)  # the count of samples: unknown
+    (tmp_path / "b.flac").write_bytes(data)
+    assert torch.equal(read(tmp_path / "b.flac"), read(tmp_path / "a.flac"))
+
+
+def test_other_files_named_g722_are_refused_and_g722_is_not(tmp_path: Path) -> None:
+    other = tmp_path / "a.g722"
+    random = np.random.default_rng(0)
+    for content in (
+        random.bytes(10_000),
+        zlib.compress(random.bytes(3000)),
+        bytes(5000),
+        b"Dear reader, ABC. " * 300,
+    ):
+        other.write_bytes(content)
+        with pytest.raises(ValueError, match=r"a\.g722 cannot be read as audio: .* are none of G.722's"):
+            load(other)
+    noise = torch.rand(48_000, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for level in (1.0, 0.1, 0.0):
+        write_with_pyav(other, "g722", "g722", 16000, noise * level)
+        assert load(other).notes == ()
+
+
+def test_a_decoders_own_words_are_kept_from_standard_error(tmp_path: Path, capfd) -> None:
+    soundfile.write(tmp_path / "a.mp3", (torch.rand(48_000) - 0.5).numpy(), 16000)
+    data = bytearray((tmp_path / "a.mp3").read_bytes())
+    for at in range(3000, len(data), 500):
+        data[at : at + 40] = bytes(40)
+    (tmp_path / "a.mp3").write_bytes(data)
+    (tmp_path / "b.mp3").write_bytes(np.random.default_rng(0).bytes(100_000))
+    assert load(tmp_path / "a.mp3").notes
+    with pytest.raises(ValueError, match=r"b\.mp3 cannot be read as audio"):
+        load(tmp_path / "b.mp3")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_floating_point_samples_in_another_scale_are_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone().numpy() * 32768, 16000, "FLOAT")
+    with pytest.raises(
+        ValueError, match=r"a\.wav has floating-point samples of up to 16384; they must be within"
+    ):
+        load(tmp_path / "a.wav")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.wav")
+    with pytest.raises(ValueError, match=r"a\.wav is a pipe, a socket or a device; it must be a file"):
+        load(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form"), [(".wav", "WAV"), (".FLAC", "FLAC"), (".ogg", "OGG"), (".mp3", "MP3")]
+)
+def test_a_file_is_written_as_what_its_name_says(tmp_path: Path, suffix: str, form: str) -> None:
+    write(tmp_path / f"a{suffix}", tone())
+    assert soundfile.info(tmp_path / f"a{suffix}").format == form
+    assert read(tmp_path / f"a{suffix}").square().mean().sqrt().item() == pytest.approx(0.5 / 2**0.5, rel=0.1)

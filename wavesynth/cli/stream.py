@@ -84,11 +84,15 @@ def stream(
 def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[str, Any]:
     """What the call is made from, as keywords of the client."""
     if audio is not None:
-        from wavesynth.audio.files import read
+        from wavesynth.audio.files import load
         from wavesynth.audio.pcm import pcm16
+        from wavesynth.files import shown
 
         # At 16 kHz; the service takes it to the voice's rate, should that be another.
-        return {"audio": pcm16(read(audio)), "sample_rate": 16000}
+        recording = load(audio)
+        for note in recording.notes:
+            say(f"wavesynth: {shown(audio)} {note}", err=True)
+        return {"audio": pcm16(recording.waveform), "sample_rate": 16000}
     if mel is not None:
         from wavesynth.clients.messages import read_mel
 
