@@ -1,10 +1,12 @@
 from io import StringIO
 
 import pytest
+import torch
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from wavesynth.training import progress
+from wavesynth.training.examples import Example
 from wavesynth.training.progress import Display
 from wavesynth.training.trainer import Report, Validation
 
@@ -46,6 +48,24 @@ def test_a_terminal_has_one_line_that_moves(tmp_path, clock):
     show(tmp_path, console, clock)
     text = console.file.getvalue()
     assert "10/10" in text and "2,000 samples/s" in text and "step 5: validation" in text
+
+
+def test_a_validation_leaves_something_to_hear_and_to_see(tmp_path, clock):
+    tone = 0.5 * torch.sin(torch.arange(8000) * 0.3)
+    examples = [
+        Example({"original": tone, "copy": 0.5 * tone}),
+        Example(picture=torch.zeros(5, 7, 1, dtype=torch.uint8)),
+    ]
+    with Display(10, tmp_path, 0, Console(file=StringIO()), example=lambda: examples.pop(0)) as display:
+        display(Validation(5, 3.9))
+        display(Validation(10, 3.8))
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    (heard,) = events.Audio("validation/copy")
+    assert (heard.step, heard.sample_rate, heard.length_frames) == (5, 16000, 8000)
+    assert [event.step for event in events.Images("validation/spectrograms")] == [5]
+    (image,) = events.Images("validation/images")
+    assert (image.step, image.height, image.width) == (10, 5, 7)
 
 
 def test_the_curves_are_written_and_continued(tmp_path, clock):

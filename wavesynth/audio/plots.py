@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wavesynth.files import atomic_path
 
-__all__ = ["save_spectrograms"]
+__all__ = ["save_spectrograms", "spectrograms"]
 
 #: From black to white, in decibels.
 RANGE = 75.0
@@ -23,7 +23,14 @@ RANGE = 75.0
 def save_spectrograms(
     path: str | Path, waveforms: Mapping[str, Tensor | ArrayLike], sample_rate: int = 16000
 ) -> None:
-    """Draws the spectrogram of each waveform [N] under its title, one above the other, into a PNG file.
+    """Writes `spectrograms` as a PNG file."""
+    figure = spectrograms(waveforms, sample_rate)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def spectrograms(waveforms: Mapping[str, Tensor | ArrayLike], sample_rate: int = 16000) -> Figure:
+    """The spectrogram of each waveform [N] under its title, one above the other.
 
     All share one time axis and one scale of decibels, so what looks different is different.
     """
@@ -53,8 +60,7 @@ def save_spectrograms(
     axes[-1].set_xlim(0, max(map(len, samples.values())) / sample_rate)
     axes[-1].set_xlabel("time (s)")
     figure.colorbar(image, ax=list(axes), label="level (dBFS)", pad=0.015, fraction=0.04)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+    return figure
 
 
 def _decibels(samples: Tensor, sample_rate: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,6 +50,7 @@ def train(
     Example: wavesynth image train mnist-binary
     """
     from wavesynth.training.configuration import read_toml
+    from wavesynth.training.examples import some_images
     from wavesynth.training.images import image_trainer, parse_images
     from wavesynth.training.processes import Processes
 
@@ -59,7 +61,7 @@ def train(
             training = image_trainer(
                 configuration, out or Path("runs") / config.stem, processes, resume=resume
             )
-            follow(training, unit="dim", minutes=minutes)
+            follow(training, "dim", minutes, partial(some_images, training.average))
 
 
 @image.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from wavesynth.cli.terminal import say, terminal, track
 if TYPE_CHECKING:
     from wavesynth.data.split import Split
     from wavesynth.training.configuration import DataConfig
+    from wavesynth.training.examples import Example
     from wavesynth.training.processes import Processes
     from wavesynth.training.trainer import Trainer
 
@@ -54,9 +56,11 @@ def train(
     """
 
     from wavesynth.data.features import untracked
+    from wavesynth.training.configuration import Configuration
     from wavesynth.training.converter import ConverterConfiguration, converter_trainer, read_run
+    from wavesynth.training.examples import copy_of_a_clip
     from wavesynth.training.processes import Processes
-    from wavesynth.training.wavenet import trainer
+    from wavesynth.training.wavenet import WaveNetTask, trainer
 
     with one_sentence_errors(), Processes.joined() as processes:
         config = find_configuration(config)
@@ -70,7 +74,10 @@ def train(
             _disturb(configuration.data, processes, others)
         folder = out or Path("runs") / config.stem
         training = begin(folder, processes, resume=resume, track=track if processes.first else untracked)
-        follow(training, unit, minutes)
+        example = None
+        if isinstance(training.task, WaveNetTask) and isinstance(configuration, Configuration):
+            example = partial(copy_of_a_clip, training.task, training.average, configuration)
+        follow(training, unit, minutes, example)
         if processes.first and isinstance(configuration, ConverterConfiguration):
             say(
                 f'Next: converter = "{folder}", above all sections of a voice\'s configuration, and train that'
@@ -101,12 +108,21 @@ def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) 
     processes.wait()
 
 
-def follow(training: Trainer, unit: str = "sample", minutes: float | None = None) -> None:
-    """Runs a training to its end before the user's eyes, or until a signal or a fault ends the command."""
+def follow(
+    training: Trainer,
+    unit: str = "sample",
+    minutes: float | None = None,
+    example: Callable[[], Example] | None = None,
+) -> None:
+    """Runs a training to its end before the user's eyes, or until a signal or a fault ends the command.
+
+    Each validation leaves an `example` for TensorBoard.
+    """
     from contextlib import ExitStack
 
     import torch
 
+    from wavesynth.training.examples import Example
     from wavesynth.training.progress import Display
     from wavesynth.training.trainer import Stopped
 
@@ -135,7 +151,9 @@ def follow(training: Trainer, unit: str = "sample", minutes: float | None = None
                 say(_estimate(training.config.steps - training.step, seconds, minutes is None))
         if processes.first:
             steps = training.config.steps
-            display = stack.enter_context(Display(steps, folder, training.step, console, unit))
+            display = stack.enter_context(
+                Display(steps, folder, training.step, console, unit, example or Example)
+            )
             training.log, training.validating = display, display.validating
         try:
             training.run()

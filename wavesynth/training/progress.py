@@ -1,8 +1,9 @@
-"""What a run shows of itself: a line that moves, or lines where there is no terminal; curves for TensorBoard."""
+"""What a run shows of itself: a line that moves, or lines where there is no terminal; and TensorBoard."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from wavesynth.audio.plots import spectrograms
 from wavesynth.extras import install_command
+from wavesynth.training.examples import Example
 from wavesynth.training.trainer import Report, Validation
 
 __all__ = ["Display"]
@@ -24,13 +27,20 @@ _MEMORY = 0.95  # of the moving averages that are shown
 class Display:
     """Takes a trainer's reports.
 
-    `console` is where they are shown; the curves go to `folder`, if TensorBoard is installed.
+    `console` is where they are shown; curves and examples go to `folder`, if TensorBoard is installed.
     """
 
     def __init__(
-        self, steps: int, folder: Path, first_step: int, console: Console, unit: str = "sample"
+        self,
+        steps: int,
+        folder: Path,
+        first_step: int,
+        console: Console,
+        unit: str = "sample",
+        example: Callable[[], Example] = Example,
     ) -> None:
-        """A figure is of one `unit`."""
+        """A figure is of one `unit`. Each validation leaves an `example`, for TensorBoard."""
+        self._example = example
         self._steps, self._console, self._unit = steps, console, unit
         self._line = Progress(
             TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
@@ -64,6 +74,7 @@ class Display:
                 f"step {report.step:,}: validation {report.bits:.4f} bits/{self._unit}", highlight=False
             )
             self._curves(report.step, {f"bits_per_{self._unit}/validation": report.bits})
+            self._show_example(report.step)
             self._clock = None if self._clock is None else time.monotonic()
             return
         now = time.monotonic()
@@ -102,6 +113,19 @@ class Display:
         if not self._console.is_terminal and now - self._printed >= _SECONDS_BETWEEN_LINES:
             self._console.print(f"validating {done:,}/{total:,}", highlight=False)
             self._printed = now
+
+    def _show_example(self, step: int) -> None:
+        if self._writer is None:
+            return
+        example = self._example()
+        for name, waveform in example.waveforms.items():
+            self._writer.add_audio(f"validation/{name}", waveform[None], step, example.sample_rate)
+        if example.waveforms:
+            figure = spectrograms(example.waveforms, example.sample_rate)
+            self._writer.add_figure("validation/spectrograms", figure, step, close=False)
+        if example.picture is not None:
+            self._writer.add_image("validation/images", example.picture, step, dataformats="HWC")
+        self._writer.flush()
 
     def _curves(self, step: int, curves: dict[str, float]) -> None:
         if self._writer is not None:

@@ -1,0 +1,78 @@
+"""What a validation leaves to be heard or seen: a copy that the averaged weights make of a clip, or images."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from wavesynth.audio.companding import Deemphasis, decode
+from wavesynth.evaluation.pictures import grid
+from wavesynth.models.pixels import PixelModel, intensities
+from wavesynth.models.wavenet import WaveNet
+from wavesynth.synthesis.calibrate import calibrate
+from wavesynth.synthesis.cpu import CpuSampler
+from wavesynth.synthesis.int8 import Int8Weights
+from wavesynth.synthesis.pixels import keys_from, sample
+from wavesynth.synthesis.reference import Key
+from wavesynth.synthesis.weights import Float32Weights
+from wavesynth.training.configuration import Configuration
+from wavesynth.training.wavenet import WaveNetTask
+
+__all__ = ["Example", "copy_of_a_clip", "some_images"]
+
+_SECONDS = 2.0
+_IMAGES, _COLUMNS, _MOST_VALUES = 16, 8, 3072
+
+
+@dataclass(frozen=True)
+class Example:
+    """Waveforms, float32 [N], by name, or a picture, uint8 [H, W, C]."""
+
+    waveforms: dict[str, Tensor] = field(default_factory=dict)
+    sample_rate: int = 16000
+    picture: Tensor | None = None
+
+
+@torch.inference_mode()
+def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: Configuration) -> Example:
+    """The first two seconds of the validation split's first recording, and the copy that is sampled from its features,
+    one sample after the other, in 8 bits, as the voice would be served: without correction, always by one seed.
+
+    The 8-bit gains are those of this very clip, so a copy is a little better than an exported voice's.
+    """
+    model = copy.deepcopy(average).cpu()
+    assert isinstance(model, WaveNet)
+    c, data, voice = model.config, configuration.data, configuration.voice
+    whole = int(task.validating.end[0])
+    frames = min(whole, round(_SECONDS * data.mel.sample_rate / c.hop))
+    tokens, targets, mel, folder = next(task.validating.sequential(frames))
+    speaker = task.speakers[folder]
+    conditioning = model.conditioning(mel if c.mel_bands else None, speaker if c.speakers else None, frames)
+    gains = calibrate(model, tokens, conditioning, fine=voice.fine)
+    sampler = CpuSampler(Int8Weights.pack(Float32Weights.pack(model), gains, voice.fine))
+    key = Key(configuration.training.seed, voice.temperature)
+    drawn = sampler.advance([sampler.start()], [conditioning[0]], [key], frames * c.hop)
+
+    def heard(classes: Tensor) -> Tensor:
+        samples = Deemphasis(data.preemphasis).push(decode(classes, c.classes).numpy())
+        return torch.from_numpy(samples).clamp(-1, 1)
+
+    return Example(
+        {"original": heard(targets[0]), "copy": heard(torch.from_numpy(drawn[0]))}, data.mel.sample_rate
+    )
+
+
+@torch.inference_mode()
+def some_images(average: nn.Module) -> Example:
+    """Sixteen images, always by the same seeds; none of a network that would take minutes for them."""
+    assert isinstance(average, PixelModel)
+    c = average.config
+    if c.kind != "gated" or c.dimensions > _MOST_VALUES:  # the others compute each row anew for each pixel
+        return Example()
+    model = copy.deepcopy(average).cpu().eval()
+    labels = torch.arange(_IMAGES) % c.labels if c.labels else None
+    made = sample(model, keys_from(0, _IMAGES), labels)
+    return Example(picture=grid(intensities(made, c.levels), _COLUMNS))
