@@ -23,7 +23,7 @@ from wavesynth.training.wavenet import WaveNetTask
 
 __all__ = ["Example", "copy_of_a_clip", "some_images"]
 
-_SECONDS = 2.0
+_SECONDS, _POSITIONS = 2.0, 2_000  # and at how many of its samples activations are looked at for their gains
 _IMAGES, _COLUMNS, _MOST_VALUES = 16, 8, 3072
 
 
@@ -51,7 +51,7 @@ def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: Configu
     tokens, targets, mel, folder = next(task.validating.sequential(frames))
     speaker = task.speakers[folder]
     conditioning = model.conditioning(mel if c.mel_bands else None, speaker if c.speakers else None, frames)
-    gains = calibrate(model, tokens, conditioning, fine=voice.fine)
+    gains = calibrate(model, tokens, conditioning, keep=_POSITIONS, fine=voice.fine)
     sampler = CpuSampler(Int8Weights.pack(Float32Weights.pack(model), gains, voice.fine))
     key = Key(configuration.training.seed, voice.temperature)
     drawn = sampler.advance([sampler.start()], [conditioning[0]], [key], frames * c.hop)
