@@ -23,9 +23,7 @@ needs_ipv6 = pytest.mark.skipif(not (socket.has_ipv6 and has_ipv6()), reason="ne
 
 
 @needs_ipv6
-@pytest.mark.parametrize(
-    ("host", "reached"), [("[::1]", ["::1"]), ("::", ["::1", "127.0.0.1"])]
-)
+@pytest.mark.parametrize(("host", "reached"), [("[::1]", ["::1"]), ("::", ["::1", "127.0.0.1"])])
 async def test_grpc_the_page_and_the_metrics_listen_on_ipv6(host, reached, voices):
     with listening(host, 0) as taken:
         metrics_port = taken.getsockname()[1]
