@@ -28,8 +28,8 @@ _TICKS = 5
 def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
     """Times ticks of 1, 2, 3, ... streams of each voice, analysis and correction included, until one is over the limit.
 
-    Voices of one shape and rate take one time. A backend that has places for streams is asked for 1, 2, 4, ..., and for no more
-    than it has. Raises what the backend raises.
+    Voices of one shape and rate take one time. A backend that has places for streams is asked for 1, 2, 4, ..., and
+    for no more than it has. Raises what the backend raises.
     """
     ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
