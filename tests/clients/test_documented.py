@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.clients.network import Network
 from tests.clients.servers import served
 from wavesynth.clients import Client
 
@@ -144,6 +145,26 @@ def test_node_streams_to_a_file(node, shell, folder, expected):
     samples, rate = soundfile.read(folder / "again.wav", dtype="int16")
     assert rate == 16000
     assert samples.tobytes() == expected
+
+
+def test_node_reaches_a_server_far_away_and_past_a_proxy(node, folder, secure, expected):
+    (folder / "token").write_text("secret")
+    options = ["--certificates", "root.pem", "--token-file", "token", "--seed", "1"]
+    with Network(secure.port, delay=0.3) as network:
+        given = ["--address", network.address, "--audio", "speech.wav", "--out", "again.wav", *options]
+        program = ["node", str(node / "clients/node/stream.mjs"), *given]
+        environment = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
+        result = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert soundfile.read(folder / "again.wav", dtype="int16")[0].tobytes() == expected
+
+
+def test_node_names_the_proxy_that_fails(node, folder):
+    given = ["--address", "voices.example:1", "--audio", "speech.wav", "--out", "again.wav"]
+    program = ["node", str(node / "clients/node/stream.mjs"), *given]
+    environment = {**os.environ, "http_proxy": "http://127.0.0.1:9", "no_proxy": "", "no_grpc_proxy": ""}
+    result = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1 and "(by way of the proxy that http_proxy names)" in result.stderr
 
 
 @pytest.mark.parametrize(
