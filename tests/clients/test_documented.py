@@ -1,5 +1,6 @@
 """The examples of docs/clients.md do what the page says: Python, buf curl, Node.js, and the notebook."""
 
+import importlib
 import json
 import os
 import re
@@ -190,6 +191,13 @@ def test_node_says_in_one_sentence_what_is_wrong_and_leaves_no_file(
     assert result.stderr.startswith("wavesynth: ") and sentence in result.stderr
     assert result.stderr.count("\n") == 1
     assert {path.name for path in folder.iterdir()} == {"speech.wav", "speech.pcm", "root.pem"}
+
+
+def test_without_jupyter_the_notebook_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "wavesynth.clients.notebook", raising=False)
+    monkeypatch.setitem(sys.modules, "IPython.display", None)
+    with pytest.raises(OSError, match=r"playing in a notebook needs .* pip install '.*\[notebook\]'"):
+        importlib.import_module("wavesynth.clients.notebook")
 
 
 def test_the_notebook_plays_audio_as_it_comes(folder, address):
