@@ -1,8 +1,10 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor
 
-from wavesynth.data.cleaning import Cleaning, UnusableError, clean, is_tone
+from wavesynth.data.cleaning import Cleaning, UnusableError, centre, clean, divide, is_tone
 
 RATE = 16000
 
@@ -85,3 +87,37 @@ def test_voices_noise_and_tunes_are_not_tones() -> None:
     )
     assert not is_tone(sum(sine(150 * k) / k for k in range(1, 20)), RATE)  # a steady buzz, rich as a voice
     assert not is_tone(noise(0.01), RATE)
+
+
+@pytest.mark.parametrize("offset", [0.18, -0.02])
+def test_an_offset_is_removed_and_told(offset: float) -> None:
+    x = torch.cat([torch.zeros(RATE), vowel(220 - 40 * torch.arange(RATE) / RATE), torch.zeros(RATE)])
+    with pytest.raises(UnusableError, match="a tone") if offset > 0.1 else nullcontext():
+        clean(x + offset, RATE, Cleaning())  # what it was taken for
+    centred, told = centre(x + offset, RATE, Cleaning())
+    assert told == pytest.approx(offset, abs=1e-3)
+    assert torch.allclose(centred, x, atol=1e-3)
+    (piece,) = clean(centred, RATE, Cleaning())
+    assert len(piece) == round(1.2 * RATE)  # silence is found again
+
+
+@pytest.mark.parametrize("offset", [0.0, 3e-4])
+def test_a_recording_without_a_fault_stays_as_it_is_to_the_last_bit(offset: float) -> None:
+    x = noise(1) + offset
+    centred, told = centre(x, RATE, Cleaning())
+    assert told == 0 and torch.equal(centred, x)
+
+
+def test_what_has_nothing_but_an_offset_is_silent() -> None:
+    centred, told = centre(torch.full((RATE,), 0.3), RATE, Cleaning())
+    assert told == pytest.approx(0.3)
+    with pytest.raises(UnusableError, match="silent"):
+        clean(centred, RATE, Cleaning())
+
+
+def test_the_end_that_is_divided_off_begins_where_it_is_quiet() -> None:
+    x = torch.cat([noise(36), torch.zeros(RATE // 10), noise(5)])
+    begin, end = divide(x, 4.0, RATE, Cleaning())
+    assert torch.equal(torch.cat([*begin, *end]), x)
+    assert max(map(len, begin)) <= 15 * RATE and len(begin) > 1
+    assert end[0][:400].abs().max() == 0 and 5 * RATE < sum(map(len, end)) <= 5.1 * RATE

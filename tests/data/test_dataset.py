@@ -181,8 +181,8 @@ def test_what_is_no_prepared_folder_is_refused_by_name(tmp_path: Path, path: Pat
         description.write_text(damaged)
         with pytest.raises(ValueError, match=r"dataset\.json is damaged"):
             Recordings(path)
-    description.write_text(whole.replace('"format": 1', '"format": 2'))
-    with pytest.raises(ValueError, match="has format 2; it must be 1"):
+    description.write_text(whole.replace('"format": 1', '"format": 3'))
+    with pytest.raises(ValueError, match="has format 3; it must be 1 or 2"):
         Recordings(path)
 
 

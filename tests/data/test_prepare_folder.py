@@ -2,15 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
 import torch
 
 import wavesynth.data.prepare as module
+from wavesynth.data.dataset import Crops, Recordings
 from wavesynth.data.prepare import Options, prepare
 from wavesynth.data.split import SPLITS, split_of
 
@@ -174,8 +177,8 @@ def test_what_cannot_be_used_is_named_with_its_reason(folder: Path, tmp_path: Pa
 
 def test_long_recordings_are_cut_and_their_pieces_stay_together(tmp_path: Path) -> None:
     names = [next(n for n in map(str, range(999)) if split_of(n) == split) for split in SPLITS]
-    for name in names:
-        record(tmp_path / "voice" / f"{name}.flac", 16)
+    for seed, name in enumerate(names):
+        record(tmp_path / "voice" / f"{name}.flac", 16, seed)
     dataset = prepare(tmp_path / "voice", tmp_path / "out")
     for name in names:
         pieces = [file for file in dataset["files"] if file["source"] == f"{name}.flac"]
@@ -187,10 +190,10 @@ def test_long_recordings_are_cut_and_their_pieces_stay_together(tmp_path: Path) 
 def test_two_recordings_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
     record(tmp_path / "voice/a_b.wav", 0.6)
     prepare(tmp_path / "voice", tmp_path / "out")
-    record(tmp_path / "voice/a/b.wav", 0.5)
-    record(tmp_path / "voice/c/long.wav", 16)
-    record(tmp_path / "voice/c_long.wav", 16)
-    record(tmp_path / "voice/c_long-001.wav", 0.7)
+    record(tmp_path / "voice/a/b.wav", 0.5, 1)
+    record(tmp_path / "voice/c/long.wav", 16, 2)
+    record(tmp_path / "voice/c_long.wav", 16, 3)
+    record(tmp_path / "voice/c_long-001.wav", 0.7, 4)
     dataset = prepare(tmp_path / "voice", tmp_path / "out")
     assert dataset["skipped"] == [
         {"source": "a_b.wav", "reason": "its name, a_b, is already that of a/b.wav"},
@@ -215,6 +218,164 @@ def test_a_name_that_is_not_utf8_does_not_end_the_run(folder: Path, tmp_path: Pa
     os.rename(folder / "last.wav", os.fsencode(folder) + b"/\xff.wav")
     dataset = prepare(folder, tmp_path / "out")
     assert len(dataset["files"]) == len(NAMES) + 1 and not dataset["skipped"]
+
+
+def split_by_source(dataset: dict[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for file in dataset["files"]:
+        found.setdefault(file["source"], set()).add(file["split"])
+    return found
+
+
+def test_the_same_audio_under_several_names_is_used_once(
+    folder: Path, tmp_path: Path, opened: list[str]
+) -> None:
+    waveform, rate = soundfile.read(folder / "hello.wav")
+    soundfile.write(folder / "bonjour.flac", waveform, rate)
+    shutil.copy(folder / "hello.wav", folder / "salut.wav")
+    dataset = prepare(folder, tmp_path / "out")
+    assert dataset["skipped"] == [
+        {"source": "hello.wav", "reason": "the same audio as bonjour.flac"},
+        {"source": "salut.wav", "reason": "the same audio as bonjour.flac"},
+    ]
+    assert len(dataset["files"]) == len(NAMES)
+    before, opened[:] = snapshot(tmp_path / "out"), []
+    assert prepare(folder, tmp_path / "out") == dataset
+    assert snapshot(tmp_path / "out") == before and opened == []
+    (folder / "bonjour.flac").unlink()
+    assert prepare(folder, tmp_path / "out")["skipped"] == [
+        {"source": "salut.wav", "reason": "the same audio as hello.wav"}
+    ]
+    assert opened == []
+    listed = prepare(folder, tmp_path / "out", Options(test=frozenset(["salut"])))
+    assert listed["skipped"] == [{"source": "hello.wav", "reason": "the same audio as salut.wav"}]
+
+
+def test_a_dc_offset_is_removed_and_told(folder: Path, tmp_path: Path) -> None:
+    waveform, rate = soundfile.read(folder / "hello.wav")
+    soundfile.write(folder / "hello.wav", waveform + 0.18, rate)
+    dataset = prepare(folder, tmp_path / "out")
+    assert dataset["offsets"] == {"hello.wav": pytest.approx(0.18, abs=3e-3)}
+    written, _ = soundfile.read(next((tmp_path / "out/audio").rglob("hello.flac")))
+    assert abs(written.mean()) < 1e-4
+
+
+def near_copy(path: Path, of: Path, begin: float, seconds: float) -> None:
+    """A part of a recording, coded anew."""
+    waveform, rate = soundfile.read(of)
+    part = 0.7 * waveform[round(begin * rate) :][: round(seconds * rate)]
+    soundfile.write(path, part, rate, subtype="PCM_U8")
+
+
+def enough(folder: Path) -> None:
+    """Recordings for each split."""
+    names = map(str, range(999))
+    for seed, split in enumerate(["train"] * 5 + ["validation"] * 2 + ["test"]):
+        record(folder / f"{next(n for n in names if split_of(n) == split)}.wav", 2.0, 100 + seed)
+
+
+def test_near_copies_are_on_one_side_and_told_and_stay(tmp_path: Path, opened: list[str]) -> None:
+    folder = tmp_path / "voice"
+    enough(folder)
+    whole, part = (
+        next(n for n in map(str, range(1000, 1999)) if split_of(n) == s) for s in ("train", "test")
+    )
+    record(folder / f"{whole}.wav", 3.0, 1)
+    near_copy(folder / f"{part}.wav", folder / f"{whole}.wav", 0.5, 2.0)
+    dataset = prepare(folder, tmp_path / "out")
+    assert split_by_source(dataset)[f"{part}.wav"] == split_by_source(dataset)[f"{whole}.wav"] == {"train"}
+    [pair] = dataset["near_copies"]
+    assert set(pair["sources"]) == {f"{whole}.wav", f"{part}.wav"}
+    assert pair["seconds"] == pytest.approx(2.0, abs=0.1) and -40 < pair["residual_db"] < -20
+    assert (
+        f"near copies, all in train: {', '.join(sorted([f'{whole}.wav', f'{part}.wav']))}" in dataset["notes"]
+    )
+    before, opened[:] = snapshot(tmp_path / "out"), []
+    assert prepare(folder, tmp_path / "out") == dataset
+    assert snapshot(tmp_path / "out") == before and opened == []
+    (folder / f"{whole}.wav").unlink()
+    prepare(folder, tmp_path / "out")
+    assert opened == [] and split_of(part) == "test"
+    prepare(folder, tmp_path / "fresh")
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+def test_near_copies_of_what_is_listed_for_test_are_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "voice"
+    enough(folder)
+    record(folder / "whole.wav", 3.0, 1)
+    near_copy(folder / "part.wav", folder / "whole.wav", 0.5, 2.0)
+    dataset = prepare(folder, tmp_path / "out", Options(test=frozenset(["part"])))
+    assert split_by_source(dataset)["part.wav"] == {"test"}
+    assert dataset["skipped"] == [
+        {"source": "whole.wav", "reason": "a near copy of part.wav, which the test list holds out"}
+    ]
+    dataset = prepare(folder, tmp_path / "out")
+    prepare(folder, tmp_path / "fresh")
+    assert dataset["skipped"] == [] and contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+def test_one_recording_is_enough_to_train_on_and_to_choose_by(tmp_path: Path, opened: list[str]) -> None:
+    record(tmp_path / "voice/only.wav", 20.0)
+    dataset = prepare(tmp_path / "voice", tmp_path / "out")
+    assert [file["split"] for file in dataset["files"]] == ["train", "train", "validation"]
+    assert dataset["seconds"]["validation"] >= 2 and sum(dataset["seconds"].values()) == 20
+    assert (
+        "validation is the end of only.wav" in dataset["notes"][0]
+        and "no test recordings" in dataset["notes"][1]
+    )
+    for split in ("train", "validation"):
+        Crops([tmp_path / "out"], split)  # type: ignore[arg-type]
+    before, opened[:] = snapshot(tmp_path / "out"), []
+    assert prepare(tmp_path / "voice", tmp_path / "out") == dataset
+    assert snapshot(tmp_path / "out") == before and opened == []
+    enough(tmp_path / "voice")  # and then it is whole again
+    dataset = prepare(tmp_path / "voice", tmp_path / "out")
+    assert split_by_source(dataset)["only.wav"] == {split_of("only")}
+    prepare(tmp_path / "voice", tmp_path / "fresh")
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+def test_too_little_to_train_on_says_what_is_missing(tmp_path: Path) -> None:
+    record(tmp_path / "voice/only.wav", 2.5)
+    [note, _] = prepare(tmp_path / "voice", tmp_path / "out")["notes"]
+    assert note.startswith("only 2.5 s to train on and to choose by: training needs 6 s")
+
+
+def test_a_path_longer_than_a_files_name_is_prepared(tmp_path: Path, opened: list[str]) -> None:
+    deep = Path("voice", *["recordings of an afternoon" * 2] * 6)  # 317 bytes with what it holds
+    record(tmp_path / deep / "1.wav", 16, 1)
+    record(tmp_path / deep / "2.wav", 16, 2)
+    dataset = prepare(tmp_path / "voice", tmp_path / "out")
+    assert len({file["stem"] for file in dataset["files"]}) == 4 and dataset["skipped"] == []
+    opened.clear()
+    assert prepare(tmp_path / "voice", tmp_path / "out") == dataset and opened == []
+
+
+def test_the_number_of_processes_changes_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "broken.wav").write_text("no audio")
+    record(folder / "long.wav", 16, 7)
+    prepare(folder, tmp_path / "one")
+    monkeypatch.setattr(module, "_ALONE", 0.0)
+    prepare(folder, tmp_path / "two", processes=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert (tmp_path / "one/prepare.jsonl").read_bytes() == (tmp_path / "two/prepare.jsonl").read_bytes()
+
+
+def test_what_an_older_version_prepared_is_read_and_prepared_anew(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    dataset = prepare(folder, out)
+    old = {name: dataset[name] for name in ("sample_rate", "options", "seconds", "files", "skipped")}
+    (out / "dataset.json").write_text(json.dumps({"format": 1, **old}))
+    lines = [json.loads(line) for line in (out / "prepare.jsonl").read_text().splitlines()]
+    lines[0]["options"]["format"] = 1
+    kept = ("source", "stamp", "pieces", "reason")
+    lines[1:] = [{name: line[name] for name in kept} for line in lines[1:]]
+    (out / "prepare.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert Recordings(out).count("train") == sum(file["split"] == "train" for file in dataset["files"])
+    assert prepare(folder, out) == dataset
 
 
 def test_a_folder_with_nothing_usable_is_an_error(tmp_path: Path) -> None:

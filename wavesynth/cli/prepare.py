@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,14 +40,13 @@ def prepare(
 
     Example: wavesynth prepare recordings/alice datasets/alice
     """
-
     from wavesynth.data.prepare import Options
     from wavesynth.data.prepare import prepare as prepare_folder
     from wavesynth.data.split import read_test_list
 
     with one_sentence_errors():
         options = Options(test=read_test_list(test_list) if test_list else None, exclude=tuple(exclude or ()))
-        dataset = prepare_folder(folder, out, options, lambda sources: track(sources, "Preparing"))
+        dataset = prepare_folder(folder, out, options, track, len(os.sched_getaffinity(0)))
     if as_json:
         say(json.dumps(_figures(dataset)))
     else:
@@ -57,7 +57,8 @@ def _figures(dataset: dict[str, Any]) -> dict[str, Any]:
     counts = Counter(file["split"] for file in dataset["files"])
     sources = len({file["source"] for file in dataset["files"]})
     splits = {name: {"files": counts[name], "seconds": s} for name, s in dataset["seconds"].items()}
-    return {"usable": sources, "splits": splits, "skipped": dataset["skipped"], "ignored": dataset["ignored"]}
+    same = ("skipped", "ignored", "offsets", "near_copies", "notes")
+    return {"usable": sources, "splits": splits, **{name: dataset[name] for name in same}}
 
 
 def _print(dataset: dict[str, Any]) -> None:
@@ -74,6 +75,12 @@ def _print(dataset: dict[str, Any]) -> None:
     for name, split in figures["splits"].items():
         table.add_row(name, str(split["files"]), f"{split['seconds'] / 60:.1f}")
     console.print(table)
+    if offsets := figures["offsets"]:
+        most = max(offsets, key=lambda source: abs(offsets[source]))
+        level = f"{abs(offsets[most]):.2g} of full scale"
+        say(f"A DC offset was removed from {len(offsets)} recordings, up to {level} ({shown(most)})")
+    for note in figures["notes"]:
+        say(f"{note[0].upper()}{note[1:]}")
     for kind in ("skipped", "ignored"):
         if figures[kind]:
             left_out = Table(kind, "reason")

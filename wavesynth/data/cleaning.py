@@ -1,4 +1,4 @@
-"""What of a recording is worth training on: silence trimmed, tones refused, long ones cut.
+"""What of a recording is worth training on: its offset removed, silence trimmed, tones refused, long ones cut.
 
 Waveforms are float32 tensors [N] within [-1, 1]; levels are decibels below full scale (dBFS) of 10 ms blocks.
 """
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["Cleaning", "UnusableError", "clean", "is_tone"]
+__all__ = ["Cleaning", "UnusableError", "centre", "clean", "cut", "divide", "is_tone"]
 
 
 class UnusableError(ValueError):
@@ -31,6 +31,21 @@ class Cleaning:
     quiet: float = -40.0
 
 
+def centre(waveform: Tensor, sample_rate: int, options: Cleaning) -> tuple[Tensor, float]:
+    """A recording [N] without its DC offset, which is its mean, and the offset; 0 if none was removed.
+
+    An offset counts when it is louder than silence: than `silent`, and than `quiet` below the loudest block of what is
+    left without it. From there on silence is not found, and a microphone's offset passes for a tone. A smaller one is
+    left, so that a recording without fault stays as it is to the last bit.
+    """
+    offset = float(waveform.mean(dtype=torch.float64))
+    centred = waveform - offset
+    loudest = float(_levels(centred, sample_rate // 100).max())
+    if 20 * math.log10(max(abs(offset), 1e-9)) <= max(options.silent, loudest + options.quiet):
+        return waveform, 0.0
+    return centred, offset
+
+
 def clean(waveform: Tensor, sample_rate: int, options: Cleaning) -> list[Tensor]:
     """The usable pieces of a recording [N], in order; raises `UnusableError` when there are none."""
     block = sample_rate // 100
@@ -43,7 +58,7 @@ def clean(waveform: Tensor, sample_rate: int, options: Cleaning) -> list[Tensor]
     waveform = waveform[max(0, start) : stop]
     if waveform.numel() < options.shortest * sample_rate:
         raise UnusableError(f"too short: {waveform.numel() / sample_rate:.2f} s after trimming")
-    pieces = _cut(waveform, round(options.longest * sample_rate), block)
+    pieces = cut(waveform, round(options.longest * sample_rate), sample_rate)
     if all(is_tone(piece, sample_rate) for piece in pieces):
         raise UnusableError("a tone, not speech or music")
     return pieces
@@ -88,13 +103,28 @@ def _levels(waveform: Tensor, block: int) -> Tensor:
     return 10 * blocks.square().mean(1).clamp(min=1e-12).log10()
 
 
-def _cut(waveform: Tensor, longest: int, block: int) -> list[Tensor]:
+def cut(waveform: Tensor, longest: int, sample_rate: int) -> list[Tensor]:
     """Pieces of at most `longest` samples, cut again and again at the quietest 50 ms of the middle third."""
     n = waveform.numel()
     if n <= longest:
         return [waveform]
-    first, last = n // 3, n - n // 3
+    place = _quietest(waveform, n // 3, n - n // 3, sample_rate)
+    return cut(waveform[:place], longest, sample_rate) + cut(waveform[place:], longest, sample_rate)
+
+
+def divide(
+    waveform: Tensor, seconds: float, sample_rate: int, options: Cleaning
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The pieces of the beginning and of the end of a recording [N]; the end has `seconds`, or up to half as many more,
+    as it is quiet there."""
+    n, end, longest = waveform.numel(), round(seconds * sample_rate), round(options.longest * sample_rate)
+    place = _quietest(waveform, n - end - end // 2, n - end, sample_rate)
+    return cut(waveform[:place], longest, sample_rate), cut(waveform[place:], longest, sample_rate)
+
+
+def _quietest(waveform: Tensor, first: int, last: int, sample_rate: int) -> int:
+    """Where from `first` to `last` 50 ms are quietest."""
+    block = sample_rate // 100
     levels = _levels(waveform[first:last], block)
     around = F.avg_pool1d(levels[None], 5, stride=1, padding=2, count_include_pad=False)[0]
-    cut = min(first + int(around.argmin()) * block + block // 2, last)
-    return _cut(waveform[:cut], longest, block) + _cut(waveform[cut:], longest, block)
+    return min(first + int(around.argmin()) * block + block // 2, last)

@@ -17,7 +17,7 @@ from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.augmentation import FASTEST, alter
 from wavesynth.data.disturb import copies, copy_paths
 from wavesynth.data.features import FeatureSettings, Track, each, features, untracked
-from wavesynth.data.prepare import FORMAT
+from wavesynth.data.prepare import READABLE
 from wavesynth.data.split import SPLITS, Split
 from wavesynth.models.converter import Converter
 from wavesynth.models.wavenet import start_token
@@ -42,14 +42,15 @@ class Recordings:
         try:
             dataset = json.loads(description.read_bytes())
             found = dataset["format"]
-            if found == FORMAT:
+            if found in READABLE:
                 self.sample_rate = int(dataset["sample_rate"])
                 self._files = [(str(f["stem"]), str(f["split"]), int(f["samples"])) for f in dataset["files"]]
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{description} is damaged ({error!r}); run wavesynth prepare again") from error
-        if found != FORMAT:
+        if found not in READABLE:
             raise ValueError(
-                f"{description} has format {found!r}; it must be {FORMAT}: run wavesynth prepare again"
+                f"{description} has format {found!r}; "
+                f"it must be {' or '.join(map(str, READABLE))}: run wavesynth prepare again"
             )
 
     def split(self, name: Split) -> Iterator[tuple[str, Tensor]]:

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from wavesynth.data.fingerprints import Words
 
 __all__ = ["Journal", "Piece", "Record"]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A file of the training set: OUT/audio/<split>/<stem>.flac."""
+    """A file of the training set: OUT/audio/<split>/<stem>.flac; in the split "unused" if it is left out of it."""
 
     stem: str
     split: str
@@ -37,6 +42,29 @@ class Record:
 
     pieces: tuple[Piece, ...] = ()
     reason: str = ""
+    offset: float = 0.0
+    """The DC offset that was removed."""
+    held_back: int = 0
+    """How many pieces, the last ones, are the end that was cut off for validation."""
+    digest: str = ""
+    """SHA-256 of the samples of all pieces."""
+    fingerprint: str = ""
+    """Its words, base64 of little-endian 32-bit integers."""
+
+    @property
+    def words(self) -> Words:
+        """The fingerprint [F] of all pieces together, as wavesynth.data.near_copies wants it."""
+        return np.frombuffer(b64decode(self.fingerprint), "<u4").astype(np.uint32)
+
+    @staticmethod
+    def packed(words: Words) -> str:
+        """Words as `fingerprint` has them."""
+        return b64encode(words.astype("<u4").tobytes()).decode()
+
+    @property
+    def samples(self) -> int:
+        """Of all pieces."""
+        return sum(piece.samples for piece in self.pieces)
 
 
 class Journal:
@@ -56,8 +84,9 @@ class Journal:
                     current = entry["options"]
                     self._records.clear()
                 else:
-                    record = Record(tuple(Piece(**piece) for piece in entry["pieces"]), entry["reason"])
-                    self._remember(entry["source"], entry["stamp"], record)
+                    source, stamp = entry.pop("source"), entry.pop("stamp")
+                    pieces = tuple(Piece(**piece) for piece in entry.pop("pieces"))
+                    self._remember(source, stamp, Record(pieces, **entry))
             except (ValueError, TypeError, KeyError) as error:
                 raise ValueError(
                     f"{self.path} is damaged in line {number}; delete it to prepare anew"

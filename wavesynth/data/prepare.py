@@ -1,8 +1,12 @@
 """A folder of recordings → a training set that is the same however often, and after whatever, it is prepared.
 
 OUT/audio/<split>/<stem>.flac    16-bit, mono; long recordings in pieces <stem>-001, <stem>-002, ...
+OUT/audio/unused/                recordings that are left out, so that they need not be read again
 OUT/dataset.json                 what there is; written last, so its presence means complete
 OUT/prepare.jsonl                the journal (journal.py), by which a run resumes an interrupted one
+
+Every recording is read, cleaned and written for itself, by as many processes as there may be, to the split that its
+name says. Then all are compared, and what shall be on another side is moved there.
 """
 
 from __future__ import annotations
@@ -10,23 +14,38 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+import soundfile
+import torch
+from torch import Tensor
+
 from wavesynth.audio.files import read, write_flac
+from wavesynth.audio.pcm import pcm16
 from wavesynth.audio.recordings import SUFFIXES, find, summary
-from wavesynth.data.cleaning import Cleaning, UnusableError, clean
+from wavesynth.data.cleaning import Cleaning, UnusableError, centre, clean, divide
+from wavesynth.data.features import Track, untracked
+from wavesynth.data.fingerprints import fingerprint
 from wavesynth.data.journal import Journal, Piece, Record
-from wavesynth.data.split import SPLITS, split_of, stem_of
+from wavesynth.data.near_copies import HOP, NearCopy, groups, near_copies
+from wavesynth.data.processes import share_out
+from wavesynth.data.split import SHORTEST, SPLITS, Assignment, Recording, assign, split_of, stem_of
 from wavesynth.files import atomic_path
 
-__all__ = ["FORMAT", "Options", "prepare"]
+__all__ = ["FORMAT", "READABLE", "Options", "prepare"]
 
-#: The version of dataset.json; another one is prepared anew.
-FORMAT = 1
+#: The version of dataset.json, and those that can be trained on. What another version prepared is prepared anew.
+FORMAT = 2
+READABLE = (1, FORMAT)
+#: Seconds that recordings are read by this process alone, before others are worth their start.
+_ALONE = 2.0
 
 
 @dataclass(frozen=True)
@@ -48,13 +67,14 @@ def prepare(
     folder: str | Path,
     out: str | Path,
     options: Options | None = None,
-    track: Callable[[list[Path]], Iterable[Path]] = iter,
+    track: Track = untracked,
+    processes: int = 1,
 ) -> dict[str, Any]:
-    """Prepares every recording below `folder` into `out`; returns what dataset.json says.
+    """Prepares every recording below `folder` into `out`, by so many processes; returns what dataset.json says.
 
-    `track` wraps the list of sources, to show progress. A recording that cannot be used is named under
-    `skipped` with its reason, what is no recording by its name or kind under `ignored`. Raises ValueError when
-    none can be used or a listed test stem is not there, OSError when `out` cannot be written.
+    A recording that cannot be used is named under `skipped` with its reason, what is no recording by its name or kind
+    under `ignored`. Raises ValueError when none can be used or a listed test stem is not there, OSError when `out`
+    cannot be written.
     """
     folder, out, options = Path(folder), Path(out), options or Options()
     if not folder.is_dir():
@@ -70,72 +90,271 @@ def prepare(
     for leftover in (out / "audio").glob("*/.*.flac"):  # being written when a run was killed
         leftover.unlink()
     journal = Journal(out, {"format": FORMAT} | options.to_json())
-    files: dict[str, dict[str, Any]] = {}  # by stem
-    skipped = []
-    for source in track(sources):
-        record = _obstacle(folder / source, stem_of(source), files, options)
-        record = record or journal.find(source, (folder / source).stat())
-        if record is None:
-            (out / "dataset.json").unlink(missing_ok=True)  # it no longer says what is there
-            record = journal.add(
-                source, (folder / source).stat(), _process(folder / source, source, out, options)
-            )
-        if record.reason:
-            skipped.append({"source": source.as_posix(), "reason": record.reason})
-        for piece in record.pieces:
-            files[piece.stem] = asdict(piece) | {"source": source.as_posix()}
+    records = _prepared(_Worker(folder, out, options), sources, journal, track, processes)
+    usable = [source for source, record in records.items() if record.pieces]
+    if not usable:
+        source, record = next(iter(records.items()))
+        raise ValueError(
+            f"{folder} holds no usable recording among {len(sources)}; {source.as_posix()} is {record.reason}"
+        )
 
-    if not files:
-        first = f"{skipped[0]['source']} is {skipped[0]['reason']}"
-        raise ValueError(f"{folder} holds no usable recording among {len(sources)}; {first}")
+    reasons = _duplicates(usable, records, options)
+    kept = [source for source in usable if source not in reasons]
+    copies = _near_copies(out, kept, records, options, track)
+    lengths = [Recording(stem_of(source), records[source].samples / options.sample_rate) for source in kept]
+    together = groups(len(kept), copies)
+    assignment = assign(lengths, together, options.test)
+    for number, other in assignment.instead.items():
+        why = "is cut in two" if other == assignment.divided else "the test list holds out"
+        reasons[kept[number]] = f"a near copy of {kept[other].as_posix()}, which {why}"
+    _place(_Worker(folder, out, options), kept, reasons, assignment, records, journal)
 
+    files = [
+        asdict(piece) | {"source": source.as_posix()}
+        for source in kept
+        if source not in reasons
+        for piece in records[source].pieces
+    ]
     samples: Counter[str] = Counter()
-    for file in files.values():
+    for file in files:
         samples[file["split"]] += file["samples"]
+    skipped = {source: record.reason for source, record in records.items() if record.reason} | reasons
     dataset = {
         "format": FORMAT,
         "sample_rate": options.sample_rate,
         "options": options.to_json(),
         "seconds": {split: round(samples[split] / options.sample_rate, 3) for split in SPLITS},
-        "files": list(files.values()),
-        "skipped": skipped,
+        "files": files,
+        "skipped": [
+            {"source": path.as_posix(), "reason": skipped[path]} for path in sources if path in skipped
+        ],
         "ignored": summary(one for one in found if not isinstance(one, Path)),
+        "offsets": {
+            source.as_posix(): round(records[source].offset, 6) for source in kept if records[source].offset
+        },
+        "near_copies": [
+            {
+                "sources": [kept[pair.one].as_posix(), kept[pair.other].as_posix()],
+                "seconds": round(pair.seconds, 2),
+                "residual_db": round(pair.residual, 1),
+            }
+            for pair in copies
+        ],
+        "compared": _compared(kept, records),
+        "notes": _notes([source.as_posix() for source in kept], together, assignment),
     }
     _write_if_changed(out / "dataset.json", json.dumps(dataset, indent=1) + "\n")
-    journal.remove_all_but(f"{file['split']}/{file['stem']}.flac" for file in files.values())
+    journal.remove_all_but(piece.path for record in records.values() for piece in record.pieces)
     return dataset
 
 
-def _obstacle(path: Path, stem: str, files: dict[str, dict[str, Any]], options: Options) -> Record | None:
+@dataclass(frozen=True)
+class _Worker:
+    """Reads, cleans and writes recordings, in whatever process."""
+
+    folder: Path
+    out: Path
+    options: Options
+
+    def __call__(self, source: Path, held_back: float = 0.0) -> Record:
+        """What became of a recording, of whose end so many seconds are for validation."""
+        rate, cleaning, path = self.options.sample_rate, self.options.cleaning, self.folder / source
+        try:
+            waveform, offset = centre(read(path, rate), rate, cleaning)
+            pieces = clean(waveform, rate, cleaning)
+        except UnusableError as error:
+            return Record((), str(error))
+        except (OSError, ValueError) as error:
+            return Record((), getattr(error, "strerror", None) or str(error).removeprefix(f"{path} "))
+        whole = torch.cat(pieces)
+        split = split_of(stem_of(source), self.options.test)
+        end: list[Tensor] = []
+        if held_back:
+            pieces, end = divide(whole, held_back, rate, cleaning)
+            split = "train"
+        splits = [split] * len(pieces) + ["validation"] * len(end)
+        written = []
+        for number, (piece, where) in enumerate(zip([*pieces, *end], splits, strict=True), 1):
+            stem = stem_of(source)
+            name = stem if len(splits) == 1 else f"{stem}-{number:03}"
+            write_flac(self.out / "audio" / where / f"{name}.flac", piece, rate)
+            written.append(Piece(name, where, piece.numel()))
+        words = Record.packed(fingerprint(whole, rate, HOP))
+        digest = sha256(pcm16(whole).astype("<i2").tobytes()).hexdigest()
+        return Record(tuple(written), "", offset, len(end), digest, words)
+
+
+def _prepared(
+    worker: _Worker, sources: Sequence[Path], journal: Journal, track: Track, processes: int
+) -> dict[Path, Record]:
+    """What became of each source, in their order: known from the journal, or found out now."""
+    stems = {stem_of(source) for source in sources}
+    seen: set[str] = set()
+    known: dict[Path, Record] = {}
+    todo = []
+    for source in sources:
+        stem = stem_of(source)
+        # What might be named like another, or like another's piece, waits until the other is written.
+        beginning, _, number = stem.rpartition("-")
+        waits = stem in seen or (number.isdigit() and beginning in stems)
+        seen.add(stem)
+        if _obstacle(worker.folder / source, stem, {}, worker.options) is None and not waits:
+            record = journal.find(source, (worker.folder / source).stat())
+            if record is None:
+                todo.append(source)
+            else:
+                known[source] = record
+
+    if todo:
+        (worker.out / "dataset.json").unlink(missing_ok=True)  # it no longer says what is there
+    results = track(_results(worker, todo, processes), "Preparing", len(todo))
+    for source, record in zip(todo, results, strict=True):
+        known[source] = journal.add(source, (worker.folder / source).stat(), record)
+    records: dict[Path, Record] = {}
+    names: dict[str, Path] = {}
+    for source in sources:
+        record = _obstacle(worker.folder / source, stem_of(source), names, worker.options)
+        record = record or known.get(source) or journal.find(source, (worker.folder / source).stat())
+        if record is None:
+            (worker.out / "dataset.json").unlink(missing_ok=True)
+            record = journal.add(source, (worker.folder / source).stat(), worker(source))
+        records[source] = record
+        names |= dict.fromkeys((piece.stem for piece in records[source].pieces), source)
+    return records
+
+
+def _results(worker: _Worker, todo: Sequence[Path], processes: int) -> Iterator[Record]:
+    """Records in order. One thread computes each, here too, so that sums do not depend on how many there are."""
+    started, threads = monotonic(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for number, source in enumerate(todo):
+            if processes > 1 and monotonic() - started >= _ALONE:
+                yield from share_out(worker, todo[number:], processes)
+                return
+            yield worker(source)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _obstacle(path: Path, stem: str, names: dict[str, Path], options: Options) -> Record | None:
     """Why a source is not even opened, if there is a reason; not noted, because it may be gone next time."""
     for pattern in options.exclude:
         if fnmatchcase(stem, pattern):
             return Record((), f"excluded by {pattern}")
     # Sorted by stem, x comes before x-001, so the names of its pieces are known by then.
-    taken = files.get(stem) or files.get(f"{stem}-001")
+    taken = names.get(stem) or names.get(f"{stem}-001")
     if taken:
-        return Record((), f"its name, {stem}, is already that of {taken['source']}")
+        return Record((), f"its name, {stem}, is already that of {taken.as_posix()}")
     if not (path.is_file() and os.access(path, os.R_OK)):  # a folder, a dangling link, a pipe, another's
         return Record((), "not a file that may be read")
     return None
 
 
-def _process(path: Path, source: Path, out: Path, options: Options) -> Record:
-    """Reads, cleans and writes one recording."""
-    try:
-        pieces = clean(read(path, options.sample_rate), options.sample_rate, options.cleaning)
-    except UnusableError as error:
-        return Record((), str(error))
-    except (OSError, ValueError) as error:
-        return Record((), getattr(error, "strerror", None) or str(error).removeprefix(f"{path} "))
-    stem = stem_of(source)
-    split = split_of(stem, options.test)
-    written = []
-    for number, piece in enumerate(pieces, 1):
-        name = stem if len(pieces) == 1 else f"{stem}-{number:03}"
-        write_flac(out / "audio" / split / f"{name}.flac", piece, options.sample_rate)
-        written.append(Piece(name, split, piece.numel()))
-    return Record(tuple(written))
+def _duplicates(sources: Sequence[Path], records: dict[Path, Record], options: Options) -> dict[Path, str]:
+    """Why recordings are left out that sound, to the last bit, like another; one that is listed for test is not."""
+    first: dict[str, Path] = {}
+    reasons = {}
+    for source in sorted(sources, key=lambda source: stem_of(source) not in (options.test or ())):
+        other = first.setdefault(records[source].digest, source)
+        if other != source:
+            reasons[source] = f"the same audio as {other.as_posix()}"
+    return reasons
+
+
+def _compared(sources: Sequence[Path], records: dict[Path, Record]) -> str:
+    """A hash of what near copies were looked for among."""
+    known = "\n".join(f"{source.as_posix()} {records[source].digest}" for source in sources)
+    return sha256(known.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _near_copies(
+    out: Path, sources: Sequence[Path], records: dict[Path, Record], options: Options, track: Track
+) -> list[NearCopy]:
+    """The near copies among recordings, by their number; those of the last run if the recordings are the same."""
+    path = out / "dataset.json"
+    if path.exists():
+        last = json.loads(path.read_bytes())  # by an earlier run for the same sources, or it would be gone
+        if last["compared"] == _compared(sources, records):
+            numbers = {source.as_posix(): number for number, source in enumerate(sources)}
+            return [
+                NearCopy(
+                    *(numbers[source] for source in pair["sources"]), pair["seconds"], pair["residual_db"]
+                )
+                for pair in last["near_copies"]
+            ]
+
+    @lru_cache(maxsize=16)
+    def load(number: int) -> Tensor:
+        pieces = records[sources[number]].pieces
+        paths = [out / "audio" / piece.path for piece in pieces]
+        return torch.cat([torch.from_numpy(soundfile.read(path, dtype="float32")[0]) for path in paths])
+
+    return near_copies(
+        [records[source].words for source in sources],
+        load,
+        options.sample_rate,
+        lambda pairs: track(pairs, "Comparing", len(pairs)),
+    )
+
+
+def _place(
+    worker: _Worker,
+    kept: Sequence[Path],
+    unused: dict[Path, str],
+    assignment: Assignment,
+    records: dict[Path, Record],
+    journal: Journal,
+) -> None:
+    """Moves every recording's pieces to its side, or to the unused ones, and cuts in two what is to be divided."""
+    side = {kept[number]: str(split) for number, split in assignment.sides.items()}
+    for source in sorted({*kept, *unused}, key=lambda source: (stem_of(source), source)):
+        record, stat = records[source], (worker.folder / source).stat()
+        divided = assignment.divided is not None and source == kept[assignment.divided]
+        if divided != bool(record.held_back):
+            (worker.out / "dataset.json").unlink(missing_ok=True)
+            record = worker(source, assignment.held_back if divided else 0.0)
+        first_of_end = len(record.pieces) - record.held_back
+        pieces = tuple(
+            replace(piece, split="validation" if number >= first_of_end else side.get(source, "unused"))
+            for number, piece in enumerate(record.pieces)
+        )
+        if record == records[source] and pieces == record.pieces:
+            continue
+        (worker.out / "dataset.json").unlink(missing_ok=True)
+        records[source] = journal.add(source, stat, replace(record, pieces=pieces))
+        for before, after in zip(record.pieces, pieces, strict=True):
+            if before != after:
+                (worker.out / "audio" / after.split).mkdir(exist_ok=True)
+                os.replace(worker.out / "audio" / before.path, worker.out / "audio" / after.path)
+
+
+def _notes(names: Sequence[str], together: Sequence[Sequence[int]], assignment: Assignment) -> list[str]:
+    """What somebody should know of the split, in sentences; `names` are the recordings'."""
+    notes = [
+        f"near copies, all in {assignment.sides[group[0]]}: {', '.join(names[number] for number in group)}"
+        for group in together
+        if len(group) > 1 and not any(number in assignment.instead for number in group)
+    ]
+    if assignment.divided is not None:
+        notes.append(
+            f"too few recordings to hold one back: validation is the end of {names[assignment.divided]}"
+        )
+    by_side = {side: [names[n] for n in assignment.moved if assignment.sides[n] == side] for side in SPLITS}
+    if by_side["validation"]:
+        notes.append(f"held back for validation, which had too little: {', '.join(by_side['validation'])}")
+    if by_side["train"]:
+        notes.append(f"trained on, as there is too little else: {', '.join(by_side['train'])}")
+    if assignment.missing:
+        notes.append(
+            f"only {assignment.missing:.1f} s to train on and to choose by: training needs {3 * SHORTEST:g} s at the "
+            "very least, and minutes for a voice; add recordings and prepare again"
+        )
+    if "test" not in assignment.sides.values():
+        notes.append(
+            "no test recordings: hold some out with --test-list, or judge by wavesynth evaluate --split validation"
+        )
+    return notes
 
 
 def _write_if_changed(path: Path, text: str) -> None:

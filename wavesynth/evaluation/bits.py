@@ -13,8 +13,8 @@ from torch import Tensor
 
 from wavesynth.audio.companding import encode
 from wavesynth.audio.mel import log_mel
+from wavesynth.data.processes import share_out
 from wavesynth.evaluation.likelihood import likelihood
-from wavesynth.evaluation.processes import share_out
 from wavesynth.synthesis.int8 import Int8Weights
 from wavesynth.synthesis.voice import Voice
 from wavesynth.synthesis.weights import Float32Weights, Weights

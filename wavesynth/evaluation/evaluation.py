@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.data.dataset import Recordings
+from wavesynth.data.processes import share_out
 from wavesynth.data.split import Split
 from wavesynth.evaluation.bits import measure_bits
 from wavesynth.evaluation.clips import LONGEST, Clip, choose_clips
 from wavesynth.evaluation.long_form import long_input, measure_long_form
 from wavesynth.evaluation.measure import Measured, Task, measure, summarise
-from wavesynth.evaluation.processes import share_out
 from wavesynth.evaluation.report import Heard
 from wavesynth.evaluation.speakers import speaker
 from wavesynth.synthesis.voice import Voice
