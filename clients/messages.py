@@ -211,7 +211,7 @@ def read_mel(path: str | Path) -> NDArray[np.float32]:
     """The mel frames [frames, bands] of a NumPy file. Raises OSError, or ValueError naming it if it is none."""
     try:
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, TypeError) as error:  # TypeError: an archive of arrays
         raise ValueError(f"{path} is not a NumPy file of numbers: {error}") from error
 
 

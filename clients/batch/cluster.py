@@ -39,6 +39,9 @@ def on_ray(
     """
     import ray.data
 
+    files = _list(entries, folder)
+    if not files:
+        return
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
@@ -51,9 +54,6 @@ def on_ray(
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise OSError(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from error
     try:
-        files = _list(entries, folder)
-        if not files:
-            return
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.target_max_block_size = _BLOCK

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
@@ -10,11 +12,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from wavesynth.audio.recordings import SUFFIXES, Ignored, find, summary
+from wavesynth.files import shown
 
 __all__ = ["BadEntry", "Entry", "count", "entries", "groups"]
 
 A = TypeVar("A")
 _OUTPUTS = (".wav", ".flac")
+#: Bytes that a line may have.
+_LONGEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def count(manifest: Path, out: Path) -> tuple[int, list[dict[str, str]]]:
             found += 1
     if not found:
         kind = f"recordings; they must be {', '.join(SUFFIXES)} files" if manifest.is_dir() else "lines"
-        raise ValueError(f"{manifest} holds no {kind}")
+        raise ValueError(f"{shown(manifest)} holds no {kind}")
     return found, summary(ignored)
 
 
@@ -109,14 +114,37 @@ def groups(things: Iterable[A], size: int) -> Iterator[list[A]]:
         yield group
 
 
-def _lines(manifest: Path) -> Iterator[tuple[int, str]]:
-    with manifest.open(encoding="utf-8", errors="replace") as file:
-        yield from ((line, text) for line, text in enumerate(file, 1) if text.strip())
+def _lines(manifest: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not empty; of one that is too long, its beginning, which is."""
+    if manifest.exists() and not manifest.is_file():
+        raise ValueError(
+            f"{shown(manifest)} is a pipe or a device; it must be a file, which can be read again"
+        )
+    with manifest.open("rb") as file:
+        line = 0
+        while text := file.readline(_LONGEST + 1):
+            line += 1
+            if line == 1:
+                if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                    raise ValueError(
+                        f"{shown(manifest)} is UTF-16; it must be UTF-8: save it in that encoding"
+                    )
+                text = text.removeprefix(codecs.BOM_UTF8)
+            if text.strip():
+                yield line, text
+            while len(text) > _LONGEST and not text.endswith(b"\n"):
+                text = file.readline(_LONGEST + 1)
 
 
-def _fields(text: str) -> dict[str, Any]:
+def _fields(text: bytes) -> dict[str, Any]:
+    if len(text) > _LONGEST:
+        raise ValueError(f"the line has more than {_LONGEST} bytes")
     try:
-        given = json.loads(text)
+        given = json.loads(text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the line is not UTF-8: {error.reason} after {error.start} bytes") from error
+    except RecursionError as error:
+        raise ValueError("the line is not JSON of a manifest: it is nested too deeply") from error
     except ValueError as error:
         raise ValueError(f"the line is not JSON: {error}") from error
     if not isinstance(given, dict):
@@ -129,9 +157,26 @@ def _fields(text: str) -> dict[str, Any]:
             raise ValueError(
                 f"{name} is {value!r}; it must be {kind if len(_KINDS[name]) == 1 else 'a number'}"
             )
+        _check(name, value)
     if sum(source in given for source in ("audio", "mel", "seconds")) != 1:
         raise ValueError("exactly one of audio, mel and seconds must be given")
     return given
+
+
+def _check(name: str, value: Any) -> None:
+    """ValueError for what has the right type, and yet cannot be used."""
+    if isinstance(value, str):
+        try:
+            whole = b"\0" not in os.fsencode(value)
+        except UnicodeEncodeError:
+            whole = False
+        if not whole:
+            raise ValueError(f"{name} is {value!r}; it must hold no NUL and no half of a character")
+    elif name == "seed":
+        if not 0 <= value < 2**64:
+            raise ValueError(f"seed is {value}; it must be from 0 to 2^64 - 1")
+    elif not abs(value) < 1e9:  # NaN and integers beyond all floats too
+        raise ValueError(f"{name} is {str(value)[:20]}; it must be a number below 1e9")
 
 
 def _default_out(given: dict[str, Any]) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from wavesynth.audio.files import write
-from wavesynth.files import sentence
+from wavesynth.files import check_output, sentence, shown
 from wavesynth.server.server import load_voices
 from wavesynth.synthesis.voice import find_voices
 
@@ -54,17 +57,27 @@ class Summary:
     """Of audio made."""
 
 
-def run(what: Run, progress: Callable[[Summary], None] = lambda summary: None) -> Summary:
-    """Makes every output that is not there yet; `progress` is told after each entry.
+def run(
+    what: Run,
+    progress: Callable[[Summary], None] = lambda summary: None,
+    say: Callable[[str], None] = lambda note: None,
+) -> Summary:
+    """Makes every output that is not there yet; `progress` is told after each entry, `say` what is wrong with an input
+    that could be used.
 
-    Entries that cannot be made are lines of OUT/errors.jsonl. Raises ValueError for voices that cannot be used, and
-    OSError, in a sentence, when it cannot go on; another run does the rest.
+    Entries that cannot be made are lines of OUT/errors.jsonl; why one failed is remembered until its line, its input or
+    the voices change, or that file is deleted. Raises ValueError for voices that cannot be used, and OSError, in a
+    sentence, when it cannot go on; another run does the rest.
     """
-    load_voices(
-        Path(what.setting.voices), what.setting.backend
-    )  # so that what is wrong with them is said at once
+    stamp = _stamp(what.setting)
+    _check_folders(what)
     summary, collector = Summary(), Collector()
-    with Journal(what.out, _stamp(what.setting)) as journal, _Errors(what.out / "errors.jsonl") as errors:
+    with Journal(what.out, stamp) as journal, _Errors(what.out / "errors.jsonl") as errors:
+        if errors.first:
+            journal.forget_failures()
+        for entry in entries(what.manifest, what.out, what.defaults):
+            if isinstance(entry, Entry):
+                journal.note_input(entry)
 
         def failed(line: int, out: str, error: str) -> None:
             errors.add(BadEntry(line, out, error))
@@ -78,29 +91,77 @@ def run(what: Run, progress: Callable[[Summary], None] = lambda summary: None) -
                     continue
                 try:
                     journal.claim(entry)
-                except ValueError as error:
-                    failed(entry.line, entry.out, str(error))
+                    if done := journal.done(entry):
+                        summary.kept += 1
+                        progress(summary)
+                    else:
+                        _check(entry, what.out, journal)
+                except (OSError, ValueError) as error:
+                    _unless_all_is_lost(error)
+                    failed(entry.line, entry.out, sentence(error))
                     continue
-                if journal.done(entry):
-                    summary.kept += 1
-                    progress(summary)
-                else:
+                if not done:
                     yield entry
 
-        with closing(_work(what, left(), journal.folder)) as work:
+        todo = left()
+        if (first := next(todo, None)) is None:
+            return summary  # without a voice or a worker
+        # So that what is wrong with the voices is said at once.
+        load_voices(Path(what.setting.voices), what.setting.backend)
+        with closing(_work(what, chain([first], todo), journal.folder)) as work:
             for made in work:
                 if (whole := collector.add(made)) is None:
                     continue
                 entry = Entry(**json.loads(whole.entry))
+                for note in whole.notes.splitlines():
+                    say(f"{shown(str(entry.audio))} {note}")
                 if whole.error:
+                    journal.fail(entry, whole.error)
                     failed(entry.line, entry.out, whole.error)
                     continue
-                _write(journal.folder, what.out / entry.out, whole.samples, whole.sample_rate)
+                journal.begin(entry)
+                try:
+                    _write(journal.folder, what.out / entry.out, whole.samples, whole.sample_rate)
+                except OSError as error:
+                    _unless_all_is_lost(error)
+                    failed(entry.line, entry.out, sentence(error))
+                    continue
                 journal.add(entry)
                 summary.made += 1
                 summary.seconds += len(whole.samples) / whole.sample_rate
                 progress(summary)
     return summary
+
+
+def _check_folders(what: Run) -> None:
+    """ValueError if outputs would stand among the recordings that they are made from."""
+    if what.manifest.is_dir() and what.out.exists() and what.out.samefile(what.manifest):
+        raise ValueError(
+            f"out is {shown(what.out)}, the folder of the recordings itself; it must be another folder"
+        )
+
+
+def _check(entry: Entry, out: Path, journal: Journal) -> None:
+    """OSError or ValueError if an entry cannot be made, as far as that can be known without a voice."""
+    if source := entry.audio or entry.mel:
+        if not stat.S_ISREG(os.stat(source).st_mode):
+            raise ValueError(f"{shown(source)} is no file; it must be a file to be read")
+        if not os.access(source, os.R_OK):
+            raise OSError(errno.EACCES, "", source)
+    journal.check_place(entry)
+    check_output(out / entry.out)
+    if error := journal.failure(entry):
+        raise ValueError(error)
+
+
+def _unless_all_is_lost(error: Exception) -> None:
+    """Raises what ends the run: with a disk that takes nothing more, no other entry will fare better."""
+    if not isinstance(error, OSError):
+        return
+    if error.errno is None:  # of the journal
+        raise error
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        raise OSError(f"{sentence(error)}; run again to do the rest") from error
 
 
 def _work(what: Run, left: Iterable[Entry], folder: Path) -> Generator[Made]:
@@ -118,8 +179,7 @@ def _write(folder: Path, path: Path, samples: Any, sample_rate: int) -> None:
         write(part, samples / 32768, sample_rate)
         part.replace(path)
     except OSError as error:
-        said = sentence(OSError(error.errno, error.strerror, str(path)))
-        raise OSError(f"{said}; run again to do the rest") from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _stamp(setting: Setting) -> str:
@@ -136,6 +196,8 @@ class _Errors:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.first = not path.exists()
+        """Whether there is none of an earlier run."""
 
     def __enter__(self) -> _Errors:
         self._path.unlink(missing_ok=True)
@@ -145,5 +207,5 @@ class _Errors:
         pass
 
     def add(self, bad: BadEntry) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
+        with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(json.dumps(asdict(bad), ensure_ascii=False) + "\n")

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.files import read
-from wavesynth.files import sentence
+from wavesynth.audio.files import load
+from wavesynth.files import sentence, shown
 from wavesynth.server.refusal import RefusedError
 from wavesynth.server.requests import Requests
 from wavesynth.server.server import load_voices
@@ -58,6 +58,8 @@ class Segment:
     request: bytes = b""
     memory: bytes = b""
     """Of the voice's converter, float32, where the piece begins in the middle of a recording."""
+    notes: str = ""
+    """What is wrong with the input, though it could be used, a line each."""
     error: str = ""
 
 
@@ -74,6 +76,7 @@ class Made:
     """16-bit, [last - first] samples."""
     sample_rate: int
     error: str
+    notes: str
 
 
 def cut(entry: Entry, setting: Setting) -> list[Segment]:
@@ -89,9 +92,12 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
             conditioning = conditioning_of({"seconds": entry.seconds, "mel": mel})
             request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=conditioning)
             return [Segment(line, request=request.SerializeToString())]
-        waveform = read(entry.audio, voice.sample_rate)
-    except (OSError, ValueError) as error:
+        loaded = load(entry.audio, voice.sample_rate)
+    except (OSError, ValueError, OverflowError) as error:
         return [Segment(line, error=sentence(error))]
+    except MemoryError:
+        return [Segment(line, error=f"{shown(entry.audio or entry.mel or '')} is too large for the memory")]
+    waveform, notes = loaded.waveform, "\n".join(loaded.notes)
     recording, hop = waveform.numpy(), voice.model.config.hop
     places = cuts(recording, voice.sample_rate, hop, surroundings(voice, voice.correction))
     memory = _memories(voice, waveform, [place.begin // hop for place in places])
@@ -104,7 +110,7 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
         )
         request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=audio)
         whole = (line, number, len(places), place.first, place.last, request.SerializeToString())
-        segments.append(Segment(*whole, memory[number]))
+        segments.append(Segment(*whole, memory[number], notes))
     return segments
 
 
@@ -196,6 +202,7 @@ class Whole:
     samples: NDArray[np.int16]
     sample_rate: int
     error: str
+    notes: str = ""
 
 
 class Collector:
@@ -212,17 +219,17 @@ class Collector:
             return None
         parts = sorted(self._parts.pop(made.entry), key=lambda part: part.number)
         if errors := [part.error for part in parts if part.error]:
-            return Whole(made.entry, np.zeros(0, np.int16), 1, errors[0])
+            return Whole(made.entry, np.zeros(0, np.int16), 1, errors[0], made.notes)
         pieces = [np.frombuffer(part.pcm, "<i2") for part in parts]
         places = [Cut(0, 0, part.first, part.last) for part in parts]
-        return Whole(made.entry, join(pieces, places), made.sample_rate, "")
+        return Whole(made.entry, join(pieces, places), made.sample_rate, "", made.notes)
 
 
 def _made(segment: Segment, pcm: bytes = b"", sample_rate: int = 1, error: str = "") -> Made:
     """What became of a segment; the input behind its end is dropped."""
     kept = pcm[: 2 * (segment.last - segment.first)] if segment.of > 1 else pcm
     place = (segment.number, segment.of, segment.first, segment.last)
-    return Made(segment.entry, *place, kept, sample_rate, error)
+    return Made(segment.entry, *place, kept, sample_rate, error, segment.notes)
 
 
 @lru_cache

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["batch"]
 
+#: Between lines that say how far it is, where there is no terminal for a bar.
+_SECONDS_BETWEEN = 10.0
+
 
 def batch(
     manifest: Annotated[
@@ -69,7 +72,7 @@ def batch(
         what = Run(manifest, out, defaults, setting, workers, ray, gpus)
         started = time.monotonic()
         with _Progress(total, started) as progress, _interruptible(progress):
-            summary = run(what, progress.update)
+            summary = run(what, progress.update, lambda note: say(f"wavesynth: {note}", err=True))
         elapsed = time.monotonic() - started
     figures: dict[str, Any] = {
         "entries": total,
@@ -108,7 +111,8 @@ class _Progress:
         console = terminal(stderr=True)
         self.done = 0
         self.total = total
-        self._started = started
+        self._started = self._said = started
+        self._moves = console.is_terminal
         self._bar = Progress(
             BarColumn(),
             MofNCompleteColumn(),
@@ -132,9 +136,13 @@ class _Progress:
         import time
 
         self.done = summary.made + summary.kept + summary.failed
-        rate = summary.seconds / (time.monotonic() - self._started)
+        now = time.monotonic()
         failed = f", {summary.failed} failed" if summary.failed else ""
-        self._bar.update(self._task, completed=self.done, speed=f"{rate:.1f} x real time{failed}")
+        speed = f"{summary.seconds / (now - self._started):.1f} x real time{failed}"
+        self._bar.update(self._task, completed=self.done, speed=speed)
+        if not self._moves and now - self._said >= _SECONDS_BETWEEN:
+            self._said = now
+            say(f"{self.done} of {self.total}, {speed}", err=True)
 
 
 @contextmanager

@@ -1,8 +1,11 @@
 """A manifest's lines, good and bad, and folders."""
 
 import json
+import os
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from wavesynth.clients.batch.manifest import BadEntry, Entry, count, entries
 
@@ -48,12 +51,68 @@ def test_a_line_says_what_its_output_is_made_from(tmp_path):
         ({"audio": "a.wav", "out": "/a.wav"}, "it must be a path below the output folder"),
         ({"audio": "a.wav", "out": ".batch/a.wav"}, "it must be a path below the output folder"),
         ({"audio": "a.wav", "out": "a.mp3"}, "out is 'a.mp3'; it must end in .wav or .flac"),
+        ({"audio": "a\0.wav"}, "audio is 'a\\x00.wav'; it must hold no NUL"),
+        ({"audio": "a.wav", "out": "\ud83d.wav"}, "it must hold no NUL and no half of a character"),
+        ('{"seconds": 1e400, "out": "a.wav"}', "seconds is inf; it must be a number below 1e9"),
+        ('{"seconds": NaN, "out": "a.wav"}', "seconds is nan; it must be a number below 1e9"),
+        ({"seconds": 10**400, "out": "a.wav"}, "it must be a number below 1e9"),
+        ({"audio": "a.wav", "temperature": -(10**400)}, "it must be a number below 1e9"),
+        ({"audio": "a.wav", "seed": 2**64}, "seed is 18446744073709551616; it must be from 0 to 2^64 - 1"),
+        ("[" * 100_000, "it is nested too deeply"),
+        ("x" * (1 << 20) + "more", "the line has more than 1048576 bytes"),
     ],
 )
 def test_a_bad_line_is_named_and_the_others_go_on(tmp_path, line, sentence):
     bad, good = read(tmp_path / "m.jsonl", line, {"audio": "good.wav"})
     assert isinstance(bad, BadEntry) and bad.line == 1 and sentence in bad.error
     assert isinstance(good, Entry) and good.line == 2
+
+
+def read_bytes(path, content):
+    path.write_bytes(content)
+    return list(entries(path, path.parent / "out", {}))
+
+
+def test_a_line_that_is_not_utf8_is_named_and_the_others_go_on(tmp_path):
+    good = b'{"audio": "good.wav"}\n'
+    first, bad, last = read_bytes(tmp_path / "m.jsonl", good + b'{"audio": "\xff.wav"}\n' + good)
+    assert isinstance(first, Entry) and isinstance(last, Entry) and last.line == 3
+    assert isinstance(bad, BadEntry) and bad.line == 2 and "the line is not UTF-8" in bad.error
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path):
+    (entry,) = read_bytes(tmp_path / "m.jsonl", '{"audio": "ä.wav"}'.encode("utf-8-sig"))
+    assert entry.out == "ä.wav"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with pytest.raises(ValueError, match=r"m\.jsonl is UTF-16; it must be UTF-8"):
+            read_bytes(tmp_path / "m.jsonl", ("\ufeff" + '{"audio": "a.wav"}').encode(encoding))
+
+
+def test_a_manifest_that_cannot_be_read_twice_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "m.jsonl")
+    with pytest.raises(ValueError, match=r"m\.jsonl is a pipe or a device; it must be a file"):
+        count(tmp_path / "m.jsonl", tmp_path / "out")
+
+
+FIELDS = st.sampled_from(["audio", "mel", "seconds", "out", "seed", "temperature", "voice", "speaker", "x"])
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers(), max_size=2)
+)
+LINES = st.one_of(
+    st.binary(), st.dictionaries(FIELDS, VALUES).map(lambda fields: json.dumps(fields).encode())
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(LINES, max_size=4))
+def test_whatever_a_line_holds_it_is_an_entry_or_an_error_of_its_own(tmp_path, lines):
+    given = [line for line in b"\n".join(lines).split(b"\n") if line.strip()]
+    if given and given[0].startswith((b"\xff\xfe", b"\xfe\xff")):
+        return  # UTF-16
+    found = read_bytes(tmp_path / "m.jsonl", b"\n".join(lines))
+    assert len(found) == len(given)
+    for entry in found:
+        assert isinstance(entry, BadEntry) or Entry(**json.loads(entry.to_json())) == entry
 
 
 def test_a_folder_is_its_recordings_in_order(tmp_path):
