@@ -18,7 +18,7 @@ MAX_LINES = 400
 MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "extras": set(),
-    "__main__": {"cli"},
+    "__main__": {"cli", "files"},
     "workers": set(),
     "v1": set(),
     "kernels": set(),

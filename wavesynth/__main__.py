@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -28,7 +29,8 @@ def main() -> NoReturn:
     """Runs the command line, and ends the process.
 
     Its exit code is the command's. SIGINT and SIGTERM end it with 130 and 143, where a command does not make more of
-    them; a second one ends it at once. Output that nobody reads ends it quietly, with 1.
+    them; a second one ends it at once. Output that nobody reads ends it quietly, and output for
+    which there is no room with a sentence, both with 1.
     """
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup and the like
@@ -42,10 +44,11 @@ def main() -> NoReturn:
         app()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
-    except BaseException as error:
-        if not (_stopped_by or nobody_reads(error)):
+    except OSError as error:
+        code = _failed(error)
+    except BaseException:
+        if not _stopped_by:
             raise
-        code = 1
     _end(code)
 
 
@@ -74,13 +77,21 @@ def _end(code: int) -> NoReturn:
         try:
             stream.flush()
         except OSError as error:
-            if not nobody_reads(error):
-                raise
-            code = 1
+            code = _failed(error)
             os.dup2(
                 os.open(os.devnull, os.O_WRONLY), stream.fileno()
             )  # or it is tried again, and complained of
     sys.exit(128 + _stopped_by if _stopped_by else code)
+
+
+def _failed(error: OSError) -> int:
+    """Says what the system refused, unless it is that nobody reads what is said; returns the exit code."""
+    if not (_stopped_by or nobody_reads(error)):
+        from wavesynth.files import sentence
+
+        with suppress(OSError):
+            print(f"wavesynth: {sentence(error)}", file=sys.stderr)
+    return 1
 
 
 def _open_standard_streams() -> None:

@@ -62,6 +62,12 @@ def test_a_closed_stream_goes_nowhere(address):
     assert command("voices", "--address", "127.0.0.1:1", streams="<&- >&- 2>&-").returncode == 1
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_output_for_which_there_is_no_room_is_a_sentence(address):
+    done = command("voices", "--address", address, streams=">/dev/full")
+    assert (done.returncode, done.stderr) == (1, b"wavesynth: No space left on device\n")
+
+
 @pytest.mark.parametrize(
     "words", [["voices", "--address", "{}"], ["voices", "--address", "{}", "--json"], ["--help"]]
 )

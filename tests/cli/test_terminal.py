@@ -57,8 +57,10 @@ def test_strings_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch):
 def test_a_bar_shows_its_description_as_it_is(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
     assert list(track(range(3), HOSTILE)) == [0, 1, 2]
-    assert SHOWN in sys.stderr.getvalue()
+    assert SHOWN in sys.stderr.getvalue() and "\x1b[2J" not in sys.stderr.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

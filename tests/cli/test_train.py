@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -129,10 +130,10 @@ def test_a_loss_that_is_not_finite_is_one_sentence_and_exit_code_1(folder, tmp_p
 
 def test_sigterm_saves_the_run_and_exits_with_143(folder, tmp_path):
     configuration = toml(tmp_path / "small.toml", values(folder, steps=1_000_000))
-    command = "import typer; from wavesynth.cli.train import train; typer.run(train)"
     process = subprocess.Popen(
-        [sys.executable, "-c", command, configuration, "--out", tmp_path / "run"],
+        [sys.executable, "-m", "wavesynth", "train", configuration, "--out", tmp_path / "run"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},  # which lacks letters of what is shown
     )  # fmt: skip
     assert process.stdout and any(line.startswith("step 0: validation") for line in process.stdout)
     process.send_signal(signal.SIGTERM)

@@ -72,6 +72,13 @@ async def test_a_port_in_use_is_said_before_voices_are_loaded(purpose, tmp_path)
     assert str(refused.value) == f"cannot {purpose} on 127.0.0.1:{port}: the port is in use"
 
 
+async def test_one_port_for_two_things_is_in_use(tmp_path):
+    with listening("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(OSError, match=f"cannot serve the page on 127.0.0.1:{port}: the port is in use"):
+        await Server(ServerConfig(port=port, voices=tmp_path, web=WebConfig(port, None))).__aenter__()
+
+
 def test_a_port_that_is_not_for_this_user_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch):
     def bind(self, address):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))

@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -25,7 +25,7 @@ from wavesynth.server.observe import Metrics
 from wavesynth.server.painter import Painter
 from wavesynth.server.requests import MAX_MESSAGE, Requests
 from wavesynth.server.service import SynthesisService
-from wavesynth.server.sockets import check_port, joined, plain
+from wavesynth.server.sockets import check_port, joined, listening, plain
 from wavesynth.server.tls import read_tls
 from wavesynth.server.web.config import WebConfig
 from wavesynth.synthesis.capacity import measure_capacity
@@ -217,11 +217,12 @@ class Server:
 def _checked(config: ServerConfig) -> grpc.ServerCredentials | None:
     """The credentials of TLS, if there are any. Raises ValueError or OSError, in a sentence, for files and ports that
     cannot be used: before voices are loaded."""
-    check_port(config.host, config.port)
-    if config.metrics_port is not None:
-        check_port(config.host, config.metrics_port, "serve metrics")
-    if config.web is not None:
-        check_port(config.host, config.web.port, "serve the page")
+    ports = {"listen": config.port, "serve metrics": config.metrics_port}
+    ports["serve the page"] = None if config.web is None else config.web.port
+    with ExitStack() as tried:  # all at once, since no two of them may be one
+        for purpose, port in ports.items():
+            if port is not None:
+                tried.enter_context(listening(config.host, port, purpose))
     if config.tls is None:
         return None
     certificate, key = read_tls(*config.tls)
