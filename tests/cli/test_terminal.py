@@ -36,6 +36,12 @@ def test_help_says_all_that_is_written_in_the_source(words):
         assert "".join((text or "").split()) in shown
 
 
+@pytest.mark.parametrize("words", [[], ["bench"], ["image"]], ids=str)
+def test_a_list_of_commands_has_their_whole_first_sentences(words):
+    shown = CliRunner().invoke(app, [*words, "--help"]).stdout
+    assert "Commands:" in shown and "..." not in shown
+
+
 def test_help_has_an_example_of_every_command():
     assert not [
         words for words, command in COMMANDS.items() if f"Example: wavesynth {words[0]}" not in command.help

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from wavesynth.__main__ import main
 from wavesynth.cli.batch import batch
 from wavesynth.cli.bench import bench
+from wavesynth.cli.common import group
 from wavesynth.cli.demo import demo
 from wavesynth.cli.evaluate import evaluate
 from wavesynth.cli.export import export
@@ -21,12 +20,8 @@ from wavesynth.cli.voices import voices
 
 __all__ = ["main"]
 
-app = typer.Typer(
-    help="Neural audio that is generated one sample at a time, fast enough to be live.",
-    epilog="Example: wavesynth demo",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # which takes brackets for markup
-    pretty_exceptions_enable=False,
+app = group(
+    "Neural audio that is generated one sample at a time, fast enough to be live.", "Example: wavesynth demo"
 )
 for command in (demo, voices, serve, stream, live, batch, prepare, init, train, export, evaluate):
     app.command()(command)

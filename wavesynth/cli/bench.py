@@ -10,14 +10,12 @@ import typer
 from wavesynth.cli.bench_image import image
 from wavesynth.cli.bench_service import service
 from wavesynth.cli.bench_training import training
-from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.common import group, one_sentence_errors
 from wavesynth.cli.terminal import say
 
 __all__ = ["bench", "engine"]
 
-bench = typer.Typer(
-    help="Measure the engine, the service, training and images.", no_args_is_help=True, rich_markup_mode=None
-)
+bench = group("Measure the engine, the service, training and images.")
 bench.command()(service)
 bench.command()(training)
 bench.command()(image)

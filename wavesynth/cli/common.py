@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from wavesynth.__main__ import nobody_reads
 from wavesynth.cli.terminal import say
@@ -16,13 +17,34 @@ from wavesynth.files import read_text, sentence
 if TYPE_CHECKING:
     from wavesynth.clients.client import Client
 
-__all__ = ["Certificates", "TokenFile", "connect", "fail", "one_sentence_errors", "read_token"]
+__all__ = ["Certificates", "TokenFile", "connect", "fail", "group", "one_sentence_errors", "read_token"]
 
 TokenFile = Annotated[Path | None, typer.Option(help="File of the token that the service wants.")]
 Certificates = Annotated[
     Path | None,
     typer.Option(help="PEM file of root certificates to know the service by, which then must speak TLS."),
 ]
+
+
+class _Commands(TyperGroup):
+    """Commands in whose list the whole first sentence of each stands."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for command in self.commands.values():
+            command.short_help = command.get_short_help_str(1000)
+        super().format_commands(ctx, formatter)
+
+
+def group(help: str, example: str | None = None) -> typer.Typer:
+    """An empty group of commands, whose help is plain text: brackets in it are no markup."""
+    return typer.Typer(
+        cls=_Commands,
+        help=help,
+        epilog=example,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
 
 
 def fail(message: object) -> NoReturn:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.common import group, one_sentence_errors
 from wavesynth.cli.configurations import find_configuration
 from wavesynth.cli.image_compare import compare
 from wavesynth.cli.image_make import complete, sample
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "export", "image", "train"]
 
-image = typer.Typer(
-    help="Images, one pixel at a time: PixelCNN and PixelRNN.", no_args_is_help=True, rich_markup_mode=None
-)
+image = group("Images, one pixel at a time: PixelCNN and PixelRNN.")
 
 Model = Annotated[
     Path, typer.Argument(help="A model that ships, an exported one, a run's folder or a checkpoint.")
