@@ -43,6 +43,19 @@ def test_lines_tell_what_is_going_on(tmp_path, clock):
     ]
 
 
+def test_a_long_validation_says_how_far_it_is(tmp_path, clock):
+    console = Console(file=StringIO(), width=200)
+    with Display(10, tmp_path, 0, console) as display:
+        for done in range(10, 401, 10):
+            clock[0] += 1
+            display.validating(done, 400)
+    assert console.file.getvalue().splitlines() == [
+        "validating 30/400",
+        "validating 180/400",
+        "validating 330/400",
+    ]
+
+
 def test_a_terminal_has_one_line_that_moves(tmp_path, clock):
     console = Console(file=StringIO(), width=200, force_terminal=True)
     show(tmp_path, console, clock)

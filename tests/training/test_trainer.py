@@ -187,6 +187,16 @@ def test_a_voice_without_speakers_may_rename_its_folders_when_resuming(folder, t
     assert list(losses) == [2]
 
 
+def test_a_resumed_run_knows_whether_its_data_have_changed(tmp_path):
+    folder = prepared(tmp_path / "data")
+    train(values(folder, steps=1), tmp_path / "run")
+    resumed, _, _ = train(values(folder, steps=2), tmp_path / "run", resume=True)
+    assert not resumed.data_changed
+    prepared(tmp_path / "data", seed=1)
+    resumed, _, _ = train(values(folder, steps=3), tmp_path / "run", resume=True)
+    assert resumed.data_changed
+
+
 def test_validation_is_of_the_averaged_weights(folder, tmp_path):
     t, _, validations = train(values(folder), tmp_path)
     assert validations[6] == t.validate()

@@ -143,6 +143,11 @@ def follow(
                 f"{count:,} parameters in {arithmetic} on {processes.world} x {processes.device} → {folder}",
                 soft_wrap=True,
             )
+            if training.data_changed:
+                say(
+                    "The data are not those that this run had: its validations before and after this do not compare",
+                    err=True,
+                )
         if minutes is not None or training.config.steps - training.step > _FEW_STEPS:
             seconds = training.seconds_per_step()
             if minutes is not None:

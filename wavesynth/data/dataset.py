@@ -162,6 +162,7 @@ class Crops:
         found = [features(recordings, split, settings, track) for recordings in sets]
         self.split = split
         self.speakers = tuple(Path(folder).name for folder in folders)
+        self.content = " ".join(one.content for one in found)  # a hash of each folder's recordings
         length = torch.cat([one.lengths for one in found])
         self.tokens = _joined([one.tokens for one in found if one.tokens is not None])  # [T]
         heard = _joined([one.mel for one in found], 1)

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -69,6 +69,8 @@ class Features:
     """uint8, or int16 if there are more than 256 classes, [T]."""
     waveform: Tensor | None
     """int16 [T]."""
+    content: str = ""
+    """A hash of the recordings."""
 
 
 def features(
@@ -82,7 +84,7 @@ def features(
     files = recordings.files(split)
     content = _content(recordings, split)
     if (kept := _load(_path(recordings, split, content, settings), settings)) is not None:
-        return kept
+        return replace(kept, content=content)
     computed = _compute(recordings, split, files, settings, track)
     if _content(recordings, split) == content:  # nobody changed them while they were read
         path = _path(recordings, split, content, settings)
@@ -96,7 +98,7 @@ def features(
                 f"features cannot be kept in {path.parent} ({error.strerror}); each run computes them anew",
                 stacklevel=2,
             )
-    return computed
+    return replace(computed, content=content)
 
 
 def each(function: Callable[[A], None], items: Sequence[A], description: str, track: Track) -> None:
@@ -175,7 +177,7 @@ def _path(recordings: Recordings, split: Split, content: str, settings: FeatureS
 
 
 def _save(path: Path, computed: Features) -> None:
-    tensors = {name: tensor for name, tensor in vars(computed).items() if tensor is not None}
+    tensors = {name: tensor for name, tensor in vars(computed).items() if isinstance(tensor, Tensor)}
     with atomic_path(path) as temporary:
         try:
             save_file(tensors, temporary)

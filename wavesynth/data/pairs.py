@@ -51,7 +51,7 @@ class Pairs:
     ) -> None:
         self.config, self.past, self.look_ahead = mel, past, look_ahead
         self._voices: list[Tensor] = []  # [1 + copies, F, bands] for each recording, itself first
-        speakers = []
+        speakers, contents = [], []
         for speaker, folder in folders:
             recordings = Recordings(folder)
             if not recordings.files(split):
@@ -59,9 +59,11 @@ class Pairs:
             found = features(recordings, split, FeatureSettings(mel, copies=copies), track)
             self._voices += found.mel.split(found.lengths.tolist(), 1)
             speakers += [speaker] * len(found.lengths)
+            contents.append(found.content)
         if not self._voices:
             names = ", ".join(str(folder) for _, folder in folders)
             raise ValueError(f"{names} have no recordings in their {split} split")
+        self.content = " ".join(contents)  # a hash of each folder's recordings
         self._speakers = torch.tensor(speakers)
         self._weights = torch.tensor([voices.shape[1] for voices in self._voices], dtype=torch.float64)
         first = self._speakers == 0

@@ -30,7 +30,8 @@ class Checkpoint:
     """The state of a run after `step` steps. Tensors go by the name of the parameter they belong to.
 
     `optimizer` has "NAME/KEY" for each KEY that the optimiser remembers about the parameter NAME. `validation`
-    is what `average` reached in bits/sample, if it was measured at this very step.
+    is what `average` reached in bits/sample, if it was measured at this very step; `content` is a hash of the data that
+    the run had, unless the checkpoint is older than these hashes.
     """
 
     step: int
@@ -39,6 +40,7 @@ class Checkpoint:
     optimizer: dict[str, Tensor]
     configuration: dict[str, Any]
     validation: float | None = None
+    content: str = ""
 
     def save(self, folder: Path) -> Path:
         """Writes the checkpoint to `folder`; OSError when that fails, and then nothing is left of it."""
@@ -53,6 +55,7 @@ class Checkpoint:
             "step": self.step,
             "validation": self.validation,
             "configuration": self.configuration,
+            "content": self.content,
         }
         try:
             with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -74,7 +77,11 @@ class Checkpoint:
                     group, name = key.split(".", 1)
                     tensors[group][name] = file.get_tensor(key)
             return cls(
-                rest["step"], **tensors, configuration=rest["configuration"], validation=rest["validation"]
+                rest["step"],
+                **tensors,
+                configuration=rest["configuration"],
+                validation=rest["validation"],
+                content=rest.get("content", ""),
             )
         except (OSError, SafetensorError, KeyError) as error:
             raise ValueError(f"checkpoint {path} cannot be read: {error}") from error

@@ -141,6 +141,11 @@ class ConverterTask:
         """Crops of the validation split."""
         return self.validating.count(self.frames)
 
+    @property
+    def content(self) -> str:
+        """A hash of all recordings."""
+        return f"{self.training.content} {self.validating.content}"
+
     def loss(self, model: _Taught, heard: Tensor, wanted: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B, F, bands]."""
         return model.nats(model.becoming(heard, speaker).float(), wanted)

@@ -16,6 +16,7 @@ name = "mnist-binary"
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -137,6 +138,12 @@ class ImageTask:
     def validated(self) -> int:
         """Images of the validation set."""
         return len(self.validating)
+
+    @property
+    def content(self) -> str:
+        """A hash of all images."""
+        sets = (self.training.images, self.validating.images)
+        return " ".join(hashlib.blake2b(images.numpy().data, digest_size=12).hexdigest() for images in sets)
 
     def loss(self, model: PixelModel, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
         """Nats [B, H, W, C]."""

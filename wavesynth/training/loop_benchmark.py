@@ -22,7 +22,7 @@ __all__ = ["measure_loop"]
 class _Noise:
     """A `Task` of noise: as much work as speech."""
 
-    fused, validated = False, 1
+    fused, validated, content = False, 1, ""
 
     def __init__(self, model: WaveNet, frames: int) -> None:
         self.model = model

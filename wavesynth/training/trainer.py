@@ -72,6 +72,10 @@ class Task(Protocol):
     def validated(self) -> int:
         """How many examples the validation set has."""
 
+    @property
+    def content(self) -> str:
+        """A hash of the training and the validation set."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -131,6 +135,9 @@ class Trainer:
         #: Is told how many examples of the validation set, of how many, have been looked at.
         self.validating: Callable[[int, int], None] = lambda done, total: None
         self.step = 0
+        self.content = task.content
+        #: Whether a run that is resumed had other data when its checkpoint was written.
+        self.data_changed = False
         self.model = task.model.to(processes.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
@@ -255,13 +262,14 @@ class Trainer:
                 for key, tensor in state.get(i, {}).items()
             }
             tensors = (self.model.state_dict(), self.average.state_dict(), optimizer)
-            Checkpoint(self.step, *tensors, self.configuration, validation).save(self.folder)
+            Checkpoint(self.step, *tensors, self.configuration, validation, self.content).save(self.folder)
             prune(self.folder, self.config.keep)
         self.processes.wait()
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Takes over the state in a checkpoint."""
         self.step = checkpoint.step
+        self.data_changed = checkpoint.content not in ("", self.content)
         self.model.load_state_dict(checkpoint.model)
         self.average.load_state_dict(checkpoint.average)
         index = {name: i for i, (name, _) in enumerate(self.model.named_parameters())}

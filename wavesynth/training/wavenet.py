@@ -106,6 +106,11 @@ class WaveNetTask:
         """Crops of the validation split."""
         return self.validating.count(self.frames)
 
+    @property
+    def content(self) -> str:
+        """A hash of all recordings."""
+        return f"{self.training.content} {self.validating.content}"
+
     def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B · (T - unscored)]; while it trains, a share of the targets is the teacher's distributions."""
         conditioning = self.conditioning(model, mel, speaker)
