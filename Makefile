@@ -46,7 +46,7 @@ $(READY): pyproject.toml CMakeLists.txt $(wildcard kernels/cpu/*.cpp kernels/cpu
 	@$(PYTHON) tools/check_machine.py
 	if [ ! -d .venv ] || [ -e .venv/unfinished ]; then \
 	    rm -rf .venv && mkdir .venv && touch .venv/unfinished && $(PYTHON) -m venv .venv; fi
-	@echo "Installing: about 3 GB (PyTorch and its CUDA libraries), a few minutes the first time."
+	@echo "Installing PyTorch and the rest (README.md, Install, says how much): a few minutes the first time."
 	$(BIN)/pip install --editable ".[dev]"
 	@rm -f .venv/unfinished
 	@touch $@

@@ -14,7 +14,9 @@ if not torch.cuda.is_available():
 
 
 def pytest_addoption(parser):
-    parser.addoption("--skipped-to", metavar="FILE", help="write to FILE which tests are left out, one a line")
+    parser.addoption(
+        "--skipped-to", metavar="FILE", help="write to FILE which tests are left out, one a line"
+    )
     parser.addoption(
         "--allowed-skips",
         metavar="FILE",

