@@ -13,6 +13,7 @@ import soundfile
 import torch
 
 import wavesynth.data.prepare as module
+from wavesynth.audio import files
 from wavesynth.data.dataset import Crops, Recordings
 from wavesynth.data.prepare import Options, prepare
 from wavesynth.data.split import SPLITS, split_of
@@ -38,12 +39,12 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the recordings that are read, as they are."""
     names: list[str] = []
 
-    def read(path: Path, sample_rate: int) -> torch.Tensor:
+    def load(path: Path, sample_rate: int) -> files.Recording:
         names.append(path.name)
         return original(path, sample_rate)
 
-    original = module.read
-    monkeypatch.setattr(module, "read", read)
+    original = module.load
+    monkeypatch.setattr(module, "load", load)
     return names
 
 
@@ -376,6 +377,18 @@ def test_what_an_older_version_prepared_is_read_and_prepared_anew(folder: Path, 
     (out / "prepare.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert Recordings(out).count("train") == sum(file["split"] == "train" for file in dataset["files"])
     assert prepare(folder, out) == dataset
+
+
+def test_of_a_damaged_recording_what_is_there_is_used_and_named(folder: Path, tmp_path: Path) -> None:
+    record(folder / "half.wav", 1.0)
+    whole = (folder / "half.wav").read_bytes()
+    (folder / "half.wav").write_bytes(whole[: len(whole) // 2])
+    damaged = [
+        {"source": "half.wav", "reason": "ends early: 0.5 s are there of the 1.0 s that its header says"}
+    ]
+    for _ in range(2):  # it is not forgotten when nothing is to be done
+        dataset = prepare(folder, tmp_path / "out")
+        assert dataset["damaged"] == damaged and len(dataset["files"]) == len(NAMES) + 1
 
 
 def test_a_folder_with_nothing_usable_is_an_error(tmp_path: Path) -> None:

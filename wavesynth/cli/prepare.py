@@ -57,7 +57,7 @@ def _figures(dataset: dict[str, Any]) -> dict[str, Any]:
     counts = Counter(file["split"] for file in dataset["files"])
     sources = len({file["source"] for file in dataset["files"]})
     splits = {name: {"files": counts[name], "seconds": s} for name, s in dataset["seconds"].items()}
-    same = ("skipped", "ignored", "offsets", "near_copies", "notes")
+    same = ("skipped", "damaged", "ignored", "offsets", "near_copies", "notes")
     return {"usable": sources, "splits": splits, **{name: dataset[name] for name in same}}
 
 
@@ -81,7 +81,7 @@ def _print(dataset: dict[str, Any]) -> None:
         say(f"A DC offset was removed from {len(offsets)} recordings, up to {level} ({shown(most)})")
     for note in figures["notes"]:
         say(f"{note[0].upper()}{note[1:]}")
-    for kind in ("skipped", "ignored"):
+    for kind in ("skipped", "damaged", "ignored"):
         if figures[kind]:
             left_out = Table(kind, "reason")
             for entry in figures[kind]:

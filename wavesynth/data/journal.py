@@ -50,6 +50,8 @@ class Record:
     """SHA-256 of the samples of all pieces."""
     fingerprint: str = ""
     """Its words, base64 of little-endian 32-bit integers."""
+    damage: str = ""
+    """What is wrong with its file, though it could be used."""
 
     @property
     def words(self) -> Words:

@@ -27,7 +27,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from wavesynth.audio.files import read, write_flac
+from wavesynth.audio.files import load, write_flac
 from wavesynth.audio.pcm import pcm16
 from wavesynth.audio.recordings import SUFFIXES, find, summary
 from wavesynth.data.cleaning import Cleaning, UnusableError, centre, clean, divide
@@ -72,9 +72,9 @@ def prepare(
 ) -> dict[str, Any]:
     """Prepares every recording below `folder` into `out`, by so many processes; returns what dataset.json says.
 
-    A recording that cannot be used is named under `skipped` with its reason, what is no recording by its name or kind
-    under `ignored`. Raises ValueError when none can be used or a listed test stem is not there, OSError when `out`
-    cannot be written.
+    Named with the reason are, under `skipped`, recordings that cannot be used; under `damaged` those of which only what
+    is there could be; and under `ignored` what is no recording by its name or kind. Raises ValueError when none can be
+    used or a listed test stem is not there, OSError when `out` cannot be written.
     """
     folder, out, options = Path(folder), Path(out), options or Options()
     if not folder.is_dir():
@@ -128,6 +128,11 @@ def prepare(
         "skipped": [
             {"source": path.as_posix(), "reason": skipped[path]} for path in sources if path in skipped
         ],
+        "damaged": [
+            {"source": source.as_posix(), "reason": records[source].damage}
+            for source in kept
+            if records[source].damage
+        ],
         "ignored": summary(one for one in found if not isinstance(one, Path)),
         "offsets": {
             source.as_posix(): round(records[source].offset, 6) for source in kept if records[source].offset
@@ -160,7 +165,8 @@ class _Worker:
         """What became of a recording, of whose end so many seconds are for validation."""
         rate, cleaning, path = self.options.sample_rate, self.options.cleaning, self.folder / source
         try:
-            waveform, offset = centre(read(path, rate), rate, cleaning)
+            loaded = load(path, rate)
+            waveform, offset = centre(loaded.waveform, rate, cleaning)
             pieces = clean(waveform, rate, cleaning)
         except UnusableError as error:
             return Record((), str(error))
@@ -181,7 +187,7 @@ class _Worker:
             written.append(Piece(name, where, piece.numel()))
         words = Record.packed(fingerprint(whole, rate, HOP))
         digest = sha256(pcm16(whole).astype("<i2").tobytes()).hexdigest()
-        return Record(tuple(written), "", offset, len(end), digest, words)
+        return Record(tuple(written), "", offset, len(end), digest, words, "; ".join(loaded.notes))
 
 
 def _prepared(
@@ -278,10 +284,9 @@ def _near_copies(
         if last["compared"] == _compared(sources, records):
             numbers = {source.as_posix(): number for number, source in enumerate(sources)}
             return [
-                NearCopy(
-                    *(numbers[source] for source in pair["sources"]), pair["seconds"], pair["residual_db"]
-                )
+                NearCopy(numbers[one], numbers[other], pair["seconds"], pair["residual_db"])
                 for pair in last["near_copies"]
+                for one, other in [pair["sources"]]
             ]
 
     @lru_cache(maxsize=16)
