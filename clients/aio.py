@@ -183,7 +183,7 @@ class AsyncClient:
         What is too long for a message, either way, comes as a `stream` does: as a live call.
         """
         synthesis, given = synthesis_of(voice, how), given_of(how)
-        if not given.short and not (given.audio_fits(voice, await self.voices()) and given.fits):
+        if not given.surely_fits and not given.fits(voice, await self.voices()):
             return joined([chunk async for chunk in self._stream(synthesis, given, timeout).chunks()])
         request = pb.SynthesizeRequest(synthesis=synthesis, conditioning=given.conditioning())
         try:
@@ -199,9 +199,9 @@ class AsyncClient:
         synthesis, given = synthesis_of(voice, how), given_of(how)
 
         async def refuse_what_is_too_long() -> None:
-            given.audio_fits(voice, await self.voices())
+            given.fits(voice, await self.voices())
 
-        return self._stream(synthesis, given, timeout, None if given.fits else refuse_what_is_too_long)
+        return self._stream(synthesis, given, timeout, None if given.whole else refuse_what_is_too_long)
 
     def _stream(
         self,

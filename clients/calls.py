@@ -18,13 +18,13 @@ def attempts(
 ) -> Callable[[int, float | None], tuple[Any, Progress]]:
     """A function that makes the call from a sample on, with a timeout; it returns what says whether it gets on, too.
 
-    What is given goes in one message if one holds it, and piece by piece if not: the audio is the same.
+    What is given goes in one message if it is short, and piece by piece if not: the audio is the same.
     """
     rate = given.how.get("sample_rate", 0)
 
     def attempt(first_sample: int, left: float | None) -> tuple[Any, Progress]:
         synthesis.first_sample = first_sample
-        if given.fits:
+        if given.whole:
             progress = Progress(rate, first_sample, given.message_bytes)
             request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=given.conditioning())
             return stub.StreamSynthesize(request, timeout=left, metadata=metadata), progress

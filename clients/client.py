@@ -165,7 +165,7 @@ class Client:
         What is too long for a message, either way, comes as a `stream` does: as a live call.
         """
         synthesis, given = synthesis_of(voice, how), given_of(how)
-        if not given.short and not (given.audio_fits(voice, self.voices()) and given.fits):
+        if not given.surely_fits and not given.fits(voice, self.voices()):
             return joined(list(self._stream(synthesis, given, timeout).chunks()))
         request = pb.SynthesizeRequest(synthesis=synthesis, conditioning=given.conditioning())
         try:
@@ -177,8 +177,8 @@ class Client:
     def stream(self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]) -> AudioStream:
         """The audio while it is being made."""
         synthesis, given = synthesis_of(voice, how), given_of(how)
-        if not given.fits:
-            given.audio_fits(voice, self.voices())  # refuses what is too long for a call
+        if not given.whole:
+            given.fits(voice, self.voices())  # refuses what is too long for a call
         return self._stream(synthesis, given, timeout)
 
     def _stream(self, synthesis: pb.Synthesis, given: Given, timeout: float | None) -> AudioStream:

@@ -16,9 +16,9 @@ __all__ = ["Connection"]
 
 #: Milliseconds without a byte from the service after which a ping is sent; the service must permit as many.
 _PING_AFTER = 5_000
-#: Milliseconds without a byte after a ping, after which the connection is lost: long for a network that stalls, and
-#: short enough for a call to go on within a caller's patience (`resuming.Backoff`).
-_PING_TIMEOUT = 10_000
+#: Milliseconds until a ping must be answered, and until TCP must have what was sent acknowledged. Long enough for a
+#: network that stalls and for a ping behind a megabyte on a slow line; short enough for a caller who waits.
+_PING_TIMEOUT = 20_000
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,11 @@ class Connection:
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 500),
-            # A path that was lost without a word, or a frozen server: pings go unanswered, also while nobody calls, so
-            # that the next call finds a connection that works. Anything that arrives counts as an answer.
+            # A path that was lost without a word, or a frozen server: pings go unanswered. So they are while nobody
+            # calls, and the next call finds a connection that works.
             ("grpc.keepalive_time_ms", _PING_AFTER),
-            ("grpc.keepalive_timeout_ms", _PING_TIMEOUT),
+            ("grpc.keepalive_timeout_ms", _PING_TIMEOUT),  # is TCP's; gRPC has another for the ping (of 60 s)
+            ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),  # a microphone may be silent for hours
             ("grpc.enable_http_proxy", int(self.proxy is not None)),

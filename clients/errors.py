@@ -98,5 +98,7 @@ def service_error(error: grpc.RpcError) -> ServiceError:
     hint = dict(metadata).get("retry-after-ms")
     if lost_its_status(error):
         return UnavailableError("the call ended while a message was being sent", "UNAVAILABLE")
-    kind = _BY_CODE.get(code, ServiceError)
-    return kind(error.details() or code.name, code.name, None if hint is None else int(hint) / 1000)
+    kind, details = _BY_CODE.get(code, ServiceError), error.details() or code.name
+    if code == grpc.StatusCode.UNAVAILABLE and "ping timeout" in details:
+        details = "the connection is lost: the service does not answer, not even a ping"
+    return kind(details, code.name, None if hint is None else int(hint) / 1000)

@@ -34,10 +34,13 @@ __all__ = [
 #: Bytes of a message, either way; and what of it is kept for what is not input or audio.
 MAX_MESSAGE = 16 << 20
 _OVERHEAD = 64 << 10
-#: Bytes of input in each message of a recording that does not fit one: seconds, and little to hold.
+#: Bytes up to which a recording is streamed as one message. A longer one is sent while its audio is being made: the
+#: first of that is there before all is sent, and no ping waits behind megabytes on a slow line.
+_WHOLE = 1 << 20
+#: Bytes of input in each message of such a recording: seconds, and little to hold.
 _PIECE = 256 << 10
-#: What is no longer than this, in bytes of input and in seconds, fits one message both ways, whatever the voice.
-_SURE_BYTES, _SURE_SECONDS = 1 << 20, 60.0
+#: Seconds up to which audio fits one message, whatever the voice, if what it is made from is not longer than _WHOLE.
+_SURE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -100,17 +103,17 @@ class Given:
         return self.array.size * (2 if self.array.dtype.kind == "i" else 4)
 
     @property
-    def fits(self) -> bool:
-        """Whether one message holds it."""
-        return self.message_bytes <= MAX_MESSAGE - _OVERHEAD
+    def whole(self) -> bool:
+        """Whether it is streamed as one message."""
+        return self.message_bytes <= _WHOLE
 
     @property
-    def short(self) -> bool:
-        """Whether its audio fits one message too, whatever voice makes it: nobody needs to ask."""
-        return self.message_bytes <= _SURE_BYTES and (self.how.get("seconds") or 0.0) <= _SURE_SECONDS
+    def surely_fits(self) -> bool:
+        """Whether one message holds it, and another its audio, whatever voice makes that: nobody needs to ask."""
+        return self.whole and (self.how.get("seconds") or 0.0) <= _SURE_SECONDS
 
-    def audio_fits(self, name: str, voices: pb.ListVoicesResponse) -> bool:
-        """Whether one message holds all the audio that the voice of that name makes of it.
+    def fits(self, name: str, voices: pb.ListVoicesResponse) -> bool:
+        """Whether one message holds it, and another all the audio that the voice of that name makes of it.
 
         Raises InvalidRequestError, in the service's words, if that is more than a call may make: it would be long
         before the service finds out, from pieces.
@@ -118,7 +121,7 @@ class Given:
         name = name or voices.default_voice
         voice = next((voice for voice in voices.voices if voice.name == name), None)
         if voice is None:  # the service will say so
-            return True
+            return self.message_bytes <= MAX_MESSAGE - _OVERHEAD
         seconds = self._seconds(voice)
         if self.array is not None and seconds > voices.max_seconds > 0:
             raise InvalidRequestError(
@@ -127,7 +130,7 @@ class Given:
                 "INVALID_ARGUMENT",
             )
         samples = seconds * voice.sample_rate - self.how.get("first_sample", 0)
-        return 2 * samples <= MAX_MESSAGE - _OVERHEAD
+        return max(self.message_bytes, 2 * samples) <= MAX_MESSAGE - _OVERHEAD
 
     def _seconds(self, voice: pb.Voice) -> float:
         """How much audio the voice makes of it."""

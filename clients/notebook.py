@@ -6,10 +6,14 @@ import base64
 from collections.abc import Iterable
 
 import numpy as np
-from IPython.display import Javascript, display
 from numpy.typing import NDArray
 
+from wavesynth.extras import extra
+
 from .messages import Chunk
+
+with extra("notebook", "playing in a notebook"):
+    from IPython.display import Javascript, display
 
 __all__ = ["play"]
 

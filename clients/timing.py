@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Timing", "percentiles"]
+__all__ = ["BUFFER", "Timing", "percentiles"]
+
+#: Seconds of audio that a player has in hand before it begins: the margin that `wavesynth live` begins with. A player
+#: with none would run dry whenever a first chunk is shorter than the time that the next one takes.
+BUFFER = 0.02
 
 
 @dataclass
 class Timing:
     """Notes when each chunk of a call arrives; all times are seconds of one monotonic clock.
 
-    A player that starts with the first chunk and never waits runs dry when the next sample has not arrived: an
-    underrun. It then goes on with what arrives, that much later.
+    Its player begins once it has `BUFFER` in hand, and runs dry when the next sample has not arrived: an underrun. It
+    then begins again.
     """
 
     started: float
@@ -24,13 +28,20 @@ class Timing:
     underruns: int = 0
     samples: int = 0
     sample_rate: int = 1
-    _dry: float = 0.0  # when the player has played all that has arrived
+    _dry: float | None = None  # when the player has played all that has arrived; None while it waits
+    _in_hand: float = 0.0  # seconds of audio that it waits with
 
     def arrived(self, now: float, samples: int, sample_rate: int) -> None:
         """Notes a chunk of `samples` samples."""
-        late = now > self._dry
-        self.underruns += late and bool(self.arrivals)
-        self._dry = (now if late else self._dry) + samples / sample_rate
+        if self._dry is not None and now > self._dry:
+            self.underruns += 1
+            self._dry = None
+        if self._dry is not None:
+            self._dry += samples / sample_rate
+        else:
+            self._in_hand += samples / sample_rate
+            if self._in_hand >= BUFFER:
+                self._dry, self._in_hand = now + self._in_hand, 0.0
         self.arrivals.append(now)
         self.samples += samples
         self.sample_rate = sample_rate
@@ -38,7 +49,7 @@ class Timing:
     @property
     def ahead(self) -> float:
         """Seconds of audio that had not been played when the last chunk arrived."""
-        return self._dry - self.arrivals[-1] if self.arrivals else 0.0
+        return self._in_hand if self._dry is None else self._dry - self.arrivals[-1]
 
     def gaps(self) -> list[float]:
         """Seconds from each chunk to the next."""
@@ -64,6 +75,7 @@ class Timing:
             "chunks": len(self.arrivals),
             "chunk_gap_ms": percentiles(self.gaps()),
             "underruns": self.underruns,
+            "player_buffer_ms": 1000 * BUFFER,
         }
 
 

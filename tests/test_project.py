@@ -125,7 +125,8 @@ def test_shipped_texts_speak_of_the_thing_and_not_of_how_it_was_asked_for() -> N
 def test_commands_write_through_one_file_that_takes_nothing_for_markup() -> None:
     other_ways = re.compile(
         r"typer\.echo\(|(?<!class )\bConsole\(|\brich\.progress import .*\btrack\b|(?<![\w.])print\("
+        r"|TextColumn\((?!.*markup=False)"
     )
     for path, name in modules():
-        if name[1] == "cli" and name[2:] != ["terminal"]:
+        if name[1] in ("cli", "training", "evaluation") and name[2:] != ["terminal"]:
             assert not other_ways.findall(path.read_text(encoding="utf-8")), path

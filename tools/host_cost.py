@@ -153,7 +153,7 @@ async def service_cost() -> float:
 
 async def listen(port: int) -> int:
     """Reads the streams of that server; how many messages there were."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)]) as channel:
         stub = SynthesisServiceStub(channel)
         request = pb.StreamSynthesizeRequest(
             synthesis=pb.Synthesis(voice="random"), conditioning=pb.Conditioning(duration_seconds=SECONDS)

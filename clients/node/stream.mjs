@@ -5,10 +5,8 @@
 //
 // speech.wav must be mono 16-bit PCM, from 8,000 to 96,000 hertz.
 
-import { createWriteStream } from "node:fs";
-import { readFile, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -16,6 +14,8 @@ import { parseArgs } from "node:util";
 import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 
+/** Bytes of the recording in a message. */
+const PIECE = 1 << 17;
 const PROTO = fileURLToPath(new URL("../../proto/wavesynth/v1/synthesis.proto", import.meta.url));
 
 /** The samples' bytes and their rate in hertz, of a mono 16-bit WAV file. */
@@ -40,17 +40,55 @@ function readWav(file, name) {
   throw new Error(`${name} holds no samples`);
 }
 
-/** The service's responses to one request, as a readable stream; ENCODING_WAV brings the file's header too. */
-function streamSynthesize({ address, voice, seed, audio, roots, token }) {
+/** The header of a mono 16-bit WAV file. */
+function wavHeader(sampleRate, bytes) {
+  const header = Buffer.alloc(44);
+  header.write("RIFF    WAVEfmt ", "latin1");
+  header.write("data", 36, "latin1");
+  [[4, 36 + bytes], [16, 16], [24, sampleRate], [28, 2 * sampleRate], [40, bytes]].forEach(([at, value]) =>
+    header.writeUInt32LE(value, at),
+  );
+  [[20, 1], [22, 1], [32, 2], [34, 16]].forEach(([at, value]) => header.writeUInt16LE(value, at));
+  return header;
+}
+
+/** Whether an address is on this machine, where no proxy leads to. */
+function isLocal(address) {
+  const host = address.replace(/^(dns|ipv4|ipv6):(\/\/[^/]*\/)?/, "").replace(/:\d+$/, "");
+  return /^(unix(-abstract)?:.*|(.*\.)?localhost|127(\.\d+){3}|0\.0\.0\.0|\[?::1?\]?)$/i.test(host);
+}
+
+/** A client of the service, and what goes with its calls. */
+function connect({ address, roots, token }) {
   const definition = loadSync(PROTO, { enums: String, longs: String });
   const { SynthesisService } = grpc.loadPackageDefinition(definition).wavesynth.v1;
   const { createInsecure, createSsl } = grpc.credentials;
-  const client = new SynthesisService(address, roots ? createSsl(roots) : createInsecure());
+  const client = new SynthesisService(address, roots ? createSsl(roots) : createInsecure(), {
+    // A path that was lost without a word, or a frozen server, does not answer pings.
+    "grpc.keepalive_time_ms": 5_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.enable_http_proxy": isLocal(address) ? 0 : 1,
+  });
   const metadata = new grpc.Metadata();
   if (token) metadata.set("authorization", `Bearer ${token}`);
-  const synthesis = { voice, seed, encoding: "ENCODING_WAV" };
-  const conditioning = { audio: { format: { sampleRate: audio.sampleRate }, samples: audio.samples } };
-  return client.StreamSynthesize({ synthesis, conditioning }, metadata);
+  return { client, metadata };
+}
+
+/** Refuses a recording that is longer than a call may be: from pieces, the service finds out when all else is made. */
+async function checkLength({ client, metadata }, audio) {
+  const { maxSeconds } = await new Promise((resolve, reject) =>
+    client.ListVoices({}, metadata, (error, voices) => (error ? reject(error) : resolve(voices))),
+  );
+  const seconds = audio.samples.length / 2 / audio.sampleRate;
+  if (audio.sampleRate && seconds > maxSeconds) {
+    throw new Error(`audio makes ${seconds} seconds of audio; at most ${maxSeconds} are allowed`);
+  }
+}
+
+/** The messages of a call: what is wanted, then the recording piece by piece, since a message may not be long. */
+function* requests({ voice, seed, audio }) {
+  yield { config: { synthesis: { voice, seed }, audio: { sampleRate: audio.sampleRate } } };
+  for (let at = 0; at < audio.samples.length; at += PIECE) yield { audio: audio.samples.subarray(at, at + PIECE) };
 }
 
 async function main() {
@@ -69,24 +107,32 @@ async function main() {
   const audio = readWav(await readFile(values.audio), values.audio);
   const roots = values.certificates && (await readFile(values.certificates));
   const token = values["token-file"] && (await readFile(values["token-file"], "utf8")).trim();
-  const temporary = join(dirname(values.out), `.${basename(values.out)}-${process.pid}`);
-  const file = createWriteStream(temporary);
-  let statistics;
-  const sink = new Writable({
-    objectMode: true,
-    write({ chunk }, _, done) {
-      statistics = chunk.statistics ?? statistics;
-      file.write(chunk.audio, done);
-    },
-    final(done) {
-      file.end(done);
-    },
+  const service = connect({ ...values, roots, token });
+  await checkLength(service, audio).catch((error) => {
+    const variable = ["grpc_proxy", "https_proxy", "http_proxy"].find((name) => process.env[name]);
+    const proxied = error.code === grpc.status.UNAVAILABLE && variable && !isLocal(values.address);
+    throw proxied ? new Error(`${error.details} (by way of the proxy that ${variable} names)`) : error;
   });
-  file.on("error", (error) => sink.destroy(error));
+  const temporary = join(dirname(values.out), `.${basename(values.out)}-${process.pid}`);
+  const file = await open(temporary, "w");
+  let statistics, sampleRate;
+  let bytes = 0;
   try {
-    await pipeline(streamSynthesize({ ...values, audio, roots, token }), sink);
+    const call = service.client.Resynthesize(service.metadata);
+    const save = async (responses) => {
+      await file.write(wavHeader(0, 0));
+      for await (const { chunk } of responses) {
+        statistics = chunk.statistics ?? statistics;
+        sampleRate = chunk.sampleRate;
+        bytes += chunk.audio.length;
+        await file.writeFile(chunk.audio);
+      }
+    };
+    await Promise.all([pipeline(requests({ ...values, audio }), call), pipeline(call, save)]);
+    await file.write(wavHeader(sampleRate, bytes), 0, 44, 0);
     await rename(temporary, values.out);
   } finally {
+    await file.close();
     await rm(temporary, { force: true });
   }
   console.log(

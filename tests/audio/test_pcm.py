@@ -62,7 +62,7 @@ def test_what_has_another_scale_is_refused_by_name(given, sentence):
 
 def test_overshoot_is_no_other_scale():
     sine = np.sin(np.arange(1000))
-    for peak in (1.0, 1.2, 2.0):
+    for peak in (1.0, 1.2, 3.0):
         assert np.array_equal(as_float(peak * sine), peak * sine)
     clicked = 0.1 * sine
     clicked[500] = 20  # one sample, not all of them

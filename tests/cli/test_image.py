@@ -14,6 +14,8 @@ from tests.training.test_images import values
 from wavesynth.cli.bench import bench
 from wavesynth.cli.image import image
 from wavesynth.evaluation.pictures import grid, progress
+from wavesynth.synthesis import pixels
+from wavesynth.synthesis.pixels import rows
 
 
 def run(*arguments, app=image):
@@ -49,6 +51,20 @@ def test_the_cards_picture_is_what_the_exported_model_makes(trained):
     made = cells(out, 2, 2, scale=3).reshape(4, 4, 4)[:3]
     shown = cells(trained / "model" / "samples.png", 10, 4, scale=3)[0, :3]
     assert (made == shown).all() and "](samples.png)" in (trained / "model" / "CARD.md").read_text()
+
+
+def test_images_are_made_with_one_thread(trained, monkeypatch):
+    used = []
+
+    def noting(*of):
+        for row in rows(*of):
+            used.append(torch.get_num_threads())
+            yield row
+
+    monkeypatch.setattr(pixels, "rows", noting)
+    with pixels.threads(2):
+        assert run("sample", trained / "model", "--out", trained / "one.png").exit_code == 0
+    assert set(used) == {1}
 
 
 def test_the_card_states_what_evaluate_measures(trained):

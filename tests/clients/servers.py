@@ -1,6 +1,7 @@
 """A server on a thread of its own, as a client sees one."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import threading
@@ -74,6 +75,14 @@ class Killable:
         self._process.kill()
         self._process.wait()
         self._process.stdout.close()
+
+    def freeze(self):
+        """The process does nothing any more, and is still there."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        """Ends that."""
+        self._process.send_signal(signal.SIGCONT)
 
     def restart(self):
         """Kills it, and starts another on its port; returns when that is ready."""

@@ -1,5 +1,6 @@
 """The examples of docs/clients.md do what the page says: Python, buf curl, Node.js, and the notebook."""
 
+import importlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.clients.network import Network
 from tests.clients.servers import served
 from wavesynth.clients import Client
 
@@ -27,17 +29,32 @@ def examples(language):
 
 
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory):
-    options = {"tls": (TLS / "cert.pem", TLS / "key.pem"), "token": "secret"}
+def secrets(tmp_path_factory):
+    """A folder with the root certificate, the key and the token that the page makes."""
+    folder = tmp_path_factory.mktemp("secrets")
+    if shutil.which("openssl") is None:
+        shutil.copy(TLS / "cert.pem", folder / "root.pem")
+        shutil.copy(TLS / "key.pem", folder / "key.pem")
+        (folder / "token").write_text("secret\n")
+    else:
+        (script,) = (e for e in examples("sh") if "openssl" in e)
+        subprocess.run(["bash", "-euc", script], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory, secrets):
+    tls, token = (secrets / "root.pem", secrets / "key.pem"), (secrets / "token").read_text().strip()
+    options = {"tls": tls, "token": token}
     with served(tmp_path_factory.mktemp("voices"), **options) as server:
         yield server
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, secrets):
     soundfile.write(tmp_path / "speech.wav", CLIP, 16000)
     (tmp_path / "speech.pcm").write_bytes(CLIP.tobytes())
-    (tmp_path / "root.pem").write_bytes((TLS / "cert.pem").read_bytes())
+    shutil.copy(secrets / "root.pem", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -72,16 +89,28 @@ PYTHON = examples("python")
 
 @pytest.mark.parametrize("example", PYTHON, ids=range(len(PYTHON)))
 def test_python(example, folder, address, secure, capsys):
+    if "wavesynth.clients.notebook" in example:
+        pytest.importorskip("IPython", reason="needs Jupyter: pip install nbclient ipykernel")
     code = example.replace("localhost:50051", address)
     code = code.replace("localhost:50052", f"localhost:{secure.port}")
     exec(compile(code, "docs/clients.md", "exec"), {"__name__": "example"})
     printed = capsys.readouterr().out.split("\n")[:-1]
     if "print(len(samples))" in code:
-        assert sum(map(int, printed)) == 1000
-    elif "nobody" in code:
-        assert printed == ["voice is 'nobody'; the voices are free, tiny"]
+        assert sum(int(line) for line in printed if line.isdigit()) == 1000
+    elif "again.wav" in code:
+        assert not printed and soundfile.info("again.wav").frames == 1000
     else:
         assert printed == ["tiny"]
+
+
+def test_the_recording_that_the_examples_send_can_be_made(shell, folder):
+    (script,) = (e for e in examples("sh") if "held_out" in e)
+    (folder / "speech.wav").unlink()
+    (folder / "speech.pcm").unlink()
+    shell(script)
+    samples, rate = soundfile.read(folder / "speech.wav", dtype="int16")
+    assert rate == 16000 and len(samples) > 16000
+    assert (folder / "speech.pcm").read_bytes() == samples.tobytes()
 
 
 @pytest.mark.skipif(BUF is None, reason="needs buf: pip install buf-bin")
@@ -119,6 +148,26 @@ def test_node_streams_to_a_file(node, shell, folder, expected):
     assert samples.tobytes() == expected
 
 
+def test_node_reaches_a_server_far_away_and_past_a_proxy(node, folder, secure, expected):
+    (folder / "token").write_text("secret")
+    options = ["--certificates", "root.pem", "--token-file", "token", "--seed", "1"]
+    with Network(secure.port, delay=0.3) as network:
+        given = ["--address", network.address, "--audio", "speech.wav", "--out", "again.wav", *options]
+        program = ["node", str(node / "clients/node/stream.mjs"), *given]
+        environment = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
+        result = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert soundfile.read(folder / "again.wav", dtype="int16")[0].tobytes() == expected
+
+
+def test_node_names_the_proxy_that_fails(node, folder):
+    given = ["--address", "voices.example:1", "--audio", "speech.wav", "--out", "again.wav"]
+    program = ["node", str(node / "clients/node/stream.mjs"), *given]
+    environment = {**os.environ, "http_proxy": "http://127.0.0.1:9", "no_proxy": "", "no_grpc_proxy": ""}
+    result = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1 and "(by way of the proxy that http_proxy names)" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -142,6 +191,13 @@ def test_node_says_in_one_sentence_what_is_wrong_and_leaves_no_file(
     assert result.stderr.startswith("wavesynth: ") and sentence in result.stderr
     assert result.stderr.count("\n") == 1
     assert {path.name for path in folder.iterdir()} == {"speech.wav", "speech.pcm", "root.pem"}
+
+
+def test_without_jupyter_the_notebook_says_what_to_install(monkeypatch):
+    monkeypatch.delitem(sys.modules, "wavesynth.clients.notebook", raising=False)
+    monkeypatch.setitem(sys.modules, "IPython.display", None)
+    with pytest.raises(OSError, match=r"playing in a notebook needs .* pip install '.*\[notebook\]'"):
+        importlib.import_module("wavesynth.clients.notebook")
 
 
 def test_the_notebook_plays_audio_as_it_comes(folder, address):

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from tests.clients.servers import Killable, two_voices
-from wavesynth.clients import AsyncClient, Backoff, BusyError, Client, UnavailableError, UnknownVoiceError
+from wavesynth.clients import (
+    AsyncClient,
+    Backoff,
+    BusyError,
+    Client,
+    UnavailableError,
+    UnknownVoiceError,
+    connection,
+)
 from wavesynth.clients.errors import ServiceError
 from wavesynth.clients.resuming import Position
 
@@ -181,6 +189,20 @@ def test_the_callers_timeout_is_for_all_attempts():
     assert error.value.code == "DEADLINE_EXCEEDED"
     time.sleep(0.2)
     assert position.timeout == 0
+
+
+def test_a_frozen_server_ends_a_call_with_a_sentence_and_is_used_again_when_it_goes_on(server, monkeypatch):
+    monkeypatch.setattr(connection, "_PING_AFTER", 1100)  # a server permits one a second
+    monkeypatch.setattr(connection, "_PING_TIMEOUT", 1000)
+    with Client(server.address) as client:
+        client.voices()
+        server.freeze()
+        try:
+            with pytest.raises(UnavailableError, match="the connection is lost: the service does not answer"):
+                client.synthesize(audio=CLIP[:1000])
+        finally:
+            server.go_on()
+        assert len(client.synthesize(audio=CLIP[:1000]).samples) == 1000
 
 
 def test_a_server_that_stays_away_ends_the_call_after_the_callers_patience(server):

@@ -13,6 +13,18 @@ def timed(*arrivals, samples=100):
     return timing
 
 
+def test_a_player_begins_with_a_buffer_so_that_a_short_first_chunk_is_no_underrun():
+    timing = Timing(0.0)
+    for now, samples in ((0.0, 4), (0.005, 10), (0.009, 10), (0.03, 10)):
+        timing.arrived(now, samples, 1000)
+    assert timing.underruns == 0
+    assert timing.ahead == pytest.approx(0.009 + 0.034 - 0.03)  # it began at 0.009
+    timing.arrived(0.044, 10, 1000)  # dry since 0.043: it waits for 20 ms again
+    assert timing.underruns == 1 and timing.ahead == pytest.approx(0.01)
+    timing.arrived(0.06, 10, 1000)
+    assert timing.underruns == 1 and timing.ahead == pytest.approx(0.02)
+
+
 def test_a_stream_that_keeps_up_has_no_underrun():
     timing = timed(0.5, 0.59, 0.65, 0.79)
     assert timing.underruns == 0

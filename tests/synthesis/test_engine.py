@@ -4,6 +4,7 @@ import gc
 import threading
 import weakref
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,13 +25,15 @@ from tests.synthesis.engines import (
     running,
     until,
 )
+from wavesynth.audio.mel import MelConfig
 from wavesynth.synthesis import engine as engine_module
 from wavesynth.synthesis import tick
 from wavesynth.synthesis.engine import BusyError, ClosedError, Engine, EngineConfig
 from wavesynth.synthesis.host import HostSampler
 from wavesynth.synthesis.job import LoadedVoice
 from wavesynth.synthesis.schedule import Capacity
-from wavesynth.synthesis.stream import InputError, StreamError
+from wavesynth.synthesis.source import DurationSource
+from wavesynth.synthesis.stream import InputError, Request, StreamError
 
 CLIP = clip(1000)
 
@@ -50,6 +53,16 @@ def alone(request, *pieces):
 def test_the_audio_is_the_definitions(chunk, live, defined):
     with running(chunk=chunk) as engine:
         assert audio(opened(engine, from_audio(seed=7, live=live), CLIP)) == defined
+
+
+def test_a_chunk_lasts_as_long_whatever_the_rate_of_its_voice():
+    faster = replace(VOICES["free"].voice, mel=MelConfig(sample_rate=24000))
+    voices = {"slow": VOICES["free"], "fast": LoadedVoice(faster, VOICES["free"].sampler)}
+    requests = [Request(name, lambda v=v: DurationSource(v.voice, None, 4800)) for name, v in voices.items()]
+    with running(voices, chunk=160) as engine:
+        streams = [opened(engine, request) for request in requests]
+        lengths = [{chunk.samples for chunk in chunks(stream)} for stream in streams]
+    assert lengths == [{160}, {240}]
 
 
 @settings(max_examples=25, deadline=None)

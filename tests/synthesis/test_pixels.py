@@ -8,7 +8,7 @@ from wavesynth.models.images import KINDS, image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.synthesis.draw import choose, draw, inverse_temperature
 from wavesynth.synthesis.philox import philox
-from wavesynth.synthesis.pixels import Cached, Recomputed, keys_from, known_prefix, rows, sample
+from wavesynth.synthesis.pixels import Cached, Recomputed, keys_from, known_prefix, rows, sample, threads
 from wavesynth.synthesis.reference import Key
 
 SHAPES = [
@@ -128,6 +128,17 @@ def test_many_draws_are_the_draws_one_by_one():
     assert many.tolist() == [
         draw(row, int(seed), 2**33 + 9, inverse) for row, seed in zip(logits, seeds, strict=True)
     ]
+
+
+def test_any_number_of_threads_makes_the_same_images_and_the_others_threads_stay():
+    model = network(features=32, hidden=32, levels=16)
+    before = torch.get_num_threads()
+    made = []
+    for count in (1, 2, 3):
+        with threads(count):
+            made.append(sample(model, keys_from(0, 600)))
+    assert torch.equal(made[0], made[1]) and torch.equal(made[0], made[2])
+    assert torch.get_num_threads() == before
 
 
 def test_a_mask_may_end_within_a_row_but_have_no_hole():

@@ -10,7 +10,7 @@ the phase as drawn:
     x      += sum over f of window · IFFT((G[f] - 1) · FFT(window · x)) / sum over f of window²
 
 which is least-squares modification of the short-time spectrum (Griffin and Lim, 1984, eq. 6), but for the power: frames
-that overlap disagree, so that a step arrives at less than it was to, and one that is too long arrives sooner.
+that overlap disagree, so a step changes the sound by less than its gain says, and a longer step needs fewer of them.
 
 One step does not arrive, and many over a whole recording cannot be taken while it streams. So the newest frames are
 settled together, as in Zhu, Beauregard and Wyse, "Real-time signal estimation from modified short-time Fourier

@@ -14,7 +14,7 @@ __all__ = ["as_float", "check_scale", "pcm16"]
 
 #: Beyond this peak, and with a root mean square above 1, floating-point samples are in another scale than ±1: nothing
 #: within ±1 is as loud, and what resampling and mixing add to a peak stays below it.
-_PEAK = 2.0
+_PEAK = 4.0
 
 
 def pcm16(waveform: Tensor | ArrayLike) -> NDArray[np.int16]:

@@ -1,7 +1,7 @@
 """A function of many rows, so computed that no row's bits depend on the others.
 
 What a library makes of a row may depend on how many there are, since it chooses its way by the shape. So there is one
-shape: a row alone, or a block of rows, of which those that nobody gave are whatever was there.
+shape: a row alone, or a block of rows. Rows of a block that no input fills hold any values; their results are dropped.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ def service(
     """Starts a server, loads it over gRPC, and measures it from the other end.
 
     Three parts, one after the other: short calls to an idle service, for the time to first audio; live streams
-    that are heard in real time, where playback starts with the first chunk and an underrun is when the next sample
-    is not there; one offline call against the bare sampler. `real_time_factor` is that call's.
+    that are heard in real time, where playback starts with 20 ms in hand and an underrun is when the next sample is
+    not there; one offline call against the bare sampler. `real_time_factor` is that call's.
 
     Example: wavesynth bench service --streams 4 --seconds 120 --json
     """
@@ -68,7 +68,7 @@ def service(
 def _measure(
     client: Client, folder: Path, voice: str, streams: int, seconds: float, calls: int
 ) -> dict[str, Any]:
-    from wavesynth.clients.timing import percentiles
+    from wavesynth.clients.timing import BUFFER, percentiles
 
     client.synthesize(voice, audio=_noise(_SHORT))  # warms up
     first = [_first_audio(client, voice) for _ in range(calls)]
@@ -81,6 +81,7 @@ def _measure(
         "time_to_first_audio_ms": percentiles(first),
         "chunk_gap_ms": percentiles([gap for timing in heard for gap in timing.gaps()]),
         "underruns": sum(timing.underruns for timing in heard),
+        "player_buffer_ms": 1000 * BUFFER,
         "refused": refused,
         "real_time_factor": service_rate / 16000,
         "service_samples_per_second": service_rate,

@@ -81,6 +81,9 @@ def _print(figures: dict[str, Any]) -> None:
     say(
         f"gap between chunks   {gaps['p50']:7.1f} ms median, {gaps['p99']:.1f} ms p99, {gaps['max']:.1f} ms longest"
     )
-    say(f"underruns            {figures['underruns']:7d} in {figures['seconds']:.2f} s")
+    say(
+        f"underruns            {figures['underruns']:7d} in {figures['seconds']:.2f} s, of a player that begins with "
+        f"{figures['player_buffer_ms']:.0f} ms in hand"
+    )
     for name, what in (("original.wav", "hear"), ("wavesynth.wav", "hear"), ("spectrograms.png", "see")):
         say(f"{what:5}{Path(figures['out']) / name}")

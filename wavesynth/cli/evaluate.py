@@ -193,8 +193,8 @@ def _speak(folder: Path, threads: int, backend: str, manner: Manner) -> Speak:
             )
             with (
                 local_server(*map(str, options)) as address,
-                Client(address) as client,
                 ThreadPoolExecutor(_CALLS) as pool,
+                Client(address) as client,  # closed first, which ends its calls
             ):
 
                 def call(want: tuple[NDArray[np.float32] | float, int]) -> NDArray[np.float32]:

@@ -97,7 +97,7 @@ def serve(
             images=images,
             backend=backend,
             live_streams=live_streams,
-            chunk=round(16 * chunk_ms),
+            chunk=round(16 * chunk_ms),  # of 16 kHz, whatever the rates of the voices
             max_seconds=max_seconds,
             grace=grace,
             metrics_port=metrics_port,

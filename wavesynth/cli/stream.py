@@ -192,7 +192,8 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
     gaps = figures["chunk_gap_ms"]
     say(
         f"{figures['seconds']:.2f} s of audio, the first after {figures['time_to_first_audio_ms']:.1f} ms, "
-        f"{figures['real_time_factor']:.2f} x real time, {figures['underruns']} underruns; gaps between chunks: "
+        f"{figures['real_time_factor']:.2f} x real time, {figures['underruns']} underruns of a player that "
+        f"begins with {figures['player_buffer_ms']:.0f} ms in hand; gaps between chunks: "
         f"median {gaps['p50']:.1f}, 99 % below {gaps['p99']:.1f}, longest {gaps['max']:.1f} ms",
         err=True,
     )

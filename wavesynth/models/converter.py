@@ -75,7 +75,7 @@ class Converter(nn.Module):
         """What is said, [B, F, bands], of what is heard, [B, past + F + look_ahead, bands]; and the memory after it,
         [layers, B, channels], with which the next frames go on.
 
-        `to_hidden` [B, 1, channels] and `to_said` [B, 1, bands] are by what the biases of `hear` and `say` differ for
+        `to_hidden` [B, 1, channels] and `to_said` [B, 1, bands] are added to the biases of `hear` and `say` for
         another speaker, who is only there while it is trained.
         """
         windows = heard.unfold(1, self.config.window, 1).transpose(2, 3).flatten(2)  # [B, F, window · bands]

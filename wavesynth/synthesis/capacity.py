@@ -28,16 +28,16 @@ _TICKS = 5
 def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
     """Times ticks of 1, 2, 3, ... streams of each voice, analysis and correction included, until one is over the limit.
 
-    Voices of one shape take one time. A backend that has places for streams is asked for 1, 2, 4, ..., and for no more
-    than it has. Raises what the backend raises.
+    Voices of one shape and rate take one time. A backend that has places for streams is asked for 1, 2, 4, ..., and
+    for no more than it has. Raises what the backend raises.
     """
     ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
-    alike: dict[tuple[WaveNetConfig, int, ConverterConfig | None], str] = {}
+    alike: dict[tuple[WaveNetConfig, int, int, ConverterConfig | None], str] = {}
     for name, loaded in voices.items():
         voice = loaded.voice
         converted = None if voice.converter is None else voice.converter.config
-        same = alike.setdefault((voice.model.config, voice.correction, converted), name)
+        same = alike.setdefault((voice.model.config, voice.sample_rate, voice.correction, converted), name)
         if same != name:
             load[name] = load[same]
             continue

@@ -215,8 +215,8 @@ class Engine:
             self._welcoming.append(self._ticker.begin(ready))
 
     def _hasten(self, ready: Sequence[Job]) -> None:
-        """Makes the next chunk of new streams as long as it takes until they are heard, where there is input for that:
-        each chunk is a way to wherever it is made and back."""
+        """Makes the next chunk of new streams so long that it is heard, where there is input for that: each shorter
+        chunk would cost a round trip to wherever it is made."""
         for lead, some in groupby(sorted(ready, key=_lead), _lead):
             jobs = [job for job in some if lead > job.loaded.samples(self.config.chunk)]
             for job, can in zip(jobs, prepare(jobs, [lead] * len(jobs)), strict=True):

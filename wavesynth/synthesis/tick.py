@@ -17,8 +17,8 @@ from wavesynth.synthesis.stream import Stream
 
 __all__ = ["SLICE", "Result", "Tick", "Ticker"]
 
-#: Streams that are worked on before whoever is new is looked after: what is computed for many at once is worth that
-#: from so many on (wavesynth.audio.rows), and they take some milliseconds.
+#: So many streams are worked on at a time; between these, streams that have just joined get their first chunk. Fewer
+#: would gain little from being computed together (wavesynth.audio.rows), and so many take some milliseconds.
 SLICE = 256
 
 #: A stream, the sample that its chunk ends before, and the chunk or why there is none.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from wavesynth.data.features import Track, untracked
+from wavesynth.data.features import Track, each, untracked
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.files import atomic_path
 from wavesynth.synthesis.voice import Voice, load_voice, save_voice
@@ -80,13 +80,18 @@ def _measure(voice: Voice, task: WaveNetTask, seconds: float, track: Track) -> t
     every = max(1, len(task.validating) // task.frames // wanted)  # spread over the whole set
     crops = list(islice(task.validation(1), 0, every * wanted, every))
     arithmetics = voice.float32(), voice.int8()
-    nats = [0.0 for _ in arithmetics]
-    for tokens, targets, *features in track(crops, "Measuring", len(crops)):
+    nats = torch.zeros(len(crops), len(arithmetics), dtype=torch.float64)
+
+    @torch.inference_mode()
+    def measure(number: int) -> None:
+        tokens, targets, *features = crops[number]
         conditioning = task.conditioning(voice.model, *features)[0]
         for i, weights in enumerate(arithmetics):
-            nats[i] += float(likelihood(weights, tokens[0], targets[0], conditioning)[task.unscored :].sum())
+            nats[number, i] = likelihood(weights, tokens[0], targets[0], conditioning)[task.unscored :].sum()
+
+    each(measure, range(len(crops)), "Measuring", track)
     samples = scored * len(crops)
-    float32, int8 = (total / samples / math.log(2) for total in nats)
+    float32, int8 = (nats.sum(0) / samples / math.log(2)).tolist()
     return float32, int8, samples / voice.sample_rate
 
 

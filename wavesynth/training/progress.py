@@ -43,9 +43,9 @@ class Display:
         self._example = example
         self._steps, self._console, self._unit = steps, console, unit
         self._line = Progress(
-            TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
+            TextColumn("step {task.completed:,.0f}/{task.total:,.0f}", markup=False),
             BarColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=console,
             disable=not console.is_terminal,
         )

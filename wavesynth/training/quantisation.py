@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from wavesynth.data.features import Track, untracked
+from wavesynth.data.features import Track, each, untracked
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.calibrate import calibrate
@@ -38,8 +38,11 @@ def best_gains(
         each = likelihood(Int8Weights.pack(exact, gains, fine), inputs[0], targets[0], trial)
         return float(each[task.unscored :].double().mean())
 
-    found = []
-    for balance in track(BALANCES, "Finding 8-bit gains", len(BALANCES)):
+    found: list[tuple[float, float, Gains]] = []
+
+    def try_(balance: float) -> None:
         gains = calibrate(model, tokens, conditioning, balance=balance, fine=fine)
         found.append((nats(gains), balance, gains))
+
+    each(try_, BALANCES, "Finding 8-bit gains", track)
     return min(found)[2]

@@ -67,7 +67,7 @@ class _SampleFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SampleFo
     """16-bit signed samples, little-endian."""
     SAMPLE_FORMAT_FLOAT32: _SampleFormat.ValueType  # 2
     """32-bit floating-point samples, little-endian; finite; what overshoots ±1 is clipped, and what is in another scale
-    refused: a message whose peak is above 2 and whose root mean square is above 1.
+    refused: a message whose peak is above 4 and whose root mean square is above 1.
     """
 
 class SampleFormat(_SampleFormat, metaclass=_SampleFormatEnumTypeWrapper):
@@ -79,7 +79,7 @@ SAMPLE_FORMAT_PCM16: SampleFormat.ValueType  # 1
 """16-bit signed samples, little-endian."""
 SAMPLE_FORMAT_FLOAT32: SampleFormat.ValueType  # 2
 """32-bit floating-point samples, little-endian; finite; what overshoots ±1 is clipped, and what is in another scale
-refused: a message whose peak is above 2 and whose root mean square is above 1.
+refused: a message whose peak is above 4 and whose root mean square is above 1.
 """
 Global___SampleFormat: _TypeAlias = SampleFormat  # noqa: Y015
 

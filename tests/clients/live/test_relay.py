@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.clients.network import Network
 from tests.clients.servers import served
 from wavesynth.clients import BusyError, Client, InvalidRequestError
 from wavesynth.clients.live import relay as module
@@ -141,6 +142,17 @@ def test_a_real_service_with_a_small_limit_is_heard_without_a_gap(tmp_path):
     assert unbroken(delivered)
     heard = np.concatenate([samples for _, samples in delivered])
     assert np.array_equal(heard[: round(1.8 * RATE)], first_call[: round(1.8 * RATE)])
+
+
+def test_a_service_that_is_far_away_is_heard_without_a_gap(tmp_path):
+    with (
+        served(tmp_path) as server,
+        Network(server.port, delay=0.08) as network,
+        Client(network.address) as client,
+    ):
+        relay, delivered = relayed(client, 1, 0)
+    assert relay.interruptions == 0 and relay.calls == 1
+    assert unbroken(delivered)
 
 
 def test_blocks_that_a_stalled_service_does_not_take_are_dropped_and_the_rest_keeps_its_place():

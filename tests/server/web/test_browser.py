@@ -107,7 +107,7 @@ def test_a_dropped_recording_comes_back_to_the_byte_as_over_grpc(page, server, s
     heard, rate = saved(page, tmp_path / "heard.wav")
     sent = soundfile.read(speech / "FLOAT.wav", dtype="float32")[0]
     with Client(f"localhost:{server.port}") as client:
-        whole = client.synthesize(audio=sent, sample_rate=48000, temperature=0.8)
+        whole = client.synthesize(audio=sent, sample_rate=48000)
     assert rate == 16000 and heard.tobytes() == whole.pcm
     for side in ("in", "out"):  # and the spectrograms drew themselves
         assert len(np.unique(picture(page, side))) > 50, side
@@ -173,6 +173,15 @@ def test_a_screen_reader_is_told_what_everything_is(page):
     assert page.get_by_role("status").get_attribute("aria-live") == "polite"
     options = page.get_by_role("combobox").locator("option").all_text_contents()
     assert {"allison", "allison-small"} <= set(options)
+
+
+def test_a_voice_comes_with_its_own_speakers_and_temperature(page):
+    voice, speaker = page.get_by_label("Voice"), page.get_by_role("combobox", name="Speaker")
+    assert speaker.count() == 0
+    voice.select_option("five")
+    assert speaker.locator("option").all_text_contents() == ["allison", "june", "carlo", "ivr", "nsh"]
+    voice.select_option("piano")
+    assert speaker.count() == 0 and page.get_by_label("Temperature", exact=False).first.input_value() == "0.3"
 
 
 def test_pictures_are_drawn_and_their_first_half_gets_other_endings(page):
@@ -297,6 +306,8 @@ def test_words_stand_out_by_day_and_by_night(page):
         contrasts = page.evaluate(CONTRASTS)
         assert len(contrasts) > 20
         assert not [(words, ratio) for words, ratio in contrasts if ratio < 4.5], scheme
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+        assert all(quiet[0] <= colour <= quiet[1] for colour in ground), scheme
         page.wait_for_function(QUIET, arg=quiet)  # the spectrogram follows
 
 

@@ -14,11 +14,12 @@ export class Health {
     this.latency = null; // milliseconds from the microphone to the loudspeaker
     this.queued = 0; // seconds that wait for the loudspeaker
     this.began = Infinity; // when the microphone's first sample was spoken, by the block that came soonest
-    this.sign = performance.now(); // of life
+    this.sign = this.asked = performance.now(); // when something last came back, and went out
   }
 
   /** `seconds` have come from the microphone. */
   spoken(seconds) {
+    this.asked = performance.now();
     this.began = Math.min(this.began + DRIFT, performance.now() - 1000 * seconds);
   }
 
@@ -37,7 +38,8 @@ export class Health {
   }
 
   get lost() {
-    return performance.now() - this.sign > SILENT;
+    const now = performance.now();
+    return now - this.sign > SILENT && (!this.live || now - this.asked < RECENT); // a mute microphone gets no answer
   }
 
   get slow() {

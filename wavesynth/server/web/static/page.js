@@ -50,10 +50,10 @@ function configuration(sampleRate) {
  * when `live`, as it is spoken; null if nothing does.
  */
 async function begin(clicked, title, input, live = false) {
-  stop();
-  listener.stop();
   const voice = voices.get($("voice").value);
   const player = await playerAt(voice.sampleRate);
+  stop();
+  listener.stop();
   player.context.resume();
   const total = live ? null : (input?.seconds ?? FREE);
   const call = { voice, player, input, live, total, output: new Samples(voice.sampleRate), health: new Health(live) };
@@ -108,6 +108,7 @@ function finish(call, text, wrong = false) {
   if (call !== current) return;
   current = null;
   const { player, health, input, output } = call;
+  call.line?.cancel();
   player.node.port.postMessage({ reset: true });
   call.microphone?.close();
   const first = health.first === null ? "" : ` First sound after ${Math.round(health.first)} ms, ${underruns(health)}.`;
@@ -125,9 +126,7 @@ function finish(call, text, wrong = false) {
 }
 
 function stop() {
-  if (!current) return;
-  current.line?.cancel();
-  finish(current, "Stopped");
+  if (current) finish(current, "Stopped");
 }
 
 const underruns = ({ gaps: { length } }) => (length === 1 ? "1 underrun" : `${length || "no"} underruns`);
@@ -244,12 +243,14 @@ async function speak(clicked) {
       call.line.push(samples);
       if (call.input.seconds > limit - 0.1) finish(call, `Ended after ${limit} seconds, the longest that the service allows`);
     },
-    () => {
-      call?.line.cancel();
-      finish(call, "The microphone is gone. Connect it again, and press Speak.", true);
-    },
+    () => call && finish(call, "The microphone is gone. Connect it again, and press Speak.", true),
   );
-  call = await begin(clicked, "Microphone", new Samples(microphone.sampleRate), true);
+  try {
+    call = await begin(clicked, "Microphone", new Samples(microphone.sampleRate), true);
+  } catch (error) {
+    microphone.close();
+    throw error;
+  }
   call.microphone = microphone;
   microphone.start();
 }
@@ -260,6 +261,8 @@ const attempt = (action) => (event) => action(event).catch((error) => say("statu
 function describe() {
   const voice = voices.get($("voice").value);
   $("description").textContent = `${voice.description}. Licence: ${voice.licence}.`;
+  $("temperature").value = voice.temperature;
+  $("degrees").textContent = $("temperature").value;
   $("speaker").replaceChildren(...voice.speakers.map((name) => new Option(name, name)));
   $("speakers").hidden = !voice.speakers.length;
   $("example").querySelector("span").textContent = voice.melBands ? "Play the example" : "Play";
@@ -270,7 +273,7 @@ function describe() {
     redraw();
   }
   refresh();
-  if (!insecure()) playerAt(voice.sampleRate);
+  if (!insecure()) playerAt(voice.sampleRate).catch(() => {}); // a call says it, if it still is so
 }
 
 $("example").onclick = attempt(async (event) => {
@@ -315,6 +318,7 @@ const chosen = attempt(async (event) => {
       throw new Error(`${file.name} is no recording that this browser can read`);
     })
     .finally(refresh);
+  $("file").value = ""; // so that the same one can be chosen again
   await sayAgain(event.timeStamp, recording);
 });
 $("file").onchange = chosen;

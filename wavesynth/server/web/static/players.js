@@ -4,7 +4,11 @@ const players = new Map(); // by sample rate
 
 /** An audio context at a rate, with its player; made ahead, since that takes longer than a call. */
 export function playerAt(sampleRate) {
-  if (!players.has(sampleRate)) players.set(sampleRate, make(sampleRate));
+  if (!players.has(sampleRate)) {
+    const player = make(sampleRate);
+    players.set(sampleRate, player);
+    player.catch(() => players.delete(sampleRate)); // the next call may have more luck
+  }
   return players.get(sampleRate);
 }
 

@@ -1,0 +1,248 @@
+"""Real networks: far away, narrow, stalled, lost without a word; and services that are frozen or stuck."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from tests.clients.network import Network
+from tests.clients.servers import served, two_voices
+from wavesynth.clients import AsyncClient, Backoff, Client, UnavailableError, connection, messages, progress
+from wavesynth.server import server as server_module
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer, add_SynthesisServiceServicer_to_server
+
+TLS = Path(__file__).parents[1] / "server" / "tls"
+ROOT = (TLS / "cert.pem").read_bytes()
+# More than all buffers between a service and a reader who has stopped reading can hold.
+LONG = np.random.default_rng(0).uniform(-0.3, 0.3, 240_000).astype(np.float32)
+CLIP = LONG[:2000]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return two_voices(tmp_path_factory.mktemp("voices"))
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server_module, "_PINGS_APART", 50)
+        with served(None, voices=folder, live_streams=8) as server:
+            yield server
+
+
+@pytest.fixture
+def pings(monkeypatch):
+    """The same as ever, in less time."""
+    monkeypatch.setattr(connection, "_PING_AFTER", 100)
+    monkeypatch.setattr(connection, "_PING_TIMEOUT", 2500)
+
+
+def expected(server, audio=CLIP):
+    with Client(f"localhost:{server.port}") as client:
+        return client.synthesize(audio=audio, seed=3).pcm
+
+
+def heard(chunks):
+    return b"".join(chunk.pcm for chunk in chunks)
+
+
+def all_calls(address, certificates=None):
+    """The audio of every way to call a service that is there for CLIP."""
+    with Client(address, certificates=certificates) as client:
+        assert client.voices().default_voice == "tiny"
+        yield client.synthesize(audio=CLIP, seed=3).pcm
+        yield heard(client.stream(audio=CLIP, seed=3).chunks())
+        yield heard(client.resynthesize(np.array_split(CLIP, 9), seed=3).chunks())
+
+    async def asynchronous():
+        async with AsyncClient(address, certificates=certificates) as client:
+            assert (await client.voices()).default_voice == "tiny"
+            spoken = client.resynthesize(np.array_split(CLIP, 9), seed=3)
+            return [
+                (await client.synthesize(audio=CLIP, seed=3)).pcm,
+                heard([chunk async for chunk in client.stream(audio=CLIP, seed=3).chunks()]),
+                heard([chunk async for chunk in spoken.chunks()]),
+            ]
+
+    yield from asyncio.run(asynchronous())
+
+
+def test_a_server_is_reached_however_far_away_it_is(server, folder):
+    """80 and 300 ms one way, with TLS and without."""
+    with ExitStack() as stack:
+        secure = stack.enter_context(
+            served(None, voices=folder, live_streams=8, tls=(TLS / "cert.pem", TLS / "key.pem"))
+        )
+        runs = []
+        with ThreadPoolExecutor(4) as pool:
+            for delay in (0.08, 0.3):
+                for port, roots in ((server.port, None), (secure.port, ROOT)):
+                    network = stack.enter_context(Network(port, delay))
+                    runs.append(pool.submit(lambda *given: list(all_calls(*given)), network.address, roots))
+        for run in runs:
+            assert run.result() == [expected(server)] * 6
+
+
+def test_a_network_that_stalls_and_one_that_is_narrow_are_waited_for(server, pings, monkeypatch):
+    """Also where all that is sent takes longer than a ping may."""
+    wanted = expected(server, LONG)
+    monkeypatch.setattr(messages, "_WHOLE", 100_000)
+    monkeypatch.setattr(messages, "_PIECE", 20_000)
+    with Network(server.port, rate=500_000) as network, Client(network.address) as client:
+        call = client.stream(audio=LONG, seed=3)
+        chunks = call.chunks()
+        made = [next(chunks)]
+        network.stall()
+        threading.Timer(0.2, network.go_on).start()
+        made += chunks
+        assert call.reconnected == 0 and network.connections == 1
+    assert heard(made) == wanted
+
+
+async def test_a_path_that_is_lost_without_a_word_is_found_lost_and_calls_go_on(server, pings):
+    wanted = expected(server, LONG)
+
+    def synchronous():
+        with Network(server.port) as network, Client(network.address) as client:
+            call, made = client.resynthesize(np.array_split(LONG, 400), seed=3), []
+            for chunk in call.chunks():
+                if not made:
+                    network.lose()
+                made.append(chunk)
+            return call.reconnected, heard(made)
+
+    async def asynchronous():
+        with Network(server.port) as network:
+            async with AsyncClient(network.address) as client:
+                call, made = client.stream(audio=LONG, seed=3), []
+                async for chunk in call.chunks():
+                    if not made:
+                        network.lose()
+                    made.append(chunk)
+                return call.reconnected, heard(made)
+
+    assert await asyncio.gather(asyncio.to_thread(synchronous), asynchronous()) == [(1, wanted)] * 2
+
+
+def test_a_connection_that_was_lost_while_nobody_called_is_replaced_before_the_next_call(server, pings):
+    with Network(server.port) as network, Client(network.address) as client:
+        client.voices()
+        network.lose()
+        end = time.monotonic() + 20
+        while network.connections < 2 and time.monotonic() < end:
+            with suppress(UnavailableError):
+                client.voices(timeout=5)
+        assert client.voices(timeout=5).default_voice == "tiny"
+        assert network.connections == 2
+
+
+def silent_microphone(seconds):
+    yield CLIP
+    time.sleep(seconds)
+    yield CLIP
+
+
+def test_a_long_silence_is_no_reason_to_end_a_call(server, pings, monkeypatch):
+    """Neither for the service, which gets a ping each tenth of a second, nor for the client."""
+    monkeypatch.setattr(progress, "_LIMIT", 0.2)
+    with Network(server.port) as network, Client(network.address) as client:
+        call = client.resynthesize(silent_microphone(1.5), resume=False)
+        assert sum(map(len, call)) == 2 * len(CLIP)
+        assert network.connections == 1
+
+    async def asynchronous():
+        async with AsyncClient(f"localhost:{server.port}") as client:
+
+            async def microphone():
+                yield CLIP
+                await asyncio.sleep(1)
+                yield CLIP
+
+            call = client.resynthesize(microphone(), resume=False)
+            return sum([len(samples) async for samples in call])
+
+    assert asyncio.run(asynchronous()) == 2 * len(CLIP)
+
+
+class Stuck(SynthesisServiceServicer):
+    """A service that sends one chunk of two, and then no more: to the first `times` calls."""
+
+    def __init__(self, times):
+        self.left, self.end = times, threading.Event()
+
+    def _chunks(self, first, response):
+        yield response(chunk=pb.AudioChunk(audio=bytes(200), first_sample=first, sample_rate=16000))
+        self.left -= 1
+        if self.left >= 0:
+            self.end.wait(30)
+
+    def StreamSynthesize(self, request, context):  # noqa: N802
+        return self._chunks(request.synthesis.first_sample, pb.StreamSynthesizeResponse)
+
+    def Resynthesize(self, requests, context):  # noqa: N802
+        first = next(requests).config.synthesis.first_sample
+        for _ in requests:
+            break
+        yield from self._chunks(first, pb.ResynthesizeResponse)
+
+
+@contextmanager
+def stuck(times):
+    service = Stuck(times)
+    server = grpc.server(ThreadPoolExecutor(8))
+    add_SynthesisServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    try:
+        yield f"localhost:{port}"
+    finally:
+        service.end.set()
+        server.stop(0).wait()
+
+
+def test_a_service_that_answers_but_makes_nothing_is_given_up(monkeypatch):
+    monkeypatch.setattr(progress, "_LIMIT", 0.2)
+    sentence = "the service answers, but has sent no audio for"
+    endless = [LONG[:32000]] * 3
+    with stuck(9) as address, Client(address, backoff=Backoff(patience=0)) as client:
+        for call in (client.stream(audio=CLIP[:100]), client.resynthesize(endless, sample_rate=16000)):
+            with pytest.raises(UnavailableError, match=sentence):
+                list(call)
+
+        async def asynchronous(make):
+            async with AsyncClient(address, backoff=Backoff(patience=0)) as client:
+                async for _ in make(client):
+                    pass
+
+        for make in (
+            lambda client: client.stream(audio=CLIP[:100]),
+            lambda client: client.resynthesize(endless, sample_rate=16000),
+        ):
+            with pytest.raises(UnavailableError, match=sentence):
+                asyncio.run(asynchronous(make))
+
+
+def test_its_call_is_made_again_where_it_stopped(monkeypatch):
+    monkeypatch.setattr(progress, "_LIMIT", 0.2)
+    with stuck(1) as address, Client(address) as client:
+        call = client.stream(audio=CLIP[:200])
+        assert [chunk.first_sample for chunk in call.chunks()] == [0, 100]
+        assert call.reconnected == 1
+
+
+def test_a_reader_in_no_hurry_is_not_taken_for_a_service_that_is_stuck(server, monkeypatch):
+    monkeypatch.setattr(progress, "_LIMIT", 0.2)
+    with Client(f"localhost:{server.port}") as client:
+        call = client.stream(audio=LONG[:16000], seed=3)
+        for number, _ in enumerate(call):
+            if number < 2:
+                time.sleep(0.5)
+        assert call.reconnected == 0 and call.statistics.samples == 16000
