@@ -155,8 +155,8 @@ class Server:
             ("grpc.keepalive_timeout_ms", 20_000),  # is TCP's; gRPC has another for the ping (of 60 s)
             ("grpc.http2.ping_timeout_ms", 20_000),
             ("grpc.http2.max_pings_without_data", 0),
-            # Input is read no further ahead than it is needed. With windows that grow by themselves, a fast sender fills
-            # a slow line with megabytes, and its pings wait behind them.
+            # Input is read no further ahead than it is needed. With windows that grow by themselves, a fast sender
+            # fills a slow line with megabytes, and its pings wait behind them.
             ("grpc.http2.bdp_probe", 0),
             # Clients ask whether we are there, over a silent call and between calls; more often is abuse.
             ("grpc.keepalive_permit_without_calls", 1),
