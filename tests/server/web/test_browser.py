@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -64,9 +65,10 @@ def chromium(speech):
 
 
 @contextmanager
-def opened(chromium, server, host="127.0.0.1"):
-    """A page of a server's, in a window of its own."""
+def opened(chromium, server, host="127.0.0.1", prepare=lambda page: None):
+    """A page of a server's, in a window of its own, which `prepare` gets before it is loaded."""
     page = chromium.new_page()
+    prepare(page)
     page.set_default_timeout(120_000)
     problems = []
     page.on("pageerror", lambda problem: problems.append(problem))
@@ -91,6 +93,14 @@ def picture(page, side):
 def expect(page, status, seconds=120):
     locator = page.get_by_role("status")
     playwright.expect(locator).to_have_text(re.compile(status), timeout=1000 * seconds)
+
+
+def expect_idle(server):
+    """No call is left behind."""
+    end = time.monotonic() + 30
+    while server.engine.live:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def saved(page, path):
@@ -270,27 +280,7 @@ def test_arrows_go_from_tab_to_tab(page):
     assert page.get_by_role("tabpanel").all_text_contents() and page.locator("#sound").is_hidden()
 
 
-CONTRASTS = """() => {
-    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-    const luminance = (colour) => numbers(colour).slice(0, 3)
-        .map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    const ground = (element) => {
-        for (; element; element = element.parentElement) {
-            const colour = getComputedStyle(element).backgroundColor;
-            if (numbers(colour)[3] !== 0) return colour;
-        }
-    };
-    const words = [...document.querySelectorAll("body *")].filter((element) => element.checkVisibility()
-        && !element.closest(":disabled, .disabled")
-        && [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
-    return words.map((element) => {
-        const [a, b] = [luminance(getComputedStyle(element).color), luminance(ground(element))];
-        return [element.textContent.trim(), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
-    });
-}"""
-
-
+CONTRASTS = Path(__file__).with_name("contrasts.js").read_text(encoding="utf-8")
 QUIET = """([low, high]) => {
     const spectrogram = document.querySelector("#in .spectrogram").getContext("2d");
     const [red, , , opaque] = spectrogram.getImageData(0, 0, 1, 1).data; // of the silence before the first word
@@ -346,17 +336,36 @@ def test_a_token_is_asked_for_where_one_is_wanted_and_a_full_service_says_so(pag
         expect(one, "Stopped")
 
 
-def test_a_service_that_goes_is_missed(chromium, tmp_path):
-    with ExitStack() as stack:
-        server = stack.enter_context(served(tmp_path, web=WebConfig(port=0)))
-        with opened(chromium, server) as page:
-            playwright.expect(page.get_by_text("Connected", exact=True)).to_be_visible()
-            page.get_by_role("button", name="Speak").click()
-            expect(page, "First sound")
-            stack.close()
-            expect(page, "The connection to the service was lost|The service is shutting down")
-            playwright.expect(page.get_by_text("Not connected")).to_be_visible()
-            playwright.expect(page.get_by_role("link", name="Save what you heard")).to_be_visible()
+def test_calls_end_with_the_limit(chromium, server, speech):
+    def two_seconds(page):
+        page.route("**/voices", lambda route: route.fulfill(json=route.fetch().json() | {"maxSeconds": 2}))
+
+    with opened(chromium, server, prepare=two_seconds) as page:
+        page.get_by_label("Choose a recording").set_input_files(speech / "FLOAT.wav")
+        expect(page, r"FLOAT\.wav has 3 seconds; the service takes at most 2\.")
+        page.get_by_role("button", name="Speak").click()
+        expect(page, "Ended after 2 seconds, the longest that the service allows")
+        expect_idle(server)
+
+
+def test_a_service_that_goes_is_missed(chromium, server):
+    sockets = []
+
+    def between(page):
+        page.route_web_socket(
+            "**/stream", lambda socket: (socket.connect_to_server(), sockets.append(socket))
+        )
+
+    with opened(chromium, server, prepare=between) as page:
+        playwright.expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Speak").click()
+        expect(page, "First sound")
+        page.route_web_socket("**/stream", lambda socket: socket.close())  # no new ones
+        for socket in sockets:
+            socket.close()
+        expect(page, "The connection to the service was lost")
+        playwright.expect(page.get_by_text("Not connected")).to_be_visible()
+        playwright.expect(page.get_by_role("link", name="Save what you heard")).to_be_visible()
 
 
 def test_a_page_that_may_not_hear_says_why(chromium, server):
@@ -365,7 +374,7 @@ def test_a_page_that_may_not_hear_says_why(chromium, server):
         assert page.get_by_role("button", name="Speak").is_disabled()
 
 
-def test_who_hears_gaps_is_told_that_something_is_too_slow(page):
+def test_gaps_mean_too_slow_and_silence_means_lost(page):
     told = page.evaluate(
         """async () => {
             const { Health, tooSlow } = await import("/static/health.js");
@@ -373,7 +382,13 @@ def test_who_hears_gaps_is_told_that_something_is_too_slow(page):
             const slow = [health.slow];
             for (let gap = 0; gap < 3; gap++) health.gap();
             const voice = (name, layers) => ({ name, layers, melBands: 80 });
-            return [...slow, health.slow, tooSlow(voice("large", 50), [voice("large", 50), voice("small", 30)])];
+            const lost = [health.lost];
+            health.sign -= 20_000; // nothing came back, though the microphone spoke
+            lost.push(health.lost);
+            health.asked -= 20_000; // nor did the microphone speak
+            lost.push(health.lost);
+            return [...slow, health.slow, lost, tooSlow(voice("large", 50), [voice("large", 50), voice("small", 30)])];
         }"""
     )
-    assert told[:2] == [False, True] and told[2].endswith("need less work: small.")
+    assert told[:3] == [False, True, [False, True, False]]
+    assert told[3].endswith("need less work: small.")

@@ -42,7 +42,7 @@ function configuration(sampleRate) {
   if (!$("speakers").hidden) synthesis.speaker = $("speaker").value;
   return sampleRate
     ? { ...token(), synthesis, audio: { sampleFormat: "SAMPLE_FORMAT_FLOAT32", sampleRate } }
-    : { ...token(), synthesis, durationSeconds: FREE };
+    : { ...token(), synthesis, durationSeconds: Math.min(FREE, limit) };
 }
 
 /**
@@ -55,7 +55,7 @@ async function begin(clicked, title, input, live = false) {
   stop();
   listener.stop();
   player.context.resume();
-  const total = live ? null : (input?.seconds ?? FREE);
+  const total = live ? null : (input?.seconds ?? Math.min(FREE, limit));
   const call = { voice, player, input, live, total, output: new Samples(voice.sampleRate), health: new Health(live) };
   Object.assign(call, { played: 0, playedAt: performance.now(), began: performance.now(), read: 0, waits: false });
   current = last = call;
