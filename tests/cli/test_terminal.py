@@ -3,6 +3,7 @@
 import io
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -86,3 +87,13 @@ def test_what_moves_and_tables_do_without_letters_that_the_encoding_lacks(encodi
 def test_text_of_any_language_is_printable():
     text = "Grüße, 日本語, نص, μ-law → ±1\n\tπ"
     assert printable(text) == text
+
+
+@pytest.mark.parametrize("seconds", [0.01, 1.0])
+def test_without_a_terminal_long_work_says_now_and_then_how_far_it_is(seconds, monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr("wavesynth.cli.terminal.time", SimpleNamespace(monotonic=lambda: now[0]))
+    for _ in track(range(40), "Work"):
+        now[0] += seconds
+    expected = [] if seconds < 1 else ["Work: 2/40", "Work: 17/40", "Work: 32/40"]
+    assert capsys.readouterr().err.splitlines() == expected
