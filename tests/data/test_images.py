@@ -1,6 +1,7 @@
 """Sets of images are read as they are, or refused in one sentence."""
 
 import gzip
+import os
 
 import numpy as np
 import pytest
@@ -107,6 +108,14 @@ def test_images_of_another_size_or_mode_are_refused(tmp_path):
         read_images(tmp_path, "train")
     with pytest.raises(ValueError, match="has mode L; it must be RGB, 3 channels of 8 bits"):
         read_image(tmp_path / f"{train[0]}.png", 3)
+
+
+def test_loops_of_links_and_pipes_among_images_are_left_out(tmp_path):
+    train = next(str(i) for i in range(99) if split_of(str(i)) == "train")
+    Image.new("L", (4, 4)).save(tmp_path / f"{train}.png")
+    (tmp_path / "loop").symlink_to(".")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert len(read_images(tmp_path, "train")) == 1
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

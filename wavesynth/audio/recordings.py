@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,8 +54,9 @@ class Ignored:
     reason: str
 
 
-def find(folder: Path, *ours: Path) -> Iterator[Path | Ignored]:
-    """The recordings below `folder`, relative to it, in the order of their names, and between them what is ignored.
+def find(folder: Path, *ours: Path, suffixes: Collection[str] = SUFFIXES) -> Iterator[Path | Ignored]:
+    """The recordings, or files of other `suffixes`, below `folder`, relative to it, in the order of their names, and
+    between them what is ignored.
 
     Neither hidden files and folders are named, nor `ours`, the files and folders that the caller writes. Each folder
     is searched once, however many links lead to it. What has another name below `folder`, under which it is found,
@@ -75,7 +76,7 @@ def find(folder: Path, *ours: Path) -> Iterator[Path | Ignored]:
             key = (status.st_dev, status.st_ino)
             if key in own:
                 continue
-            other = _other_name(path, root) if path.is_symlink() else None
+            other = _other_name(path, root, suffixes) if path.is_symlink() else None
             if other is not None:
                 yield Ignored(name, f"a link to {shown(other)}")
             elif stat.S_ISDIR(status.st_mode):
@@ -84,7 +85,7 @@ def find(folder: Path, *ours: Path) -> Iterator[Path | Ignored]:
                 else:
                     seen.add(key)
                     levels.append(_entries(path))
-            elif reason := _reason(path):
+            elif reason := _reason(path, suffixes):
                 yield Ignored(name, reason)
             else:
                 yield name
@@ -128,23 +129,25 @@ def _key(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _other_name(link: Path, root: Path) -> Path | None:
+def _other_name(link: Path, root: Path, suffixes: Collection[str]) -> Path | None:
     """The name, relative to `root`, under which what a link leads to is found without it; None if it is not."""
     target = link.resolve()
     if not target.is_relative_to(root):
         return None
     name = target.relative_to(root)
-    taken = not any(part.startswith(".") for part in name.parts) and (target.is_dir() or not _reason(target))
+    taken = not any(part.startswith(".") for part in name.parts) and (
+        target.is_dir() or not _reason(target, suffixes)
+    )
     return name if taken else None
 
 
-def _reason(path: Path) -> str:
+def _reason(path: Path, suffixes: Collection[str]) -> str:
     """Why a file is not taken; "" if it is."""
     if not path.is_file():
         return "not a file but a pipe, a socket or a device"
     suffix = path.suffix.lower()
     if suffix in _HEADERLESS:
         return "no header says what its samples are"
-    if suffix not in SUFFIXES:
+    if suffix not in suffixes:
         return "not named as a recording"
     return "" if os.access(path, os.R_OK) else "it may not be read"

@@ -20,6 +20,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from wavesynth.audio.recordings import find
 from wavesynth.data.split import Split, split_of, stem_of
 from wavesynth.models.pixels import nearest
 
@@ -143,7 +144,7 @@ def _from_idx(folder: Path, split: Split) -> ImageSet:
 
 
 def _from_files(folder: Path, split: Split) -> ImageSet:
-    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    names = sorted(one for one in find(folder, suffixes=_SUFFIXES) if isinstance(one, Path))
     if not names:
         raise ValueError(f"{folder} holds neither idx files nor images")
     classes = sorted({name.parts[0] for name in names}) if all(len(name.parts) == 2 for name in names) else []
