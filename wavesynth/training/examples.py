@@ -57,7 +57,7 @@ def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: Configu
     drawn = sampler.advance([sampler.start()], [conditioning[0]], [key], frames * c.hop)
 
     def heard(classes: Tensor) -> Tensor:
-        samples = Deemphasis(data.preemphasis).push(decode(classes, c.classes).numpy())
+        samples = Deemphasis(data.preemphasis).push(decode(classes, c.classes, mid_tread=True).numpy())
         return torch.from_numpy(samples).clamp(-1, 1)
 
     return Example(

@@ -35,8 +35,8 @@ def best_gains(
     exact = Float32Weights.pack(model)
 
     def nats(gains: Gains) -> float:
-        each = likelihood(Int8Weights.pack(exact, gains, fine), inputs[0], targets[0], trial)
-        return float(each[task.unscored :].double().mean())
+        costs = likelihood(Int8Weights.pack(exact, gains, fine), inputs[0], targets[0], trial)
+        return float(costs[task.unscored :].double().mean())
 
     found: list[tuple[float, float, Gains]] = []
 
