@@ -142,7 +142,11 @@ if __name__ == "__main__":
 def test_children_find_the_package_from_any_folder_and_end_with_a_parent_that_is_killed(tmp_path):
     tiny_voice(tmp_path / "voices")
     (tmp_path / "wavesynth").mkdir()
-    (tmp_path / "wavesynth" / "__init__.py").write_text("raise ImportError('a checkout that is not built')")
+    for name in (
+        "wavesynth/__init__.py",
+        "typer.py",
+    ):  # an editable install is found before any folder, typer is not
+        (tmp_path / name).write_text("raise ImportError('a checkout that is not built')")
     line = [sys.executable, "-P", "-c", PARENT, tmp_path / "voices"]
     with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as parent:
         worker, address = parent.stdout.readline().split()
