@@ -114,7 +114,7 @@ def test_what_is_no_converter_is_refused(folder, run, tmp_path):
     path, _, _ = run
     data = parse(through(folder, path)).data
     with pytest.raises(
-        ValueError, match=r"nowhere, which does not exist; it must be a run, a checkpoint or a voice"
+        ValueError, match=r"nowhere, which does not exist; it must be a voice, a run or a checkpoint"
     ):
         trained_converter(tmp_path / "nowhere", data)
     with pytest.raises(ValueError, match="a voice that has none"):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from wavesynth.training import progress
 from wavesynth.training.examples import Example
@@ -81,7 +82,9 @@ def test_a_validation_leaves_something_to_hear_and_to_see(tmp_path, clock):
     assert (image.step, image.height, image.width) == (10, 5, 7)
 
 
-def test_the_curves_are_written_and_continued(tmp_path, clock):
+def test_the_curves_are_written_and_continued(tmp_path, clock, monkeypatch):
+    # Files are read by name, which ends in a count of this process: of one second, .10 would come before .9.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     show(tmp_path, Console(file=StringIO()), clock, steps=range(1, 8))
     show(tmp_path, Console(file=StringIO()), clock, steps=range(6, 11), first=5)
     events = EventAccumulator(str(tmp_path))
