@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 from importlib import import_module
 
 import numpy as np
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from tests.voices_for_tests import tiny_voice
 from wavesynth.cli.evaluate import evaluate
 from wavesynth.data.prepare import FORMAT
+from wavesynth.data.provenance import Provenance
 from wavesynth.evaluation import measure
 
 module = import_module("wavesynth.cli.evaluate")  # the package has the command by this name
@@ -92,6 +94,43 @@ def test_the_same_seed_gives_the_same_copies_and_another_does_not(copied, voices
     flac = base64.b64decode(copied[1].split("data:audio/flac;base64,")[2].split('"')[0])
     first = soundfile.read(io.BytesIO(flac), dtype="float32")[0]
     assert len(first) == len(clip) and np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_what_the_voice_was_trained_on_does_not_judge_it(voices, data, tmp_path):
+    shutil.copytree(voices / "tiny", tmp_path / "tiny")
+    trained = [torch.from_numpy(soundfile.read(data / "audio/test/vm-prev.flac", dtype="float32")[0])[800:]]
+    Provenance.of(trained, 16000, "train").save(tmp_path / "tiny")
+    result = run(tmp_path / "tiny", data, *LIGHT)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert (
+        "tiny was trained on, or chosen by, 1 of the 3 recordings: vm-prev; judge it by others"
+        in result.stderr
+    )
+    without = f"{LIGHT[1]},griffin-lim,mu-law"
+    result = run(tmp_path / "tiny", data, "--without", without, "--threads", 1, "--json", "--allow-trained")
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout)
+    assert figures["heard_before"] == ["vm-prev"]
+    assert any("1 of the 3 recordings: vm-prev; the figures flatter it" in note for note in figures["notes"])
+
+
+def test_a_voice_that_was_chosen_by_a_recording_may_be_chosen_by_it_but_not_judged(voices, data, tmp_path):
+    shutil.copytree(voices / "free", tmp_path / "free")
+    shutil.copytree(data, tmp_path / "data")
+    chosen = [torch.from_numpy(soundfile.read(data / "audio/test/long.flac", dtype="float32")[0])]
+    Provenance.of(chosen, 16000, "validation").save(tmp_path / "free")
+    assert run(tmp_path / "free", data, "--threads", 1).exit_code == 1
+    (tmp_path / "data/audio/test").rename(tmp_path / "data/audio/validation")
+    description = tmp_path / "data/dataset.json"
+    description.write_text(description.read_text().replace('"test"', '"validation"'))
+    result = run(tmp_path / "free", tmp_path / "data", "--threads", 1, "--split", "validation", "--json")
+    assert result.exit_code == 0 and json.loads(result.stdout)["heard_before"] == []
+
+
+def test_where_nobody_knows_what_a_voice_has_heard_the_report_says_so(copied):
+    result, page = copied
+    assert json.loads(result.stdout)["heard_before"] is None
+    assert "whether it has heard these recordings is not known" in page
 
 
 def test_the_speaker_is_asked_for_by_name_and_the_table_is_printed(voices, data, monkeypatch):

@@ -14,7 +14,7 @@ import torch
 
 import wavesynth.data.prepare as module
 from wavesynth.audio import files
-from wavesynth.data.dataset import Crops, Recordings
+from wavesynth.data.dataset import Recordings
 from wavesynth.data.prepare import Options, prepare
 from wavesynth.data.split import SPLITS, split_of
 
@@ -325,8 +325,8 @@ def test_one_recording_is_enough_to_train_on_and_to_choose_by(tmp_path: Path, op
         "validation is the end of only.wav" in dataset["notes"][0]
         and "no test recordings" in dataset["notes"][1]
     )
-    for split in ("train", "validation"):
-        Crops([tmp_path / "out"], split)  # type: ignore[arg-type]
+    for split in SPLITS[:2]:
+        Recordings(tmp_path / "out").require(split, 16000)
     before, opened[:] = snapshot(tmp_path / "out"), []
     assert prepare(tmp_path / "voice", tmp_path / "out") == dataset
     assert snapshot(tmp_path / "out") == before and opened == []
@@ -375,7 +375,7 @@ def test_what_an_older_version_prepared_is_read_and_prepared_anew(folder: Path, 
     kept = ("source", "stamp", "pieces", "reason")
     lines[1:] = [{name: line[name] for name in kept} for line in lines[1:]]
     (out / "prepare.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert Recordings(out).count("train") == sum(file["split"] == "train" for file in dataset["files"])
+    assert len(Recordings(out).files("train")) == sum(file["split"] == "train" for file in dataset["files"])
     assert prepare(folder, out) == dataset
 
 

@@ -79,12 +79,16 @@ def evaluate(
         float,
         typer.Option(help="Seconds, at least 20, of one long stream to examine too; 0 for none.", min=0),
     ] = 0.0,
+    allow_trained: Annotated[
+        bool,
+        typer.Option("--allow-trained", help="Judge also by recordings that the voice was trained on."),
+    ] = False,
     threads: Annotated[
         int | None, typer.Option(help="Cores to use; all if not given.", min=1, max=256)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Measures a voice on recordings that it has never heard.
+    """Measures a voice on recordings that it has never heard; by others it is not judged, as far as that is known.
 
     Bits/sample of the whole split, in float32, and in int8 on a part of it; then copies of some clips, made by a
     server over gRPC as any caller gets them, beside Griffin-Lim, WORLD and plain μ-law. A voice without mel
@@ -101,6 +105,7 @@ def evaluate(
         from wavesynth.audio.plots import save_spectrograms
         from wavesynth.clients.client import ServiceError
         from wavesynth.data.dataset import Recordings
+        from wavesynth.data.provenance import Provenance
         from wavesynth.evaluation.evaluation import Settings
         from wavesynth.evaluation.evaluation import evaluate as run
         from wavesynth.evaluation.measure import NAMES, check_libraries
@@ -142,6 +147,7 @@ def evaluate(
             int8_seconds,
             long_form,
             cores,
+            allow_trained,
         )
         speak = _speak(folder, cores, backend, {**manner, "speaker": speaker})
         with ExitStack() as stack:
@@ -153,7 +159,9 @@ def evaluate(
                 return bars.track(results, total, description=f"{name:11}")
 
             try:
-                figures, heard = run(loaded, recordings, texts, settings, speak, track)
+                figures, heard = run(
+                    loaded, Provenance.load(folder), recordings, texts, settings, speak, track
+                )
             except ServiceError as error:
                 fail(error)
         figures |= {**manner, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}

@@ -10,9 +10,11 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from wavesynth.data.dataset import Recordings
 from wavesynth.data.processes import share_out
+from wavesynth.data.provenance import Provenance
 from wavesynth.data.split import Split
 from wavesynth.evaluation.bits import measure_bits
 from wavesynth.evaluation.clips import LONGEST, Clip, choose_clips
@@ -51,19 +53,22 @@ class Settings:
     int8_seconds: float = 8.0
     long_form: float = 0.0
     processes: int = 1
+    allow_trained: bool = False
 
 
 def evaluate(
     voice: Voice,
+    provenance: Provenance | None,
     recordings: Recordings,
     transcripts: Mapping[str, str],
     settings: Settings,
     speak: Speak,
     track: Track,
 ) -> tuple[dict[str, Any], list[Heard]]:
-    """The figures, ready for JSON, and the clips to listen to.
+    """The figures, ready for JSON, and the clips to listen to; `provenance` is what the voice has heard, if known.
 
-    Raises ValueError when recordings and voice do not fit, or when there are none in the split.
+    Raises ValueError when recordings and voice do not fit, when there are none in the split, or when the voice has
+    heard some of them, unless the settings allow it.
     """
     if recordings.sample_rate != voice.sample_rate:
         raise ValueError(
@@ -75,6 +80,7 @@ def evaluate(
     split = list(recordings.split(settings.split))
     if not split:
         raise ValueError(f"{recordings.path} has no recordings in its {settings.split} split")
+    heard_before, heard_notes = _heard_before(voice.name, provenance, recordings, split, settings, track)
     clock = [time.monotonic()]
     bits = None
     if "bits" not in settings.without:
@@ -99,6 +105,7 @@ def evaluate(
         "speaker": "" if number is None else voice.speakers[number],
         "language": language,
         "target": settings.target and str(settings.target.path),
+        "heard_before": heard_before,
         "bits_per_sample": bits and asdict(bits),
         "notes": [],
     }
@@ -146,6 +153,7 @@ def evaluate(
         [copy] = track("long form", speak([(whole, settings.seed)]), 1)
         clock.append(time.monotonic())
         figures["long_form"] = asdict(measure_long_form(whole, copy, voice.mel.hop, voice.sample_rate))
+    figures["notes"] += heard_notes
     steps = [after - before for before, after in pairwise(clock)]
     figures["took_seconds"] = dict(zip(("bits", "speaking", "measuring", "long form"), steps, strict=False))
     return figures, heard
@@ -158,6 +166,40 @@ def _speaker(voice: Voice, name: str) -> int | None:
         known = ", ".join(voice.speakers) or "none"
         raise ValueError(f"speaker is {name!r}; the speakers of {voice.name} are {known}")
     return voice.speakers.index(name) if name else 0
+
+
+def _heard_before(
+    name: str,
+    provenance: Provenance | None,
+    recordings: Recordings,
+    split: Sequence[tuple[str, Tensor]],
+    settings: Settings,
+    track: Track,
+) -> tuple[list[str] | None, list[str]]:
+    """The recordings that the voice was trained on, or chosen by if they are not to choose by, None if that is not
+    known; and what there is to say about it."""
+    if provenance is None:
+        return None, [
+            f"nothing says what {name} was trained on: whether it has heard these recordings is not known"
+        ]
+    against = ("train",) if settings.split == "validation" else ("train", "validation")
+    rate = recordings.sample_rate
+    found = track("heard before?", ((stem, provenance.heard(w, rate)) for stem, w in split), len(split))
+    heard = [stem for stem, use in found if use in against]
+    notes = []
+    if not provenance.complete:
+        notes.append(
+            f"not all that {name} was trained on is known: it may have heard more of these recordings"
+        )
+    if heard:
+        some = ", ".join(heard[:5]) + (", ..." if len(heard) > 5 else "")
+        said = f"{name} was trained on, or chosen by, {len(heard)} of the {len(split)} recordings: {some}"
+        if not settings.allow_trained:
+            raise ValueError(
+                f"{said}; judge it by others (--test-list of wavesynth prepare says which), or say --allow-trained"
+            )
+        notes.insert(0, f"{said}; the figures flatter it")
+    return heard, notes
 
 
 def _target(recordings: Recordings | None, sample_rate: int) -> NDArray[np.float32] | None:

@@ -15,6 +15,7 @@ from wavesynth.files import atomic_path
 from wavesynth.synthesis.voice import Voice, load_voice, save_voice
 from wavesynth.training.checkpoint import Checkpoint, best, newest
 from wavesynth.training.converter import is_converter
+from wavesynth.training.provenance import provenance
 from wavesynth.training.quantisation import best_gains
 from wavesynth.training.start import averaged_model
 from wavesynth.training.wavenet import WaveNetTask
@@ -66,6 +67,7 @@ def export(
         converter=task.converter,
     )
     save_voice(out, voice)
+    provenance(configuration, track).save(out)
     figures = _measure(load_voice(out), task, seconds, track)
     exported = Exported(texts.name, checkpoint.step, *figures)
     with atomic_path(out / "CARD.md") as path:

@@ -1,0 +1,41 @@
+"""What a run's voice has heard: its own recordings, and those of what it began from, learned from or hears through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wavesynth.data.dataset import Recordings
+from wavesynth.data.features import Track, untracked
+from wavesynth.data.provenance import Provenance
+from wavesynth.training.checkpoint import checkpoint_of
+from wavesynth.training.configuration import Configuration, parse
+from wavesynth.training.converter import ConverterConfiguration, is_converter, parse_converter
+from wavesynth.training.start import located
+
+__all__ = ["provenance"]
+
+
+def provenance(configuration: Configuration | ConverterConfiguration, track: Track = untracked) -> Provenance:
+    """Of a run of that configuration. It is not complete where a voice, a run or its data can no longer be read."""
+    try:
+        folders = [Recordings(folder) for _, folder in configuration.data.folders]
+        found = Provenance.of_folders(folders, track)
+    except ValueError:
+        return Provenance.unknown()
+    for name in ("start_from", "teacher", "converter"):
+        source = getattr(configuration, name, None)
+        if isinstance(source, str):
+            found += _of(name, source)
+    return found
+
+
+def _of(name: str, source: str) -> Provenance:
+    """Of the voice, run or checkpoint that the key `name` names."""
+    try:
+        path: Path = located(name, source)
+        if (path / "voice.json").exists():
+            return Provenance.load(path) or Provenance.unknown()
+        raw = checkpoint_of(path).configuration
+    except ValueError:
+        return Provenance.unknown()
+    return provenance(parse_converter(raw) if is_converter(raw) else parse(raw))
