@@ -99,6 +99,6 @@ def service_error(error: grpc.RpcError) -> ServiceError:
     if lost_its_status(error):
         return UnavailableError("the call ended while a message was being sent", "UNAVAILABLE")
     kind, details = _BY_CODE.get(code, ServiceError), error.details() or code.name
-    if code == grpc.StatusCode.UNAVAILABLE and "ping timeout" in details:
+    if details.startswith("Stream removed") and ("ping timeout" in details or "timed out" in details):
         details = "the connection is lost: the service does not answer, not even a ping"
     return kind(details, code.name, None if hint is None else int(hint) / 1000)

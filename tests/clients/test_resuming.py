@@ -112,6 +112,13 @@ def test_waits_grow_to_a_limit(monkeypatch):
     assert waits == pytest.approx([0.1, 0.3, 0.9, 1])
 
 
+@pytest.mark.parametrize("why", ["ping timeout", "recvmsg:Connection timed out (110)"])
+def test_a_lost_connection_is_a_sentence(why):
+    error = BrokenError(grpc.StatusCode.UNAVAILABLE, details=f"Stream removed ({why})")
+    with pytest.raises(UnavailableError, match="the connection is lost: the service does not answer"):
+        Position(0, None, Backoff()).wait_after(error)
+
+
 def test_a_full_service_is_asked_again_when_it_says_so():
     error = BrokenError(grpc.StatusCode.RESOURCE_EXHAUSTED, (("retry-after-ms", "4500"),))
     assert begun().wait_after(error) == 4.5
