@@ -11,6 +11,8 @@ from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sen
 from wavesynth.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.console import Group
 
     from wavesynth.clients.live.devices import Device
@@ -95,7 +97,7 @@ def live(
                     "seed": seed, "temperature": temperature, "correction": correction, "speaker": speaker
                 }  # fmt: skip
                 session = Live(client, name, rates[name], source, sink, manner, tap, found.max_seconds)
-                _stop_on_sigterm(session)
+                _stop_on_signals(session)
                 console = terminal(stderr=True)
                 say(
                     f"{name}: {source.name} → {address} → {sink.name}; use headphones; Ctrl-C ends it",
@@ -106,10 +108,7 @@ def live(
                 gc.collect()
                 gc.freeze()  # to go through all that is loaded takes longer than the jitter buffer lasts
                 with screen or nullcontext(), tap if isinstance(tap, Recorder) else nullcontext():
-                    try:
-                        session.run(lambda: screen.update(_meters(session)) if screen else None, length)
-                    except KeyboardInterrupt:
-                        session.stop.set()
+                    session.run(lambda: screen.update(_meters(session)) if screen else None, length)
             except ServiceError as error:
                 fail(f"{address}: {error}")
     _print(session, tap, source, sink, as_json)
@@ -127,10 +126,16 @@ def _list_devices() -> None:
         say(f"{kind:12}{device.index:3}  {device.name}, {device.rate} Hz{default}")
 
 
-def _stop_on_sigterm(session: Live) -> None:
+def _stop_on_signals(session: Live) -> None:
+    """Has Ctrl-C and SIGTERM end the session as it is meant to end, with its figures; a second one ends the process."""
     import signal
 
-    signal.signal(signal.SIGTERM, lambda *_: session.stop.set())
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        session.stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
 
 def _meters(session: Live) -> Group:
