@@ -19,6 +19,7 @@ __all__ = ["main", "nobody_reads"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _stopped_by = 0  # the signal that ended the command
+_refused = False  # the system has refused what was to be written, and it has been said
 
 
 class _Stopped(KeyboardInterrupt):
@@ -85,8 +86,10 @@ def _end(code: int) -> NoReturn:
 
 
 def _failed(error: OSError) -> int:
-    """Says what the system refused, unless it is that nobody reads what is said; returns the exit code."""
-    if not (_stopped_by or nobody_reads(error)):
+    """Says what the system refused, once, unless it is that nobody reads what is said; returns the exit code."""
+    global _refused
+    if not (_refused or _stopped_by or nobody_reads(error)):
+        _refused = True
         from wavesynth.files import sentence
 
         with suppress(OSError):

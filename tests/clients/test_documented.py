@@ -74,7 +74,7 @@ def shell(folder, address):
         result = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=folder,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, "PATH": path, "XDG_CACHE_HOME": str(folder / "cache")},  # buf wants one
             capture_output=True,
             text=True,
         )
