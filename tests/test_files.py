@@ -106,6 +106,14 @@ def test_what_can_be_written_is_no_error_and_leaves_no_trace(tmp_path):
     assert len(os.listdir(tmp_path)) == 1
 
 
+def test_a_name_that_is_too_long_is_said_where_the_system_gives_no_limit(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "pathconf")  # as on Windows
+    check_output(tmp_path / "a.wav")
+    with pytest.raises(OSError) as raised:
+        check_output(tmp_path / ("x" * 300 + ".wav"))
+    assert "is too long a name" in sentence(raised.value)
+
+
 def test_a_file_that_may_not_be_written_or_a_file_system_that_may_not_is_said(tmp_path, monkeypatch):
     (tmp_path / "a.wav").touch()
     monkeypatch.setattr(os, "access", lambda *_: False)

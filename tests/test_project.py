@@ -27,7 +27,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": {"audio", "models", "files", "workers"},
     "synthesis": {"kernels", "models", "audio", "files", "extras"},
     "evaluation": {"synthesis", "models", "data", "audio", "files", "workers", "extras"},
-    "training": {"kernels", "evaluation", "synthesis", "models", "data", "audio", "files", "extras"},
+    "training": {
+        "kernels",
+        "evaluation",
+        "synthesis",
+        "models",
+        "data",
+        "audio",
+        "files",
+        "extras",
+        "workers",
+    },
     "server": {"synthesis", "models", "audio", "files", "workers", "extras", "v1"},
     "clients": {"server", "synthesis", "audio", "files", "workers", "extras", "v1"},
 }

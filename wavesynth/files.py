@@ -29,6 +29,8 @@ _SENTENCES = {
 }
 #: Links that may follow one another, as on Linux.
 _LINKS = 40
+#: Bytes of a name, where the system does not say how many there may be, as Windows.
+_LONGEST_NAME = 255
 
 
 @contextmanager
@@ -107,7 +109,8 @@ def check_output(path: str | Path, *suffixes: str, source: Path | None = None) -
             folder = folder.parent
         if not folder.is_dir():
             raise OSError(errno.ENOTDIR, "")
-        if max(len(os.fsencode(name)) for name in missing) > os.pathconf(folder, "PC_NAME_MAX"):
+        longest = os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else _LONGEST_NAME
+        if max(len(os.fsencode(name)) for name in missing) > longest:
             raise OSError(errno.ENAMETOOLONG, "")
         with tempfile.TemporaryFile(dir=folder) as trial:
             trial.write(bytes(4096))

@@ -1,4 +1,4 @@
-"""Processes that work for this one: they end with it, however it ends, and leave Ctrl-C to it."""
+"""Cores, and processes that work for this one: they end with it, however it ends, and leave Ctrl-C to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["begin_worker", "worker_pool"]
+__all__ = ["begin_worker", "cores", "worker_pool"]
+
+
+def cores() -> int:
+    """Cores that this process may use; where the system does not say, as macOS, those that the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from wavesynth.audio.files import write
 from wavesynth.files import check_output, sentence, shown
 from wavesynth.server.server import load_voices
 from wavesynth.synthesis.voice import find_voices
+from wavesynth.workers import cores
 
 from .cluster import on_ray
 from .journal import Journal
@@ -166,7 +167,7 @@ def _unless_all_is_lost(error: Exception) -> None:
 
 def _work(what: Run, left: Iterable[Entry], folder: Path) -> Generator[Made]:
     if what.ray is None:
-        workers = what.workers or len(os.sched_getaffinity(0))
+        workers = what.workers or cores()
         return on_this_machine(left, what.setting, workers)
     return on_ray(left, what.setting, what.workers, what.ray, what.gpus, folder / "left")
 

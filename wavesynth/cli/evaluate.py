@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -114,6 +113,7 @@ def evaluate(
         from wavesynth.files import check_output
         from wavesynth.synthesis.reference import Key
         from wavesynth.synthesis.voice import find_voices, load_voice
+        from wavesynth.workers import cores
 
         if report:
             check_output(report)
@@ -135,7 +135,7 @@ def evaluate(
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
         if 0 < long_form < 20:
             raise ValueError(f"long-form is {long_form:g}; it must be 0 or at least 20 seconds")
-        cores = threads or len(os.sched_getaffinity(0))
+        threads = threads or cores()
         settings = Settings(
             split,  # type: ignore[arg-type]
             clips,
@@ -146,10 +146,10 @@ def evaluate(
             omitted,
             int8_seconds,
             long_form,
-            cores,
+            threads,
             allow_trained,
         )
-        speak = _speak(folder, cores, backend, {**manner, "speaker": speaker})
+        speak = _speak(folder, threads, backend, {**manner, "speaker": speaker})
         with ExitStack() as stack:
             bars = progress()
 

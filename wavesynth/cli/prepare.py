@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,10 +42,11 @@ def prepare(
     from wavesynth.data.prepare import Options
     from wavesynth.data.prepare import prepare as prepare_folder
     from wavesynth.data.split import read_test_list
+    from wavesynth.workers import cores
 
     with one_sentence_errors():
         options = Options(test=read_test_list(test_list) if test_list else None, exclude=tuple(exclude or ()))
-        dataset = prepare_folder(folder, out, options, track, len(os.sched_getaffinity(0)))
+        dataset = prepare_folder(folder, out, options, track, cores())
     if as_json:
         say(json.dumps(_figures(dataset)))
     else:

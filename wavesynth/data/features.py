@@ -8,7 +8,6 @@ ever read. The folder may be deleted at any time; it comes back.
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from wavesynth.audio.companding import encode
 from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.split import Split
 from wavesynth.files import atomic_path
+from wavesynth.workers import cores
 
 if TYPE_CHECKING:
     from wavesynth.data.dataset import Recordings
@@ -104,7 +104,7 @@ def features(
 def each(function: Callable[[A], None], items: Sequence[A], description: str, track: Track) -> None:
     """Calls `function` with each item, on all cores, each with one thread; the first error ends it."""
     with _one_thread_each():
-        pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+        pool = ThreadPoolExecutor(cores())
         try:
             for _ in track(pool.map(function, items), description, len(items)):
                 pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
@@ -39,6 +38,7 @@ from wavesynth.v1 import images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
+from wavesynth.workers import cores
 
 __all__ = ["Server", "ServerConfig", "load_images", "load_voices", "serve"]
 
@@ -60,7 +60,7 @@ class ServerConfig:
     images: Path | None = None
     """A folder of models of images, instead of those that ship."""
     backend: str = "cpu"
-    threads: int = field(default_factory=lambda: max(1, _cores() - 1))
+    threads: int = field(default_factory=lambda: max(1, cores() - 1))
     """Threads that sample; one core is left for analysis and for moving bytes."""
     live_streams: int | None = None
     """Live streams at once; measured if None."""
@@ -260,11 +260,6 @@ def _page(
     with extra("web", "the page"):
         from wavesynth.server.web.page import page, serve_page
     return serve_page(page(service, requests, images, web), config.host, web.port, config.tls)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 async def serve(config: ServerConfig, ready: Callable[[Server], None]) -> None:

@@ -7,7 +7,6 @@ what a layer hands on is still in the cache, and computes gates again in the bac
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.workers import cores
 
 _training: Any = None
 if torch.cpu.get_capabilities().get("avx512_bf16"):  # all of the module is compiled for such a processor
@@ -79,7 +79,7 @@ def fused_probabilities(
 
 
 def _threads(threads: int | None, tokens: Tensor) -> int:
-    return min(threads or len(os.sched_getaffinity(0)), len(tokens))
+    return min(threads or cores(), len(tokens))
 
 
 def _parameters(model: WaveNet) -> tuple[Tensor, ...]:

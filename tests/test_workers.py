@@ -1,0 +1,17 @@
+import os
+
+import pytest
+
+from wavesynth.workers import cores
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {5}, raising=False)
+    assert cores() == 1
+
+
+@pytest.mark.parametrize("count", [6, None])
+def test_where_the_system_does_not_say_cores_are_those_of_the_machine(count, monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    monkeypatch.setattr(os, "cpu_count", lambda: count)
+    assert cores() == (count or 1)
