@@ -30,6 +30,13 @@ def test_a_certificate_that_has_expired_is_a_warning(caplog):
     assert caplog.messages == [expected]
 
 
+def test_a_key_on_a_curve_that_clients_do_not_offer_is_a_warning_and_no_end(caplog):
+    path = TLS / "weak-curve.pem"  # secp224r1
+    with caplog.at_level(logging.WARNING):
+        assert read_tls(path, path) == (path.read_bytes(), path.read_bytes())
+    assert caplog.messages == [f"clients will refuse the certificate in {path}: no shared cipher"]
+
+
 @pytest.mark.parametrize(
     ("certificate", "key", "sentence"),
     [

@@ -65,6 +65,16 @@ def test_a_chunk_lasts_as_long_whatever_the_rate_of_its_voice():
     assert lengths == [{160}, {240}]
 
 
+def test_a_queue_lasts_as_long_whatever_the_rate_of_its_voice():
+    """A voice at 48 kHz is served with chunks of 200 ms, of which one is longer than the queue's number of samples."""
+    voice = replace(VOICES["free"].voice, mel=MelConfig(sample_rate=48000))
+    voices = {"fast": LoadedVoice(voice, VOICES["free"].sampler)}
+    with running(voices, chunk=3200) as engine:
+        stream = opened(engine, Request("fast", lambda: DurationSource(voice, None, 9600)))
+        until(lambda: stream.made == 9600)
+        stream.cancel()
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     chunk=st.integers(1, 400),

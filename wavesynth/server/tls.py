@@ -49,8 +49,9 @@ def read_tls(certificate: Path, key: Path) -> tuple[bytes, bytes]:
             ) from error
         if error.reason is None or not error.reason.startswith("EE_"):
             raise ValueError(f"--tls-key is {key}, whose private key is damaged") from error
-        reason = error.reason.lower().replace("_", " ")
-        raise ValueError(f"--tls-cert is {certificate}, which cannot be used: {reason}") from error
+        raise ValueError(
+            f"--tls-cert is {certificate}, which cannot be used: {_words(error.reason)}"
+        ) from error
     if refusal := _refusal(client, server):
         _log.warning("clients will refuse the certificate in %s: %s", certificate, refusal)
     return chain, private
@@ -61,6 +62,11 @@ def _content(option: str, path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ValueError(f"--tls-{option} is {path}, which cannot be read: {error.strerror}") from error
+
+
+def _words(reason: str) -> str:
+    """OpenSSL's name of a reason, such as NO_SHARED_CIPHER, as it is said in a sentence."""
+    return reason.lower().replace("_", " ")
 
 
 def _refusal(client: ssl.SSLContext, server: ssl.SSLContext) -> str | None:
@@ -75,6 +81,7 @@ def _refusal(client: ssl.SSLContext, server: ssl.SSLContext) -> str | None:
                 end.do_handshake()
             except ssl.SSLWantReadError:
                 pass
-            except ssl.SSLCertVerificationError as error:
-                return error.verify_message
+            except ssl.SSLError as error:
+                # Without a verify_message no certificate was looked at: the curve of its key is not offered, say.
+                return getattr(error, "verify_message", None) or _words(error.reason or "the handshake fails")
     return None

@@ -48,7 +48,8 @@ class EngineConfig:
     chunk: int = 160
     """Samples of a live stream in a tick, at 16 kHz; at another rate, as many as last as long."""
     queue: int = 8000
-    """Samples of a live stream that wait for their reader before it is left out."""
+    """Samples of a live stream that wait for their reader before it is left out, at 16 kHz; at another rate, as many
+    as last as long."""
     waiting: int = 16
     """Offline streams that may be under way or wait."""
 
@@ -165,9 +166,9 @@ class Engine:
         self._notify(self._streams)
 
     def _has_room(self, stream: Stream) -> bool:
-        chunk = self.voices[stream.request.voice].samples(self.config.chunk)
-        coming = stream.waiting + self._under_way(stream) + chunk
-        return not stream.request.live or coming <= self.config.queue
+        loaded = self.voices[stream.request.voice]
+        coming = stream.waiting + self._under_way(stream) + loaded.samples(self.config.chunk)
+        return not stream.request.live or coming <= loaded.samples(self.config.queue)
 
     def _tick(self, streams: Sequence[Stream]) -> bool:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
