@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from tests.training.runs import prepared, values
 from wavesynth.cli.export import export
 from wavesynth.cli.train import train
+from wavesynth.training import examples
 from wavesynth.training.checkpoint import Checkpoint, newest
 from wavesynth.training.trainer import Stopped, Trainer
 
@@ -90,6 +91,20 @@ def test_a_long_run_says_how_long_it_is_and_what_to_do(folder, tmp_path, monkeyp
     assert result.exit_code == 130
     assert "20,000 steps of 7.5 s each: about 1 day, 17:40:00" in result.output
     assert "--minutes 30 would make a whole run" in result.output
+
+
+def test_after_ctrl_c_nothing_is_sampled_any_more(folder, tmp_path, monkeypatch):
+    sampled = []
+
+    def validate(self, stop):
+        if self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return 3.0
+
+    monkeypatch.setattr(Trainer, "validate", validate)
+    monkeypatch.setattr(examples, "copy_of_a_clip", lambda task, *of: sampled.append(1) or examples.Example())
+    result = run(train, toml(tmp_path / "small.toml", values(folder, steps=1)), "--out", tmp_path / "run")
+    assert "step 1: validation" in result.output and len(sampled) == 1
 
 
 def test_without_tensorboard_it_says_so_and_trains(folder, tmp_path, monkeypatch):

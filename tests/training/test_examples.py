@@ -6,6 +6,8 @@ from tests.training.runs import ALONE, prepared, values
 from tests.training.test_images import values as image_values
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.models.images import image_model
+from wavesynth.synthesis import pixels
+from wavesynth.training import examples
 from wavesynth.training.configuration import parse
 from wavesynth.training.examples import copy_of_a_clip, some_images
 from wavesynth.training.images import parse_images
@@ -35,5 +37,19 @@ def test_images_are_those_of_the_averaged_weights_where_they_are_quick(tmp_path)
     configuration = parse_images(image_values(digits(tmp_path / "mnist", count=120), {"labels": 3}))
     picture = some_images(image_model(configuration.model)).picture
     assert picture is not None and picture.dtype == torch.uint8 and len(picture.unique()) == 3
+
+
+def test_images_are_made_with_one_thread(tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(
+        examples, "sample", lambda *of: used.append(torch.get_num_threads()) or pixels.sample(*of)
+    )
+    configuration = parse_images(image_values(tmp_path, {}))
+    with pixels.threads(2):
+        some_images(image_model(configuration.model))
+    assert used == [1]
+
+
+def test_networks_that_are_slow_make_no_images():
     slow = parse_images(image_values("x", {"kind": "row-lstm"}))
     assert some_images(image_model(slow.model)).picture is None

@@ -82,6 +82,30 @@ def test_a_validation_leaves_something_to_hear_and_to_see(tmp_path, clock):
     assert (image.step, image.height, image.width) == (10, 5, 7)
 
 
+def sampling(folder, example, stopping=lambda: False):
+    console = Console(file=StringIO(), width=200)
+    with Display(10, folder, 0, console, example=example, stopping=stopping) as display:
+        display(Validation(5, 3.9))
+    return console.file.getvalue().splitlines()[1:]
+
+
+def test_it_says_that_it_samples_an_example(tmp_path):
+    assert sampling(tmp_path, Example) == ["step 5: sampling an example"]
+    assert sampling(tmp_path, None) == []
+
+
+def test_an_example_that_fails_is_said_and_ends_nothing(tmp_path):
+    def fails():
+        raise RuntimeError("out of memory")
+
+    assert sampling(tmp_path, fails)[1:] == ["step 5: there is no example of it: RuntimeError: out of memory"]
+
+
+def test_a_run_that_is_to_stop_does_not_wait_for_an_example(tmp_path):
+    made = []
+    assert sampling(tmp_path, lambda: made.append(1) or Example(), stopping=lambda: True) == [] and not made
+
+
 def test_the_curves_are_written_and_continued(tmp_path, clock, monkeypatch):
     # Files are read by name, which ends in a count of this process: of one second, .10 would come before .9.
     monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))

@@ -122,7 +122,6 @@ def follow(
 
     import torch
 
-    from wavesynth.training.examples import Example
     from wavesynth.training.progress import Display
     from wavesynth.training.trainer import Stopped
 
@@ -157,7 +156,15 @@ def follow(
         if processes.first:
             steps = training.config.steps
             display = stack.enter_context(
-                Display(steps, folder, training.step, console, unit, example or Example)
+                Display(
+                    steps,
+                    folder,
+                    training.step,
+                    console,
+                    unit,
+                    example,
+                    lambda: training.signals.received != 0,
+                )
             )
             training.log, training.validating = display, display.validating
         try:

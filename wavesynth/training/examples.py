@@ -15,7 +15,7 @@ from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.calibrate import calibrate
 from wavesynth.synthesis.cpu import CpuSampler
 from wavesynth.synthesis.int8 import Int8Weights
-from wavesynth.synthesis.pixels import keys_from, sample
+from wavesynth.synthesis.pixels import keys_from, sample, threads
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.weights import Float32Weights
 from wavesynth.training.configuration import Configuration
@@ -23,8 +23,16 @@ from wavesynth.training.wavenet import WaveNetTask
 
 __all__ = ["Example", "copy_of_a_clip", "some_images"]
 
-_SECONDS, _POSITIONS = 2.0, 2_000  # and at how many of its samples activations are looked at for their gains
-_IMAGES, _COLUMNS, _MOST_VALUES = 16, 8, 3072
+#: Seconds of a copy: enough to hear words, and sampled in seconds.
+_SECONDS = 2.0
+#: Samples of the clip at which activations are looked at for their 8-bit gains.
+_POSITIONS = 2_000
+#: Images that are made, all at once.
+_IMAGES = 16
+#: Images side by side in the picture.
+_COLUMNS = 8
+#: Values of an image, H · W · C, up to which some are made: 32 x 32 pixels of three channels.
+_MOST_VALUES = 3072
 
 
 @dataclass(frozen=True)
@@ -74,5 +82,6 @@ def some_images(average: nn.Module) -> Example:
         return Example()
     model = copy.deepcopy(average).cpu().eval()
     labels = torch.arange(_IMAGES) % c.labels if c.labels else None
-    made = sample(model, keys_from(0, _IMAGES), labels)
+    with threads():
+        made = sample(model, keys_from(0, _IMAGES), labels)
     return Example(picture=grid(intensities(made, c.levels), _COLUMNS))

@@ -19,9 +19,12 @@ from wavesynth.training.trainer import Report, Validation
 
 __all__ = ["Display"]
 
+#: Seconds between lines where there is no terminal.
 _SECONDS_BETWEEN_LINES = 15
-_SECONDS_BEFORE_A_LINE = 2  # of a validation
-_MEMORY = 0.95  # of the moving averages that are shown
+#: Seconds of a validation of which nothing is said.
+_SECONDS_BEFORE_A_LINE = 2
+#: Share of the moving averages that are shown which a step leaves as it was.
+_MEMORY = 0.95
 
 
 class Display:
@@ -37,10 +40,11 @@ class Display:
         first_step: int,
         console: Console,
         unit: str = "sample",
-        example: Callable[[], Example] = Example,
+        example: Callable[[], Example] | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """A figure is of one `unit`. Each validation leaves an `example`, for TensorBoard."""
-        self._example = example
+        """A figure is of one `unit`. Unless the run is `stopping`, a validation leaves an `example` to TensorBoard."""
+        self._example, self._stopping = example, stopping
         self._steps, self._console, self._unit = steps, console, unit
         self._line = Progress(
             TextColumn("step {task.completed:,.0f}/{task.total:,.0f}", markup=False),
@@ -115,9 +119,21 @@ class Display:
             self._printed = now
 
     def _show_example(self, step: int) -> None:
-        if self._writer is None:
+        """Makes and keeps an example; without it, as when that fails, the run goes on."""
+        if self._writer is None or self._example is None or self._stopping():
             return
-        example = self._example()
+        self._line.update(self._task, description="sampling an example")
+        if not self._console.is_terminal:
+            self._console.print(f"step {step:,}: sampling an example", highlight=False)
+        try:
+            self._keep(self._example(), step)
+        except Exception as error:
+            self._console.print(
+                f"step {step:,}: there is no example of it: {type(error).__name__}: {error}", highlight=False
+            )
+        self._line.update(self._task, description="")
+
+    def _keep(self, example: Example, step: int) -> None:
         for name, waveform in example.waveforms.items():
             self._writer.add_audio(f"validation/{name}", waveform[None], step, example.sample_rate)
         if example.waveforms:

@@ -134,6 +134,8 @@ class Trainer:
         self.configuration, self.log = configuration, log
         #: Is told how many examples of the validation set, of how many, have been looked at.
         self.validating: Callable[[int, int], None] = lambda done, total: None
+        #: Whether `run` was asked to stop.
+        self.signals = Signals()
         self.step = 0
         self.content = task.content
         #: Whether a run that is resumed had other data when its checkpoint was written.
@@ -159,7 +161,7 @@ class Trainer:
         gradient is not finite; OSError when a checkpoint cannot be written. What was saved before stays.
         """
         c, processes, measure = self.config, self.processes, self._measure
-        with Signals() as signals, ThreadPoolExecutor(1) as background:
+        with self.signals as signals, ThreadPoolExecutor(1) as background:
             if self.step in (0, c.steps):  # at the last step: whose validation was interrupted
                 validation = self.validate(lambda: signals.received != 0)
                 if validation is None:
