@@ -15,6 +15,7 @@ import torch
 import wavesynth.data.prepare as module
 from wavesynth.audio import files
 from wavesynth.data.dataset import Recordings
+from wavesynth.data.disturb import copy_paths
 from wavesynth.data.prepare import Options, prepare
 from wavesynth.data.split import SPLITS, split_of
 
@@ -210,8 +211,13 @@ def test_two_recordings_of_one_name_do_not_overwrite_each_other(tmp_path: Path) 
 def test_what_it_made_itself_and_what_is_hidden_is_no_source(folder: Path) -> None:
     record(folder / ".trash/old.wav")
     first = prepare(folder, folder)
+    for path in copy_paths(folder, "train/hello", 1):  # as training leaves them there
+        record(path.with_suffix(".wav"), seed=99)
+        path.with_suffix(".wav").rename(path)
+    (folder / "features").mkdir()
+    (folder / "features/v1-train.safetensors").touch()
     assert prepare(folder, folder) == first
-    assert len(first["files"]) == len(NAMES)
+    assert len(first["files"]) == len(NAMES) and not first["ignored"]
 
 
 def test_a_name_that_is_not_utf8_does_not_end_the_run(folder: Path, tmp_path: Path) -> None:
@@ -337,6 +343,20 @@ def test_one_recording_is_enough_to_train_on_and_to_choose_by(tmp_path: Path, op
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
 
 
+def test_one_and_then_a_second_long_recording_equal_both_at_once(tmp_path: Path) -> None:
+    folder, names = tmp_path / "voice", (n for n in map(str, range(999)) if split_of(n) == "train")
+    one, second = next(names), next(names)
+    record(folder / f"{one}.wav", 44.0, 1)
+    alone = prepare(folder, tmp_path / "out")
+    record(folder / f"{second}.wav", 40.0, 2)
+    both = prepare(folder, tmp_path / "out")
+    assert both["seconds"]["validation"] > alone["seconds"]["validation"] + 1
+    prepare(folder, tmp_path / "fresh")
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+    (folder / f"{second}.wav").unlink()
+    assert prepare(folder, tmp_path / "out") == alone
+
+
 def test_too_little_to_train_on_says_what_is_missing(tmp_path: Path) -> None:
     record(tmp_path / "voice/only.wav", 2.5)
     [note, _] = prepare(tmp_path / "voice", tmp_path / "out")["notes"]
@@ -402,6 +422,20 @@ def test_a_folder_with_nothing_usable_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no usable recording among 1; short\.wav is too short"):
         prepare(tmp_path / "voice", tmp_path / "out")
     assert not (tmp_path / "out/dataset.json").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"[]", b"{}", b"null", b'{"format": 2, "compared": 3}', None]
+)
+def test_a_damaged_or_foreign_description_is_written_anew(
+    folder: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    dataset = prepare(folder, tmp_path / "out")
+    if content is None:  # that of these recordings, but damaged further on
+        content = json.dumps(dataset | {"near_copies": [{"sources": ["gone.wav", 3]}]}).encode()
+    (tmp_path / "out/dataset.json").write_bytes(content)
+    assert prepare(folder, tmp_path / "out") == dataset
+    assert json.loads((tmp_path / "out/dataset.json").read_bytes()) == dataset
 
 
 def test_a_test_list_that_names_what_is_not_there_is_an_error(folder: Path, tmp_path: Path) -> None:

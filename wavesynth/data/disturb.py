@@ -21,9 +21,13 @@ from wavesynth.audio.world import Speech, analyse, synthesise
 
 __all__ = ["Disturbance", "copies", "copy_paths", "disturb"]
 
-#: Hertz: the mean F0 of copies, from low men's to children's. The factor on the frequencies of formants: a man's are
-#: some 15 % below a woman's. Decibels to either side, at the knots [hertz], by which the spectrum is shaped.
-_F0, _FORMANTS, _SHAPE = (75.0, 330.0), (0.75, 1.3), 8.0
+#: From and to which mean F0 copies have, hertz: from low men's to children's.
+_F0 = (75.0, 330.0)
+#: From and to which factor on the frequencies of formants: a man's are some 15 % below a woman's.
+_FORMANTS = (0.75, 1.3)
+#: Decibels to either side, at most, by which the spectrum is shaped at each knot.
+_SHAPE = 8.0
+#: Hertz of the knots: an octave apart, as one hears.
 _KNOTS = np.array([0.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0])
 
 

@@ -20,8 +20,11 @@ Words = NDArray[np.uint32]
 _FRAME = 0.256
 #: Seconds between the two frames that a word compares.
 LAG = 0.1
-#: Hertz: where the bands begin and end, each as much wider than the one below as that is than its neighbour.
-_LOWEST, _HIGHEST = 300.0, 3000.0
+#: Hertz where the lowest band begins: telephones and small loudspeakers carry what is above.
+_LOWEST = 300.0
+#: Hertz where the highest band ends, for the same reason. Each is as much wider than the one below as that is than its.
+_HIGHEST = 3000.0
+#: Bits of a word, as `Words` has them: one for each two neighbouring bands.
 _BITS = 32
 
 

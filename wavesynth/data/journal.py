@@ -46,6 +46,8 @@ class Record:
     """The DC offset that was removed."""
     held_back: int = 0
     """How many pieces, the last ones, are the end that was cut off for validation."""
+    wanted: float = 0.0
+    """Seconds, at least, that this end was to have: where others are wanted, the source is cut anew."""
     digest: str = ""
     """SHA-256 of the samples of all pieces."""
     fingerprint: str = ""

@@ -20,8 +20,10 @@ __all__ = ["HOP", "NearCopy", "groups", "near_copies"]
 
 #: Seconds between the words that are compared.
 HOP = 0.02
-#: Words that are judged together, and the share of bits that may differ among them.
-_SPAN, _ERRORS = 15, 0.2
+#: Words that are judged together: 0.3 s, in which two takes do not agree by chance.
+_SPAN = 15
+#: The share of bits that may differ among them: of a take coded anew one in seven does, of another one in two.
+_ERRORS = 0.2
 #: With how many of those that have the same word a word is paired.
 _NEIGHBOURS = 8
 #: Decibels: what is left of one when the other is taken away, at most. Copies of one take that were found had -12 and

@@ -17,8 +17,14 @@ from wavesynth.data.split import Split
 
 __all__ = ["Pair", "Pairs", "another_microphone"]
 
-#: Standard deviation of an equaliser's knots, ranges of the level and of the floor of the noise, in bels of power.
-_EQUALISER, _LEVEL, _FLOOR, _KNOTS = 0.24, (-1.0, 0.5), (-4.4, -1.8), 6
+#: Standard deviation of an equaliser's knots, bels of power: as one microphone differs from another.
+_EQUALISER = 0.24
+#: Knots of an equaliser, evenly over the bands: so few that it is a slope here and a bump there, and no comb.
+_KNOTS = 6
+#: From and to which level is drawn, bels of power above the recording's: more often further away than nearer.
+_LEVEL = (-1.0, 0.5)
+#: From and to which power the floor of the noise is drawn, bels: from a quiet room to a loud one.
+_FLOOR = (-4.4, -1.8)
 
 
 class Pair(NamedTuple):

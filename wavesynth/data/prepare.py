@@ -44,6 +44,8 @@ __all__ = ["FORMAT", "READABLE", "Options", "prepare"]
 #: The version of dataset.json, and those that can be trained on. What another version prepared is prepared anew.
 FORMAT = 2
 READABLE = (1, FORMAT)
+#: What `prepare` and those who train on it write to OUT: no source, should OUT be the folder of recordings.
+_OURS = ("audio", "dataset.json", "prepare.jsonl", "disturbed", "features")
 #: Seconds that recordings are read by this process alone, before others are worth their start.
 _ALONE = 2.0
 
@@ -79,7 +81,7 @@ def prepare(
     folder, out, options = Path(folder), Path(out), options or Options()
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; it must be a folder of recordings")
-    found = list(find(folder, out, out / "audio", out / "dataset.json", out / "prepare.jsonl"))
+    found = list(find(folder, out, *(out / name for name in _OURS)))
     sources = sorted((one for one in found if isinstance(one, Path)), key=lambda path: (stem_of(path), path))
     if not sources:
         raise ValueError(f"{folder} holds no recordings; they must be {', '.join(SUFFIXES)} files")
@@ -187,7 +189,8 @@ class _Worker:
             written.append(Piece(name, where, piece.numel()))
         words = Record.packed(fingerprint(whole, rate, HOP))
         digest = sha256(pcm16(whole).astype("<i2").tobytes()).hexdigest()
-        return Record(tuple(written), "", offset, len(end), digest, words, "; ".join(loaded.notes))
+        damage = "; ".join(loaded.notes)
+        return Record(tuple(written), "", offset, len(end), held_back, digest, words, damage)
 
 
 def _prepared(
@@ -278,16 +281,17 @@ def _near_copies(
     out: Path, sources: Sequence[Path], records: dict[Path, Record], options: Options, track: Track
 ) -> list[NearCopy]:
     """The near copies among recordings, by their number; those of the last run if the recordings are the same."""
-    path = out / "dataset.json"
-    if path.exists():
-        last = json.loads(path.read_bytes())  # by an earlier run for the same sources, or it would be gone
+    try:
+        last = json.loads((out / "dataset.json").read_bytes())
         if last["compared"] == _compared(sources, records):
             numbers = {source.as_posix(): number for number, source in enumerate(sources)}
             return [
-                NearCopy(numbers[one], numbers[other], pair["seconds"], pair["residual_db"])
+                NearCopy(numbers[one], numbers[other], float(pair["seconds"]), float(pair["residual_db"]))
                 for pair in last["near_copies"]
                 for one, other in [pair["sources"]]
             ]
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        pass  # there is none, or it is damaged or another program's: it is written anew
 
     @lru_cache(maxsize=16)
     def load(number: int) -> Tensor:
@@ -316,9 +320,10 @@ def _place(
     for source in sorted({*kept, *unused}, key=lambda source: (stem_of(source), source)):
         record, stat = records[source], (worker.folder / source).stat()
         divided = assignment.divided is not None and source == kept[assignment.divided]
-        if divided != bool(record.held_back):
+        wanted = assignment.held_back if divided else 0.0
+        if record.wanted != wanted or bool(record.held_back) != divided:
             (worker.out / "dataset.json").unlink(missing_ok=True)
-            record = worker(source, assignment.held_back if divided else 0.0)
+            record = worker(source, wanted)
         first_of_end = len(record.pieces) - record.held_back
         pieces = tuple(
             replace(piece, split="validation" if number >= first_of_end else side.get(source, "unused"))
@@ -363,6 +368,6 @@ def _notes(names: Sequence[str], together: Sequence[Sequence[int]], assignment: 
 
 
 def _write_if_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text("utf-8") != text:
+    if not path.exists() or path.read_bytes() != text.encode():
         with atomic_path(path) as temporary:
             temporary.write_text(text, "utf-8")

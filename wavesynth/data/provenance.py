@@ -31,14 +31,22 @@ PROVENANCE = "provenance.safetensors"
 #: Trained on, or chosen by: what validation was for.
 Use = Literal["train", "validation"]
 
-#: Seconds between the words of a recording that is to be judged, and at most between those that are kept of one.
-_HOP, _SPACING = 0.01, 0.5
+#: Seconds between the words of a recording that is to be judged: half of it is the most that a kept word is missed by.
+_HOP = 0.01
+#: Seconds, at most, between the words that are kept of a recording, so that two seconds of it have `_COMPARED`.
+_SPACING = 0.5
 #: So many words are kept of a short recording, as far as it has them.
 _FEWEST = 8
-#: The share of bits that may differ: of one word, from which a place is tried, and of all words that are then compared.
-_WORD, _ALL = 0.16, 0.12
-#: Words that are compared, at least, and the share of the shorter recording that they are spread over, or seconds.
-_COMPARED, _SHARE, _SECONDS = 4, 0.5, 1.5
+#: The share of one word's bits that may differ for its place to be tried.
+_WORD = 0.16
+#: The share of bits that may differ of all words that are then compared: less, because chance evens out over several.
+_ALL = 0.12
+#: Words that are compared, at least: fewer agree by chance.
+_COMPARED = 4
+#: The share of the shorter recording that they are spread over, at least,
+_SHARE = 0.5
+#: or seconds, if these are fewer: a part of a recording is enough to know it by.
+_SECONDS = 1.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,12 @@ __all__ = ["provenance"]
 
 def provenance(configuration: Configuration | ConverterConfiguration, track: Track = untracked) -> Provenance:
     """Of a run of that configuration. It is not complete where a voice, a run or its data can no longer be read."""
-    try:
-        folders = [Recordings(folder) for _, folder in configuration.data.folders]
-        found = Provenance.of_folders(folders, track)
-    except ValueError:
-        return Provenance.unknown()
+    found = Provenance.of_folders([])
+    for _, folder in configuration.data.folders:
+        try:
+            found += Provenance.of_folders([Recordings(folder)], track)
+        except (OSError, ValueError):  # what the others say, and what it began from, is told all the same
+            found += Provenance.unknown()
     for name in ("start_from", "teacher", "converter"):
         source = getattr(configuration, name, None)
         if isinstance(source, str):
@@ -36,6 +37,7 @@ def _of(name: str, source: str) -> Provenance:
         if (path / "voice.json").exists():
             return Provenance.load(path) or Provenance.unknown()
         raw = checkpoint_of(path).configuration
-    except ValueError:
+        configuration = parse_converter(raw) if is_converter(raw) else parse(raw)
+    except (OSError, ValueError):
         return Provenance.unknown()
-    return provenance(parse_converter(raw) if is_converter(raw) else parse(raw))
+    return provenance(configuration)
