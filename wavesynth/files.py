@@ -75,11 +75,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_output(path: str | Path, *suffixes: str, source: Path | None = None) -> None:
+def check_output(path: str | Path, *suffixes: str, source: Path | None = None, name: str = "out") -> None:
     """Finds out, before work begins, whether `atomic_path` can write `path`, as far as that can be known.
 
     Raises ValueError if its name ends in none of `suffixes` (of a pipe or a device, any name will do) or it is the
     file `source`, by whatever name, from which it is to be made; and OSError, naming it, if it cannot be written.
+    `name` is the option's that gave it.
     """
     path = Path(path)
     target = _target(path)
@@ -97,10 +98,10 @@ def check_output(path: str | Path, *suffixes: str, source: Path | None = None) -
     if _is_stream(target):
         return
     if source is not None and mode and source.exists() and target.samefile(source):
-        raise ValueError(f"out is {shown(path)}, which is the input itself; it must be another file")
+        raise ValueError(f"{name} is {shown(path)}, which is the input itself; it must be another file")
     if suffixes and path.suffix.lower() not in suffixes:
         allowed = ", ".join(suffixes[:-1]) + " or " * (len(suffixes) > 1) + suffixes[-1]
-        raise ValueError(f"out is {shown(path)}; it must end in {allowed}")
+        raise ValueError(f"{name} is {shown(path)}; it must end in {allowed}")
     with _named(path):
         folder = target.absolute().parent
         missing = [target.name]
@@ -110,7 +111,7 @@ def check_output(path: str | Path, *suffixes: str, source: Path | None = None) -
         if not folder.is_dir():
             raise OSError(errno.ENOTDIR, "")
         longest = os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else _LONGEST_NAME
-        if max(len(os.fsencode(name)) for name in missing) > longest:
+        if max(len(os.fsencode(part)) for part in missing) > longest:
             raise OSError(errno.ENAMETOOLONG, "")
         with tempfile.TemporaryFile(dir=folder) as trial:
             trial.write(bytes(4096))

@@ -127,6 +127,22 @@ def test_a_voice_that_was_chosen_by_a_recording_may_be_chosen_by_it_but_not_judg
     assert result.exit_code == 0 and json.loads(result.stdout)["heard_before"] == []
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("--report", "page.pdf", "report is page.pdf; it must end in .html or .htm"),
+        ("--picture", "clip.jpg", "picture is clip.jpg; it must end in .png"),
+        ("--picture", "/dev/null/clip.png", "is below a file"),
+    ],
+)
+def test_what_is_to_be_written_is_looked_at_before_anything_else(
+    option, name, said, data, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    result = run("no such voice", data, option, name)
+    assert result.exit_code == 1 and said in result.stderr
+
+
 def test_where_nobody_knows_what_a_voice_has_heard_the_report_says_so(copied):
     result, page = copied
     assert json.loads(result.stdout)["heard_before"] is None

@@ -116,7 +116,9 @@ def evaluate(
         from wavesynth.workers import cores
 
         if report:
-            check_output(report)
+            check_output(report, ".html", ".htm", name="report")
+        if picture:
+            check_output(picture, ".png", name="picture")
         omitted = frozenset(filter(None, without.replace(" ", "").split(",")))
         shipped = find_voices()
         folder = shipped.get(voice, Path(voice))

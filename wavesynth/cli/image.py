@@ -112,7 +112,8 @@ def export(
         from wavesynth.synthesis.pixels import sample as draw
         from wavesynth.training.images import card, trained
 
-        check_output(out / "model.json")
+        for name in ("model.json", "weights.safetensors", "samples.png", "CARD.md"):
+            check_output(out / name)
         save_image_model(out, trained(run, lowest=best))
         written = load_image_model(out)
         figures = measured(written, data, "test", images)

@@ -53,7 +53,8 @@ def compare(
         fixed_images(
             configuration.model, configuration.data, "test"
         )  # refuses what does not fit before the wait
-        check_output(out / "image-comparison.md")
+        for name in ("image-comparison.md", "image-comparison.png"):
+            check_output(out / name)
         results = {}
         for kind in KINDS:
             say(f"{kind}: {minutes:g} minutes", err=True)

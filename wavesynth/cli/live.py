@@ -73,12 +73,16 @@ def live(
         from wavesynth.clients.live.devices import choose
         from wavesynth.clients.live.session import Live
         from wavesynth.clients.live.taps import Impulses, Recorder
+        from wavesynth.files import check_output
 
         if devices:
             _list_devices()
             return
         if measure_latency and record:
             fail("--measure-latency and --record are both given; an impulse is nothing to record")
+        if record:
+            for file in ("microphone.wav", "voice.wav"):
+                check_output(record / file)
         with connect(address, token_file, certificates) as client:
             try:
                 found = client.voices()
