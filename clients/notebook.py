@@ -17,8 +17,10 @@ with extra("notebook", "playing in a notebook"):
 
 __all__ = ["play"]
 
-#: Seconds of audio that one piece of output brings, and that the browser waits before it plays the first.
-_PIECE, _IN_HAND = 0.25, 0.15
+#: Seconds of audio that one piece of output brings: each is a message to the browser and a script that it runs.
+_PIECE = 0.25
+#: Seconds that the browser waits before it plays the first piece, so that a later one may be late.
+_IN_HAND = 0.15
 
 _SCRIPT = """
 const bytes = Uint8Array.from(atob("{audio}"), (c) => c.charCodeAt(0));

@@ -79,9 +79,8 @@ def _end(code: int) -> NoReturn:
             stream.flush()
         except OSError as error:
             code = _failed(error)
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), stream.fileno()
-            )  # or it is tried again, and complained of
+            # Or it is tried again, and complained of.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(128 + _stopped_by if _stopped_by else code)
 
 

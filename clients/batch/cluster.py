@@ -19,9 +19,12 @@ from .work import Made, Segment, Setting, Synthesizer, by_length, cut
 
 __all__ = ["on_ray"]
 
-#: Entries in a file of the list that Ray reads; what of a core a task takes that reads, and two leave for an actor;
-#: bytes of audio, 30 seconds of it, that an actor gets at once.
-_IN_A_FILE, _FOR_READING, _BLOCK = 16, 0.1, 2 << 20
+#: Entries in a file of the list that Ray reads.
+_IN_A_FILE = 16
+#: The share of a core that a task takes which reads; two of them leave the rest for an actor.
+_FOR_READING = 0.1
+#: Bytes of audio that an actor gets at once: 30 seconds of it.
+_BLOCK = 2 << 20
 
 
 def on_ray(

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wavesynth.audio.files import write
+from wavesynth.audio.files import write_in_place
 from wavesynth.files import check_output, sentence, shown
 from wavesynth.server.server import load_voices
 from wavesynth.synthesis.voice import find_voices
@@ -177,7 +177,7 @@ def _write(folder: Path, path: Path, samples: Any, sample_rate: int) -> None:
     part = folder / f"part{path.suffix.lower()}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(part, samples / 32768, sample_rate)
+        write_in_place(part, samples / 32768, sample_rate)
         part.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error

@@ -20,8 +20,12 @@ from ..crossfade import crossfade
 
 __all__ = ["LONGEST", "Cut", "cuts", "join", "seed_of"]
 
-#: Seconds up to which a recording stays whole; of a piece of a longer one, about; to look for a quiet place.
-LONGEST, _PIECE, _SEARCH = 30.0, 15.0, 3.0
+#: Seconds up to which a recording stays whole.
+LONGEST = 30.0
+#: Seconds of a piece of a longer one, about.
+_PIECE = 15.0
+#: Seconds in which a quiet place is looked for, where a piece is to end.
+_SEARCH = 3.0
 #: Seconds in which one piece fades into the next, and over which loudness is looked at.
 _FADE = 0.02
 

@@ -17,14 +17,24 @@ from numpy.typing import NDArray
 
 __all__ = ["Clock", "JitterBuffer"]
 
-#: Seconds of margin at first and at least, at most; after an underrun more, at least; in a second without one less.
-_MARGIN, _MOST, _MORE, _LESS = 0.020, 0.5, 0.010, 0.00005
+#: Seconds of margin at first, and at least.
+_MARGIN = 0.020
+#: Seconds of margin at most.
+_MOST = 0.5
+#: Seconds by which the margin grows after an underrun, at least.
+_MORE = 0.010
+#: Seconds by which the margin shrinks in a second without an underrun.
+_LESS = 0.00005
 #: Seconds of silence from which on an underrun is no jitter but a service that was away.
 _AWAY = 0.15
 #: The most by which audio is stretched.
 _STRETCH = 0.005
-#: Seconds of surplus in a whole second that are skipped, that are at any time, and of the fade.
-_SURPLUS, _LATE, _FADE = 0.03, 0.15, 0.005
+#: Seconds of surplus that are skipped when they were there for a whole second.
+_SURPLUS = 0.03
+#: Seconds of surplus that are skipped at any time.
+_LATE = 0.15
+#: Seconds of the fade across what is skipped.
+_FADE = 0.005
 
 
 class Clock:

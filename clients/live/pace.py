@@ -10,8 +10,10 @@ __all__ = ["Pace", "too_slow"]
 _SHORT = 3.0
 #: Seconds of latency from which on it is more than devices, network and a margin of the jitter buffer come to.
 _LATE = 0.5
-#: Interruptions a second that are heard as faults, and the number of them that may be chance.
-_OFTEN, _CHANCE = 0.1, 2
+#: Interruptions a second from which on they are heard as faults.
+_OFTEN = 0.1
+#: Interruptions of a session that may be chance: so few say nothing of how often they come.
+_CHANCE = 2
 #: Seconds of audio in a second below which a service falls behind: less than 1 by what clocks and a short session blur.
 _BEHIND = 0.97
 

@@ -29,12 +29,17 @@ from ..resuming import Backoff
 
 __all__ = ["BLOCK", "Relay"]
 
-#: Seconds of a block of the microphone; that it may be ahead of the service, beyond which the oldest is dropped: to be
-#: late for good is worse than a gap.
-BLOCK, _AHEAD = 0.005, 0.5
-#: Seconds before a call's limit at which the next begins, at most; of history that it begins with; until one that was
-#: refused is tried again.
-_BEFORE, _HISTORY, _AGAIN = 30.0, 0.5, 1.0
+#: Seconds of a block of the microphone.
+BLOCK = 0.005
+#: Seconds that the microphone may be ahead of the service. Beyond, the oldest is dropped: to be late for good is worse
+#: than a gap.
+_AHEAD = 0.5
+#: Seconds before a call's limit at which the next call begins, at most.
+_BEFORE = 30.0
+#: Seconds of the past that the next call begins with.
+_HISTORY = 0.5
+#: Seconds until a next call that was refused is tried again.
+_AGAIN = 1.0
 
 Samples = NDArray[np.float32]
 
@@ -198,9 +203,8 @@ class Relay:
             return
         if isinstance(error, ServiceError):
             heard = self._current.heard
-            if (
-                heard
-            ):  # that nothing came for a while is how a lost path shows: the patience is for what follows
+            # That nothing came for a while is how a lost path shows: the patience is for what follows.
+            if heard:
                 self._lost = time.monotonic()
             again = isinstance(error, UnavailableError | BusyError) if not heard else not _ours(error)
             if not (self._begun and again) or time.monotonic() - self._lost > self._backoff.patience:

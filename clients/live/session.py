@@ -23,9 +23,14 @@ from .relay import BLOCK, Relay
 
 __all__ = ["Live", "Meters", "Tap"]
 
-#: Seconds without a block after which a device is gone. Of what a loudspeaker's own buffer holds: the seconds at first,
-#: by which they grow when it ran dry, and the most that they grow to.
-_GONE, _FIRST, _MORE, _MOST = 3.0, 0.02, 0.02, 0.2
+#: Seconds without a block after which a device is gone.
+_GONE = 3.0
+#: Seconds that a loudspeaker's own buffer holds at first.
+_FIRST = 0.02
+#: Seconds by which that buffer grows when it ran dry.
+_MORE = 0.02
+#: Seconds that it grows to, at most: all of them are latency.
+_MOST = 0.2
 #: Blocks after which a loudspeaker runs steadily: the first ones it may ask for long before it plays them.
 _STEADY = 20
 

@@ -19,6 +19,11 @@ def tone(seconds: float = 1.0, rate: int = 16000, hertz: float = 440.0) -> Tenso
     return 0.5 * torch.sin(torch.arange(round(seconds * rate)) * (2 * torch.pi * hertz / rate))
 
 
+def uniform(samples: int) -> Tensor:
+    """Noise within ±0.5, always the same."""
+    return torch.rand(samples, generator=torch.Generator().manual_seed(0)) - 0.5
+
+
 #: What PyAV writes: codec, container and sample rate by suffix.
 BY_PYAV = {
     ".g722": ("g722", "g722", 16000),
@@ -199,10 +204,10 @@ def test_a_wav_file_without_samples_stays_empty(tmp_path: Path, rest: bytes) -> 
 def test_half_of_a_file_is_used_and_said_to_be_less(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     if suffix in BY_PYAV:
-        noise = torch.rand(4 * BY_PYAV[suffix][2]) - 0.5
+        noise = uniform(4 * BY_PYAV[suffix][2])
         write_with_pyav(path, *BY_PYAV[suffix], noise)
     else:
-        soundfile.write(path, (torch.rand(64_000) - 0.5).numpy(), 16000, format=BY_LIBSNDFILE[suffix])
+        soundfile.write(path, uniform(64_000).numpy(), 16000, format=BY_LIBSNDFILE[suffix])
     whole, half = load(path), path.read_bytes()[: path.stat().st_size * 2 // 3]
     path.write_bytes(half)
     part = load(path)
@@ -211,7 +216,7 @@ def test_half_of_a_file_is_used_and_said_to_be_less(tmp_path: Path, suffix: str)
 
 
 def test_an_mp3_file_that_does_not_count_its_frames_is_read_to_its_end(tmp_path: Path) -> None:
-    loud = torch.rand(6 * 16000) - 0.5
+    loud = uniform(6 * 16000)
     loud[4000:] = 0  # from the size of its first frames too early an end is guessed
     soundfile.write(tmp_path / "a.mp3", loud.numpy(), 16000, bitrate_mode="VARIABLE", compression_level=0.5)
     data = (tmp_path / "a.mp3").read_bytes()
@@ -242,14 +247,14 @@ def test_other_files_named_g722_are_refused_and_g722_is_not(tmp_path: Path) -> N
         other.write_bytes(content)
         with pytest.raises(ValueError, match=r"a\.g722 cannot be read as audio: .* are none of G.722's"):
             load(other)
-    noise = torch.rand(48_000, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    noise = uniform(48_000) * 2
     for level in (1.0, 0.1, 0.0):
         write_with_pyav(other, "g722", "g722", 16000, noise * level)
         assert load(other).notes == ()
 
 
 def test_a_decoders_own_words_are_kept_from_standard_error(tmp_path: Path, capfd) -> None:
-    soundfile.write(tmp_path / "a.mp3", (torch.rand(48_000) - 0.5).numpy(), 16000)
+    soundfile.write(tmp_path / "a.mp3", uniform(48_000).numpy(), 16000)
     data = bytearray((tmp_path / "a.mp3").read_bytes())
     for at in range(3000, len(data), 500):
         data[at : at + 40] = bytes(40)

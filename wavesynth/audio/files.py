@@ -25,7 +25,7 @@ from wavesynth.audio.pcm import check_scale, pcm16
 from wavesynth.audio.wav import look
 from wavesynth.files import atomic_path, shown
 
-__all__ = ["WRITABLE", "Recording", "load", "read", "write", "write_flac", "write_wav"]
+__all__ = ["WRITABLE", "Recording", "load", "read", "write", "write_flac", "write_in_place", "write_wav"]
 
 #: libsndfile's container and coding for the suffixes that `write` knows.
 WRITABLE = {
@@ -241,23 +241,42 @@ def _decoder_words(path: Path) -> Iterator[list[str]]:
 
 def write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
     """Writes a waveform [N] as what the name says (`WRITABLE`; WAV if nothing), whole or not at all."""
-    _write(path, waveform, sample_rate, *WRITABLE.get(Path(path).suffix.lower(), WRITABLE[".wav"]))
+    with atomic_path(path) as temporary:
+        _encode(temporary, path, waveform, sample_rate, *_form(path))
+
+
+def write_in_place(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
+    """As `write`, straight into the file: for a caller who renames it once it is whole."""
+    _encode(path, path, waveform, sample_rate, *_form(path))
 
 
 def write_wav(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
     """Writes a waveform [N] as a 16-bit WAV file, whole or not at all."""
-    _write(path, waveform, sample_rate, *WRITABLE[".wav"])
+    with atomic_path(path) as temporary:
+        _encode(temporary, path, waveform, sample_rate, *WRITABLE[".wav"])
 
 
 def write_flac(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
     """Writes a waveform [N] as a 16-bit FLAC file, whole or not at all."""
-    _write(path, waveform, sample_rate, *WRITABLE[".flac"])
-
-
-def _write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int, form: str, subtype: str) -> None:
     with atomic_path(path) as temporary:
-        try:
-            soundfile.write(os.fsencode(temporary), pcm16(waveform), sample_rate, subtype, format=form)
-        except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all was written
-            code = errno.EIO if str(error) else errno.ENOSPC
-            raise OSError(code, str(error), str(path)) from error
+        _encode(temporary, path, waveform, sample_rate, *WRITABLE[".flac"])
+
+
+def _form(path: str | Path) -> tuple[str, str]:
+    return WRITABLE.get(Path(path).suffix.lower(), WRITABLE[".wav"])
+
+
+def _encode(
+    path: str | Path,
+    name: str | Path,
+    waveform: Tensor | ArrayLike,
+    sample_rate: int,
+    form: str,
+    subtype: str,
+) -> None:
+    """Writes into `path`; an error names `name`."""
+    try:
+        soundfile.write(os.fsencode(path), pcm16(waveform), sample_rate, subtype, format=form)
+    except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all was written
+        code = errno.EIO if str(error) else errno.ENOSPC
+        raise OSError(code, str(error), str(name)) from error

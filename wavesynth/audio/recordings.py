@@ -16,28 +16,12 @@ __all__ = ["SUFFIXES", "Ignored", "find", "summary"]
 #: games' formats: what nobody records speech in is more likely to be something else.
 SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".mp3", ".g722"),
-    *(".m4a", ".aac", ".amr", ".3gp", ".caf"),  # phones
-    *(
-        ".opus",
-        ".oga",
-        ".webm",
-        ".mka",
-        ".mkv",
-        ".mp4",
-        ".mov",
-    ),  # messengers, browsers, cameras: their first track
-    *(
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".au",
-        ".snd",
-        ".w64",
-        ".rf64",
-        ".wv",
-        ".mp2",
-        ".wma",
-    ),  # studios and archives
+    # Phones.
+    *(".m4a", ".aac", ".amr", ".3gp", ".caf"),
+    # Messengers, browsers, cameras: their first track.
+    *(".opus", ".oga", ".webm", ".mka", ".mkv", ".mp4", ".mov"),
+    # Studios and archives.
+    *(".aif", ".aiff", ".aifc", ".au", ".snd", ".w64", ".rf64", ".wv", ".mp2", ".wma"),
 )
 #: Files without a header: nothing says what their bytes are.
 _HEADERLESS = (".raw", ".pcm")

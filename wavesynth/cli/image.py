@@ -131,7 +131,6 @@ def measured(
     model: ImageModel, data: Path, split: SplitName, count: int | None
 ) -> dict[str, float | int | str]:
     """The likelihood of a split, with what its values are, and a progress bar where there is a terminal."""
-
     from wavesynth.data.images import ImageSet
     from wavesynth.evaluation.images import likelihood_of
     from wavesynth.training.images import ImageDataConfig, fixed_images

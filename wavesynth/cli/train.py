@@ -54,7 +54,6 @@ def train(
 
     Example: wavesynth train alice.toml --minutes 30
     """
-
     from wavesynth.data.features import untracked
     from wavesynth.training.configuration import Configuration
     from wavesynth.training.converter import ConverterConfiguration, converter_trainer, read_run
@@ -95,7 +94,6 @@ def train(
 def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) -> None:
     """Makes the copies that the features come from, where they are not there yet: minutes, the first time. `others` are
     the splits that are read of speakers but the first."""
-
     from wavesynth.data.dataset import Recordings
 
     if processes.first:

@@ -125,9 +125,8 @@ def assign(
     """
     sides: dict[int, Split] = {}
     instead: dict[int, int] = {}
-    free: list[
-        Sequence[int]
-    ] = []  # groups without a listed recording, in the order in which they are held back
+    # Groups without a listed recording, in the order in which they are held back.
+    free: list[Sequence[int]] = []
     for group in together:
         listed = [number for number in group if test is not None and recordings[number].stem in test]
         if listed:

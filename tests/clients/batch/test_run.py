@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,3 +179,24 @@ def test_what_is_wrong_with_a_recording_that_is_used_is_said(batch, tmp_path):
     (tmp_path / "a.wav").write_bytes(whole[: len(whole) // 2])
     assert batch(manifest(tmp_path, {"audio": "a.wav"}), tmp_path / "out") == (1, 0, 0)
     assert batch.said == [f"{tmp_path}/a.wav ends early: 1.0 s are there of the 2.0 s that its header says"]
+
+
+def test_what_a_killed_run_leaves_of_an_output_is_the_journals_and_has_one_name(batch, tmp_path, monkeypatch):
+    class KilledError(BaseException):
+        """No cleaning up is reached any more: looked at from here, as a kill would leave it."""
+
+    found = []
+
+    def killed(path, *_, **__):
+        Path(os.fsdecode(path)).write_bytes(b"half")
+        found.extend(p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*.wav"))
+        raise KilledError
+
+    path = manifest(tmp_path, {"audio": str(record(tmp_path / "a.wav"))})
+    with monkeypatch.context() as patch:
+        patch.setattr(soundfile, "write", killed)
+        with pytest.raises(KilledError):
+            batch(path, tmp_path / "out")
+    assert [p.name for p in found] == ["part.wav"] and len(found[0].parts) == 2
+    assert batch(path, tmp_path / "out") == (1, 0, 0)
+    assert [p.name for p in (tmp_path / "out").rglob("*.wav")] == ["a.wav"]
