@@ -13,6 +13,7 @@ from tests.data.test_images import digits
 from tests.training.test_images import values
 from wavesynth.cli.bench import bench
 from wavesynth.cli.image import image
+from wavesynth.data.split import split_of
 from wavesynth.evaluation.pictures import grid, progress
 from wavesynth.synthesis import pixels
 from wavesynth.synthesis.pixels import rows
@@ -78,6 +79,16 @@ def test_the_card_states_what_evaluate_measures(trained):
     assert f"{figures['nats']:.3f} ±" in text and "trained with dynamic binarisation" in text
     result = run("evaluate", trained / "run", "--data", trained / "digits", "--images", 2)
     assert result.exit_code == 0 and "on 2 images of the test set" in result.output
+
+
+def test_what_is_ignored_among_images_is_listed(trained, tmp_path):
+    held_out = next(name for name in map(str, range(99)) if split_of(f"a_{name}") == "test")
+    (tmp_path / "a").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "a" / f"{held_out}.png")
+    (tmp_path / "a" / "notes.txt").touch()
+    result = run("evaluate", trained / "model", "--data", tmp_path, "--json")
+    assert result.exit_code == 0 and json.loads(result.stdout)["images"] == 1
+    assert "a/notes.txt is ignored: not named as an image\n" in result.stderr
 
 
 def test_the_same_seed_makes_the_same_grid_and_each_class_has_a_line(trained, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wavesynth.data.images import quantise, read_idx, read_image, read_images
+from wavesynth.data.images import ignored_images, quantise, read_idx, read_image, read_images
 from wavesynth.data.split import split_of
 
 
@@ -110,12 +110,18 @@ def test_images_of_another_size_or_mode_are_refused(tmp_path):
         read_image(tmp_path / f"{train[0]}.png", 3)
 
 
-def test_loops_of_links_and_pipes_among_images_are_left_out(tmp_path):
+def test_loops_of_links_and_pipes_among_images_are_left_out_and_told(tmp_path):
     train = next(str(i) for i in range(99) if split_of(str(i)) == "train")
     Image.new("L", (4, 4)).save(tmp_path / f"{train}.png")
     (tmp_path / "loop").symlink_to(".")
     os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "labels.txt").touch()
     assert len(read_images(tmp_path, "train")) == 1
+    assert ignored_images(tmp_path) == [
+        {"source": "labels.txt", "reason": "not named as an image"},
+        {"source": "loop", "reason": "a link to ."},
+        {"source": "pipe.png", "reason": "not a file but a pipe, a socket or a device"},
+    ]
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

@@ -38,9 +38,11 @@ class Ignored:
     reason: str
 
 
-def find(folder: Path, *ours: Path, suffixes: Collection[str] = SUFFIXES) -> Iterator[Path | Ignored]:
-    """The recordings, or files of other `suffixes`, below `folder`, relative to it, in the order of their names, and
-    between them what is ignored.
+def find(
+    folder: Path, *ours: Path, suffixes: Collection[str] = SUFFIXES, kind: str = "a recording"
+) -> Iterator[Path | Ignored]:
+    """The recordings, or files of another `kind` and its `suffixes`, below `folder`, relative to it, in the order of
+    their names, and between them what is ignored.
 
     Neither hidden files and folders are named, nor `ours`, the files and folders that the caller writes. Each folder
     is searched once, however many links lead to it. What has another name below `folder`, under which it is found,
@@ -69,7 +71,7 @@ def find(folder: Path, *ours: Path, suffixes: Collection[str] = SUFFIXES) -> Ite
                 else:
                     seen.add(key)
                     levels.append(_entries(path))
-            elif reason := _reason(path, suffixes):
+            elif reason := _reason(path, suffixes, kind):
                 yield Ignored(name, reason)
             else:
                 yield name
@@ -120,12 +122,12 @@ def _other_name(link: Path, root: Path, suffixes: Collection[str]) -> Path | Non
         return None
     name = target.relative_to(root)
     taken = not any(part.startswith(".") for part in name.parts) and (
-        target.is_dir() or not _reason(target, suffixes)
+        target.is_dir() or not _reason(target, suffixes, "")
     )
     return name if taken else None
 
 
-def _reason(path: Path, suffixes: Collection[str]) -> str:
+def _reason(path: Path, suffixes: Collection[str], kind: str) -> str:
     """Why a file is not taken; "" if it is."""
     if not path.is_file():
         return "not a file but a pipe, a socket or a device"
@@ -133,5 +135,5 @@ def _reason(path: Path, suffixes: Collection[str]) -> str:
     if suffix in _HEADERLESS:
         return "no header says what its samples are"
     if suffix not in suffixes:
-        return "not named as a recording"
+        return f"not named as {kind}"
     return "" if os.access(path, os.R_OK) else "it may not be read"

@@ -17,7 +17,16 @@ from wavesynth.files import read_text, sentence
 if TYPE_CHECKING:
     from wavesynth.clients.client import Client
 
-__all__ = ["Certificates", "TokenFile", "connect", "fail", "group", "one_sentence_errors", "read_token"]
+__all__ = [
+    "Certificates",
+    "TokenFile",
+    "connect",
+    "fail",
+    "group",
+    "one_sentence_errors",
+    "read_token",
+    "say_ignored_images",
+]
 
 TokenFile = Annotated[Path | None, typer.Option(help="File of the token that the service wants.")]
 Certificates = Annotated[
@@ -92,3 +101,11 @@ def _content(option: str, path: Path) -> str:
         raise ValueError(f"--{option} is {path}, which cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"--{option}: {error}") from error
+
+
+def say_ignored_images(folder: str | Path) -> None:
+    """Lists on standard error what of a folder of images is not taken as one, and why."""
+    from wavesynth.data.images import ignored_images
+
+    for entry in ignored_images(folder):
+        say(f"{entry['source']} is ignored: {entry['reason']}", err=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wavesynth.cli.common import group, one_sentence_errors
+from wavesynth.cli.common import group, one_sentence_errors, say_ignored_images
 from wavesynth.cli.configurations import find_configuration
 from wavesynth.cli.image_compare import compare
 from wavesynth.cli.image_make import complete, sample
@@ -59,6 +59,8 @@ def train(
             training = image_trainer(
                 configuration, out or Path("runs") / config.stem, processes, resume=resume
             )
+            if processes.first:
+                say_ignored_images(configuration.data.folder)
             follow(training, "dim", minutes, partial(some_images, training.average))
 
 
@@ -138,6 +140,7 @@ def measured(
     config = model.network.config
     binarisation: Literal["static"] | None = "static" if config.levels == 2 else None
     whole: ImageSet = fixed_images(config, ImageDataConfig(str(data), binarisation), split)
+    say_ignored_images(data)
     some = ImageSet(whole.images[:count], None if whole.labels is None else whole.labels[:count])
     figures = asdict(
         likelihood_of(

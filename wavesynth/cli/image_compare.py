@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.common import one_sentence_errors, say_ignored_images
 from wavesynth.cli.configurations import find_configuration
 from wavesynth.cli.terminal import say
 
@@ -50,11 +50,11 @@ def compare(
 
     with one_sentence_errors():
         configuration = read_toml(find_configuration(config, images=True), parse_images)
-        fixed_images(
-            configuration.model, configuration.data, "test"
-        )  # refuses what does not fit before the wait
+        # Refuses what does not fit before the wait.
+        fixed_images(configuration.model, configuration.data, "test")
         for name in ("image-comparison.md", "image-comparison.png"):
             check_output(out / name)
+        say_ignored_images(configuration.data.folder)
         results = {}
         for kind in KINDS:
             say(f"{kind}: {minutes:g} minutes", err=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +21,11 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from wavesynth.audio.recordings import find
+from wavesynth.audio.recordings import Ignored, find, summary
 from wavesynth.data.split import Split, split_of, stem_of
 from wavesynth.models.pixels import nearest
 
-__all__ = ["ImageSet", "quantise", "read_idx", "read_image", "read_images"]
+__all__ = ["ImageSet", "ignored_images", "quantise", "read_idx", "read_image", "read_images"]
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 _MODES = {1: ("L", "1"), 3: ("RGB",), 4: ("RGBA",)}
@@ -59,9 +60,13 @@ def read_images(folder: str | Path, split: Split) -> ImageSet:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; it must hold idx files or images")
-    if _idx(folder, "train-images-idx3-ubyte") or _idx(folder, "t10k-images-idx3-ubyte"):
-        return _from_idx(folder, split)
-    return _from_files(folder, split)
+    return _from_idx(folder, split) if _has_idx(folder) else _from_files(folder, split)
+
+
+def ignored_images(folder: str | Path) -> list[dict[str, str]]:
+    """`source` and `reason` of what `read_images` does not take as an image; beside idx files nothing is told."""
+    folder = Path(folder)
+    return [] if _has_idx(folder) else summary(one for one in _find(folder) if isinstance(one, Ignored))
 
 
 def read_idx(path: str | Path) -> np.ndarray:
@@ -112,6 +117,14 @@ def read_image(path: str | Path, channels: int | None = None) -> Tensor:
     return torch.from_numpy(array.reshape(*array.shape[:2], channels).copy())
 
 
+def _has_idx(folder: Path) -> bool:
+    return any(_idx(folder, f"{prefix}-images-idx3-ubyte") for prefix in ("train", "t10k"))
+
+
+def _find(folder: Path) -> Iterator[Path | Ignored]:
+    return find(folder, suffixes=_SUFFIXES, kind="an image")
+
+
 def _idx(folder: Path, name: str) -> Path | None:
     return next((path for end in ("", ".gz") if (path := folder / f"{name}{end}").exists()), None)
 
@@ -144,7 +157,7 @@ def _from_idx(folder: Path, split: Split) -> ImageSet:
 
 
 def _from_files(folder: Path, split: Split) -> ImageSet:
-    names = sorted(one for one in find(folder, suffixes=_SUFFIXES) if isinstance(one, Path))
+    names = sorted(one for one in _find(folder) if isinstance(one, Path))
     if not names:
         raise ValueError(f"{folder} holds neither idx files nor images")
     classes = sorted({name.parts[0] for name in names}) if all(len(name.parts) == 2 for name in names) else []
