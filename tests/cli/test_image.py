@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from tests.cli.test_train import toml
 from tests.data.test_images import digits
 from tests.training.test_images import values
+from wavesynth.cli import terminal
 from wavesynth.cli.bench import bench
 from wavesynth.cli.image import image
 from wavesynth.data.split import split_of
@@ -52,6 +53,14 @@ def test_the_cards_picture_is_what_the_exported_model_makes(trained):
     made = cells(out, 2, 2, scale=3).reshape(4, 4, 4)[:3]
     shown = cells(trained / "model" / "samples.png", 10, 4, scale=3)[0, :3]
     assert (made == shown).all() and "](samples.png)" in (trained / "model" / "CARD.md").read_text()
+
+
+def test_long_work_says_how_far_it_is_where_there_is_no_terminal(trained, monkeypatch):
+    monkeypatch.setattr(terminal, "_SECONDS_BEFORE_A_LINE", 0)  # as of work that takes long
+    made = run("sample", trained / "model", "--out", trained / "long.png", "--json")
+    measured = run("evaluate", trained / "model", "--data", trained / "digits", "--json")
+    assert made.stderr == "rows: 1/4\n" and measured.stderr == "Measuring: 1/1\n"
+    assert json.loads(made.stdout) and json.loads(measured.stdout)
 
 
 def test_images_are_made_with_one_thread(trained, monkeypatch):

@@ -73,7 +73,10 @@ def test_minutes_make_a_whole_run_and_the_next_commands_are_named(folder, tmp_pa
     configuration = toml(tmp_path / "alice.toml", values(folder, steps=10_000))
     result = run(train, configuration, "--minutes", 0.05)
     assert result.exit_code == 0, result.output
-    assert "6 steps of 0.5 s each: about 0:00:03 (h:mm:ss), and the validations\n" in result.output
+    assert (
+        "Timing a few steps\n6 steps of 0.5 s each: about 0:00:03 (h:mm:ss), and the validations\n"
+        in result.output
+    )
     assert "step 6: validation " in result.output
     commands = [line.strip() for line in result.stdout.splitlines() if line.startswith("  wavesynth ")]
     assert commands[0] == "wavesynth export runs/alice voices/alice --best"

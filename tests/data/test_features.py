@@ -137,4 +137,5 @@ def test_progress_is_of_each_recording(folder):
             seen.append((description, total))
 
     Crops([folder], "train", track=track)
-    assert seen == [(f"Reading {folder}, train", 3)] * 3
+    checked, read = [(f"{work} {folder}, train", 3) for work in ("Checking", "Reading")]
+    assert seen == [checked] * 3 + [read] * 3 + [checked] * 3  # that nobody changed them meanwhile

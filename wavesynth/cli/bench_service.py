@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["service"]
 
-#: Seconds of audio that a paced listener keeps in hand, of one short call, and of one offline call.
-_IN_HAND, _SHORT, _OFFLINE = 0.25, 1.0, 4.0
+#: Seconds of audio that a paced listener keeps in hand, as a player's buffer does.
+_IN_HAND = 0.25
+#: Seconds of audio of a short call, whose first chunk is what is timed.
+_SHORT = 1.0
+#: Seconds of audio of an offline call.
+_OFFLINE = 4.0
 
 
 def service(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
-from wavesynth.cli.terminal import progress, say, terminal
+from wavesynth.cli.terminal import say, terminal, track
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,7 +99,6 @@ def evaluate(
         import json
         import shlex
         import sys
-        from contextlib import ExitStack
 
         from wavesynth.audio.plots import save_spectrograms
         from wavesynth.clients.client import ServiceError
@@ -152,20 +151,14 @@ def evaluate(
             allow_trained,
         )
         speak = _speak(folder, threads, backend, {**manner, "speaker": speaker})
-        with ExitStack() as stack:
-            bars = progress()
 
-            def track(name: str, results: Iterable[Any], total: int) -> Iterable[Any]:
-                if not bars.live.is_started:  # an error before has standard error for itself
-                    stack.enter_context(bars)
-                return bars.track(results, total, description=f"{name:11}")
+        def shown(name: str, results: Iterable[Any], total: int) -> Iterable[Any]:
+            return track(results, f"{name:11}", total)
 
-            try:
-                figures, heard = run(
-                    loaded, Provenance.load(folder), recordings, texts, settings, speak, track
-                )
-            except ServiceError as error:
-                fail(error)
+        try:
+            figures, heard = run(loaded, Provenance.load(folder), recordings, texts, settings, speak, shown)
+        except ServiceError as error:
+            fail(error)
         figures |= {**manner, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
         if as_json:
             say(json.dumps(figures))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -132,7 +131,7 @@ def export(
 def measured(
     model: ImageModel, data: Path, split: SplitName, count: int | None
 ) -> dict[str, float | int | str]:
-    """The likelihood of a split, with what its values are, and a progress bar where there is a terminal."""
+    """The likelihood of a split, with what its values are, and how far it is on standard error."""
     from wavesynth.data.images import ImageSet
     from wavesynth.evaluation.images import likelihood_of
     from wavesynth.training.images import ImageDataConfig, fixed_images
@@ -146,7 +145,7 @@ def measured(
         likelihood_of(
             model.network,
             some,
-            track=lambda starts: track(starts, "", disable=not sys.stderr.isatty()),
+            track=lambda starts: track(starts, "Measuring"),
         )
     )
     if config.levels == 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -152,7 +151,7 @@ def _make(
     known: torch.Tensor | None = None,
     pixels: int = 0,
 ) -> tuple[torch.Tensor, float]:
-    """Images as intensities, uint8 [B, H, W, C], with a bar on a terminal, and the seconds they took."""
+    """Images as intensities, uint8 [B, H, W, C], with how far they are on standard error, and the seconds they took."""
     import torch
 
     from wavesynth.models.pixels import intensities
@@ -162,7 +161,7 @@ def _make(
     start = time.perf_counter()
     stream = rows(model.network, keys, labels, known, pixels)
     with threads():
-        made = list(track(stream, "rows", total=c.height, disable=not sys.stderr.isatty()))
+        made = list(track(stream, "rows", total=c.height))
     return intensities(torch.stack(made, 1), c.levels), time.perf_counter() - start
 
 

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ["printable", "progress", "say", "terminal", "track"]
+__all__ = ["printable", "say", "terminal", "track"]
 
 T = TypeVar("T")
 
-#: Where there is no terminal: nothing is said of work that is done by then, and of longer work so often.
-_SECONDS_BEFORE_A_LINE, _SECONDS_BETWEEN_LINES = 2, 15
+#: Seconds of work of which nothing is said where there is no terminal.
+_SECONDS_BEFORE_A_LINE = 2
+#: Seconds between lines of longer work: enough to see that it goes on, few enough for a log.
+_SECONDS_BETWEEN_LINES = 15
 
 #: Control characters but tabs and line ends, what changes the direction of writing, and what is no character.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -52,7 +54,7 @@ def terminal(*, stderr: bool = False, quiet: bool = False) -> Console:
     return Literal(stderr=stderr, quiet=quiet)
 
 
-def progress(*, disable: bool = False) -> Progress:
+def _progress() -> Progress:
     """Bars on standard error, with how far they are and when they will be done."""
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -62,18 +64,15 @@ def progress(*, disable: bool = False) -> Progress:
         TaskProgressColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
         console=terminal(stderr=True),
-        disable=disable,
     )
 
 
-def track(
-    items: Iterable[T], description: str, total: float | None = None, *, disable: bool = False
-) -> Iterator[T]:
+def track(items: Iterable[T], description: str, total: float | None = None) -> Iterator[T]:
     """The items, with such a bar for how many of them are done, or now and then a line where there is no terminal."""
-    if not disable and not terminal(stderr=True).is_terminal:
+    if not terminal(stderr=True).is_terminal:
         yield from _with_lines(items, description, total)
         return
-    with progress(disable=disable) as bar:
+    with _progress() as bar:
         yield from bar.track(items, total, description=printable(description))
 
 
@@ -83,5 +82,5 @@ def _with_lines(items: Iterable[T], description: str, total: float | None) -> It
     for done, item in enumerate(items):
         yield item
         if time.monotonic() >= due:
-            say(f"{description}: {done + 1}{of}", err=True)
+            say(f"{description.strip()}: {done + 1}{of}", err=True)
             due = time.monotonic() + _SECONDS_BETWEEN_LINES

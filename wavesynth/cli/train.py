@@ -146,6 +146,12 @@ def follow(
                     err=True,
                 )
         if minutes is not None or training.config.steps - training.step > _FEW_STEPS:
+            if processes.first:
+                say(
+                    "Timing a few steps; the first one compiles"
+                    if training.compiled
+                    else "Timing a few steps"
+                )
             seconds = training.seconds_per_step()
             if minutes is not None:
                 training.fit(60 * minutes, seconds)

@@ -82,11 +82,11 @@ def features(
     cannot be kept there is a warning.
     """
     files = recordings.files(split)
-    content = _content(recordings, split)
+    content = _content(recordings, split, track)
     if (kept := _load(_path(recordings, split, content, settings), settings)) is not None:
         return replace(kept, content=content)
     computed = _compute(recordings, split, files, settings, track)
-    if _content(recordings, split) == content:  # nobody changed them while they were read
+    if _content(recordings, split, track) == content:  # nobody changed them while they were read
         path = _path(recordings, split, content, settings)
         try:
             _save(path, computed)
@@ -147,7 +147,7 @@ def _compute(
     return Features(lengths, mel, tokens, kept)
 
 
-def _content(recordings: Recordings, split: Split) -> str:
+def _content(recordings: Recordings, split: Split, track: Track) -> str:
     """A hash of a split's recordings: their names, lengths and bytes."""
     files = recordings.files(split)
 
@@ -158,7 +158,8 @@ def _content(recordings: Recordings, split: Split) -> str:
             return b""  # whoever reads it says what is wrong
 
     with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(digest, files))
+        results = pool.map(digest, files)
+        digests = list(track(results, f"Checking {recordings.path}, {split}", len(files)))
     whole = hashlib.blake2b(repr((recordings.sample_rate, files, digests)).encode(), digest_size=12)
     return whole.hexdigest()
 

@@ -31,8 +31,10 @@ __all__ = [
     "uniform",
 ]
 
-#: Means (half ranges) and logarithms of scales from which on a component's mass is computed in another way.
-_FAR, _WIDE = 100.0, 20.0
+#: Mean of a component, in half ranges, from which on the difference of its two ends drowns in float32's rounding.
+_FAR = 100.0
+#: Logarithm of a component's scale above which that difference is too small for a float32.
+_WIDE = 20.0
 
 Kind = Literal["pixelcnn", "gated", "row-lstm", "diagonal-bilstm"]
 
