@@ -288,3 +288,18 @@ def test_a_file_is_written_as_what_its_name_says(tmp_path: Path, suffix: str, fo
     write(tmp_path / f"a{suffix}", tone())
     assert soundfile.info(tmp_path / f"a{suffix}").format == form
     assert read(tmp_path / f"a{suffix}").square().mean().sqrt().item() == pytest.approx(0.5 / 2**0.5, rel=0.1)
+
+
+def test_what_others_write_on_standard_error_meanwhile_comes_out_and_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "a.mp3", uniform(48_000).numpy(), 16000)
+    opened = soundfile.SoundFile
+
+    def other(*given: object) -> soundfile.SoundFile:
+        os.write(2, b"another thread: error 7\n[src/libmpg123/parse.c:skip():1] warning: junk\nand more")
+        return opened(*given)
+
+    monkeypatch.setattr(soundfile, "SoundFile", other)
+    assert load(tmp_path / "a.mp3").notes == ()
+    assert capfd.readouterr().err == "another thread: error 7\nand more"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +46,10 @@ _BLOCK = 1 << 20  # samples that are read at once
 _UNUSED = 0.001
 _DAMAGED = "is damaged: some of it could not be decoded"
 _STANDARD_ERROR = threading.Lock()
+#: What libmpg123 writes, which libsndfile decodes MP3 with: its errors name its source files.
+_MPG123 = re.compile(
+    rb"\[[^\n]*libmpg123/[^\n]*|Note: [^\n]*|Warning: (Xing|Encountered|Big change|Real sample)[^\n]*|"
+)
 
 
 @dataclass(frozen=True)
@@ -216,7 +221,10 @@ def _seconds(container: InputContainer) -> float:
 
 @contextmanager
 def _decoder_words(path: Path) -> Iterator[list[str]]:
-    """Gathers what libsndfile's decoder for MP3 writes on standard error by itself, without a file's name."""
+    """Gathers what libsndfile's decoder for MP3 writes on standard error by itself, without a file's name.
+
+    What others of this process write there meanwhile comes out behind it.
+    """
     words: list[str] = []
     with path.open("rb") as file:
         head = file.read(3)
@@ -236,7 +244,17 @@ def _decoder_words(path: Path) -> Iterator[list[str]]:
             os.dup2(before, 2)
             os.close(before)
             said.seek(0)
-            words += said.read().decode("utf-8", "replace").splitlines()
+            for line in said.read().splitlines(keepends=True):
+                if _MPG123.fullmatch(line.rstrip(b"\r\n")):
+                    words.append(line.decode("utf-8", "replace"))
+                else:
+                    _say(line)
+
+
+def _say(line: bytes) -> None:
+    with suppress(OSError):  # nobody reads: no reason to refuse a recording
+        while line:
+            line = line[os.write(2, line) :]
 
 
 def write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
