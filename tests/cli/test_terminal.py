@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -96,3 +97,16 @@ def test_without_a_terminal_long_work_says_now_and_then_how_far_it_is(seconds, m
         now[0] += seconds
     expected = [] if seconds < 1 else ["Work: 2/40", "Work: 17/40", "Work: 32/40"]
     assert capsys.readouterr().err.splitlines() == expected
+
+
+def test_without_a_terminal_a_first_item_that_takes_long_is_not_waited_for(monkeypatch):
+    said, lines = threading.Event(), []
+    monkeypatch.setattr("wavesynth.cli.terminal._SECONDS_BEFORE_A_LINE", 0)
+    monkeypatch.setattr("wavesynth.cli.terminal.say", lambda line, err: lines.append(line) or said.set())
+
+    def items():
+        assert said.wait(30)
+        yield 1
+
+    assert list(track(items(), "long form  ", 1)) == [1]
+    assert lines == ["long form: 0/1", "long form: 1/1"]

@@ -6,6 +6,7 @@ Names, paths and what a service says of itself are anybody's: all of a command's
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -78,9 +79,17 @@ def track(items: Iterable[T], description: str, total: float | None = None) -> I
 
 def _with_lines(items: Iterable[T], description: str, total: float | None) -> Iterator[T]:
     of = f"/{len(items) if total is None and isinstance(items, Sized) else total or '?'}"
+    description = description.strip()
     due = time.monotonic() + _SECONDS_BEFORE_A_LINE
-    for done, item in enumerate(items):
-        yield item
-        if time.monotonic() >= due:
-            say(f"{description.strip()}: {done + 1}{of}", err=True)
-            due = time.monotonic() + _SECONDS_BETWEEN_LINES
+    begun = threading.Timer(_SECONDS_BEFORE_A_LINE, say, [f"{description}: 0{of}"], {"err": True})
+    begun.daemon = True
+    begun.start()  # the first item may be all the work
+    try:
+        for done, item in enumerate(items):
+            begun.cancel()
+            yield item
+            if time.monotonic() >= due:
+                say(f"{description}: {done + 1}{of}", err=True)
+                due = time.monotonic() + _SECONDS_BETWEEN_LINES
+    finally:
+        begun.cancel()
