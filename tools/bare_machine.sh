@@ -17,6 +17,9 @@ NEWCOMER=4242  # a user's number that nobody has
 if [ "${1:-}" != --inside ]; then
     [ "$(id -u)" = 0 ] || { echo "bare_machine.sh must run as root: it hides what is installed" >&2; exit 1; }
     [ $# -ge 2 ] || { echo "usage: tools/bare_machine.sh FOLDER COMMAND..." >&2; exit 2; }
+    case $(realpath -m "$1")/ in
+        /tmp/* | /home/* | /root/*) echo "$1 would be hidden; FOLDER must not be below /tmp, /home or /root" >&2; exit 2 ;;
+    esac
     [ ! -e "$1" ] || { echo "$1 is there already; FOLDER must be new" >&2; exit 2; }
     checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     git clone --quiet "$checkout" "$1"
@@ -62,12 +65,15 @@ mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -o remount,bind,ro /home
 
 cd "$folder"
-kept=$(env | grep -E '^(PIP_|PYTEST_|OPENBLAS_|SSL_|[a-zA-Z]+_(proxy|PROXY)=)' | tr '\n' '\t')
-IFS=$'\t' read -r -a kept <<< "$kept" || true
+for name in $(compgen -e); do  # what is root's goes; how this machine is set up stays
+    case $name in
+        LD_LIBRARY_PATH | PIP_* | PYTEST_* | OPENBLAS_* | SSL_* | *_proxy | *_PROXY) ;;
+        *) unset "$name" ;;
+    esac
+done
+export HOME=/home/newcomer USER=newcomer LOGNAME=newcomer PATH=/usr/local/bin:/usr/bin:/bin PYTHON="$python"
 newcomer() {
-    setpriv --reuid=$NEWCOMER --regid=$NEWCOMER --clear-groups --no-new-privs \
-        env -i HOME=/home/newcomer USER=newcomer LOGNAME=newcomer PATH=/usr/local/bin:/usr/bin:/bin \
-        PYTHON="$python" "${kept[@]}" "$@"
+    setpriv --reuid=$NEWCOMER --regid=$NEWCOMER --clear-groups --no-new-privs "$@"
 }
 newcomer "$python" - $HIDDEN_COMMANDS -- $HIDDEN_LIBRARIES <<'CHECK'
 import ctypes.util, os, shutil, sys
