@@ -65,3 +65,8 @@ def test_neither_serving_nor_training_nor_evaluating_needs_torchaudio():
         path for path, text in texts() if re.search(r"^\s*(import|from) torchaudio\b", text, re.MULTILINE)
     ]
     assert not imported
+
+
+def test_the_readme_says_what_each_extra_weighs():
+    rows = re.findall(r"^\| `(\w+)` \|.*MB", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert {*rows} == {*PROJECT["optional-dependencies"]} - {"dev"}
