@@ -5,6 +5,7 @@
 //
 // speech.wav must be mono 16-bit PCM, from 8,000 to 96,000 hertz.
 
+import { randomBytes } from "node:crypto";
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -16,6 +17,8 @@ import { loadSync } from "@grpc/proto-loader";
 
 /** Bytes of the recording in a message. */
 const PIECE = 1 << 17;
+/** Milliseconds without a message either way, after which a call is given up: a stuck service answers pings. */
+const LIMIT = 60_000;
 const PROTO = fileURLToPath(new URL("../../proto/wavesynth/v1/synthesis.proto", import.meta.url));
 
 /** The samples' bytes and their rate in hertz, of a mono 16-bit WAV file. */
@@ -52,9 +55,21 @@ function wavHeader(sampleRate, bytes) {
   return header;
 }
 
+/** The host of an address. */
+function hostOf(address) {
+  return address.replace(/^(dns|ipv4|ipv6):(\/\/[^/]*\/)?/, "").replace(/:\d+$/, "");
+}
+
+/** The variable that names the proxy by way of which an address is reached, if there is one: as gRPC chooses it. */
+function proxyVariable(address) {
+  const excluded = (process.env.no_grpc_proxy || process.env.no_proxy || "").split(",");
+  if (isLocal(address) || excluded.some((name) => name && hostOf(address).endsWith(name))) return undefined;
+  return ["grpc_proxy", "https_proxy", "http_proxy"].find((name) => process.env[name]);
+}
+
 /** Whether an address is on this machine, where no proxy leads to. */
 function isLocal(address) {
-  const host = address.replace(/^(dns|ipv4|ipv6):(\/\/[^/]*\/)?/, "").replace(/:\d+$/, "");
+  const host = hostOf(address);
   return /^(unix(-abstract)?:.*|(.*\.)?localhost|127(\.\d+){3}|0\.0\.0\.0|\[?::1?\]?)$/i.test(host);
 }
 
@@ -109,29 +124,43 @@ async function main() {
   const token = values["token-file"] && (await readFile(values["token-file"], "utf8")).trim();
   const service = connect({ ...values, roots, token });
   await checkLength(service, audio).catch((error) => {
-    const variable = ["grpc_proxy", "https_proxy", "http_proxy"].find((name) => process.env[name]);
-    const proxied = error.code === grpc.status.UNAVAILABLE && variable && !isLocal(values.address);
+    const variable = proxyVariable(values.address);
+    const proxied = error.code === grpc.status.UNAVAILABLE && variable;
     throw proxied ? new Error(`${error.details} (by way of the proxy that ${variable} names)`) : error;
   });
-  const temporary = join(dirname(values.out), `.${basename(values.out)}-${process.pid}`);
-  const file = await open(temporary, "w");
-  let statistics, sampleRate;
+  const temporary = join(dirname(values.out), `.${basename(values.out)}-${randomBytes(8).toString("hex")}`);
+  const file = await open(temporary, "wx"); // follows no link that somebody put there
+  let statistics, sampleRate, limit;
   let bytes = 0;
   try {
     const call = service.client.Resynthesize(service.metadata);
+    const waits = () => {
+      clearTimeout(limit);
+      const stuck = new Error(`the service answers, but has sent no audio for ${LIMIT / 1000} s`);
+      limit = setTimeout(() => call.destroy(stuck), LIMIT);
+    };
+    const sent = function* () {
+      for (const message of requests({ ...values, audio })) {
+        waits();
+        yield message;
+      }
+    };
     const save = async (responses) => {
       await file.write(wavHeader(0, 0));
       for await (const { chunk } of responses) {
+        clearTimeout(limit);
         statistics = chunk.statistics ?? statistics;
         sampleRate = chunk.sampleRate;
         bytes += chunk.audio.length;
         await file.writeFile(chunk.audio);
+        waits();
       }
     };
-    await Promise.all([pipeline(requests({ ...values, audio }), call), pipeline(call, save)]);
+    await Promise.all([pipeline(sent(), call), pipeline(call, save)]);
     await file.write(wavHeader(sampleRate, bytes), 0, 44, 0);
     await rename(temporary, values.out);
   } finally {
+    clearTimeout(limit);
     await file.close();
     await rm(temporary, { force: true });
   }

@@ -7,8 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 import soundfile
@@ -16,6 +19,8 @@ import soundfile
 from tests.clients.network import Network
 from tests.clients.servers import served
 from wavesynth.clients import Client
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer, add_SynthesisServiceServicer_to_server
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
@@ -166,6 +171,49 @@ def test_node_names_the_proxy_that_fails(node, folder):
     environment = {**os.environ, "http_proxy": "http://127.0.0.1:9", "no_proxy": "", "no_grpc_proxy": ""}
     result = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)
     assert result.returncode == 1 and "(by way of the proxy that http_proxy names)" in result.stderr
+
+
+def test_node_names_no_proxy_that_is_not_asked(node, folder):
+    given = ["--address", "127.0.0.1.invalid:1", "--audio", "speech.wav", "--out", "again.wav"]
+    program = ["node", str(node / "clients/node/stream.mjs"), *given]
+    environment = {**os.environ, "http_proxy": "http://127.0.0.1:9", "no_proxy": "other,.invalid"}
+    environment.pop("no_grpc_proxy", None)
+    result = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1 and "proxy" not in result.stderr
+
+
+class Stuck(SynthesisServiceServicer):
+    """A service that answers, and makes nothing."""
+
+    def __init__(self):
+        self.end = threading.Event()
+
+    def ListVoices(self, request, context):  # noqa: N802
+        return pb.ListVoicesResponse(max_seconds=600)
+
+    def Resynthesize(self, requests, context):  # noqa: N802
+        self.end.wait(30)
+        yield from ()
+
+
+def test_node_gives_up_a_service_that_answers_but_makes_nothing(node, folder):
+    program = node / "clients/node/impatient.mjs"
+    text = (node / "clients/node/stream.mjs").read_text()
+    assert text.count("LIMIT = 60_000;") == 1
+    program.write_text(text.replace("LIMIT = 60_000;", "LIMIT = 1_000;"))
+    service, server = Stuck(), grpc.server(ThreadPoolExecutor(2))
+    add_SynthesisServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    try:
+        given = ["--address", f"localhost:{port}", "--audio", "speech.wav", "--out", "again.wav"]
+        result = subprocess.run(["node", str(program), *given], cwd=folder, capture_output=True, text=True)
+    finally:
+        service.end.set()
+        server.stop(0).wait()
+    assert result.returncode == 1
+    assert result.stderr == "wavesynth: the service answers, but has sent no audio for 1 s\n"
+    assert {path.name for path in folder.iterdir()} == {"speech.wav", "speech.pcm", "root.pem"}
 
 
 @pytest.mark.parametrize(
