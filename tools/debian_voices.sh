@@ -22,6 +22,10 @@ case $language in
         echo "LANGUAGE is $language; it must be en, es, fr, it, ru or ru-nsh" >&2; exit 2 ;;
 esac
 
+# Looked for before the download: on PATH, or in the .venv that make makes.
+wavesynth=$(command -v wavesynth || command -v "$here/.venv/bin/wavesynth") || {
+    echo "wavesynth is neither on PATH nor in $here/.venv: install it first (README.md, Install)" >&2; exit 1; }
+
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 (cd "$scratch" && apt-get download "$package" && dpkg-deb -x "$package"_*.deb .)
@@ -31,4 +35,4 @@ set -- --exclude tt-monkeys --exclude beeperr --exclude confbridge-join --exclud
 # What the shipped English voices have never heard stays unheard.
 [ "$language" != en ] || set -- "$@" --test-list "$here/wavesynth/data/allison_test.txt"
 # shellcheck disable=SC2086  # the pattern is to be expanded
-wavesynth prepare "$scratch"/$folder "$out" "$@"
+"$wavesynth" prepare "$scratch"/$folder "$out" "$@"

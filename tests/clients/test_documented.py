@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -262,3 +263,13 @@ def test_the_notebook_plays_audio_as_it_comes(folder, address):
     played = [output for output in outputs if "application/javascript" in output.get("data", {})]
     assert len(played) >= 2  # at most half a second waits for a reader
     assert "20000 samples" in "".join(output.get("text", "") for output in outputs)
+
+
+def test_the_example_of_the_readme(address, folder):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^  ```python\n(.*?)^  ```$", text, re.DOTALL | re.MULTILINE)
+    code = textwrap.dedent(example).replace("localhost:50051", address)
+    recording = "wavesynth/data/held_out/vm-newuser.flac"
+    assert recording in code and (ROOT / recording).is_file()
+    exec(compile(code.replace(recording, "speech.wav"), "README.md", "exec"), {"__name__": "example"})
+    assert soundfile.info("again.wav").frames == 1000

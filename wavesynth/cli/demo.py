@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,7 +46,10 @@ def demo(
         from wavesynth.clients.client import Client, ServiceError
         from wavesynth.clients.timing import Timing
         from wavesynth.files import check_output
+        from wavesynth.synthesis.voice import find_voices
 
+        if voice and voice not in (names := find_voices()):
+            raise ValueError(f"--voice is {voice!r}; the voices are {', '.join(names)}")
         for name in ("original.wav", "wavesynth.wav", "spectrograms.png"):
             check_output(out / name, source=audio)
         original = read(audio)
@@ -87,3 +93,6 @@ def _print(figures: dict[str, Any]) -> None:
     )
     for name, what in (("original.wav", "hear"), ("wavesynth.wav", "hear"), ("spectrograms.png", "see")):
         say(f"{what:5}{Path(figures['out']) / name}")
+    activate = Path(sys.prefix) / "bin" / "activate"
+    if shutil.which("wavesynth") is None and activate.is_file():
+        say(f". {shlex.quote(str(activate))} puts wavesynth on this terminal's PATH")
