@@ -20,6 +20,9 @@ _PING_AFTER = 5_000
 #: network that stalls and for a ping behind a megabyte on a slow line; short enough for a caller who waits.
 _PING_TIMEOUT = 20_000
 
+#: Why gRPC has failed to connect where no process listens.
+_NOBODY_THERE = ("Connection refused", "No such file or directory")
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -102,15 +105,23 @@ class Connection:
         return None
 
     def error(self, error: grpc.RpcError) -> ServiceError:
-        """gRPC's `error` as the exception for its status; it names a proxy that is on the way to who is not reached."""
+        """gRPC's `error` as the exception for its status; it says what may keep a service from being reached."""
         problem = service_error(error)
-        if isinstance(problem, UnavailableError) and (proxy := self.proxy):
+        if not isinstance(problem, UnavailableError):
+            return problem
+        if proxy := self.proxy:
             variable, where = proxy
             return UnavailableError(
                 f"{problem} (by way of the proxy {where}, which {variable} names; "
                 f"no_proxy={self._host} would go without)",
                 problem.code,
             )
+        said = str(problem)
+        if said.startswith("failed to connect") and any(reason in said for reason in _NOBODY_THERE):
+            sentence = f"nothing answers at {self.address}; is `wavesynth serve` running there?"
+            return UnavailableError(sentence, problem.code)
+        if said == "Socket closed" and self.secure is None:
+            return UnavailableError(f"{said}; if the service speaks TLS, give its certificate", problem.code)
         return problem
 
     @property

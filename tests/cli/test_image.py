@@ -186,7 +186,7 @@ REST = ("--label", "1", "--out", "x.png")
         (("complete", "MODEL", "GREY", "--rows", "2", "--out", "x.png"), "label is missing; it must be from 0 to 2"),
         (("complete", "MODEL", "GREY", "--mask", "HOLE", *REST), "mask has a hole at row 0, column 1"),
         (("complete", "MODEL", "GREY", *REST), "exactly one of --rows and --mask"),
-        (("evaluate", "MODEL", "--data", "empty"), "holds neither idx files nor images"),
+        (("evaluate", "MODEL", "--data", "empty"), "holds no images; it must hold train-images-idx3-ubyte"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_exit_code_1(trained, tmp_path, monkeypatch, arguments, message):

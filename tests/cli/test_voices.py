@@ -37,7 +37,10 @@ def test_without_options_it_is_a_table_of_the_voices_that_ship():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--address", "localhost:1"], "wavesynth: localhost:1: "),
+        (
+            ["--address", "localhost:1"],
+            "wavesynth: nothing answers at localhost:1; is `wavesynth serve` running there?\n",
+        ),
         (["--folder", "{tmp}"], "wavesynth: {tmp} holds no voices"),
         (["--folder", "{tmp}", "--address", "x:1"], "wavesynth: --address and --folder are both given"),
     ],

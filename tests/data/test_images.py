@@ -125,7 +125,9 @@ def test_loops_of_links_and_pipes_among_images_are_left_out_and_told(tmp_path):
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="holds neither idx files nor images"):
+    with pytest.raises(
+        ValueError, match="holds no images; it must hold train-images-idx3-ubyte and t10k-images"
+    ):
         read_images(tmp_path, "train")
     with pytest.raises(ValueError, match="nowhere is not a folder"):
         read_images(tmp_path / "nowhere", "train")

@@ -23,6 +23,7 @@ __all__ = [
     "connect",
     "fail",
     "group",
+    "not_served",
     "one_sentence_errors",
     "read_token",
     "say_ignored_images",
@@ -60,6 +61,11 @@ def fail(message: object) -> NoReturn:
     """Ends the command with exit code 1 and one sentence on standard error."""
     say(f"wavesynth: {message}", err=True)
     raise typer.Exit(1)
+
+
+def not_served(address: str, error: Exception) -> NoReturn:
+    """`fail` with what the service at `address`, or the way there, has said, and with the address."""
+    fail(error if address in str(error) else f"{address}: {error}")
 
 
 @contextmanager

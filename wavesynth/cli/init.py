@@ -35,7 +35,7 @@ def init(
 ) -> None:
     """Writes NAME.toml, a configuration with comments, into the current folder, and says what to do next.
 
-    Nothing is overwritten. docs/training.md explains every key.
+    Nothing is overwritten. docs/training.md of the source explains every key.
 
     Example: wavesynth init alice
     """
@@ -79,5 +79,9 @@ def filled_in(text: str, name: str) -> str:
         elif len(speakers) == 1 and section == "data" and key == f"speakers.{next(iter(speakers))}":
             line = f'speakers.{name} = ["datasets/{name}"]{comment}'
         filled.append(line)
-    head = [f"# {name}. Every key is explained in docs/training.md.", f"#   wavesynth train {name}.toml", ""]
+    head = [
+        f"# {name}. docs/training.md of the source explains every key.",
+        f"#   wavesynth train {name}.toml",
+        "",
+    ]
     return "\n".join([*head, *filled]) + "\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
+from wavesynth.cli.common import Certificates, TokenFile, connect, fail, not_served, one_sentence_errors
 from wavesynth.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def live(
                 with screen or nullcontext(), tap if isinstance(tap, Recorder) else nullcontext():
                     session.run(lambda: screen.update(_meters(session)) if screen else None, length)
             except ServiceError as error:
-                fail(f"{address}: {error}")
+                not_served(address, error)
     _print(session, tap, source, sink, as_json)
 
 

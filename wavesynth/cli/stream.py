@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
+from wavesynth.cli.common import Certificates, TokenFile, connect, fail, not_served, one_sentence_errors
 from wavesynth.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def stream(
                     timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
                     sink.write(chunk)
             except ServiceError as error:
-                fail(f"{address}: {error}")
+                not_served(address, error)
     _print(timing.figures(), as_json)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavesynth.cli.common import Certificates, TokenFile, connect, fail, one_sentence_errors
+from wavesynth.cli.common import Certificates, TokenFile, connect, fail, not_served, one_sentence_errors
 from wavesynth.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _of_service(address: str, token_file: Path | None, certificates: Path | None
         try:
             return _listed(client.voices())
         except ServiceError as error:
-            fail(f"{address}: {error}")
+            not_served(address, error)
 
 
 def _of_folder(folder: Path | None) -> list[dict[str, Any]]:

@@ -30,6 +30,11 @@ __all__ = ["ImageSet", "ignored_images", "quantise", "read_idx", "read_image", "
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 _MODES = {1: ("L", "1"), 3: ("RGB",), 4: ("RGBA",)}
 _MAX_BYTES = 4 << 30
+_EXPECTED = (
+    "train-images-idx3-ubyte and t10k-images-idx3-ubyte, compressed (.gz) or not, or images ("
+    + ", ".join(sorted(_SUFFIXES))
+    + ")"
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def read_images(folder: str | Path, split: Split) -> ImageSet:
     """A split of a folder. Raises ValueError if the folder holds no images, or broken or unequal ones."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder; it must hold idx files or images")
+        raise ValueError(f"{folder} is not a folder; it must be one that holds {_EXPECTED}")
     return _from_idx(folder, split) if _has_idx(folder) else _from_files(folder, split)
 
 
@@ -159,7 +164,7 @@ def _from_idx(folder: Path, split: Split) -> ImageSet:
 def _from_files(folder: Path, split: Split) -> ImageSet:
     names = sorted(one for one in _find(folder) if isinstance(one, Path))
     if not names:
-        raise ValueError(f"{folder} holds neither idx files nor images")
+        raise ValueError(f"{folder} holds no images; it must hold {_EXPECTED}")
     classes = sorted({name.parts[0] for name in names}) if all(len(name.parts) == 2 for name in names) else []
     chosen = [name for name in names if split_of(stem_of(name)) == split]
     if not chosen:
