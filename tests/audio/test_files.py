@@ -41,6 +41,8 @@ BY_PYAV = {
     ".mp2": ("mp2", "mp2", 16000),
     ".wma": ("wmav2", "asf", 16000),
 }
+#: Those of them that this version of PyAV cannot write: 19 reads AMR, and no longer writes it.
+UNWRITTEN = {suffix for suffix, (codec, *_) in BY_PYAV.items() if codec not in av.codecs_available}
 BIT_RATES = {"libopencore_amrnb": 12200, "wmav2": 32000}
 BY_LIBSNDFILE = {
     **{".oga": "OGG", ".aif": "AIFF", ".aifc": "AIFF", ".snd": "AU"},
@@ -68,7 +70,7 @@ def loudest_frequency(waveform: Tensor) -> float:
     return int(spectrum.argmax()) * 16000 / len(waveform)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix not in UNWRITTEN])
 def test_every_name_that_is_taken_for_a_recording_can_be_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     if suffix in BY_PYAV:
@@ -200,7 +202,10 @@ def test_a_wav_file_without_samples_stays_empty(tmp_path: Path, rest: bytes) -> 
         load(tmp_path / "a.wav")
 
 
-@pytest.mark.parametrize("suffix", [".flac", ".mp3", ".ogg", ".opus", ".aiff", ".au", ".mka", ".aac", ".amr"])
+@pytest.mark.parametrize(
+    "suffix",
+    sorted({".flac", ".mp3", ".ogg", ".opus", ".aiff", ".au", ".mka", ".aac", ".amr"} - UNWRITTEN),
+)
 def test_half_of_a_file_is_used_and_said_to_be_less(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     if suffix in BY_PYAV:
