@@ -67,8 +67,8 @@ def serve(
 ) -> None:
     """Serves the voices over gRPC until SIGTERM or Ctrl-C, then lets the calls under way end.
 
-    Prints one line when it is ready, and with --web another; logs one JSON line a call on standard error. Browsers
-    give a page the microphone on this machine (localhost), and elsewhere over TLS only.
+    Prints one line when it is ready, and with --web another; logs in JSON on standard error, a line for each call.
+    Browsers give a page the microphone on this machine (localhost), and elsewhere over TLS only.
 
     Example: wavesynth serve --port 50051 --metrics-port 9090
     """
@@ -79,7 +79,7 @@ def serve(
         import torch
 
         from wavesynth.cli.demo import HELD_OUT
-        from wavesynth.server.observe import log_as_json
+        from wavesynth.server.observe import log, log_as_json
         from wavesynth.server.server import Server, ServerConfig
         from wavesynth.server.server import serve as run
         from wavesynth.server.sockets import joined
@@ -114,5 +114,7 @@ def serve(
             sys.stdout.flush()
 
         log_as_json()
+        measured = " and measuring how many live streams this machine can carry" * (live_streams is None)
+        log(f"loading voices{measured}")
         torch.set_num_threads(1)  # the engine brings its own threads
         asyncio.run(run(config, ready))

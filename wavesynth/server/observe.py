@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from wavesynth.synthesis.stream import Chunk
 
-__all__ = ["Call", "Metrics", "log_as_json"]
+__all__ = ["Call", "Metrics", "log", "log_as_json"]
 
 _SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
 
@@ -32,6 +32,12 @@ def log_as_json() -> None:
     plain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors]
     standard.setFormatter(structlog.stdlib.ProcessorFormatter(processors=plain))
     logging.basicConfig(handlers=[standard], level=logging.WARNING)
+
+
+def log(event: str, **values: object) -> None:
+    """Logs what happened. A log that nobody takes any more is no reason to fail."""
+    with suppress(OSError, ValueError):
+        structlog.get_logger().info(event, **values)
 
 
 class Metrics:
@@ -86,14 +92,13 @@ class Call:
             for name in ("time_to_first_audio", "real_time_factor")
             if (value := getattr(self, name)) is not None
         }
-        with suppress(OSError, ValueError):  # a log that nobody takes any more is no reason to fail
-            structlog.get_logger().info(
-                "call",
-                method=self.method,
-                code=code,
-                voice=self.voice,
-                samples=self.samples,
-                seconds=round(time.monotonic() - self.started, 4),
-                **rounded,
-                **({"reason": message} if message else {}),
-            )
+        log(
+            "call",
+            method=self.method,
+            code=code,
+            voice=self.voice,
+            samples=self.samples,
+            seconds=round(time.monotonic() - self.started, 4),
+            **rounded,
+            **({"reason": message} if message else {}),
+        )

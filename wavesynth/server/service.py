@@ -12,7 +12,7 @@ import structlog
 
 from wavesynth.server.bridge import Bridge, OpenStream
 from wavesynth.server.inputs import Input
-from wavesynth.server.observe import Call, Metrics
+from wavesynth.server.observe import Call, Metrics, log
 from wavesynth.server.refusal import RefusedError, invalid
 from wavesynth.server.requests import Requests
 from wavesynth.synthesis.engine import Engine
@@ -49,6 +49,11 @@ class SynthesisService(SynthesisServiceServicer):
     async def drain(self, grace: float) -> None:
         """Refuses new calls from now on, and waits until those under way have ended, at most `grace` seconds."""
         self._draining = True
+        log(
+            "ending: new calls are refused, and those under way have some seconds",
+            calls=self._calls,
+            seconds=grace,
+        )
         try:
             await asyncio.wait_for(self._idle.wait(), grace)
         except TimeoutError:
