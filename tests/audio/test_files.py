@@ -250,7 +250,9 @@ def test_other_files_named_g722_are_refused_and_g722_is_not(tmp_path: Path) -> N
         b"Dear reader, ABC. " * 300,
     ):
         other.write_bytes(content)
-        with pytest.raises(ValueError, match=r"a\.g722 cannot be read as audio: .* are none of G.722's"):
+        with pytest.raises(
+            ValueError, match=r"a\.g722 cannot be read as audio: (.* are none of G.722's|it is a text)"
+        ):
             load(other)
     noise = uniform(48_000) * 2
     for level in (1.0, 0.1, 0.0):
@@ -308,3 +310,16 @@ def test_what_others_write_on_standard_error_meanwhile_comes_out_and_is_no_damag
     monkeypatch.setattr(soundfile, "SoundFile", other)
     assert load(tmp_path / "a.mp3").notes == ()
     assert capfd.readouterr().err == "another thread: error 7\nand more"
+
+
+@pytest.mark.parametrize("name", ["page.mp3", "page.g722"])
+def test_text_that_is_named_as_a_recording_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"<html>404 not found</html>\n" * 200)
+    with pytest.raises(ValueError, match=f"{name} cannot be read as audio: it is a text file"):
+        load(tmp_path / name)
+
+
+def test_noise_named_flac_is_no_audio_rather_than_of_0_hz(tmp_path: Path) -> None:
+    (tmp_path / "a.flac").write_bytes(np.random.default_rng(0).bytes(20000))
+    with pytest.raises(ValueError, match="cannot be read as audio"):
+        load(tmp_path / "a.flac")

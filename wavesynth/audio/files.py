@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -77,8 +78,9 @@ def load(path: str | Path, sample_rate: int = 16000) -> Recording:
     path = Path(path)
     if not path.is_file() and not path.is_dir() and path.exists():
         raise ValueError(f"{shown(path)} is a pipe, a socket or a device; it must be a file")
-    with path.open("rb"):  # the decoders' own messages for a missing file are poor
-        pass
+    with path.open("rb") as file:  # the decoders' own messages for a missing file are poor
+        if _is_text(file.read(4096)):  # decoders find frames in a web page that was saved as a recording
+            raise ValueError(f"{shown(path)} cannot be read as audio: it is a text file")
     try:
         decoded = _read_with_libsndfile(path)
     except (soundfile.LibsndfileError, TypeError):  # TypeError: a .raw name
@@ -140,6 +142,7 @@ def _read_with_ffmpeg(path: Path) -> _Decoded:
     frames: list[av.AudioFrame] = []
     failure: Exception | None = None
     rate, promised, form = 16000, 0.0, ""
+    good = bad = 0  # packets
     try:
         with av.open(str(path.absolute())) as container:  # absolute: "a:b.wav" would name a protocol
             form = container.format.name
@@ -149,11 +152,15 @@ def _read_with_ffmpeg(path: Path) -> _Decoded:
                 for packet in container.demux(stream):
                     try:
                         frames += [part for frame in packet.decode() for part in planar.resample(frame)]
+                        good += 1
                     except av.InvalidDataError as error:
                         failure = error
+                        bad += 1
     except (av.FFmpegError, ValueError) as error:
         failure = error
-    if failure is not None and not frames:
+    if failure is None and not frames and not rate:
+        failure = ValueError("no sample rate was found in it")
+    if failure is not None and (not frames or bad > good):
         reason = getattr(failure, "strerror", failure)
         raise ValueError(f"{shown(path)} cannot be read as audio: {reason}") from failure
     if form == "g722":
@@ -164,6 +171,15 @@ def _read_with_ffmpeg(path: Path) -> _Decoded:
     samples = np.concatenate(chunks, 1).T if chunks else np.zeros((0, 1), np.float32)
     notes = () if failure is None else (_DAMAGED,)
     return _Decoded(samples, rate, promised, notes)
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is text: UTF-8 without control characters."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # its last character may be cut off
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(character >= " " or character in "\t\n\r\f" for character in text)
 
 
 def _says_its_length(path: Path) -> bool:
