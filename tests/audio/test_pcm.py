@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from wavesynth.audio.pcm import as_float
 
@@ -67,3 +68,20 @@ def test_overshoot_is_no_other_scale():
     clicked = 0.1 * sine
     clicked[500] = 20  # one sample, not all of them
     assert np.array_equal(as_float(clicked), clicked)
+
+
+def test_16_bit_samples_in_an_int32_array_are_refused_and_a_silent_room_is_not() -> None:
+    samples = np.array([100, -20000, 32767], np.int32)
+    with pytest.raises(
+        ValueError, match="x has int32 samples of up to 32767, .* give 16-bit samples as int16"
+    ):
+        as_float(samples, "x")
+    assert as_float(samples * 65536).max() > 0.99
+    assert np.any(as_float(np.array([256, -512, 0], np.int32)))
+    assert not np.any(as_float(np.zeros(3, np.int32)))
+
+
+@pytest.mark.parametrize("tensor", [torch.zeros(3).requires_grad_(), torch.zeros(3).bfloat16()])
+def test_of_a_tensor_that_numpy_cannot_read_it_is_said_what_to_give(tensor: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"x is not .* give tensor\.detach\(\)\.cpu\(\)\.float\(\)"):
+        as_float(tensor, "x")

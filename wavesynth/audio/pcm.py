@@ -36,10 +36,17 @@ def as_float(samples: ArrayLike, name: str = "audio") -> NDArray[np.floating]:
     """
     try:
         array = np.asarray(samples)
-    except ValueError as error:
-        raise ValueError(f"{name} is not an array of numbers: {error}") from error
+    except (TypeError, RuntimeError, ValueError) as error:  # PyTorch's, of a tensor that NumPy cannot hold
+        raise ValueError(
+            f"{name} is not an array of numbers that NumPy can read: {error} "
+            "(of a tensor, give tensor.detach().cpu().float())"
+            if hasattr(samples, "detach")
+            else f"{name} is not an array of numbers: {error}"
+        ) from error
     match array.dtype.kind, array.dtype.itemsize:
         case "i", 1 | 2 | 4 as size:
+            if size == 4:
+                _check_int32(array, name)
             return (array / 2.0 ** (8 * size - 1)).astype(np.float32)
         case "u", 1:
             return ((array - np.float32(128)) / np.float32(128)).astype(np.float32)
@@ -57,6 +64,19 @@ def as_float(samples: ArrayLike, name: str = "audio") -> NDArray[np.floating]:
     raise ValueError(
         f"{name} has samples of type {array.dtype.name}; they must be integers or floating point"
     )
+
+
+def _check_int32(array: NDArray[np.signedinteger], name: str) -> None:
+    """ValueError, beginning with `name`, for 16-bit samples in an int32 array, which its scale would make silence.
+
+    What a 24-bit converter hears of a silent room is as quiet, but its samples are multiples of 256.
+    """
+    peak = max(int(array.max()), -int(array.min())) if array.size else 0
+    if 0 < peak <= 32768 and np.any(array % 256):
+        raise ValueError(
+            f"{name} has int32 samples of up to {peak}, which is silence in the scale of 2^31; "
+            "give 16-bit samples as int16"
+        )
 
 
 def check_scale(array: NDArray[np.floating], name: str = "audio") -> float:
