@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wavesynth.audio.pcm import as_float
+from wavesynth.audio.pcm import as_array, as_float
 from wavesynth.v1 import synthesis_pb2 as pb
 
 from .errors import InvalidRequestError
@@ -232,7 +232,7 @@ def _samples(audio: ArrayLike) -> NDArray[Any]:
     """Samples [n] as int16, if they are that, or else floating point. Raises ValueError for another shape or scale."""
     if getattr(audio, "dtype", None) is None:
         audio = as_float(audio)
-    array = np.asarray(audio)
+    array = as_array(audio)
     if array.dtype.kind != "i" or array.dtype.itemsize != 2:
         array = as_float(array)
     if array.ndim != 1:

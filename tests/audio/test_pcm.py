@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from wavesynth.audio.pcm import as_float
+from wavesynth.clients.messages import pcm_of
 
 CLIP = np.random.default_rng(0).integers(-127, 128, 1000, np.int8) / 128
 
@@ -73,7 +74,7 @@ def test_overshoot_is_no_other_scale():
 def test_16_bit_samples_in_an_int32_array_are_refused_and_a_silent_room_is_not() -> None:
     samples = np.array([100, -20000, 32767], np.int32)
     with pytest.raises(
-        ValueError, match="x has int32 samples of up to 32767, .* give 16-bit samples as int16"
+        ValueError, match=r"x has int32 samples of up to 32767, .* give 16-bit samples as int16"
     ):
         as_float(samples, "x")
     assert as_float(samples * 65536).max() > 0.99
@@ -85,3 +86,8 @@ def test_16_bit_samples_in_an_int32_array_are_refused_and_a_silent_room_is_not()
 def test_of_a_tensor_that_numpy_cannot_read_it_is_said_what_to_give(tensor: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"x is not .* give tensor\.detach\(\)\.cpu\(\)\.float\(\)"):
         as_float(tensor, "x")
+
+
+def test_clients_say_it_of_a_tensor_too() -> None:
+    with pytest.raises(ValueError, match=r"audio is not .* give tensor\.detach"):
+        pcm_of(torch.zeros(3).requires_grad_())

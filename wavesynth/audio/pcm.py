@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:  # the clients do without PyTorch
     from torch import Tensor
 
-__all__ = ["as_float", "check_scale", "pcm16"]
+__all__ = ["as_array", "as_float", "check_scale", "pcm16"]
 
 #: Beyond this peak, and with a root mean square above 1, floating-point samples are in another scale than ±1: nothing
 #: within ±1 is as loud, and what resampling and mixing add to a peak stays below it.
@@ -25,6 +25,19 @@ def pcm16(waveform: Tensor | ArrayLike) -> NDArray[np.int16]:
     return np.clip(np.rint(np.asarray(waveform, np.float64) * 32768), -32768, 32767).astype(np.int16)
 
 
+def as_array(samples: ArrayLike, name: str = "audio") -> NDArray[Any]:
+    """Samples as they are, in an array. Raises ValueError, beginning with `name`, if NumPy cannot read them."""
+    try:
+        return np.asarray(samples)
+    except (TypeError, RuntimeError, ValueError) as error:  # PyTorch's, of a tensor that NumPy cannot hold
+        raise ValueError(
+            f"{name} is not an array of numbers that NumPy can read: {error} "
+            "(of a tensor, give tensor.detach().cpu().float())"
+            if hasattr(samples, "detach")
+            else f"{name} is not an array of numbers: {error}"
+        ) from error
+
+
 def as_float(samples: ArrayLike, name: str = "audio") -> NDArray[np.floating]:
     """Samples of any type and byte order in the scale of ±1, of the same shape: float32, or float64 as it was given.
 
@@ -34,15 +47,7 @@ def as_float(samples: ArrayLike, name: str = "audio") -> NDArray[np.floating]:
 
     Raises ValueError, beginning with `name`, for what cannot be samples.
     """
-    try:
-        array = np.asarray(samples)
-    except (TypeError, RuntimeError, ValueError) as error:  # PyTorch's, of a tensor that NumPy cannot hold
-        raise ValueError(
-            f"{name} is not an array of numbers that NumPy can read: {error} "
-            "(of a tensor, give tensor.detach().cpu().float())"
-            if hasattr(samples, "detach")
-            else f"{name} is not an array of numbers: {error}"
-        ) from error
+    array = as_array(samples, name)
     match array.dtype.kind, array.dtype.itemsize:
         case "i", 1 | 2 | 4 as size:
             if size == 4:
