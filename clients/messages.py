@@ -215,7 +215,11 @@ def read_mel(path: str | Path) -> NDArray[np.float32]:
     try:
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
     except (ValueError, EOFError, TypeError) as error:  # TypeError: an archive of arrays
-        raise ValueError(f"{path} is not a NumPy file of numbers: {error}") from error
+        pickled = isinstance(error, TypeError) or "pickle" in str(
+            error
+        )  # what NumPy takes all other files for
+        reason = "it must be a .npy file of one array" if pickled else error
+        raise ValueError(f"{path} is not a NumPy file of numbers: {reason}") from error
 
 
 def audio_format(how: Manner) -> pb.AudioFormat:

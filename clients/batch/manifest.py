@@ -124,12 +124,9 @@ def _lines(manifest: Path) -> Iterator[tuple[int, bytes]]:
         line = 0
         while text := file.readline(_LONGEST + 1):
             line += 1
-            if line == 1:
-                if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                    raise ValueError(
-                        f"{shown(manifest)} is UTF-16; it must be UTF-8: save it in that encoding"
-                    )
-                text = text.removeprefix(codecs.BOM_UTF8)
+            if line == 1 and text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise ValueError(f"{shown(manifest)} is UTF-16; it must be UTF-8: save it in that encoding")
+            text = text.removeprefix(codecs.BOM_UTF8)  # in any line: files may have been put together
             if text.strip():
                 yield line, text
             while len(text) > _LONGEST and not text.endswith(b"\n"):
@@ -140,12 +137,12 @@ def _fields(text: bytes) -> dict[str, Any]:
     if len(text) > _LONGEST:
         raise ValueError(f"the line has more than {_LONGEST} bytes")
     try:
-        given = json.loads(text.decode("utf-8"))
+        given = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_int=_integer)
     except UnicodeDecodeError as error:
         raise ValueError(f"the line is not UTF-8: {error.reason} after {error.start} bytes") from error
     except RecursionError as error:
         raise ValueError("the line is not JSON of a manifest: it is nested too deeply") from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise ValueError(f"the line is not JSON: {error}") from error
     if not isinstance(given, dict):
         raise ValueError(f"the line is {type(given).__name__}; it must be an object")
@@ -161,6 +158,20 @@ def _fields(text: bytes) -> dict[str, Any]:
     if sum(source in given for source in ("audio", "mel", "seconds")) != 1:
         raise ValueError("exactly one of audio, mel and seconds must be given")
     return given
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in given:
+            raise ValueError(f"{name} is given twice; it must be given once")
+        given[name] = value
+    return given
+
+
+def _integer(digits: str) -> int:
+    """Of more digits than Python reads, the first ones: beyond all limits too."""
+    return int(digits[:40])
 
 
 def _check(name: str, value: Any) -> None:

@@ -135,7 +135,9 @@ def run(
 
 
 def _check_folders(what: Run) -> None:
-    """ValueError if outputs would stand among the recordings that they are made from."""
+    """ValueError if `out` is no folder, or if outputs would stand among the recordings that they are made from."""
+    if what.out.exists() and not what.out.is_dir():
+        raise ValueError(f"out is {shown(what.out)}, which is a file; it must be a folder")
     if what.manifest.is_dir() and what.out.exists() and what.out.samefile(what.manifest):
         raise ValueError(
             f"out is {shown(what.out)}, the folder of the recordings itself; it must be another folder"

@@ -37,6 +37,8 @@ def test_a_line_says_what_its_output_is_made_from(tmp_path):
     ("line", "sentence"),
     [
         ("{", "the line is not JSON"),
+        ('{"seconds": 1, "out": "a.wav", "seed": 1, "seed": 2}', "seed is given twice"),
+        ('{"seconds": 1, "out": "a.wav", "seed": ' + "1" * 5000 + "}", "seed is 1111"),
         ("[1]", "the line is list; it must be an object"),
         ({"audio": "a.wav", "sped": 1}, "sped is no field; there are out, audio"),
         ({"audio": "a.wav", "line": 1}, "line is no field"),
@@ -136,3 +138,8 @@ def test_nothing_to_do_is_an_error(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(ValueError, match="holds no recordings; they must be"):
         count(tmp_path / "folder", tmp_path / "out")
+
+
+def test_a_byte_order_mark_before_a_later_line_is_none_of_it(tmp_path):
+    found = read(tmp_path / "m.jsonl", {"audio": "a.wav"}, '\ufeff{"audio": "b.wav"}')
+    assert [entry.out for entry in found] == ["a.wav", "b.wav"]
