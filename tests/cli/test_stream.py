@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import sys
 import threading
 
@@ -12,7 +13,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from tests.clients.servers import served
-from wavesynth.cli import app
+from wavesynth.cli import app, terminal
 from wavesynth.clients.client import Client
 
 
@@ -60,8 +61,23 @@ def test_figures_come_at_the_end_on_standard_error(run, recording, tmp_path):
     assert figures["samples"] == 1000
     assert figures["time_to_first_audio_ms"] > 0 and figures["real_time_factor"] > 0
     assert set(figures["chunk_gap_ms"]) == {"p50", "p95", "p99", "max"}
-    said = run("--audio", recording, "--out", tmp_path / "out.wav").stderr
-    assert said.startswith("0.06 s of audio, the first after ") and "x real time" in said
+    out = tmp_path / "out.wav"
+    said = run("--audio", recording, "--out", out).stderr
+    assert re.fullmatch(
+        rf"{re.escape(str(out))}: 0\.06 s, first audio after \d+ ms, \d+\.\d x real time, \d+ underruns\n",
+        said,
+    )
+    said = run("--audio", recording, "--out", "-").stderr
+    assert said.startswith("0.06 s, first audio after ")
+
+
+def test_long_work_says_how_far_it_is_but_not_into_json(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(terminal, "_SECONDS_BEFORE_A_LINE", 0)
+    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES", 0)
+    call = ["free", "--seconds", 1.1, "--out", tmp_path / "out.wav"]
+    lines = [line for line in run(*call).stderr.splitlines() if line.startswith("seconds made: ")]
+    assert lines[-2:] == ["seconds made: 1/2", "seconds made: 2/2"]
+    assert json.loads(run(*call, "--json").stderr)["seconds"] == pytest.approx(1.1)
 
 
 def test_mel_frames_and_durations_are_taken(run, tmp_path):
@@ -89,6 +105,11 @@ def test_mel_frames_and_durations_are_taken(run, tmp_path):
         ),
         (["--audio", "{tmp}/none.wav", "--out", "{out}"], "none.wav"),
         (["--mel", "{recording}", "--out", "{out}"], "speech.wav is not a NumPy file of numbers"),
+        (
+            ["--seconds", 1, "--out", "{out}"],
+            "the default voice needs a recording: give --audio FILE or --mel FILE",
+        ),
+        (["free", "--audio", "{recording}", "--out", "{out}"], "free needs no recording: give --seconds"),
         (["free", "--seconds", 601, "--out", "{out}"], "duration_seconds is 601; it must be from"),
     ],
 )

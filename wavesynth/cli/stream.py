@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from wavesynth.cli.common import Certificates, TokenFile, connect, fail, not_served, one_sentence_errors
-from wavesynth.cli.terminal import say
+from wavesynth.cli.terminal import say, track
 
 if TYPE_CHECKING:
     from wavesynth.clients.client import Chunk
 
 __all__ = ["stream"]
+
+#: What the service says that a voice needs, and what that is on the command line.
+_ADVICE = {
+    "needs mel or audio": "needs a recording: give --audio FILE or --mel FILE",
+    "takes duration_seconds and nothing else": "needs no recording: give --seconds",
+}
 
 
 def stream(
@@ -73,12 +81,26 @@ def stream(
                 call = client.stream(
                     voice, seed=seed, temperature=temperature, correction=correction, speaker=speaker, **given
                 )
-                for chunk in call.chunks():
-                    timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
-                    sink.write(chunk)
+
+                def made() -> Iterator[None]:
+                    """Takes the chunks as they come; an item for each second of audio that is begun."""
+                    begun = 0
+                    for chunk in call.chunks():
+                        timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
+                        sink.write(chunk)
+                        while begun * chunk.sample_rate < timing.samples:
+                            begun += 1
+                            yield
+
+                shown = isinstance(sink, _File) and not as_json  # others are heard, or read by a program
+                for _ in track(made(), "seconds made", _seconds(given)) if shown else made():
+                    pass
             except ServiceError as error:
+                for needs, advice in _ADVICE.items():
+                    if str(error).endswith(needs):
+                        fail(f"{voice or 'the default voice'} {advice}")
                 not_served(address, error)
-    _print(timing.figures(), as_json)
+    _print("" if play or out == "-" else f"{out}: ", timing.figures(), as_json)
 
 
 def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[str, Any]:
@@ -98,6 +120,13 @@ def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[
 
         return {"mel": read_mel(mel)}
     return {"seconds": seconds}
+
+
+def _seconds(given: dict[str, Any]) -> int:
+    """About how many seconds of audio come of it, the last one begun."""
+    if (seconds := given.get("seconds")) is None:
+        seconds = len(given["mel"]) / 100 if "mel" in given else len(given["audio"]) / given["sample_rate"]
+    return math.ceil(seconds)
 
 
 class _Sink(Protocol):
@@ -182,18 +211,15 @@ class _Loudspeaker:
             raise OSError(f"cannot play: {error}") from error
 
 
-def _print(figures: dict[str, Any], as_json: bool) -> None:
-    """The figures on standard error, since the audio may be on standard output."""
+def _print(name: str, figures: dict[str, Any], as_json: bool) -> None:
+    """The figures on standard error, all of them as JSON, since the audio may be on standard output."""
     if as_json:
         import json
 
         say(json.dumps(figures), err=True)
         return
-    gaps = figures["chunk_gap_ms"]
     say(
-        f"{figures['seconds']:.2f} s of audio, the first after {figures['time_to_first_audio_ms']:.1f} ms, "
-        f"{figures['real_time_factor']:.2f} x real time, {figures['underruns']} underruns of a player that "
-        f"begins with {figures['player_buffer_ms']:.0f} ms in hand; gaps between chunks: "
-        f"median {gaps['p50']:.1f}, 99 % below {gaps['p99']:.1f}, longest {gaps['max']:.1f} ms",
+        f"{name}{figures['seconds']:.2f} s, first audio after {figures['time_to_first_audio_ms']:.0f} ms, "
+        f"{figures['real_time_factor']:.1f} x real time, {figures['underruns']} underruns",
         err=True,
     )

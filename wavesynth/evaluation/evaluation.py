@@ -193,10 +193,13 @@ def _heard_before(
         )
     if heard:
         some = ", ".join(heard[:5]) + (", ..." if len(heard) > 5 else "")
-        said = f"{name} was trained on, or chosen by, {len(heard)} of the {len(split)} recordings: {some}"
+        said = (
+            f"{name}, or a voice that it began with, was trained on or chosen by {len(heard)} of the {len(split)} "
+            f"recordings: {some}"
+        )
         if not settings.allow_trained:
             raise ValueError(
-                f"{said}; judge it by others (--test-list of wavesynth prepare says which), or say --allow-trained"
+                f"{said}; hold out others with wavesynth prepare --test-list FILE, or say --allow-trained"
             )
         notes.insert(0, f"{said}; the figures flatter it")
     return heard, notes
