@@ -213,13 +213,12 @@ def conditioning_of(how: How) -> pb.Conditioning:
 def read_mel(path: str | Path) -> NDArray[np.float32]:
     """The mel frames [frames, bands] of a NumPy file. Raises OSError, or ValueError naming it if it is none."""
     try:
-        return np.asarray(np.load(path, allow_pickle=False), np.float32)
-    except (ValueError, EOFError, TypeError) as error:  # TypeError: an archive of arrays
-        pickled = isinstance(error, TypeError) or "pickle" in str(
-            error
-        )  # what NumPy takes all other files for
-        reason = "it must be a .npy file of one array" if pickled else error
-        raise ValueError(f"{path} is not a NumPy file of numbers: {reason}") from error
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):  # else it is an archive of arrays
+            return np.asarray(loaded, np.float32)
+    except (ValueError, EOFError):  # NumPy takes any other file for a pickle, and says how to load that
+        pass
+    raise ValueError(f"{path} is not a NumPy file of numbers: it must be a .npy file of one array")
 
 
 def audio_format(how: Manner) -> pb.AudioFormat:
