@@ -117,12 +117,13 @@ class Connection:
                 problem.code,
             )
         said = str(problem)
-        if said.startswith("failed to connect") and any(reason in said for reason in _NOBODY_THERE):
-            sentence = f"nothing answers at {self.address}; is `wavesynth serve` running there?"
-            return UnavailableError(sentence, problem.code)
-        if said == "Socket closed" and self.secure is None:
-            return UnavailableError(f"{said}; if the service speaks TLS, give its certificate", problem.code)
-        return problem
+        if not said.startswith("failed to connect"):
+            return problem
+        if any(reason in said for reason in _NOBODY_THERE):
+            said = f"nothing answers at {self.address}; is `wavesynth serve` running there?"
+        elif said.endswith("Socket closed") and self.secure is None:
+            said = f"{self.address} closes the connection; if the service speaks TLS, give its certificate"
+        return UnavailableError(said, problem.code)
 
     @property
     def _host(self) -> str:

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from tests.clients.servers import served
-from wavesynth.clients import AsyncClient, AuthenticationError, Client
+from wavesynth.clients import AsyncClient, AuthenticationError, Client, UnavailableError
 
 TLS = Path(__file__).parents[1] / "server" / "tls"
 ROOT = (TLS / "cert.pem").read_bytes()
@@ -50,3 +50,14 @@ def test_a_wrong_token_is_refused_in_a_sentence(address):
 def test_two_ways_to_say_whom_to_trust_are_one_too_many():
     with pytest.raises(ValueError, match="certificates and credentials are both given"):
         Client("localhost:1", certificates=ROOT, credentials=composed("secret"))
+
+
+async def test_a_client_without_tls_is_told_that_the_service_may_speak_it(address):
+    sentence = f"^{address} closes the connection; if the service speaks TLS, give its certificate$"
+    with Client(address) as client:
+        for call in (client.voices, lambda: list(client.stream("free", seconds=0.1))):
+            with pytest.raises(UnavailableError, match=sentence):
+                call()
+    async with AsyncClient(address) as client:
+        with pytest.raises(UnavailableError, match=sentence):
+            await client.voices()
