@@ -93,14 +93,14 @@ def test_what_cannot_be_written_is_said_before_and_nothing_is_made(tmp_path, nam
     (tmp_path / "alias.wav").symlink_to("source.wav")
     before = sorted(os.listdir(tmp_path))
     with pytest.raises((OSError, ValueError)) as caught:
-        check_output(tmp_path / name, ".wav", ".flac", source=tmp_path / "source.wav")
+        check_output(tmp_path / name, ".wav", ".flac", sources=[None, tmp_path / "source.wav"])
     assert said.format(tmp=tmp_path) in sentence(caught.value)
     assert sorted(os.listdir(tmp_path)) == before
 
 
 def test_what_can_be_written_is_no_error_and_leaves_no_trace(tmp_path):
     for name in ("a.wav", "new/deep/b.WAV", "x" * 250 + ".wav"):
-        check_output(tmp_path / name, ".wav", source=tmp_path / "nothing")
+        check_output(tmp_path / name, ".wav", sources=[tmp_path / "nothing"])
         assert os.listdir(tmp_path) == []
     write(tmp_path / ("x" * 250 + ".wav"))
     assert len(os.listdir(tmp_path)) == 1
@@ -138,3 +138,13 @@ def test_errors_are_sentences_that_name_the_file():
     assert sentence(OSError(errno.ENOSPC, "No space left on device")) == "No space left on device"
     assert sentence(OSError("no Ray")) == "no Ray" and sentence(ValueError("x is 1")) == "x is 1"
     assert shown(os.fsdecode(b"\xff")) == "\\xff"
+
+
+def test_two_pictures_are_two_files_and_none_of_what_is_read(tmp_path):
+    from wavesynth.evaluation.pictures import check_png
+
+    (tmp_path / "mask.png").touch()
+    with pytest.raises(ValueError, match=r"mask\.png, which is the input itself"):
+        check_png(tmp_path / "out.png", tmp_path / "mask.png", sources=(None, tmp_path / "mask.png"))
+    with pytest.raises(ValueError, match=r"out\.png is given for two pictures"):
+        check_png(tmp_path / "out.png", tmp_path / "." / "out.png")

@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,11 +75,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def check_output(path: str | Path, *suffixes: str, source: Path | None = None, name: str = "out") -> None:
+def check_output(
+    path: str | Path, *suffixes: str, sources: Iterable[Path | None] = (), name: str = "out"
+) -> None:
     """Finds out, before work begins, whether `atomic_path` can write `path`, as far as that can be known.
 
-    Raises ValueError if its name ends in none of `suffixes` (of a pipe or a device, any name will do) or it is the
-    file `source`, by whatever name, from which it is to be made; and OSError, naming it, if it cannot be written.
+    Raises ValueError if its name ends in none of `suffixes` (of a pipe or a device, any name will do) or it is one of
+    the files `sources`, by whatever name, that are read to make it; and OSError, naming it, if it cannot be written.
     `name` is the option's that gave it.
     """
     path = Path(path)
@@ -97,7 +99,7 @@ def check_output(path: str | Path, *suffixes: str, source: Path | None = None, n
             raise OSError(errno.EACCES, "")
     if _is_stream(target):
         return
-    if source is not None and mode and source.exists() and target.samefile(source):
+    if mode and any(source is not None and source.exists() and target.samefile(source) for source in sources):
         raise ValueError(f"{name} is {shown(path)}, which is the input itself; it must be another file")
     if suffixes and path.suffix.lower() not in suffixes:
         allowed = ", ".join(suffixes[:-1]) + " or " * (len(suffixes) > 1) + suffixes[-1]

@@ -135,9 +135,15 @@ def run(
 
 
 def _check_folders(what: Run) -> None:
-    """ValueError if `out` is no folder, or if outputs would stand among the recordings that they are made from."""
+    """ValueError if `out` is no folder, if outputs would stand among the recordings that they are made from, or if the
+    list of errors would take the manifest's place."""
     if what.out.exists() and not what.out.is_dir():
         raise ValueError(f"out is {shown(what.out)}, which is a file; it must be a folder")
+    errors = what.out / "errors.jsonl"
+    if errors.exists() and errors.samefile(what.manifest):
+        raise ValueError(
+            f"manifest is {shown(what.manifest)}, which this run writes itself; it must be another file"
+        )
     if what.manifest.is_dir() and what.out.exists() and what.out.samefile(what.manifest):
         raise ValueError(
             f"out is {shown(what.out)}, the folder of the recordings itself; it must be another folder"

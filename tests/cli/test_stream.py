@@ -169,3 +169,11 @@ def test_an_output_that_cannot_be_is_refused_before_the_service_is_asked(recordi
     result = CliRunner().invoke(app, list(map(str, arguments)))
     assert result.exit_code == 1 and sentence in result.stderr
     assert recording.read_bytes() == before
+
+
+def test_a_token_is_not_replaced_by_audio(run, recording, tmp_path):
+    token = tmp_path / "token.wav"
+    token.write_text("secret")
+    result = run("--audio", recording, "--token-file", token, "--out", token)
+    assert result.exit_code == 1 and "token.wav, which is the input itself" in result.stderr
+    assert token.read_text() == "secret"

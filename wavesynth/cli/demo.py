@@ -51,7 +51,7 @@ def demo(
         if voice and voice not in (names := find_voices()):
             raise ValueError(f"--voice is {voice!r}; the voices are {', '.join(names)}")
         for name in ("original.wav", "wavesynth.wav", "spectrograms.png"):
-            check_output(out / name, source=audio)
+            check_output(out / name, sources=[audio])
         original = read(audio)
         chunks = []
         say("starting a server ...", err=True)

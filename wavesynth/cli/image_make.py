@@ -116,7 +116,7 @@ def complete(
 
         if (rows is None) == (mask is None):
             raise ValueError("exactly one of --rows and --mask must be given")
-        check_png(out, progress, source=image)
+        check_png(out, progress, sources=(image, mask))
         loaded = trained(model)
         c = loaded.network.config
         original = read_image(image, c.channels)

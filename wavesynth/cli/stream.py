@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -71,9 +71,8 @@ def stream(
         from wavesynth.clients.client import ServiceError
         from wavesynth.clients.timing import Timing
 
-        sink: _Sink = (
-            _Loudspeaker() if play else _Pipe() if out == "-" else _File(Path(str(out)), audio or mel)
-        )
+        read = (audio, mel, token_file, certificates)
+        sink: _Sink = _Loudspeaker() if play else _Pipe() if out == "-" else _File(Path(str(out)), read)
         given = _given(audio, mel, seconds)
         timing = Timing(time.monotonic())
         with connect(address, token_file, certificates) as client, sink:
@@ -141,11 +140,11 @@ class _Sink(Protocol):
 class _File:
     """A file of the kind that its name says, written when all is there: whole or not at all."""
 
-    def __init__(self, path: Path, source: Path | None) -> None:
+    def __init__(self, path: Path, sources: Iterable[Path | None]) -> None:
         from wavesynth.audio.files import WRITABLE
         from wavesynth.files import check_output
 
-        check_output(path, *WRITABLE, source=source)
+        check_output(path, *WRITABLE, sources=sources)
         self._path = path
         self._chunks: list[Chunk] = []
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from wavesynth.files import atomic_path, check_output
+from wavesynth.files import atomic_path, check_output, shown
 
 __all__ = ["check_png", "grid", "progress", "save_png", "shaded"]
 
@@ -43,11 +44,14 @@ def grid(images: Tensor, columns: int, scale: int = 3) -> Tensor:
     return out
 
 
-def check_png(*paths: str | Path | None, source: Path | None = None) -> None:
-    """ValueError unless each path ends in .png and is not `source`, OSError unless each can be written."""
-    for path in paths:
-        if path is not None:
-            check_output(path, ".png", source=source)
+def check_png(*paths: str | Path | None, sources: Iterable[Path | None] = ()) -> None:
+    """ValueError unless each path ends in .png, is none of the `sources` and no other path; OSError unless each can be
+    written."""
+    given = [Path(path) for path in paths if path is not None]
+    for path in given:
+        check_output(path, ".png", sources=sources)
+    if len({path.resolve() for path in given}) < len(given):
+        raise ValueError(f"{shown(given[0])} is given for two pictures; each must be a file of its own")
 
 
 def save_png(path: str | Path, image: Tensor) -> None:

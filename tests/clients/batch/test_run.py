@@ -63,6 +63,16 @@ def errors(out):
     return {error["line"]: error["error"] for error in map(json.loads, lines)}
 
 
+def test_a_manifest_that_the_run_would_replace_is_kept(batch, tmp_path):
+    record(tmp_path / "a.wav")
+    manifest = tmp_path / "out/errors.jsonl"
+    manifest.parent.mkdir()
+    manifest.write_text('{"audio": "../a.wav"}\n')
+    with pytest.raises(ValueError, match=r"errors\.jsonl, which this run writes itself"):
+        batch(manifest, tmp_path / "out")
+    assert manifest.read_text() == '{"audio": "../a.wav"}\n'
+
+
 def test_the_folder_of_the_recordings_is_no_output_folder(batch, tmp_path):
     path = record(tmp_path / "in/a.wav")
     before = path.read_bytes()
