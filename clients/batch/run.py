@@ -188,6 +188,7 @@ def _write(folder: Path, path: Path, samples: Any, sample_rate: int) -> None:
         write_in_place(part, samples / 32768, sample_rate)
         part.replace(path)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
@@ -216,5 +217,8 @@ class _Errors:
         pass
 
     def add(self, bad: BadEntry) -> None:
-        with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(json.dumps(asdict(bad), ensure_ascii=False) + "\n")
+        try:
+            with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(json.dumps(asdict(bad), ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error

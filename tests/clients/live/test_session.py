@@ -188,7 +188,7 @@ def test_no_service_and_no_such_voice_are_one_sentence(sound, service):
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     (sentence,) = sentences(stderr)
-    assert sentence.startswith("wavesynth: localhost:1: ")
+    assert sentence == "wavesynth: nothing answers at localhost:1; is `wavesynth serve` running there?"
     process = live(service, "nobody")
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
