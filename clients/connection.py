@@ -39,6 +39,11 @@ class Connection:
     credentials: grpc.ChannelCredentials | None = None
 
     def __post_init__(self) -> None:
+        port = self.address.rpartition(":")[2]
+        if self.address.startswith(("http://", "https://")):
+            raise ValueError(f"address is {self.address!r}; it must be host:port, without http://")
+        if port.isdecimal() and not 1 <= int(port) <= 65535:  # gRPC would take the rest of it by 65536
+            raise ValueError(f"address is {self.address!r}; its port must be from 1 to 65535")
         if self.certificates is not None and self.credentials is not None:
             raise ValueError("certificates and credentials are both given; at most one of them may be")
 

@@ -139,3 +139,16 @@ def test_nobody_there_is_a_service_error():
 def test_what_cannot_be_sent_is_refused_here(client, given, message):
     with pytest.raises(ValueError, match=message):
         client.stream(**given)
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("localhost:99999", "its port must be from 1 to 65535"),
+        ("[::1]:0", "its port must be from 1 to 65535"),
+        ("http://localhost:50051", "it must be host:port, without http://"),
+    ],
+)
+def test_an_address_that_would_reach_another_is_refused(address, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Client(address)
