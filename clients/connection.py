@@ -20,6 +20,8 @@ _PING_AFTER = 5_000
 #: network that stalls and for a ping behind a megabyte on a slow line; short enough for a caller who waits.
 _PING_TIMEOUT = 20_000
 
+#: How the address of a socket of this machine begins; a path follows.
+_SOCKETS = ("unix:", "unix-abstract:")
 #: Why gRPC has failed to connect where no process listens.
 _NOBODY_THERE = ("Connection refused", "No such file or directory")
 
@@ -39,11 +41,7 @@ class Connection:
     credentials: grpc.ChannelCredentials | None = None
 
     def __post_init__(self) -> None:
-        port = self.address.rpartition(":")[2]
-        if self.address.startswith(("http://", "https://")):
-            raise ValueError(f"address is {self.address!r}; it must be host:port, without http://")
-        if port.isdecimal() and not 1 <= int(port) <= 65535:  # gRPC would take the rest of it by 65536
-            raise ValueError(f"address is {self.address!r}; its port must be from 1 to 65535")
+        _check_address(self.address)
         if self.certificates is not None and self.credentials is not None:
             raise ValueError("certificates and credentials are both given; at most one of them may be")
 
@@ -83,7 +81,7 @@ class Connection:
     @property
     def local(self) -> bool:
         """Whether the service is on this machine, where no proxy leads to."""
-        if self.address.startswith(("unix:", "unix-abstract:")):
+        if self.address.startswith(_SOCKETS):
             return True
         host = self._host
         if host == "localhost" or host.endswith(".localhost"):
@@ -137,3 +135,24 @@ class Connection:
         if text.startswith("["):
             return text[1:].partition("]")[0]
         return text if text.count(":") > 1 else text.partition(":")[0]
+
+
+def _check_address(address: str) -> None:
+    """ValueError for an address that gRPC would take for another one than it is meant to be."""
+    if address.startswith(_SOCKETS):
+        return  # a path, in which a colon is a letter like others
+    if address.lower().startswith(("http://", "https://")):
+        raise ValueError(f"address is {address!r}; it must be host:port, without http://")
+    host, _, port = address.rpartition(":")
+    if _is_ipv6(host):  # gRPC would take the port for the end of the host
+        raise ValueError(f"address is {address!r}; of IPv6 it must be [host]:port")
+    if port.isdecimal() and not 1 <= int(port) <= 65535:  # gRPC would take what is left of it by 65536
+        raise ValueError(f"address is {address!r}; its port must be from 1 to 65535")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,8 @@ def _check_folders(what: Run) -> None:
         raise ValueError(
             f"manifest is {shown(what.manifest)}, which this run writes itself; it must be another file"
         )
+    if not _is_ours(errors):
+        raise ValueError(f"{shown(errors)} is no list of errors of an earlier run; it must not be there")
     if what.manifest.is_dir() and what.out.exists() and what.out.samefile(what.manifest):
         raise ValueError(
             f"out is {shown(what.out)}, the folder of the recordings itself; it must be another folder"
@@ -199,6 +201,19 @@ def _stamp(setting: Setting) -> str:
         for file in ("voice.json", "weights.safetensors"):
             digest.update(f"{name}/{file}".encode() + (folder / file).read_bytes())
     return digest.hexdigest()
+
+
+def _is_ours(errors: Path) -> bool:
+    """Whether a file may be replaced by a list of errors: it is one, as far as its first line shows, or is absent."""
+    try:
+        with errors.open("rb") as file:
+            first = file.readline(1 << 20)
+    except FileNotFoundError:
+        return True
+    try:
+        return not first or json.loads(first).keys() == {field.name for field in fields(BadEntry)}
+    except (ValueError, AttributeError):
+        return False
 
 
 class _Errors:

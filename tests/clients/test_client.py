@@ -146,9 +146,21 @@ def test_what_cannot_be_sent_is_refused_here(client, given, message):
     [
         ("localhost:99999", "its port must be from 1 to 65535"),
         ("[::1]:0", "its port must be from 1 to 65535"),
+        ("dns:localhost:99999", "its port must be from 1 to 65535"),
         ("http://localhost:50051", "it must be host:port, without http://"),
+        ("HTTPS://localhost", "it must be host:port, without http://"),
+        ("::1:50051", r"of IPv6 it must be \[host\]:port"),
+        ("fe80::1:50051", r"of IPv6 it must be \[host\]:port"),
     ],
 )
 def test_an_address_that_would_reach_another_is_refused(address, sentence):
     with pytest.raises(ValueError, match=sentence):
         Client(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["unix:/tmp/a:99999", "unix-abstract:a:0", "dns:localhost:50051", "[::1]:50051", "ipv6:[::1]:50051"],
+)
+def test_an_address_of_another_kind_is_left_to_grpc(address):
+    Client(address).close()  # connects to nothing before a call

@@ -73,6 +73,16 @@ def test_a_manifest_that_the_run_would_replace_is_kept(batch, tmp_path):
     assert manifest.read_text() == '{"audio": "../a.wav"}\n'
 
 
+@pytest.mark.parametrize("text", ["my notes\n", '{"audio": "a.wav"}\n', "[1]\n"])
+def test_a_file_of_somebody_elses_is_not_replaced_by_the_list_of_errors(batch, tmp_path, text):
+    record(tmp_path / "in/a.wav")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/errors.jsonl").write_text(text)
+    with pytest.raises(ValueError, match="is no list of errors of an earlier run"):
+        batch(tmp_path / "in", tmp_path / "out")
+    assert (tmp_path / "out/errors.jsonl").read_text() == text
+
+
 def test_the_folder_of_the_recordings_is_no_output_folder(batch, tmp_path):
     path = record(tmp_path / "in/a.wav")
     before = path.read_bytes()
