@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audio": {"kernels", "files", "extras"},
     "models": set(),
     "data": {"audio", "models", "files", "workers"},
-    "synthesis": {"kernels", "models", "audio", "files", "extras"},
+    "synthesis": {"kernels", "models", "audio", "files", "workers", "extras"},
     "evaluation": {"synthesis", "models", "data", "audio", "files", "workers", "extras"},
     "training": {
         "kernels",

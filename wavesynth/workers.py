@@ -1,4 +1,4 @@
-"""Cores, and processes that work for this one: they end with it, however it ends, and leave Ctrl-C to it."""
+"""Cores, threads, and processes that work for this one: they end with it, however it ends, and leave Ctrl-C to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["begin_worker", "cores", "worker_pool"]
+__all__ = ["begin_worker", "cores", "threads", "worker_pool"]
 
 
 def cores() -> int:
@@ -20,10 +20,24 @@ def cores() -> int:
 
 
 @contextmanager
+def threads(count: int = 1) -> Iterator[None]:
+    """PyTorch's operations take so many threads in here."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def worker_pool(
-    processes: int, initializer: Callable[..., object], *arguments: Any
+    processes: int, initializer: Callable[..., object] | None = None, *arguments: Any
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool of so many processes, each of which first calls `initializer`; an exception ends them at once.
+    """A pool of so many processes, each of which first calls `initializer`, if there is one; an exception ends them at
+    once.
 
     They are new ones, not forked: libraries have threads in this one.
     """
@@ -44,9 +58,10 @@ def begin_worker() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _begin(initializer: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+def _begin(initializer: Callable[..., object] | None, arguments: tuple[Any, ...]) -> None:
     begin_worker()
-    initializer(*arguments)
+    if initializer is not None:
+        initializer(*arguments)
 
 
 def _end_with_parent() -> None:

@@ -18,6 +18,7 @@ from wavesynth.data.split import split_of
 from wavesynth.evaluation.pictures import grid, progress
 from wavesynth.synthesis import pixels
 from wavesynth.synthesis.pixels import rows
+from wavesynth.workers import threads
 
 
 def run(*arguments, app=image):
@@ -72,7 +73,7 @@ def test_images_are_made_with_one_thread(trained, monkeypatch):
             yield row
 
     monkeypatch.setattr(pixels, "rows", noting)
-    with pixels.threads(2):
+    with threads(2):
         assert run("sample", trained / "model", "--out", trained / "one.png").exit_code == 0
     assert set(used) == {1}
 

@@ -8,8 +8,9 @@ from wavesynth.models.images import KINDS, image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.synthesis.draw import choose, draw, inverse_temperature
 from wavesynth.synthesis.philox import philox
-from wavesynth.synthesis.pixels import Cached, Recomputed, keys_from, known_prefix, rows, sample, threads
+from wavesynth.synthesis.pixels import Cached, Recomputed, keys_from, known_prefix, rows, sample
 from wavesynth.synthesis.reference import Key
+from wavesynth.workers import threads
 
 SHAPES = [
     {"levels": 2},

@@ -12,6 +12,7 @@ from wavesynth.training.configuration import parse
 from wavesynth.training.examples import copy_of_a_clip, some_images
 from wavesynth.training.images import parse_images
 from wavesynth.training.wavenet import trainer
+from wavesynth.workers import threads
 
 
 @pytest.mark.parametrize("model", [{}, {"speakers": 1, "classes": 512}, {"mel_bands": 0}])
@@ -45,7 +46,7 @@ def test_images_are_made_with_one_thread(tmp_path, monkeypatch):
         examples, "sample", lambda *of: used.append(torch.get_num_threads()) or pixels.sample(*of)
     )
     configuration = parse_images(image_values(tmp_path, {}))
-    with pixels.threads(2):
+    with threads(2):
         some_images(image_model(configuration.model))
     assert used == [1]
 

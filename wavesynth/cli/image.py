@@ -109,9 +109,10 @@ def export(
         from wavesynth.files import atomic_path, check_output
         from wavesynth.models.pixels import intensities
         from wavesynth.synthesis.image_model import load_image_model, save_image_model
-        from wavesynth.synthesis.pixels import keys_from, threads
+        from wavesynth.synthesis.pixels import keys_from
         from wavesynth.synthesis.pixels import sample as draw
         from wavesynth.training.images import card, trained
+        from wavesynth.workers import threads
 
         for name in ("model.json", "weights.safetensors", "samples.png", "CARD.md"):
             check_output(out / name)

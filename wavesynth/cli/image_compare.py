@@ -58,7 +58,7 @@ def compare(
         results = {}
         for kind in KINDS:
             say(f"{kind}: {minutes:g} minutes", err=True)
-            with worker_pool(1, int) as pool:  # a process each, so that each has its own peak of memory
+            with worker_pool(1) as pool:  # a process each, so that each has its own peak of memory
                 results[kind] = pool.submit(compare_kind, configuration, kind, 60 * minutes, images).result()
         compared = [result[0] for result in results.values()]
         table = _table(compared)

@@ -155,7 +155,8 @@ def _make(
     import torch
 
     from wavesynth.models.pixels import intensities
-    from wavesynth.synthesis.pixels import rows, threads
+    from wavesynth.synthesis.pixels import rows
+    from wavesynth.workers import threads
 
     c = model.network.config
     start = time.perf_counter()

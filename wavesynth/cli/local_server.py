@@ -28,14 +28,16 @@ def local_server(*options: str | Path) -> Iterator[str]:
     does not start.
     """
     command = [sys.executable, "-c", _PROGRAM.format(path=sys.path), "serve", "--port", "0"]
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(
             [*command, *map(str, options)],
             stdin=subprocess.PIPE,  # which closes with this process
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-        )
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -46,7 +48,6 @@ def local_server(*options: str | Path) -> Iterator[str]:
             yield line.removeprefix("listening on ").strip()
         finally:
             process.terminate()
-            process.wait()
 
 
 def _serve() -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,7 +24,7 @@ from wavesynth.audio.companding import encode
 from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.split import Split
 from wavesynth.files import atomic_path
-from wavesynth.workers import cores
+from wavesynth.workers import cores, threads
 
 if TYPE_CHECKING:
     from wavesynth.data.dataset import Recordings
@@ -103,7 +102,7 @@ def features(
 
 def each(function: Callable[[A], None], items: Sequence[A], description: str, track: Track) -> None:
     """Calls `function` with each item, on all cores, each with one thread; the first error ends it."""
-    with _one_thread_each():
+    with threads():  # on recordings of seconds more of them wait for one another
         pool = ThreadPoolExecutor(cores())
         try:
             for _ in track(pool.map(function, items), description, len(items)):
@@ -196,14 +195,3 @@ def _load(path: Path, settings: FeatureSettings) -> Features | None:
     frames = int(found.lengths.sum())
     whole = found.mel.shape == (settings.own + settings.copies, frames, settings.mel.bands)
     return found if whole and (found.tokens is not None) == bool(settings.classes) else None
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """PyTorch's operations take one thread each: on recordings of seconds more of them wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

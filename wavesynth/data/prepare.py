@@ -38,6 +38,7 @@ from wavesynth.data.near_copies import HOP, NearCopy, groups, near_copies
 from wavesynth.data.processes import share_out
 from wavesynth.data.split import SHORTEST, SPLITS, Assignment, Recording, assign, split_of, stem_of
 from wavesynth.files import atomic_path
+from wavesynth.workers import threads
 
 __all__ = ["FORMAT", "READABLE", "Options", "prepare"]
 
@@ -234,16 +235,13 @@ def _prepared(
 
 def _results(worker: _Worker, todo: Sequence[Path], processes: int) -> Iterator[Record]:
     """Records in order. One thread computes each, here too, so that sums do not depend on how many there are."""
-    started, threads = monotonic(), torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    started = monotonic()
+    with threads():
         for number, source in enumerate(todo):
             if processes > 1 and monotonic() - started >= _ALONE:
                 yield from share_out(worker, todo[number:], processes)
                 return
             yield worker(source)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _obstacle(path: Path, stem: str, names: dict[str, Path], options: Options) -> Record | None:

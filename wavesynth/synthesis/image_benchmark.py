@@ -10,7 +10,7 @@ import torch
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
 from wavesynth.synthesis.pixels import Recomputed, keys_from, sample
-from wavesynth.synthesis.pixels import threads as use_threads
+from wavesynth.workers import threads as use_threads
 
 __all__ = ["measure_images"]
 

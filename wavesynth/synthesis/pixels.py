@@ -10,12 +10,15 @@ without such a cache is computed anew for each value, for the rows so far.
 
 The random number of a value is Philox of the image's seed and the value's place, and it chooses as a stream's
 does (`draw.choose`): an image does not depend on the others in its batch, but for the last bits of float32.
+
+One thread (`wavesynth.workers.threads`) is right for it: a pixel is some tens of small products, after each of which
+all threads wait for the slowest. Two gain little on quiet cores, and lose a time slice at every product where one of
+the cores is busy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -41,7 +44,6 @@ __all__ = [
     "remember",
     "rows",
     "sample",
-    "threads",
 ]
 
 
@@ -222,21 +224,6 @@ def sample(
 ) -> Tensor:
     """All rows of `rows` at once: int64 [B, H, W, C]."""
     return torch.stack(list(rows(model, keys, labels, known, pixels, memory)), 1)
-
-
-@contextmanager
-def threads(count: int = 1) -> Iterator[None]:
-    """PyTorch has so many threads in here.
-
-    One is right for making images: a pixel is some tens of small products, after each of which all threads wait for the
-    slowest. Two gain little on quiet cores, and lose a time slice at every product where one of the cores is busy.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def keys_from(seed: int, count: int, temperature: float = 1.0) -> list[Key]:

@@ -15,11 +15,12 @@ from wavesynth.models.wavenet import WaveNet
 from wavesynth.synthesis.calibrate import calibrate
 from wavesynth.synthesis.cpu import CpuSampler
 from wavesynth.synthesis.int8 import Int8Weights
-from wavesynth.synthesis.pixels import keys_from, sample, threads
+from wavesynth.synthesis.pixels import keys_from, sample
 from wavesynth.synthesis.reference import Key
 from wavesynth.synthesis.weights import Float32Weights
 from wavesynth.training.configuration import Configuration
 from wavesynth.training.wavenet import WaveNetTask
+from wavesynth.workers import threads
 
 __all__ = ["Example", "copy_of_a_clip", "some_images"]
 

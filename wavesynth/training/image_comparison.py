@@ -13,8 +13,9 @@ from torch import Tensor
 from wavesynth.evaluation.images import likelihood_of, receptive_field
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import Kind
-from wavesynth.synthesis.pixels import keys_from, sample, threads
+from wavesynth.synthesis.pixels import keys_from, sample
 from wavesynth.training.images import ImageConfiguration, ImageTask, fixed_images
+from wavesynth.workers import threads
 
 __all__ = ["Compared", "compare_kind"]
 
