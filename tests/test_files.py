@@ -144,7 +144,9 @@ def test_two_pictures_are_two_files_and_none_of_what_is_read(tmp_path):
     from wavesynth.evaluation.pictures import check_png
 
     (tmp_path / "mask.png").touch()
-    with pytest.raises(ValueError, match=r"mask\.png, which is the input itself"):
-        check_png(tmp_path / "out.png", tmp_path / "mask.png", sources=(None, tmp_path / "mask.png"))
-    with pytest.raises(ValueError, match=r"out\.png is given for two pictures"):
-        check_png(tmp_path / "out.png", tmp_path / "." / "out.png")
+    mask, out = tmp_path / "mask.png", tmp_path / "out.png"
+    with pytest.raises(ValueError, match=r"progress is .*mask\.png, which is the input itself"):
+        check_png((None, mask), out=out, progress=mask)
+    with pytest.raises(ValueError, match=r"progress is .*out\.png, which out is already"):
+        check_png(out=out, progress=tmp_path / "." / "out.png")
+    check_png((None, mask), out=out, progress=None)

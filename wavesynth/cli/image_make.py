@@ -65,7 +65,7 @@ def sample(
         from wavesynth.synthesis.pixels import keys_from
         from wavesynth.training.images import trained
 
-        check_png(out, progress)
+        check_png(out=out, progress=progress)
         loaded = trained(model)
         classes = loaded.network.config.labels
         if not classes and (per_class or label is not None):
@@ -116,7 +116,7 @@ def complete(
 
         if (rows is None) == (mask is None):
             raise ValueError("exactly one of --rows and --mask must be given")
-        check_png(out, progress, sources=(image, mask))
+        check_png((image, mask), out=out, progress=progress)
         loaded = trained(model)
         c = loaded.network.config
         original = read_image(image, c.channels)

@@ -44,14 +44,18 @@ def grid(images: Tensor, columns: int, scale: int = 3) -> Tensor:
     return out
 
 
-def check_png(*paths: str | Path | None, sources: Iterable[Path | None] = ()) -> None:
-    """ValueError unless each path ends in .png, is none of the `sources` and no other path; OSError unless each can be
-    written."""
-    given = [Path(path) for path in paths if path is not None]
-    for path in given:
-        check_output(path, ".png", sources=sources)
-    if len({path.resolve() for path in given}) < len(given):
-        raise ValueError(f"{shown(given[0])} is given for two pictures; each must be a file of its own")
+def check_png(sources: Iterable[Path | None] = (), **paths: Path | None) -> None:
+    """ValueError unless each path, by the option's name, ends in .png, is none of the `sources` and no other path;
+    OSError unless each can be written."""
+    first: dict[Path, str] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        check_output(path, ".png", sources=sources, name=name)
+        if (other := first.setdefault(path.resolve(), name)) != name:
+            raise ValueError(
+                f"{name} is {shown(path)}, which {other} is already; each must be a file of its own"
+            )
 
 
 def save_png(path: str | Path, image: Tensor) -> None:
