@@ -1,7 +1,5 @@
 """Fingerprints, and the near copies that are found by them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -13,13 +11,7 @@ from wavesynth.data.near_copies import HOP, NearCopy, groups, near_copies
 RATE = 16000
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Such short pieces of work are slower with several."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def speech(seconds: float, seed: int) -> Tensor:

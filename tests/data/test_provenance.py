@@ -1,6 +1,5 @@
 """What a voice has heard is known again, however it was cut or coded, and nothing else is."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,7 @@ import torch
 from tests.data.test_near_copies import RATE, noisy, speech
 from wavesynth.data.provenance import Provenance
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -9,23 +9,10 @@ import pytest
 import soundfile
 
 import wavesynth.clients.batch.run as module
-from tests.clients.servers import two_voices
 from wavesynth.clients.batch.run import Run, run
-from wavesynth.clients.batch.work import Setting, Synthesizer, cut
+from wavesynth.clients.batch.work import cut
 
 DEFAULTS = {"voice": "tiny", "seed": 0, "temperature": None, "speaker": ""}
-
-
-@pytest.fixture(scope="module")
-def setting(tmp_path_factory):
-    return Setting(str(two_voices(tmp_path_factory.mktemp("voices"))), together=3)
-
-
-@pytest.fixture(scope="module")
-def synthesizer(setting):
-    synthesizer = Synthesizer(setting)
-    yield synthesizer
-    synthesizer.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 import soundfile
 import torch
 
-from tests.clients.servers import two_voices
 from tests.voices_for_tests import make_voice
 from wavesynth.audio.files import read
 from wavesynth.clients import Client
@@ -18,18 +17,6 @@ from wavesynth.clients.batch.work import Collector, Setting, Synthesizer, cut
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.synthesis.excerpt import heard_from, memories, surroundings
 from wavesynth.synthesis.voice import load_voice, save_voice
-
-
-@pytest.fixture(scope="module")
-def setting(tmp_path_factory):
-    return Setting(str(two_voices(tmp_path_factory.mktemp("voices"))), together=3)
-
-
-@pytest.fixture(scope="module")
-def synthesizer(setting):
-    synthesizer = Synthesizer(setting)
-    yield synthesizer
-    synthesizer.close()
 
 
 def recording(path, samples, seed=0):
