@@ -20,8 +20,8 @@ from .errors import ServiceError, lost_its_status
 from .messages import (
     Chunk,
     Given,
-    How,
-    Manner,
+    SynthesisInput,
+    SynthesisOptions,
     audio_format,
     chunk_of,
     given_of,
@@ -177,7 +177,9 @@ class AsyncClient:
         except grpc.RpcError as error:
             raise self._connection.error(error) from error
 
-    async def synthesize(self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]) -> Chunk:
+    async def synthesize(
+        self, voice: str = "", *, timeout: float | None = None, **how: Unpack[SynthesisInput]
+    ) -> Chunk:
         """All the audio in one piece. Raises ServiceError.
 
         What is too long for a message, either way, comes as a `stream` does: as a live call.
@@ -193,7 +195,7 @@ class AsyncClient:
         return chunk_of(response.chunk)
 
     def stream(
-        self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]
+        self, voice: str = "", *, timeout: float | None = None, **how: Unpack[SynthesisInput]
     ) -> AsyncAudioStream:
         """The audio while it is being made."""
         synthesis, given = synthesis_of(voice, how), given_of(how)
@@ -220,7 +222,7 @@ class AsyncClient:
         *,
         resume: bool = True,
         timeout: float | None = None,
-        **how: Unpack[Manner],
+        **how: Unpack[SynthesisOptions],
     ) -> AsyncAudioStream:
         """Audio while its input is still coming: `pieces` are samples [n], from a microphone, say.
 

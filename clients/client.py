@@ -19,8 +19,8 @@ from .errors import ServiceError, service_error
 from .messages import (
     Chunk,
     Given,
-    How,
-    Manner,
+    SynthesisInput,
+    SynthesisOptions,
     audio_format,
     chunk_of,
     given_of,
@@ -159,7 +159,9 @@ class Client:
         except grpc.RpcError as error:
             raise self._connection.error(error) from error
 
-    def synthesize(self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]) -> Chunk:
+    def synthesize(
+        self, voice: str = "", *, timeout: float | None = None, **how: Unpack[SynthesisInput]
+    ) -> Chunk:
         """All the audio in one piece. Raises ServiceError.
 
         What is too long for a message, either way, comes as a `stream` does: as a live call.
@@ -174,7 +176,9 @@ class Client:
             raise self._connection.error(error) from error
         return chunk_of(response.chunk)
 
-    def stream(self, voice: str = "", *, timeout: float | None = None, **how: Unpack[How]) -> AudioStream:
+    def stream(
+        self, voice: str = "", *, timeout: float | None = None, **how: Unpack[SynthesisInput]
+    ) -> AudioStream:
         """The audio while it is being made."""
         synthesis, given = synthesis_of(voice, how), given_of(how)
         if not given.whole:
@@ -192,7 +196,7 @@ class Client:
         *,
         resume: bool = True,
         timeout: float | None = None,
-        **how: Unpack[Manner],
+        **how: Unpack[SynthesisOptions],
     ) -> AudioStream:
         """Audio while its input is still coming: `pieces` are samples [n], from a microphone, say.
 

@@ -19,8 +19,8 @@ __all__ = [
     "MAX_MESSAGE",
     "Chunk",
     "Given",
-    "How",
-    "Manner",
+    "SynthesisInput",
+    "SynthesisOptions",
     "audio_format",
     "chunk_of",
     "conditioning_of",
@@ -59,7 +59,7 @@ class Chunk:
     """Of the whole, on the last chunk."""
 
 
-class Manner(TypedDict, total=False):
+class SynthesisOptions(TypedDict, total=False):
     """How a voice is to say it."""
 
     seed: int
@@ -76,7 +76,7 @@ class Manner(TypedDict, total=False):
     """Of the audio that is given, in hertz; the voice's own if not given."""
 
 
-class How(Manner, total=False):
+class SynthesisInput(SynthesisOptions, total=False):
     """How, and from what: one of `seconds`, `audio` and `mel`."""
 
     seconds: float | None
@@ -91,7 +91,7 @@ class How(Manner, total=False):
 class Given:
     """What a call's audio is made from, checked: `given_of` makes it."""
 
-    how: How
+    how: SynthesisInput
     array: NDArray[Any] | None
     """Samples [n], int16 or floating point, or mel frames float32 [f, bands]; None for a duration."""
 
@@ -173,11 +173,11 @@ class Given:
         return form
 
 
-def synthesis_of(voice: str, how: Manner) -> pb.Synthesis:
+def synthesis_of(voice: str, how: SynthesisOptions) -> pb.Synthesis:
     """The message for a voice's name and a manner. Raises ValueError for a seed that cannot be sent."""
-    if unknown := set(how) - set(How.__annotations__):
+    if unknown := set(how) - set(SynthesisInput.__annotations__):
         raise TypeError(
-            f"{', '.join(sorted(unknown))} is no argument; there are {', '.join(How.__annotations__)}"
+            f"{', '.join(sorted(unknown))} is no argument; there are {', '.join(SynthesisInput.__annotations__)}"
         )
     seed = how.get("seed", 0)
     if not 0 <= seed < 2**64:
@@ -192,7 +192,7 @@ def synthesis_of(voice: str, how: Manner) -> pb.Synthesis:
     )
 
 
-def given_of(how: How) -> Given:
+def given_of(how: SynthesisInput) -> Given:
     """What is given. Raises ValueError unless it is exactly one thing, of the right shape and scale."""
     seconds, audio, mel = how.get("seconds"), how.get("audio"), how.get("mel")
     if sum(thing is not None for thing in (seconds, audio, mel)) != 1:
@@ -205,7 +205,7 @@ def given_of(how: How) -> Given:
     return Given(how, None if audio is None else _samples(audio))
 
 
-def conditioning_of(how: How) -> pb.Conditioning:
+def conditioning_of(how: SynthesisInput) -> pb.Conditioning:
     """The message for what is given. Raises ValueError as `given_of` does."""
     return given_of(how).conditioning()
 
@@ -221,7 +221,7 @@ def read_mel(path: str | Path) -> NDArray[np.float32]:
     raise ValueError(f"{path} is not a NumPy file of numbers: it must be a .npy file of one array")
 
 
-def audio_format(how: Manner) -> pb.AudioFormat:
+def audio_format(how: SynthesisOptions) -> pb.AudioFormat:
     """Float samples at the rate that is given."""
     return pb.AudioFormat(sample_format=pb.SAMPLE_FORMAT_FLOAT32, sample_rate=how.get("sample_rate", 0))
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
-from wavesynth.synthesis.calibrate import calibrate
-from wavesynth.synthesis.voice import Voice, save_voice
+from wavesynth.sampling.calibration import calibrate
+from wavesynth.voices.voice import Voice, save_voice
 
 __all__ = ["make_voice", "tiny_voice"]
 

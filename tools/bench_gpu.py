@@ -208,15 +208,15 @@ def first_audio(
     """
     import torch
 
+    from wavesynth.engine.active_stream import LoadedVoice
+    from wavesynth.engine.benchmark import random_voice
+    from wavesynth.engine.engine import Engine, EngineConfig
+    from wavesynth.engine.scheduler import Capacity
+    from wavesynth.engine.source import AudioSource, DurationSource
+    from wavesynth.engine.stream import Request, Stream
     from wavesynth.models.wavenet import WaveNetConfig
-    from wavesynth.synthesis.benchmark import random_voice
-    from wavesynth.synthesis.engine import Engine, EngineConfig
-    from wavesynth.synthesis.job import LoadedVoice
-    from wavesynth.synthesis.reference import Key
-    from wavesynth.synthesis.samplers import make_sampler
-    from wavesynth.synthesis.schedule import Capacity
-    from wavesynth.synthesis.source import AudioSource, DurationSource
-    from wavesynth.synthesis.stream import Request, Stream
+    from wavesynth.sampling.reference import SamplingParams
+    from wavesynth.voices.samplers import make_sampler
 
     bands = 80 if heard else 0
     config = WaveNetConfig(3, 10, mel_bands=bands)
@@ -244,7 +244,7 @@ def first_audio(
             return AudioSource(voice, None, 16000) if heard else DurationSource(voice, None, 60 * 16000)
 
         frames = (1 if small else 8) if heard else 0  # settled together
-        stream = engine.open(Request(voice.name, source, Key(seed), correction=frames))
+        stream = engine.open(Request(voice.name, source, SamplingParams(seed), correction=frames))
         if heard:
             stream.push(noise)
         stream.finish()

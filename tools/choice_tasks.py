@@ -13,11 +13,11 @@ from wavesynth.audio.companding import decode
 from wavesynth.audio.mel import MelConfig, filter_bank
 from wavesynth.models.pixels import Head
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.synthesis.voice import SHIPPED, load_voice
 from wavesynth.training.configuration import Configuration
 from wavesynth.training.start import starting_model, teaching_model
 from wavesynth.training.trainer import Batch
 from wavesynth.training.wavenet import WaveNetTask
+from wavesynth.voices.voice import SHIPPED, load_voice
 
 __all__ = [
     "BASE",

@@ -3,7 +3,8 @@
 
     tools/correcting.py [VOICE] [DATA] [--speaker NAME] [--split SPLIT] [--frames 0,4,8] [--draws N] [--clips N]
 
-For example, and by default: tools/correcting.py wavesynth/voices/allison-small datasets/allison. Speaks the clips once
+For example, and by default: tools/correcting.py wavesynth/voices/shipped/allison-small datasets/allison. Speaks the
+clips once
 for each draw with the sampler that is served, corrects the same draws in each of the ways, and prints what the copies
 are worth, the means over clips and draws (needs the extra `evaluate`).
 """
@@ -22,9 +23,9 @@ from wavesynth.data.dataset import Recordings
 from wavesynth.evaluation import references
 from wavesynth.evaluation.clips import choose_clips
 from wavesynth.evaluation.metrics import dnsmos, log_mel_distance, pesq_wb, stoi
-from wavesynth.synthesis.cpu import CpuSampler
-from wavesynth.synthesis.reference import Key
-from wavesynth.synthesis.voice import load_voice
+from wavesynth.sampling.backends.cpu import CpuSampler
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.voices.voice import load_voice
 
 
 def row(name: str, later: str, originals: Sequence[np.ndarray], copies: Sequence[np.ndarray]) -> str:
@@ -41,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("voice", nargs="?", type=Path, default=Path("wavesynth/voices/allison-small"))
+    parser.add_argument("voice", nargs="?", type=Path, default=Path("wavesynth/voices/shipped/allison-small"))
     parser.add_argument("data", nargs="?", type=Path, default=Path("datasets/allison"))
     parser.add_argument("--speaker")
     parser.add_argument("--split", default="validation")
@@ -59,7 +60,11 @@ def main() -> None:
     originals = [clip.samples for clip in clips]
     drawn = [
         draw(
-            voice, sampler, samples, [Key(seed, voice.temperature)] * voice.mel.frames(len(samples)), speaker
+            voice,
+            sampler,
+            samples,
+            [SamplingParams(seed, voice.temperature)] * voice.mel.frames(len(samples)),
+            speaker,
         )
         for first in range(arguments.draws)
         for seed, samples in enumerate(originals, first)

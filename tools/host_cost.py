@@ -23,17 +23,17 @@ import grpc
 import numpy as np
 import torch
 
-from wavesynth.audio.rows import alone
+from wavesynth.audio.executor import alone
+from wavesynth.engine.active_stream import ActiveStream, LoadedVoice, make, prepare
+from wavesynth.engine.benchmark import random_voice
+from wavesynth.engine.source import AudioSource, DurationSource
+from wavesynth.engine.stream import Request, Stream
 from wavesynth.kernels.triton.bounds import BELTS, H100
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.server.server import Server, ServerConfig
-from wavesynth.synthesis.benchmark import random_voice
-from wavesynth.synthesis.job import Job, LoadedVoice, make, prepare
-from wavesynth.synthesis.source import AudioSource, DurationSource
-from wavesynth.synthesis.stream import Request, Stream
-from wavesynth.synthesis.voice import save_voice
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
+from wavesynth.voices.voice import save_voice
 
 STREAMS, SECONDS = 50, 4.0
 #: Frames that are settled together, as most voices have it.
@@ -124,7 +124,7 @@ def engine_cost(rows: Any, chunk: int, bands: int, correction: bool) -> float:
     jobs = []
     for _ in range(STREAMS):
         request = Request(voice.name, source, correction=FRAMES if correction else 0)
-        jobs.append(Job(Stream(request, threading.Lock(), threading.Event()), loaded))
+        jobs.append(ActiveStream(Stream(request, threading.Lock(), threading.Event()), loaded))
         if bands:
             jobs[-1].source.push(noise)
     ticks, began = int(SECONDS * 16000 / chunk), 0.0

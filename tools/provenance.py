@@ -2,7 +2,7 @@
 """Writes down what a voice has heard, for voices that were made before `wavesynth export` did.
 
     tools/provenance.py VOICE FOLDER... [--incomplete]     for example:
-    tools/provenance.py wavesynth/voices/allison-small datasets/allison datasets/allison-es
+    tools/provenance.py wavesynth/voices/shipped/allison-small datasets/allison datasets/allison-es
 
 FOLDER is a folder that wavesynth prepare made (tools/debian_voices.sh); --incomplete says that the voice has heard more
 than what is in them. `wavesynth evaluate` refuses to judge the voice by any of it.

@@ -3,7 +3,7 @@
 
     tools/sharpening.py [VOICE] [DATA]
 
-For example, and by default: tools/sharpening.py wavesynth/voices/allison-small datasets/allison. Speaks sixteen
+For example, and by default: tools/sharpening.py wavesynth/voices/shipped/allison-small datasets/allison. Speaks sixteen
 validation clips with the sampler that is served, corrected as the voice has it, and prints what the copies are worth
 (needs the extra `evaluate`). Voiced is what Harvest finds voiced in the original, so this is an upper limit of what a
 rule that sees only the log-mel could do.
@@ -23,12 +23,12 @@ from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.mel import log_mel
 from wavesynth.audio.world import FRAME, f0
 from wavesynth.data.dataset import Recordings
+from wavesynth.engine.conditioning import Conditioner
 from wavesynth.evaluation.clips import choose_clips
 from wavesynth.evaluation.metrics import dnsmos, pesq_wb, stoi
-from wavesynth.synthesis.conditioning import Conditioner
-from wavesynth.synthesis.cpu import CpuSampler
-from wavesynth.synthesis.reference import Key
-from wavesynth.synthesis.voice import Voice, load_voice
+from wavesynth.sampling.backends.cpu import CpuSampler
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.voices.voice import Voice, load_voice
 
 #: Temperatures of voiced frames and of the others.
 PAIRS = (
@@ -46,7 +46,11 @@ PAIRS = (
 
 
 def draw(
-    voice: Voice, sampler: CpuSampler, samples: np.ndarray, keys: Sequence[Key], speaker: int | None = None
+    voice: Voice,
+    sampler: CpuSampler,
+    samples: np.ndarray,
+    keys: Sequence[SamplingParams],
+    speaker: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The voice's copy of `samples` [N] before its correction, each frame drawn by a key of its own; and the log-mel
     that it is to have [frames, bands]."""
@@ -75,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("voice", nargs="?", type=Path, default=Path("wavesynth/voices/allison-small"))
+    parser.add_argument("voice", nargs="?", type=Path, default=Path("wavesynth/voices/shipped/allison-small"))
     parser.add_argument("data", nargs="?", type=Path, default=Path("datasets/allison"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -91,7 +95,7 @@ def main() -> None:
     for pair in PAIRS:
         copies = []
         for seed, (clip, voiced) in enumerate(zip(clips, voicing, strict=True)):
-            keys = [Key(seed, pair[0] if is_voiced else pair[1]) for is_voiced in voiced]
+            keys = [SamplingParams(seed, pair[0] if is_voiced else pair[1]) for is_voiced in voiced]
             copies.append(corrected(voice, *draw(voice, sampler, clip.samples, keys), voice.correction))
         both = list(zip((clip.samples for clip in clips), copies, strict=True))
         pesq = np.mean([pesq_wb(*each) for each in both])

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ..client import Client
 from ..crossfade import crossfade
 from ..errors import BusyError, InvalidRequestError, ServiceError, UnavailableError
-from ..messages import Chunk, Manner
+from ..messages import Chunk, SynthesisOptions
 from ..resuming import Backoff
 
 __all__ = ["BLOCK", "Relay"]
@@ -56,7 +56,7 @@ class Relay:
         voice: str,
         voice_rate: int,
         rate: int,
-        manner: Manner,
+        manner: SynthesisOptions,
         deliver: Callable[[Samples, int], None],
         sent: Callable[[Samples, float], Samples] = lambda block, captured: block,
         max_seconds: float = 0.0,
@@ -132,7 +132,7 @@ class Relay:
         self.connected = True
         self.calls += 1
         first = sum(len(block) for _, block in history)
-        manner: Manner = {
+        manner: SynthesisOptions = {
             **self._manner,
             "sample_rate": self._rate,
             "first_sample": round(first * self._scale),
@@ -228,7 +228,7 @@ class _Call:
         self,
         client: Client,
         voice: str,
-        manner: Manner,
+        manner: SynthesisOptions,
         scale: float,
         history: list[tuple[int, Samples]],
         inbox: queue.SimpleQueue[tuple[_Call | None, object]],

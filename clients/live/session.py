@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..client import Client
-from ..messages import Manner
+from ..messages import SynthesisOptions
 from ..resuming import Backoff
 from ..timing import percentiles
 from .devices import Device, opened
@@ -81,7 +81,7 @@ class Live:
         voice_rate: int,
         microphone: Device,
         loudspeaker: Device,
-        manner: Manner,
+        manner: SynthesisOptions,
         tap: Tap | None = None,
         max_seconds: float = 0.0,
         backoff: Backoff | None = None,

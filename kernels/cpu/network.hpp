@@ -1,4 +1,4 @@
-// The packed network, and what a sampler does with it. See wavesynth/synthesis/int8.py, which defines the
+// The packed network, and what a sampler does with it. See wavesynth/sampling/int8.py, which defines the
 // arithmetic; every path here gives the same bits.
 #pragma once
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Philox4x32-10 (Salmon et al., 2011): the random word of one sample of one stream; see synthesis/philox.py.
+// Philox4x32-10 (Salmon et al., 2011): the random word of one sample of one stream; see wavesynth/sampling/philox.py.
 #pragma once
 #include <cstdint>
 

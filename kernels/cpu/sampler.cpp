@@ -170,7 +170,7 @@ class Sampler {
     net_.hidden_gain = arena_.copy(expect("hidden_gain", hidden_gain, {A}), A);
   }
 
-  // queues, indices, last and tokens are changed in place; see synthesis/cpu.py. With `two_cores` a lone stream
+  // queues, indices, last and tokens are changed in place; see wavesynth/sampling/backends/cpu.py. With `two_cores` a lone stream
   // takes a second core if that is idle.
   void advance(std::vector<nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>> queues,
                nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> indices,
@@ -251,7 +251,7 @@ NB_MODULE(_kernels, m) {
   using namespace nb::literals;
   using wavesynth::Sampler;
   nb::set_leak_warnings(false);  // a sampler may well live until the interpreter ends
-  m.doc() = "The int8 WaveNet sampler and the correction; wavesynth.synthesis.cpu and wavesynth.audio.correction are their Python sides.";
+  m.doc() = "The int8 WaveNet sampler and the correction; wavesynth.sampling.backends.cpu and wavesynth.audio.correction are their Python sides.";
   m.def("instruction_sets", &wavesynth::instruction_sets, "The instruction sets this processor can run, fastest first.");
   nb::class_<Sampler>(m, "Sampler")
       .def(nb::init<std::vector<int>, int, wavesynth::Array<float>, wavesynth::Array<float>, wavesynth::Array<int8_t>,

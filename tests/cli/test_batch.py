@@ -180,7 +180,7 @@ def test_a_full_disk_ends_it_with_one_sentence_and_no_half_file(recordings, expe
 
 
 def test_two_runs_do_not_write_into_one_folder(recordings, batch, tmp_path):
-    from wavesynth.clients.batch.journal import Journal
+    from wavesynth.batch.journal import Journal
 
     with Journal(tmp_path, "") as journal:
         journal._database.execute("INSERT INTO done VALUES ('x', 'y', 1)")

@@ -16,8 +16,8 @@ from wavesynth.cli.bench import bench
 from wavesynth.cli.image import image
 from wavesynth.data.split import split_of
 from wavesynth.evaluation.pictures import grid, progress
-from wavesynth.synthesis import pixels
-from wavesynth.synthesis.pixels import rows
+from wavesynth.images import sampling as pixels
+from wavesynth.images.sampling import rows
 from wavesynth.workers import threads
 
 

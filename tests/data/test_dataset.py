@@ -6,7 +6,7 @@ import soundfile
 import torch
 from torch import Generator, Tensor
 
-from tests.synthesis.networks import float32, network
+from tests.sampling.networks import float32, network
 from wavesynth.audio.companding import encode
 from wavesynth.audio.files import write_flac
 from wavesynth.audio.mel import MelConfig, log_mel

@@ -15,7 +15,7 @@ import torch
 import wavesynth.data.prepare as module
 from wavesynth.audio import files
 from wavesynth.data.dataset import Recordings
-from wavesynth.data.disturb import copy_paths
+from wavesynth.data.perturbation import copy_paths
 from wavesynth.data.prepare import Options, prepare
 from wavesynth.data.split import SPLITS, split_of
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.synthesis.networks import conditioning_for, float32, int8, network
+from tests.sampling.networks import conditioning_for, float32, int8, network
 from wavesynth.evaluation import likelihood as module
 from wavesynth.evaluation.likelihood import bits_per_sample, likelihood
-from wavesynth.synthesis.reference import step
+from wavesynth.sampling.reference import step
 
 
 @pytest.fixture(params=[float32, int8], ids=lambda pack: pack.__name__)

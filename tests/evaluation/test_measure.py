@@ -77,7 +77,7 @@ def test_the_summary_is_the_mean_of_clips_but_of_all_words():
 
 
 def test_all_measures_together():
-    for name in HEAVY - {"likeness"}:
+    for name in HEAVY - {"speaker_similarity"}:
         for library in NAMES[name]:
             pytest.importorskip(library)
     samples = noise(0)

@@ -6,8 +6,8 @@ pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neu
 
 from tests.evaluation.test_metrics import held_out
 from wavesynth.audio.world import analyse, synthesise
-from wavesynth.data.disturb import Disturbance, disturb
-from wavesynth.evaluation.speakers import likeness, speaker
+from wavesynth.data.perturbation import Disturbance, disturb
+from wavesynth.evaluation.speakers import speaker, speaker_similarity
 
 
 def test_one_speaker_is_more_like_herself_than_like_her_voice_made_a_mans():
@@ -16,10 +16,10 @@ def test_one_speaker_is_more_like_herself_than_like_her_voice_made_a_mans():
     low = disturb(analyse(speech[half:]), Disturbance(100.0, 0.82, (0.0,) * 7), 16000)
     she, again = speaker([speech[:half]]), speaker([speech[half:]])
     he = speaker([synthesise(low, half).astype(np.float32)])
-    assert np.linalg.norm(she) == pytest.approx(1, abs=1e-5) and likeness(she, she) == pytest.approx(
-        1, abs=1e-5
-    )
-    assert likeness(she, again) > likeness(she, he) + 0.15
+    assert np.linalg.norm(she) == pytest.approx(1, abs=1e-5) and speaker_similarity(
+        she, she
+    ) == pytest.approx(1, abs=1e-5)
+    assert speaker_similarity(she, again) > speaker_similarity(she, he) + 0.15
 
 
 def test_where_nobody_speaks_there_is_no_speaker():

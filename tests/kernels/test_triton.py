@@ -24,7 +24,7 @@ from wavesynth.kernels.triton.draw import EXP2, GATE
 from wavesynth.kernels.triton.launch import Launcher
 from wavesynth.kernels.triton.network import interleave, unit_cycle
 from wavesynth.kernels.triton.plans import Ring, choose
-from wavesynth.synthesis import draw, int8
+from wavesynth.sampling import draw, int8
 
 pytestmark = in_interpreter
 

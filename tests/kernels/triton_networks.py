@@ -13,7 +13,7 @@ from wavesynth.kernels.triton.launch import Launcher, interpreting
 from wavesynth.kernels.triton.network import pack
 from wavesynth.kernels.triton.plans import Plan
 from wavesynth.kernels.triton.streams import Streams
-from wavesynth.synthesis.draw import draw
+from wavesynth.sampling.draw import draw
 
 __all__ = [
     "TILE",

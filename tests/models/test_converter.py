@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wavesynth.engine.conversion import Converting
 from wavesynth.models.converter import Converter, ConverterConfig
-from wavesynth.synthesis.converting import Converting
 
 SILENCE = -1.5
 MEL = torch.randn(14, 6, generator=torch.Generator().manual_seed(0))

@@ -4,10 +4,10 @@ import pytest_asyncio
 import torch
 
 from tests.voices_for_tests import tiny_voice
+from wavesynth.images.model import ImageModel, save_image_model
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.server.server import Server, ServerConfig
-from wavesynth.synthesis.image_model import ImageModel, save_image_model
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
 

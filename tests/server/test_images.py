@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 import torch
 
+from wavesynth.images.model import SHIPPED_IMAGE_MODELS, load_image_model
+from wavesynth.images.sampling import params_from, sample
 from wavesynth.models.pixels import intensities
 from wavesynth.server.server import Server, ServerConfig
-from wavesynth.synthesis.image_model import SHIPPED_IMAGE_MODELS, load_image_model
-from wavesynth.synthesis.pixels import keys_from, sample
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
 
@@ -42,7 +42,7 @@ async def made(call, count=1, shape=SHAPE):
 def at_home(models, name, seed, count, label=None, known=None, pixels=0):
     model = load_image_model(models / name).network
     labels = None if label is None else torch.full((count,), label)
-    return intensities(sample(model, keys_from(seed, count), labels, known, pixels), model.config.levels)
+    return intensities(sample(model, params_from(seed, count), labels, known, pixels), model.config.levels)
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

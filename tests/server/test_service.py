@@ -8,6 +8,7 @@ import pytest
 import soundfile
 import torch
 
+from tests.engine.engines import definition
 from tests.server.calls import (
     clip,
     configuration,
@@ -20,9 +21,8 @@ from tests.server.calls import (
     streamed,
     whole,
 )
-from tests.synthesis.engines import definition
-from wavesynth.synthesis.voice import load_voice
 from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.voices.voice import load_voice
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -11,8 +11,8 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from tests.kernels.triton_networks import in_interpreter
 from tests.server.calls import clip, of_audio, streamed, whole
 from tests.voices_for_tests import tiny_voice
+from wavesynth.sampling.backends.sampler import LostError
 from wavesynth.server.server import Server
-from wavesynth.synthesis.stream import LostError
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -10,12 +10,12 @@ from tests.training import runs
 from tests.training.runs import prepared
 from wavesynth.audio.mel import log_mel
 from wavesynth.data.dataset import Recordings
-from wavesynth.synthesis.voice import load_voice
 from wavesynth.training.checkpoint import newest
 from wavesynth.training.configuration import parse
 from wavesynth.training.converter import converter_trainer, parse_converter, trained_converter
 from wavesynth.training.export import export
 from wavesynth.training.wavenet import crops
+from wavesynth.voices.voice import load_voice
 
 COPIES = 2
 

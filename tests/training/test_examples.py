@@ -5,8 +5,8 @@ from tests.data.test_images import digits
 from tests.training.runs import ALONE, prepared, values
 from tests.training.test_images import values as image_values
 from wavesynth.audio.companding import Deemphasis, decode
+from wavesynth.images import sampling as pixels
 from wavesynth.models.images import image_model
-from wavesynth.synthesis import pixels
 from wavesynth.training import examples
 from wavesynth.training.configuration import parse
 from wavesynth.training.examples import copy_of_a_clip, some_images

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tests.training.runs import prepared, train, values
-from wavesynth.synthesis.voice import load_voice
 from wavesynth.training.checkpoint import Checkpoint, checkpoints, newest
 from wavesynth.training.export import export
+from wavesynth.voices.voice import load_voice
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from tests.training import runs
 from tests.training.runs import ALONE
 from wavesynth.data.images import ImageSet
 from wavesynth.evaluation.images import likelihood_of, receptive_field
+from wavesynth.images.model import ImageModel, load_image_model, save_image_model
 from wavesynth.models.images import KINDS, image_model
 from wavesynth.models.pixels import ImageModelConfig
-from wavesynth.synthesis.image_model import ImageModel, load_image_model, save_image_model
 from wavesynth.training.checkpoint import newest
 from wavesynth.training.configuration import read_toml
 from wavesynth.training.images import ImageTask, fixed_images, image_trainer, parse_images, trained

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from tests.training.runs import prepared, train, values
-from wavesynth.synthesis.calibrate import calibrate
-from wavesynth.synthesis.int8 import Int8Weights
-from wavesynth.synthesis.weights import Float32Weights
+from wavesynth.sampling.calibration import calibrate
+from wavesynth.sampling.int8 import Int8Weights
+from wavesynth.sampling.weights import Float32Weights
 from wavesynth.training import quantisation
 from wavesynth.training.checkpoint import Checkpoint, newest
 from wavesynth.training.start import averaged_model

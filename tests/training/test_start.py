@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.synthesis.networks import network
+from tests.sampling.networks import network
 from tests.training.runs import prepared, train, values
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
-from wavesynth.synthesis.voice import SHIPPED, load_voice
 from wavesynth.training.checkpoint import Checkpoint, newest
 from wavesynth.training.configuration import parse
 from wavesynth.training.export import export
 from wavesynth.training.start import grow, located, starting_model, teaching_model
+from wavesynth.voices.voice import SHIPPED, load_voice
 
 
 @pytest.fixture(scope="module")

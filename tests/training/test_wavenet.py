@@ -3,9 +3,9 @@ import torch
 
 from tests.training.runs import prepared, values
 from wavesynth.models.wavenet import WaveNet, rounded
-from wavesynth.synthesis.calibrate import calibrate
-from wavesynth.synthesis.int8 import Int8Weights
-from wavesynth.synthesis.weights import Float32Weights
+from wavesynth.sampling.calibration import calibrate
+from wavesynth.sampling.int8 import Int8Weights
+from wavesynth.sampling.weights import Float32Weights
 from wavesynth.training.configuration import parse
 from wavesynth.training.wavenet import WaveNetTask
 

@@ -38,8 +38,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wavesynth.audio.executor import Executor, alone
 from wavesynth.audio.mel import MelConfig, features, filter_bank, mel_tables
-from wavesynth.audio.rows import Rows, alone
 
 if TYPE_CHECKING:
     from wavesynth.kernels.cpu import Settler
@@ -158,7 +158,7 @@ def correct(
     samples: Sequence[NDArray[np.float32]],
     wanted: Sequence[NDArray[np.float32]],
     last: Sequence[bool],
-    rows: Rows = alone,
+    rows: Executor = alone,
 ) -> list[NDArray[np.float32]]:
     """What each correction's `push` gives, and where `last` its `finish` after it: what costs time together, by `rows`.
 

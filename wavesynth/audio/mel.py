@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavesynth.audio.rows import alone
+from wavesynth.audio.executor import alone
 
 __all__ = ["MelConfig", "StreamingLogMel", "features", "filter_bank", "log_mel", "mel_tables"]
 

@@ -14,7 +14,7 @@ from wavesynth.cli.terminal import say, terminal
 from wavesynth.extras import extra
 
 if TYPE_CHECKING:
-    from wavesynth.clients.batch.run import Summary
+    from wavesynth.batch.run import Summary
 
 __all__ = ["batch"]
 
@@ -55,10 +55,10 @@ def batch(
     with one_sentence_errors():
         import time
 
-        from wavesynth.clients.batch.manifest import count
-        from wavesynth.clients.batch.run import Run, run
-        from wavesynth.clients.batch.work import Setting
-        from wavesynth.synthesis.voice import SHIPPED
+        from wavesynth.batch.manifest import count
+        from wavesynth.batch.run import Run, run
+        from wavesynth.batch.work import Setting
+        from wavesynth.voices.voice import SHIPPED
 
         if ray is not None:
             _check_ray()

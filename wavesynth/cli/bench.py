@@ -41,7 +41,7 @@ def engine(
     Example: wavesynth bench engine --layers 30 --streams 4 --json
     """
     with one_sentence_errors():
-        from wavesynth.synthesis.benchmark import measure_engine
+        from wavesynth.engine.benchmark import measure_engine
 
         if layers >= 10 and layers % 10:
             raise ValueError(f"layers is {layers}; it must be below 10 or a multiple of 10")

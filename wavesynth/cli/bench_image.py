@@ -28,8 +28,8 @@ def image(
     Example: wavesynth bench image --naive-pixels 60 --json
     """
     with one_sentence_errors():
+        from wavesynth.images.benchmark import measure_images
         from wavesynth.models.pixels import ImageModelConfig
-        from wavesynth.synthesis.image_benchmark import measure_images
 
         config = ImageModelConfig(features=features, layers=layers, levels=levels)
         result = measure_images(config, batch, naive_pixels, repeats, threads)

@@ -50,7 +50,7 @@ def service(
     with one_sentence_errors():
         from wavesynth.cli.local_server import local_server
         from wavesynth.clients.client import Client, ServiceError
-        from wavesynth.synthesis.voice import SHIPPED
+        from wavesynth.voices.voice import SHIPPED
 
         folder = voices or SHIPPED
         with local_server("--voices", folder) as address, Client(address) as client:
@@ -138,8 +138,8 @@ def _offline(client: Client, folder: Path, voice: str) -> tuple[float, float]:
     import torch
 
     from wavesynth.audio.mel import log_mel
+    from wavesynth.sampling.reference import SamplingParams
     from wavesynth.server.server import load_voices
-    from wavesynth.synthesis.reference import Key
 
     loaded = load_voices(folder, "cpu")[voice]
     audio = _noise(_OFFLINE)
@@ -156,7 +156,7 @@ def _offline(client: Client, folder: Path, voice: str) -> tuple[float, float]:
         through.append(n / (time.perf_counter() - started))
         state = loaded.sampler.start()
         started = time.perf_counter()
-        loaded.sampler.advance([state], [conditioning], [Key()], n)
+        loaded.sampler.advance([state], [conditioning], [SamplingParams()], n)
         alone.append(n / (time.perf_counter() - started))
     return sorted(through)[1], sorted(alone)[1]
 

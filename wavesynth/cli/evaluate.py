@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from wavesynth.clients.messages import How, Manner
+    from wavesynth.clients.messages import SynthesisInput, SynthesisOptions
     from wavesynth.evaluation.evaluation import Speak
 
 __all__ = ["evaluate"]
@@ -110,8 +110,8 @@ def evaluate(
         from wavesynth.evaluation.report import write_report
         from wavesynth.evaluation.words import SHIPPED_TRANSCRIPTS, read_transcripts
         from wavesynth.files import check_output
-        from wavesynth.synthesis.reference import Key
-        from wavesynth.synthesis.voice import find_voices, load_voice
+        from wavesynth.sampling.reference import SamplingParams
+        from wavesynth.voices.voice import find_voices, load_voice
         from wavesynth.workers import cores
 
         if report:
@@ -130,8 +130,8 @@ def evaluate(
             "temperature": loaded.temperature if temperature is None else temperature,
             "correction": loaded.correction > 0 if correction is None else correction,
         }
-        Key(seed, manner["temperature"])  # refuses a temperature out of range
-        omitted |= frozenset() if target else {"likeness"}
+        SamplingParams(seed, manner["temperature"])  # refuses a temperature out of range
+        omitted |= frozenset() if target else {"speaker_similarity"}
         check_libraries(omitted if loaded.model.config.mel_bands else omitted | set(NAMES))
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
         if 0 < long_form < 20:
@@ -143,7 +143,7 @@ def evaluate(
             seed,
             speaker,
             language,
-            Recordings(target) if target and "likeness" not in omitted else None,
+            Recordings(target) if target and "speaker_similarity" not in omitted else None,
             omitted,
             int8_seconds,
             long_form,
@@ -172,7 +172,7 @@ def evaluate(
             )
 
 
-def _speak(folder: Path, threads: int, backend: str, manner: Manner) -> Speak:
+def _speak(folder: Path, threads: int, backend: str, manner: SynthesisOptions) -> Speak:
     """Copies by the voice in `folder` as callers get them: from a server of its own, over gRPC, some at a time."""
 
     def speak(wanted: Sequence[tuple[NDArray[np.float32] | float, int]]) -> Iterator[NDArray[np.float32]]:
@@ -202,7 +202,7 @@ def _speak(folder: Path, threads: int, backend: str, manner: Manner) -> Speak:
 
                 def call(want: tuple[NDArray[np.float32] | float, int]) -> NDArray[np.float32]:
                     source, seed = want
-                    given: How = {**manner, "seed": seed}
+                    given: SynthesisInput = {**manner, "seed": seed}
                     if isinstance(source, float):
                         return client.synthesize(**given, seconds=source).samples
                     return client.synthesize(**given, audio=source).samples

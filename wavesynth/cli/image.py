@@ -18,7 +18,7 @@ from wavesynth.cli.terminal import say, track
 from wavesynth.cli.train import Minutes, follow
 
 if TYPE_CHECKING:
-    from wavesynth.synthesis.image_model import ImageModel
+    from wavesynth.images.model import ImageModel
 
 __all__ = ["evaluate", "export", "image", "train"]
 
@@ -107,10 +107,10 @@ def export(
 
         from wavesynth.evaluation.pictures import grid, save_png
         from wavesynth.files import atomic_path, check_output
+        from wavesynth.images.model import load_image_model, save_image_model
+        from wavesynth.images.sampling import params_from
+        from wavesynth.images.sampling import sample as draw
         from wavesynth.models.pixels import intensities
-        from wavesynth.synthesis.image_model import load_image_model, save_image_model
-        from wavesynth.synthesis.pixels import keys_from
-        from wavesynth.synthesis.pixels import sample as draw
         from wavesynth.training.images import card, trained
         from wavesynth.workers import threads
 
@@ -122,7 +122,7 @@ def export(
         c, columns = written.network.config, 10
         labels = torch.arange(4 * columns) % c.labels if c.labels else None
         with threads():
-            made = draw(written.network, keys_from(0, 4 * columns), labels)
+            made = draw(written.network, params_from(0, 4 * columns), labels)
         save_png(out / "samples.png", grid(intensities(made, c.levels), columns))
         with atomic_path(out / "CARD.md") as path:
             path.write_text(card(written, figures), encoding="utf-8")

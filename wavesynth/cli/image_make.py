@@ -15,8 +15,8 @@ from wavesynth.cli.terminal import say, track
 if TYPE_CHECKING:
     import torch
 
-    from wavesynth.synthesis.image_model import ImageModel
-    from wavesynth.synthesis.reference import Key
+    from wavesynth.images.model import ImageModel
+    from wavesynth.sampling.reference import SamplingParams
 
 __all__ = ["complete", "sample"]
 
@@ -62,7 +62,7 @@ def sample(
         import torch
 
         from wavesynth.evaluation.pictures import check_png
-        from wavesynth.synthesis.pixels import keys_from
+        from wavesynth.images.sampling import params_from
         from wavesynth.training.images import trained
 
         check_png(out=out, progress=progress)
@@ -77,7 +77,7 @@ def sample(
             labels = (
                 torch.full((count,), label) if label is not None else torch.arange(count) % max(classes, 1)
             )
-        keys = keys_from(seed, len(labels), temperature)
+        keys = params_from(seed, len(labels), temperature)
         made, seconds = _make(loaded, keys, labels if classes else None)
         _write(made, out, columns, scale, progress)
     _report({"images": len(made), "seconds": seconds, "out": str(out)}, as_json)
@@ -110,8 +110,8 @@ def complete(
 
         from wavesynth.data.images import read_image
         from wavesynth.evaluation.pictures import check_png, shaded
+        from wavesynth.images.sampling import check_pixels, known_prefix, params_from
         from wavesynth.models.pixels import intensities, nearest
-        from wavesynth.synthesis.pixels import check_pixels, keys_from, known_prefix
         from wavesynth.training.images import trained
 
         if (rows is None) == (mask is None):
@@ -134,7 +134,7 @@ def complete(
                 raise ValueError(f"rows is {rows}; it must be from 0 to {c.height}")
             pixels = rows * c.width
         labels = None if label is None else torch.full((answers,), label)
-        keys = keys_from(seed, answers, temperature)
+        keys = params_from(seed, answers, temperature)
         made, seconds = _make(loaded, keys, labels, levels.expand(answers, *c.shape), pixels)
         given = intensities(levels[None], c.levels)
         shown = torch.cat([shaded(given, pixels), made, given])
@@ -146,7 +146,7 @@ def complete(
 
 def _make(
     model: ImageModel,
-    keys: list[Key],
+    keys: list[SamplingParams],
     labels: torch.Tensor | None,
     known: torch.Tensor | None = None,
     pixels: int = 0,
@@ -154,8 +154,8 @@ def _make(
     """Images as intensities, uint8 [B, H, W, C], with how far they are on standard error, and the seconds they took."""
     import torch
 
+    from wavesynth.images.sampling import rows
     from wavesynth.models.pixels import intensities
-    from wavesynth.synthesis.pixels import rows
     from wavesynth.workers import threads
 
     c = model.network.config

@@ -79,12 +79,12 @@ def serve(
         import torch
 
         from wavesynth.cli.demo import HELD_OUT
-        from wavesynth.server.observe import log, log_as_json
         from wavesynth.server.server import Server, ServerConfig
         from wavesynth.server.server import serve as run
         from wavesynth.server.sockets import joined
+        from wavesynth.server.telemetry import log, log_as_json
         from wavesynth.server.web.config import WebConfig
-        from wavesynth.synthesis.voice import SHIPPED
+        from wavesynth.voices.voice import SHIPPED
 
         if (tls_cert is None) != (tls_key is None):
             raise ValueError(

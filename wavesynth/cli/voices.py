@@ -58,8 +58,8 @@ def _of_service(address: str, token_file: Path | None, certificates: Path | None
 
 
 def _of_folder(folder: Path | None) -> list[dict[str, Any]]:
-    from wavesynth.server.requests import Requests
-    from wavesynth.synthesis.voice import SHIPPED, find_voices, load_voice
+    from wavesynth.server.validation import Requests
+    from wavesynth.voices.voice import SHIPPED, find_voices, load_voice
 
     folder = folder or SHIPPED
     loaded = [load_voice(path) for path in find_voices(folder).values()]

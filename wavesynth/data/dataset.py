@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 from wavesynth.audio.companding import PREEMPHASIS, encode
 from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.augmentation import FASTEST, alter
-from wavesynth.data.disturb import copies, copy_paths
 from wavesynth.data.features import FeatureSettings, Track, each, features, untracked
+from wavesynth.data.perturbation import copies, copy_paths
 from wavesynth.data.prepare import READABLE
 from wavesynth.data.split import SPLITS, Split
 from wavesynth.models.converter import Converter
@@ -80,7 +80,7 @@ class Recordings:
         return torch.from_numpy(waveform)
 
     def copies(self, name: Split, stem: str, waveform: Tensor, count: int) -> list[Tensor]:
-        """`count` copies [N] of a recording of a split in other people's voices (wavesynth.data.disturb)."""
+        """`count` copies [N] of a recording of a split in other people's voices (wavesynth.data.perturbation)."""
         return copies(self.path, f"{name}/{stem}", waveform, self.sample_rate, count)
 
     def copy_paths(self, name: Split, stem: str, count: int) -> list[Path]:

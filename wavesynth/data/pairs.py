@@ -37,7 +37,7 @@ class Pair(NamedTuple):
 
 
 class Pairs:
-    """All recordings of a split of prepared folders, each with `copies` copies (wavesynth.data.disturb).
+    """All recordings of a split of prepared folders, each with `copies` copies (wavesynth.data.perturbation).
 
     `folders` are pairs of a speaker's number and a folder. Half of the random crops are speaker 0's, if there are
     others. A crop lies within one recording, and its neighbours beyond the recording's ends are silence; a recording

@@ -15,9 +15,9 @@ from wavesynth.audio.companding import encode
 from wavesynth.audio.mel import log_mel
 from wavesynth.data.processes import share_out
 from wavesynth.evaluation.likelihood import likelihood
-from wavesynth.synthesis.int8 import Int8Weights
-from wavesynth.synthesis.voice import Voice
-from wavesynth.synthesis.weights import Float32Weights, Weights
+from wavesynth.sampling.int8 import Int8Weights
+from wavesynth.sampling.weights import Float32Weights, Weights
+from wavesynth.voices.voice import Voice
 
 __all__ = ["LONGEST", "Bits", "measure_bits"]
 

@@ -22,7 +22,7 @@ from wavesynth.evaluation.long_form import long_input, measure_long_form
 from wavesynth.evaluation.measure import Measured, Task, measure, summarise
 from wavesynth.evaluation.report import Heard
 from wavesynth.evaluation.speakers import speaker
-from wavesynth.synthesis.voice import Voice
+from wavesynth.voices.voice import Voice
 
 __all__ = ["Settings", "Speak", "Track", "evaluate"]
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavesynth.synthesis.weights import Weights
+from wavesynth.sampling.weights import Weights
 
 __all__ = ["bits_per_sample", "likelihood"]
 

@@ -98,7 +98,7 @@ def _delay(original: Samples, copy: Samples) -> int:
     """Samples by which the envelope of `copy` lags behind that of `original`."""
     window = np.hanning(801) / 400  # 50 ms: longer than a pitch period, whose place is the voice's to choose
     a, b = (np.convolve(np.abs(samples), window, "same") for samples in (original, copy))
-    likeness = correlate(b - b.mean(), a - a.mean(), "same", "fft")
+    speaker_similarity = correlate(b - b.mean(), a - a.mean(), "same", "fft")
     lags = correlation_lags(len(b), len(a), "same")
     near = np.abs(lags) <= _FARTHEST
-    return int(lags[near][np.argmax(likeness[near])])
+    return int(lags[near][np.argmax(speaker_similarity[near])])

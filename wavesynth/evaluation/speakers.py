@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wavesynth.extras import extra
 
-__all__ = ["likeness", "speaker"]
+__all__ = ["speaker", "speaker_similarity"]
 
 
 def speaker(recordings: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -29,7 +29,7 @@ def speaker(recordings: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     return mean / np.linalg.norm(mean)
 
 
-def likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+def speaker_similarity(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """The cosine of the angle between two speakers: 1 for the same."""
     return float(one @ other)
 

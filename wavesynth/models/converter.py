@@ -1,6 +1,6 @@
 """Another voice: from the log-mel of whoever speaks to the log-mel of one speaker who says the same.
 
-Trained on pairs of a recording and its copies in other people's voices (wavesynth.data.disturb; after Choi et al.,
+Trained on pairs of a recording and its copies in other people's voices (wavesynth.data.perturbation; after Choi et al.,
 "Neural analysis and synthesis", 2021). It hears a frame with its near neighbours, and remembers in gated recurrent
 units (Cho et al., 2014) what it has heard until then, which says who speaks:
 

@@ -12,7 +12,7 @@ row so far, and which are gated and may be conditioned on a class (eq. 4, fig. 2
     numbers = output(z[1], ..., z[L])
 
 Everything is laid out [batch, height, width, features], so that products at single pixels are plain products,
-and a row or a pixel can be computed alone (wavesynth.synthesis.pixels).
+and a row or a pixel can be computed alone (wavesynth.images.sampling).
 """
 
 from __future__ import annotations

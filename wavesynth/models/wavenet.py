@@ -139,7 +139,7 @@ def layer(
 class WaveNet(nn.Module):
     """A WaveNet that computes all positions of a known waveform in parallel (training, likelihood).
 
-    Sampling is `wavesynth.synthesis.reference`, which calls the same `layer` and `head`.
+    Sampling is `wavesynth.sampling.reference`, which calls the same `layer` and `head`.
 
     >>> model = WaveNet(WaveNetConfig(stacks=1, layers_per_stack=2, residual=16, skip=16, hop=4, mel_bands=8))
     >>> conditioning = model.conditioning(torch.zeros(1, 3 + 2 * 3, 8))  # 3 frames and their context

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from wavesynth.synthesis.stream import Encode, pcm16_bytes
+from wavesynth.engine.stream import Encode, pcm16_bytes
 from wavesynth.v1 import synthesis_pb2 as pb
 
 __all__ = ["bytes_per_sample", "encoder", "mulaw_bytes"]

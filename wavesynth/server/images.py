@@ -9,12 +9,12 @@ from pathlib import Path
 
 import grpc
 
+from wavesynth.images.model import ImageModel
 from wavesynth.models.pixels import ImageModelConfig
-from wavesynth.server.observe import Call
-from wavesynth.server.painter import Painter, Painting
-from wavesynth.server.refusal import RefusedError, invalid
-from wavesynth.synthesis.draw import TEMPERATURES
-from wavesynth.synthesis.image_model import ImageModel
+from wavesynth.sampling.draw import TEMPERATURES
+from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.image_worker import ImageJob, ImageWorker
+from wavesynth.server.telemetry import Call
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
 
@@ -29,7 +29,7 @@ class ImageService(ImageServiceServicer):
     """Serves `models`, each with the folder that it is in; `around` is what every call of the server goes through."""
 
     def __init__(
-        self, models: Mapping[str, tuple[ImageModel, Path]], painter: Painter, around: Around
+        self, models: Mapping[str, tuple[ImageModel, Path]], painter: ImageWorker, around: Around
     ) -> None:
         self._models, self._painter, self._around = dict(sorted(models.items())), painter, around
 
@@ -74,7 +74,7 @@ class ImageService(ImageServiceServicer):
                 async for row in _numbered(rows):
                     await context.write(pb.CompleteImageResponse(row=row))
 
-    def _painting(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[Painting, ImageModelConfig]:
+    def _painting(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[ImageJob, ImageModelConfig]:
         """What is asked for; RefusedError names the field, what came and what is allowed."""
         if not self._models:
             raise RefusedError(
@@ -100,7 +100,7 @@ class ImageService(ImageServiceServicer):
             raise invalid(f"label is {label}; it must be absent, since {name} knows no classes")
         if synthesis.count > _MAX_COUNT:
             raise invalid(f"count is {synthesis.count}; it must be from 1 to {_MAX_COUNT}")
-        return Painting(folder, synthesis.seed, temperature, label, synthesis.count or 1), c
+        return ImageJob(folder, synthesis.seed, temperature, label, synthesis.count or 1), c
 
 
 async def _numbered(rows: AsyncIterator[bytes]) -> AsyncIterator[pb.ImageRow]:

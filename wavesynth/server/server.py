@@ -17,27 +17,27 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
+from wavesynth.engine.active_stream import LoadedVoice
+from wavesynth.engine.capacity import measure_capacity
+from wavesynth.engine.engine import Engine, EngineConfig
+from wavesynth.engine.scheduler import Capacity
 from wavesynth.extras import extra
-from wavesynth.server.bridge import Bridge
+from wavesynth.images.model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
+from wavesynth.server.async_engine import AsyncEngine
+from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService
-from wavesynth.server.observe import Metrics
-from wavesynth.server.painter import Painter
-from wavesynth.server.requests import MAX_MESSAGE, Requests
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, joined, listening, plain
+from wavesynth.server.telemetry import Metrics
 from wavesynth.server.tls import read_tls
+from wavesynth.server.validation import MAX_MESSAGE, Requests
 from wavesynth.server.web.config import WebConfig
-from wavesynth.synthesis.capacity import measure_capacity
-from wavesynth.synthesis.engine import Engine, EngineConfig
-from wavesynth.synthesis.image_model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
-from wavesynth.synthesis.job import LoadedVoice
-from wavesynth.synthesis.samplers import make_sampler
-from wavesynth.synthesis.schedule import Capacity
-from wavesynth.synthesis.voice import SHIPPED, find_voices, load_voice
 from wavesynth.v1 import images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
+from wavesynth.voices.samplers import make_sampler
+from wavesynth.voices.voice import SHIPPED, find_voices, load_voice
 from wavesynth.workers import cores
 
 __all__ = ["Server", "ServerConfig", "load_images", "load_voices", "serve"]
@@ -137,7 +137,7 @@ class Server:
         voices = load_voices(config.voices, config.backend, config.threads, places, live)
         capacity = measure_capacity(voices, engine_config) if live is None else Capacity.of(live, voices)
         loop = asyncio.get_running_loop()
-        bridge = Bridge(loop)
+        bridge = AsyncEngine(loop)
 
         def lost() -> None:
             loop.call_soon_threadsafe(self._engine_lost)
@@ -164,7 +164,7 @@ class Server:
         ]
         self._grpc = grpc.aio.server(options=options)
         add_SynthesisServiceServicer_to_server(self.service, self._grpc)
-        painter = Painter()
+        painter = ImageWorker()
         images = ImageService(load_images(config.images), painter, self.service.around)
         add_ImageServiceServicer_to_server(images, self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 import grpc
 import structlog
 
-from wavesynth.server.bridge import Bridge, OpenStream
-from wavesynth.server.inputs import Input
-from wavesynth.server.observe import Call, Metrics, log
-from wavesynth.server.refusal import RefusedError, invalid
-from wavesynth.server.requests import Requests
-from wavesynth.synthesis.engine import Engine
-from wavesynth.synthesis.stream import Chunk, Statistics
+from wavesynth.engine.engine import Engine
+from wavesynth.engine.stream import Chunk, Statistics
+from wavesynth.server.async_engine import AsyncEngine, AsyncStream
+from wavesynth.server.decoding import Input
+from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.telemetry import Call, Metrics, log
+from wavesynth.server.validation import Requests
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
 
@@ -29,7 +29,12 @@ class SynthesisService(SynthesisServiceServicer):
     """Serves the engine's voices; with a `token`, to those who send it as `authorization: Bearer TOKEN`."""
 
     def __init__(
-        self, engine: Engine, bridge: Bridge, requests: Requests, metrics: Metrics, token: str | None = None
+        self,
+        engine: Engine,
+        bridge: AsyncEngine,
+        requests: Requests,
+        metrics: Metrics,
+        token: str | None = None,
     ) -> None:
         self._engine = engine
         self._bridge = bridge
@@ -117,7 +122,7 @@ class SynthesisService(SynthesisServiceServicer):
     @asynccontextmanager
     async def _whole(
         self, call: Call, request: pb.SynthesizeRequest | pb.StreamSynthesizeRequest, live: bool
-    ) -> AsyncIterator[OpenStream]:
+    ) -> AsyncIterator[AsyncStream]:
         """The stream of a call whose input came in its request."""
         checked, piece = self._requests.whole(request.synthesis, request.conditioning, live)
         call.voice = checked.voice
@@ -128,7 +133,7 @@ class SynthesisService(SynthesisServiceServicer):
             yield stream
 
     async def _read(
-        self, requests: AsyncIterator[pb.ResynthesizeRequest], stream: OpenStream, given: Input, name: str
+        self, requests: AsyncIterator[pb.ResynthesizeRequest], stream: AsyncStream, given: Input, name: str
     ) -> None:
         """Moves the input of a call to its stream; what is wrong with it, the stream's reader raises."""
         voice, number, samples = self._requests.voices[name], 1, 0

@@ -33,7 +33,7 @@ from wavesynth.audio.correction import MOST_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.files import read_text
 from wavesynth.models.wavenet import WaveNetConfig
-from wavesynth.synthesis.draw import TEMPERATURES
+from wavesynth.sampling.draw import TEMPERATURES
 
 __all__ = [
     "Configuration",
@@ -54,7 +54,7 @@ class DataConfig:
     """What is learned from. `speakers` are folders that `wavesynth prepare` made, by the speaker's name.
 
     With `disturb`, there are so many copies of each recording in other people's voices, made once (see
-    wavesynth.data.disturb): what a converter hears, and a voice that has one hears through it.
+    wavesynth.data.perturbation): what a converter hears, and a voice that has one hears through it.
 
     The first `unscored_samples` of a crop, whose context the crop's beginning cuts short, count for nothing in
     the loss: as many as the receptive field unless said otherwise, but at most half of the crop. `altered` is the

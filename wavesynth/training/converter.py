@@ -28,7 +28,6 @@ from wavesynth.data.features import Track, untracked
 from wavesynth.data.pairs import Pairs
 from wavesynth.data.split import Split
 from wavesynth.models.converter import Converter, ConverterConfig
-from wavesynth.synthesis.voice import load_voice
 from wavesynth.training.checkpoint import checkpoint_of
 from wavesynth.training.configuration import (
     Configuration,
@@ -41,6 +40,7 @@ from wavesynth.training.configuration import (
 from wavesynth.training.processes import Processes
 from wavesynth.training.start import located
 from wavesynth.training.trainer import Batch, Report, Trainer, Validation, begin
+from wavesynth.voices.voice import load_voice
 
 __all__ = [
     "ConverterConfiguration",

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.evaluation.pictures import grid
+from wavesynth.images.sampling import params_from, sample
 from wavesynth.models.pixels import PixelModel, intensities
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.synthesis.calibrate import calibrate
-from wavesynth.synthesis.cpu import CpuSampler
-from wavesynth.synthesis.int8 import Int8Weights
-from wavesynth.synthesis.pixels import keys_from, sample
-from wavesynth.synthesis.reference import Key
-from wavesynth.synthesis.weights import Float32Weights
+from wavesynth.sampling.backends.cpu import CpuSampler
+from wavesynth.sampling.calibration import calibrate
+from wavesynth.sampling.int8 import Int8Weights
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.weights import Float32Weights
 from wavesynth.training.configuration import Configuration
 from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.workers import threads
@@ -62,7 +62,7 @@ def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: Configu
     conditioning = model.conditioning(mel if c.mel_bands else None, speaker if c.speakers else None, frames)
     gains = calibrate(model, tokens, conditioning, keep=_POSITIONS, fine=voice.fine)
     sampler = CpuSampler(Int8Weights.pack(Float32Weights.pack(model), gains, voice.fine))
-    key = Key(configuration.training.seed, voice.temperature)
+    key = SamplingParams(configuration.training.seed, voice.temperature)
     drawn = sampler.advance([sampler.start()], [conditioning[0]], [key], frames * c.hop)
 
     def heard(classes: Tensor) -> Tensor:
@@ -84,5 +84,5 @@ def some_images(average: nn.Module) -> Example:
     model = copy.deepcopy(average).cpu().eval()
     labels = torch.arange(_IMAGES) % c.labels if c.labels else None
     with threads():
-        made = sample(model, keys_from(0, _IMAGES), labels)
+        made = sample(model, params_from(0, _IMAGES), labels)
     return Example(picture=grid(intensities(made, c.levels), _COLUMNS))

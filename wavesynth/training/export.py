@@ -12,13 +12,13 @@ import torch
 from wavesynth.data.features import Track, each, untracked
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.files import atomic_path
-from wavesynth.synthesis.voice import Voice, load_voice, save_voice
 from wavesynth.training.checkpoint import Checkpoint, best, newest
 from wavesynth.training.converter import is_converter
 from wavesynth.training.provenance import provenance
 from wavesynth.training.quantisation import best_gains
 from wavesynth.training.start import averaged_model
 from wavesynth.training.wavenet import WaveNetTask
+from wavesynth.voices.voice import Voice, load_voice, save_voice
 
 __all__ = ["Exported", "export"]
 

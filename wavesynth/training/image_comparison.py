@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from wavesynth.evaluation.images import likelihood_of, receptive_field
+from wavesynth.images.sampling import params_from, sample
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import Kind
-from wavesynth.synthesis.pixels import keys_from, sample
 from wavesynth.training.images import ImageConfiguration, ImageTask, fixed_images
 from wavesynth.workers import threads
 
@@ -72,9 +72,9 @@ def compare_kind(
     labels = torch.arange(16) % model_config.labels if model_config.labels else None
     start = time.perf_counter()
     with threads():
-        sample(model, keys_from(0, 1), None if labels is None else labels[:1])
+        sample(model, params_from(0, 1), None if labels is None else labels[:1])
         sampling = time.perf_counter() - start
-        drawn = sample(model, keys_from(1, 16), labels)
+        drawn = sample(model, params_from(1, 16), labels)
     compared = Compared(
         kind=kind,
         parameters=sum(parameter.numel() for parameter in model.parameters()),

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from wavesynth.data.images import ImageSet, quantise, read_images
 from wavesynth.data.split import Split
+from wavesynth.images.model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
-from wavesynth.synthesis.image_model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
 from wavesynth.training.checkpoint import checkpoint_of
 from wavesynth.training.configuration import TrainingConfig, build
 from wavesynth.training.processes import Processes

@@ -7,9 +7,9 @@ import torch
 from wavesynth.data.features import Track, each, untracked
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.synthesis.calibrate import calibrate
-from wavesynth.synthesis.int8 import Gains, Int8Weights
-from wavesynth.synthesis.weights import Float32Weights
+from wavesynth.sampling.calibration import calibrate
+from wavesynth.sampling.int8 import Int8Weights, Scales
+from wavesynth.sampling.weights import Float32Weights
 from wavesynth.training.wavenet import WaveNetTask
 
 __all__ = ["BALANCES", "best_gains"]
@@ -26,7 +26,7 @@ def best_gains(
     generator: torch.Generator,
     fine: bool = False,
     track: Track = untracked,
-) -> Gains:
+) -> Scales:
     """Calibrates on crops of the training set, and chooses the balance by the int8 likelihood of another crop."""
     tokens, _, *features = task.batch(generator, _CROPS)
     conditioning = task.conditioning(model, *features)
@@ -34,11 +34,11 @@ def best_gains(
     trial = task.conditioning(model, *trial_features)[0]
     exact = Float32Weights.pack(model)
 
-    def nats(gains: Gains) -> float:
+    def nats(gains: Scales) -> float:
         costs = likelihood(Int8Weights.pack(exact, gains, fine), inputs[0], targets[0], trial)
         return float(costs[task.unscored :].double().mean())
 
-    found: list[tuple[float, float, Gains]] = []
+    found: list[tuple[float, float, Scales]] = []
 
     def try_(balance: float) -> None:
         gains = calibrate(model, tokens, conditioning, balance=balance, fine=fine)

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.synthesis.voice import find_voices, load_voice
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import Configuration, parse
+from wavesynth.voices.voice import find_voices, load_voice
 
 __all__ = ["averaged_model", "grow", "located", "starting_model", "teaching_model"]
 
@@ -95,7 +95,10 @@ def located(name: str, source: str | Path) -> Path:
     path, shipped = Path(source), find_voices()
     if path.exists():
         return path
-    if path.parent in (Path(), Path("wavesynth/voices")) and path.name in shipped:
+    if (
+        path.parent in (Path(), Path("wavesynth/voices"), Path("wavesynth/voices/shipped"))
+        and path.name in shipped
+    ):
         return shipped[path.name]
     raise ValueError(
         f"{name} is {path}, which does not exist; it must be a voice, a run or a checkpoint, or a voice that ships: "

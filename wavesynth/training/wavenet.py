@@ -14,7 +14,7 @@ from wavesynth.data.features import Track, untracked
 from wavesynth.data.split import Split
 from wavesynth.models.converter import Converter
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.synthesis.calibrate import calibrate
+from wavesynth.sampling.calibration import calibrate
 from wavesynth.training.configuration import Configuration, parse
 from wavesynth.training.converter import trained_converter
 from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported

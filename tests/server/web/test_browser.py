@@ -15,7 +15,7 @@ from tests.clients.servers import served
 from wavesynth.audio.mel import log_mel
 from wavesynth.clients import Client
 from wavesynth.server.web.config import WebConfig
-from wavesynth.synthesis.voice import SHIPPED
+from wavesynth.voices.voice import SHIPPED
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
 pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth-neural[web]'")
@@ -145,11 +145,11 @@ def test_a_microphone_comes_back_with_its_spectrum(page, tmp_path):
     mine, theirs = (log_mel(torch.from_numpy(x)).numpy() for x in (heard, np.tile(spoken, 2)))
     seconds = [mine[i : i + 100].ravel() for i in range(50, len(mine) - 100, 50)]
     assert len(seconds) >= 2
-    likeness = [
+    speaker_similarity = [
         max(np.corrcoef(second, theirs[lag : lag + 100].ravel())[0, 1] for lag in range(len(theirs) - 100))
         for second in seconds
     ]
-    assert np.median(likeness) > 0.8
+    assert np.median(speaker_similarity) > 0.8
 
 
 def test_it_works_with_the_keyboard_alone(page):

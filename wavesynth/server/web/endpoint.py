@@ -14,7 +14,7 @@ import grpc
 from google.protobuf.json_format import ParseError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from wavesynth.server.refusal import invalid
+from wavesynth.server.errors import invalid
 
 __all__ = ["AbortedError", "Context", "Endpoint", "Messages"]
 

@@ -19,9 +19,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wavesynth.server.images import ImageService
-from wavesynth.server.requests import MAX_MESSAGE, Requests
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import listening
+from wavesynth.server.validation import MAX_MESSAGE, Requests
 from wavesynth.server.web.config import WebConfig
 from wavesynth.server.web.pictures import Pictures
 from wavesynth.server.web.stream import Stream

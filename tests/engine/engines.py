@@ -1,0 +1,92 @@
+"""Engines for tests: tiny voices, requests, and readers."""
+
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from tests.voices_for_tests import make_voice
+from wavesynth.audio.companding import Deemphasis, decode
+from wavesynth.audio.mel import StreamingLogMel
+from wavesynth.audio.pcm import pcm16
+from wavesynth.engine.active_stream import LoadedVoice
+from wavesynth.engine.conditioning import Conditioner
+from wavesynth.engine.engine import Engine, EngineConfig
+from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.source import AudioSource, DurationSource
+from wavesynth.engine.stream import Request
+from wavesynth.sampling import reference
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.voices.samplers import make_sampler
+
+_VOICES = (make_voice("tiny"), make_voice("other"), make_voice("free", mel=False))
+VOICES, ON_THREE_CORES = (
+    {voice.name: LoadedVoice(voice, make_sampler(voice, threads=threads)) for voice in _VOICES}
+    for threads in (1, 3)
+)
+
+
+def clip(samples, seed=0):
+    """Audio to be analysed, float32 [samples]."""
+    return torch.rand(samples, generator=torch.Generator().manual_seed(seed)) - 0.5
+
+
+@contextmanager
+def running(voices=VOICES, capacity=None, **config):
+    with Engine(voices, capacity or Capacity.of(100, voices), EngineConfig(**config)) as engine:
+        yield engine
+
+
+def from_audio(voice="tiny", seed=0, rate=16000, **others):
+    return Request(
+        voice, lambda: AudioSource(VOICES[voice].voice, None, rate), SamplingParams(seed), **others
+    )
+
+
+def from_nothing(samples, seed=0, voice="free", **others):
+    return Request(
+        voice, lambda: DurationSource(VOICES[voice].voice, None, samples), SamplingParams(seed), **others
+    )
+
+
+def opened(engine, request, *pieces):
+    """A stream with all its input."""
+    stream = engine.open(request)
+    for piece in pieces:
+        stream.push(piece)
+    stream.finish()
+    return stream
+
+
+def until(condition, seconds=20.0):
+    """Waits for `condition()`; fails when it does not come true."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.001)
+    return value
+
+
+def chunks(stream):
+    """All chunks of a stream, read as they come."""
+    read = []
+    while not (read and read[-1].statistics):
+        read += until(stream.take)
+    return read
+
+
+def audio(stream):
+    return b"".join(chunk.audio for chunk in chunks(stream))
+
+
+def definition(waveform, seed, voice=VOICES["tiny"].voice):
+    """The 16-bit samples of a request for audio, put together from the definitions."""
+    mel = StreamingLogMel(voice.mel)
+    features = torch.cat([mel.push(waveform), mel.finish()])
+    conditioner = Conditioner(voice.model, voice.mel.silence)
+    frames = torch.cat([conditioner.push(features), conditioner.finish()])
+    weights = voice.int8()
+    tokens, _ = reference.sample(weights, weights.start(), frames, SamplingParams(seed), len(waveform))
+    samples = pcm16(Deemphasis(voice.preemphasis).push(decode(tokens, mid_tread=voice.mid_tread).numpy()))
+    return np.asarray(samples, "<i2").tobytes()

@@ -1,0 +1,52 @@
+"""Conditioning frames as they arrive are those of the whole mel, to the bit for any cut."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.sampling.networks import network
+from wavesynth.engine.conditioning import Conditioner
+
+MODEL = network(mel_bands=6, mel_channels=8, speakers=2)
+MEL = torch.randn(12, 6, generator=torch.Generator().manual_seed(0))
+
+
+def in_pieces(sizes):
+    conditioner = Conditioner(MODEL, silence=-1.5, speaker=1)
+    frames, at = [], 0
+    for size in [*sizes, 12]:
+        frames.append(conditioner.push(MEL[at : at + size]))
+        at = min(12, at + size)
+    return torch.cat([*frames, conditioner.finish()])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 12), max_size=12))
+def test_any_cut_gives_the_same_bits(sizes):
+    assert torch.equal(in_pieces(sizes), in_pieces([]))
+
+
+def test_frames_are_the_parallel_networks_with_silence_around():
+    silence = torch.full((3, 6), -1.5)
+    whole = MODEL.conditioning(torch.cat([silence, MEL, silence])[None], torch.tensor([1]))[0]
+    torch.testing.assert_close(in_pieces([]), whole, atol=1e-5, rtol=1e-5)
+
+
+def test_a_frame_comes_as_soon_as_its_three_successors_are_there():
+    conditioner = Conditioner(MODEL, silence=-1.5, speaker=0)
+    assert [len(conditioner.push(MEL[t : t + 1])) for t in range(6)] == [0, 0, 0, 1, 1, 1]
+    assert len(conditioner.finish()) == 3
+
+
+@pytest.mark.parametrize(
+    ("mel", "message"),
+    [
+        (torch.zeros(2, 5), r"mel has shape \[2, 5\]; it must be \[frames, 6\]"),
+        (torch.full((2, 6), float("nan")), "mel has NaN or infinite values"),
+        (torch.full((2, 6), float("inf")), "mel has NaN or infinite values"),
+    ],
+)
+def test_a_mel_that_cannot_be_used_is_refused(mel, message):
+    with pytest.raises(ValueError, match=message):
+        Conditioner(MODEL, silence=-1.5, speaker=0).push(mel)

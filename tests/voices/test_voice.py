@@ -1,0 +1,169 @@
+"""A voice comes back from disk as it was, and a bad one is refused with its reason."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.sampling.networks import conditioning_for, network
+from wavesynth.audio.mel import MelConfig
+from wavesynth.sampling.calibration import calibrate
+from wavesynth.voices.voice import Voice, VoiceError, find_voices, load_voice, save_voice
+
+
+@pytest.fixture
+def voice():
+    model = network(mel_bands=80, mel_channels=8, speakers=2, hop=160)
+    gains = calibrate(model, torch.randint(32, (1, 800)), conditioning_for(model, 5)[None])
+    return Voice("tess", "For tests", "en", "CC0-1.0", model, gains, MelConfig(), 0.85, ("a", "b"), fine=True)
+
+
+def test_a_voice_comes_back_as_it_was(voice, tmp_path):
+    save_voice(tmp_path / "tess", voice)
+    loaded = load_voice(tmp_path / "tess")
+    for name in (
+        "name",
+        "description",
+        "language",
+        "licence",
+        "mel",
+        "preemphasis",
+        "speakers",
+        "temperature",
+        "correction",
+        "fine",
+        "mid_tread",
+    ):
+        assert getattr(loaded, name) == getattr(voice, name)
+    assert loaded.model.config == voice.model.config
+    for name, tensor in voice.model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], tensor.half().float()), name
+    for name in ("input", "gate", "skip", "hidden"):
+        assert torch.equal(getattr(loaded.gains, name), getattr(voice.gains, name))
+    assert find_voices(tmp_path) == {"tess": tmp_path / "tess"}
+    # Loaded and saved again, nothing changes any more.
+    save_voice(tmp_path / "again", loaded)
+    assert (tmp_path / "again/weights.safetensors").read_bytes() == (
+        tmp_path / "tess/weights.safetensors"
+    ).read_bytes()
+
+
+def edited(folder, change):
+    path = folder / "voice.json"
+    description = json.loads(path.read_text())
+    change(description)
+    path.write_text(json.dumps(description))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("licence"), "voice.json lacks licence"),
+        (lambda d: d.update(colour="red"), "voice.json has colour, which it must not have"),
+        (
+            lambda d: d.update(format=3),
+            r"format is 3; wavesynth \S+ reads 1 to 2: install \S+, which wrote it, or",
+        ),
+        (lambda d: d.update(format=True), r"format is True; wavesynth \S+ reads 1 to 2$"),
+        (lambda d: d.pop("format"), r"format is None; wavesynth \S+ reads 1 to 2$"),
+        (lambda d: d.update(format=1), "voice.json has mid_tread, wavesynth, which it must not have"),
+        (lambda d: d.pop("temperature"), "voice.json lacks temperature"),
+        (lambda d: d.update(mid_tread=0), "mid_tread is 0; it must be true or false"),
+        (lambda d: d.update(name=3), "name is 3; it must be a text"),
+        (lambda d: d["model"].pop("stacks"), "model lacks stacks"),
+        (lambda d: d["model"].update(stacks=0), "stacks is 0; it must be a whole number from 1 to 20"),
+        (lambda d: d["model"].update(stacks="3"), "stacks is '3'"),
+        (lambda d: d.update(model=[]), "model is list; it must be an object"),
+        (lambda d: d["mel"].update(hop=80), "mel has 80 bands and hop 80; the model needs 80 and 160"),
+        (lambda d: d["mel"].update(hop="160"), "mel"),
+        (lambda d: d.update(preemphasis=1.5), "preemphasis is 1.5"),
+        (lambda d: d.update(temperature=3), "temperature is 3; it must be a number from 0.1 to 2.0"),
+        (lambda d: d.update(correction=True), "correction is True; it must be a whole number from 0 to 16"),
+        (lambda d: d.update(fine=1), "fine is 1; it must be true or false"),
+        (lambda d: d.update(speakers=["a"]), "speakers has 1 names; model.speakers is 2"),
+        (lambda d: d.update(speakers="ab"), "it must be a list of names"),
+    ],
+)
+def test_a_description_with_a_fault_is_refused(voice, tmp_path, change, message):
+    save_voice(tmp_path, voice)
+    edited(tmp_path, change)
+    with pytest.raises(VoiceError, match=message):
+        load_voice(tmp_path)
+
+
+def retensored(folder, change):
+    path = folder / "weights.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("model.skip.bias"), "weights lacks model.skip.bias"),
+        (lambda t: t.update(extra=torch.zeros(1)), "weights has extra, which it must not have"),
+        (lambda t: t.update({"model.skip.bias": torch.zeros(31)}), r"shape \[31\]; it must be \[32\]"),
+        (lambda t: t["model.skip.bias"].fill_(float("nan")), "model.skip.bias has NaN or infinite"),
+        (lambda t: t["gains.skip"].zero_(), "gains.skip has values that are not positive"),
+    ],
+)
+def test_weights_with_a_fault_are_refused(voice, tmp_path, change, message):
+    save_voice(tmp_path, voice)
+    retensored(tmp_path, change)
+    with pytest.raises(VoiceError, match=message):
+        load_voice(tmp_path)
+
+
+def test_files_that_are_truncated_missing_or_oversized_are_refused(voice, tmp_path):
+    save_voice(tmp_path, voice)
+    path = tmp_path / "weights.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(VoiceError, match=r"weights.safetensors cannot be read"):
+        load_voice(tmp_path)
+    with path.open("wb") as file:
+        file.truncate((256 << 20) + 1)
+    with pytest.raises(VoiceError, match="has 268435457 bytes; at most 268435456 are read"):
+        load_voice(tmp_path)
+    path.unlink()
+    with pytest.raises(VoiceError, match=r"weights.safetensors cannot be read"):
+        load_voice(tmp_path)
+    (tmp_path / "voice.json").write_text("{")
+    with pytest.raises(VoiceError, match=r"voice.json cannot be read"):
+        load_voice(tmp_path)
+
+
+def test_a_failed_save_leaves_the_old_voice_whole(voice, tmp_path, monkeypatch):
+    save_voice(tmp_path, voice)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(tensors, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("wavesynth.voices.voice.save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_voice(tmp_path, voice)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_voice_of_format_1_speaks_as_trained_and_decodes_as_then(voice, tmp_path):
+    save_voice(tmp_path, replace(voice, temperature=0.7, correction=3))
+    now = load_voice(tmp_path)
+    assert (now.temperature, now.correction, now.fine, now.mid_tread) == (0.7, 3, True, True)
+
+    def first(description):
+        description["format"] = 1
+        for name in ("temperature", "correction", "fine", "converter", "mid_tread", "wavesynth"):
+            del description[name]
+
+    edited(tmp_path, first)
+    then = load_voice(tmp_path)
+    assert (then.temperature, then.correction, then.fine, then.converter, then.mid_tread) == (
+        1.0, 0, False, None, False
+    )  # fmt: skip
+    save_voice(tmp_path / "again", then)
+    assert not load_voice(tmp_path / "again").mid_tread

@@ -1,0 +1,1 @@
+"""Many files to audio: manifest, segments, journal."""

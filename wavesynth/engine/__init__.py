@@ -1,0 +1,1 @@
+"""The engine: many streams made together, step by step."""

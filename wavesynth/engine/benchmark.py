@@ -1,0 +1,80 @@
+"""The engine's speed: samples a second of a backend with random weights, without server or network."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+
+from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.sampling.int8 import Scales
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.voices.samplers import make_sampler
+from wavesynth.voices.voice import Voice
+
+__all__ = ["measure_engine", "random_voice"]
+
+_SAMPLE_RATE = 16000
+_PARTS = 10
+
+
+def random_voice(config: WaveNetConfig, fine: bool = False) -> Voice:
+    """A voice that has learnt nothing: as fast as one that has."""
+    torch.manual_seed(0)
+    model = WaveNet(config).requires_grad_(False).eval()
+    layers = torch.full((config.layers, config.residual), 32.0)
+    gains = Scales(
+        layers, layers * 4, torch.full((config.skip,), 128.0), torch.full((config.classes,), 128.0)
+    )
+    return Voice("random", "", "", "", model, gains, fine=fine)
+
+
+def measure_engine(
+    backend: str,
+    layers: int,
+    residual: int,
+    skip: int,
+    classes: int,
+    streams: int,
+    seconds: float,
+    threads: int = 1,
+    fine: bool = False,
+) -> dict[str, object]:
+    """Advances `streams` streams for about `seconds` in ten parts; the median part decides.
+
+    Raises ValueError for a backend or a shape that there is not.
+    """
+    stacks, depth = (layers // 10, 10) if layers >= 10 else (1, layers)
+    config = WaveNetConfig(stacks, depth, residual, skip, classes, mel_bands=0)
+    sampler = make_sampler(random_voice(config, fine), backend, threads, streams)
+    states = [sampler.start() for _ in range(streams)]
+    keys = [SamplingParams(seed) for seed in range(streams)]
+    conditioning = [torch.randn(2, config.layers, 2 * residual) * 0.1] * streams
+
+    def advance(hops: int) -> float:
+        start = time.perf_counter()
+        for _ in range(hops):
+            sampler.advance(states, conditioning, keys, config.hop)
+        return hops * config.hop / (time.perf_counter() - start)
+
+    advance(1)
+    hops = max(1, round(advance(1) * seconds / _PARTS / config.hop))
+    rates = [advance(hops) for _ in range(_PARTS)]
+    rate = statistics.median(rates)
+    return {
+        "backend": backend,
+        "device": sampler.device,
+        "layers": layers,
+        "residual": residual,
+        "skip": skip,
+        "classes": classes,
+        "streams": streams,
+        "threads": threads,
+        "samples_per_second_per_stream": rate,
+        "samples_per_second_per_stream_lowest": min(rates),
+        "samples_per_second_per_stream_highest": max(rates),
+        "real_time_factor": rate / _SAMPLE_RATE,
+        "samples_per_second_total": rate * streams,
+        "bytes_per_stream": sampler.bytes_per_stream,
+    }

@@ -1,0 +1,81 @@
+"""How many streams this machine makes in real time: measured, by making some."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from itertools import chain
+
+import torch
+
+from wavesynth.engine.active_stream import ActiveStream, LoadedVoice, prepare
+from wavesynth.engine.engine import EngineConfig
+from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.source import AudioSource, DurationSource
+from wavesynth.engine.step import Ticker
+from wavesynth.engine.stream import Request, Stream
+from wavesynth.models.converter import ConverterConfig
+from wavesynth.models.wavenet import WaveNetConfig
+
+__all__ = ["LIMIT", "measure_capacity"]
+
+#: Part of the time that ticks may take; the rest is for moving bytes, and for other programs.
+LIMIT = 0.8
+_TICKS = 5
+
+
+def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
+    """Times ticks of 1, 2, 3, ... streams of each voice, analysis and correction included, until one is over the limit.
+
+    Voices of one shape and rate take one time. A backend that has places for streams is asked for 1, 2, 4, ..., and
+    for no more than it has. Raises what the backend raises.
+    """
+    ticker = Ticker()
+    load: dict[str, list[tuple[int, float]]] = {}
+    alike: dict[tuple[WaveNetConfig, int, int, ConverterConfig | None], str] = {}
+    for name, loaded in voices.items():
+        voice = loaded.voice
+        converted = None if voice.converter is None else voice.converter.config
+        same = alike.setdefault((voice.model.config, voice.sample_rate, voice.correction, converted), name)
+        if same != name:
+            load[name] = load[same]
+            continue
+        streams = 1
+        points: list[tuple[int, float]] = []
+        places = loaded.sampler.places
+        while not points or (points[-1][1] <= LIMIT and points[-1][0] != places):
+            points.append((streams, _load(ticker, name, loaded, streams, loaded.samples(config.chunk))))
+            streams = max(streams + 1, streams * 5 // 4) if places is None else min(2 * streams, places)
+        load[name] = points
+    ticker.close()
+    return Capacity(load, LIMIT)
+
+
+def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: int) -> float:
+    """Shortest time of a tick, over the time that its audio lasts: what else the machine does now will pass."""
+    rate = loaded.voice.sample_rate
+    jobs = [_job(name, loaded, chunk * (_TICKS + 1) + rate // 4) for _ in range(streams)]
+    seconds = []
+    for _ in range(_TICKS + 1):  # the first one warms up
+        started = time.perf_counter()
+        ready = prepare(jobs, [chunk] * streams)
+        made = chain.from_iterable(ticker.begin(jobs).finish())
+        for result in (*ready, *(result for *_, result in made)):
+            if isinstance(result, Exception):
+                raise result
+        seconds.append(time.perf_counter() - started)
+    return min(seconds[1:]) * rate / chunk
+
+
+def _job(name: str, loaded: LoadedVoice, samples: int) -> ActiveStream:
+    voice, speaker = loaded.voice, 0 if loaded.voice.speakers else None
+    if not voice.model.config.mel_bands:
+        request = Request(name, lambda: DurationSource(voice, speaker, samples))
+        return ActiveStream(Stream(request, threading.Lock(), threading.Event()), loaded)
+    request = Request(
+        name, lambda: AudioSource(voice, speaker, voice.sample_rate), correction=voice.correction
+    )
+    job = ActiveStream(Stream(request, threading.Lock(), threading.Event()), loaded)
+    job.source.push(torch.rand(samples, generator=torch.Generator().manual_seed(0)) - 0.5)
+    return job

@@ -1,0 +1,1 @@
+"""The sampling function, and what it is made of."""

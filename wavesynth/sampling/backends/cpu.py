@@ -1,0 +1,100 @@
+"""The sampler for processors: `kernels/cpu` behind the sampling function.
+
+The instruction set is the best the processor has, or the one that the environment variable
+WAVESYNTH_INSTRUCTION_SET names (avx512, avx2, portable); the result does not depend on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wavesynth.kernels.cpu import Sampler
+from wavesynth.sampling.backends.host import HostSampler
+from wavesynth.sampling.draw import inverse_temperature
+from wavesynth.sampling.int8 import Int8Weights
+from wavesynth.sampling.reference import SamplingParams, check
+from wavesynth.sampling.state import State
+
+__all__ = ["CpuSampler"]
+
+
+class CpuSampler(HostSampler):
+    """Samples with packed `Int8Weights`; safe to call from several threads for different states.
+
+    Several streams are shared out to `threads` cores; a lone stream takes a second one if it is idle.
+
+    Raises ValueError if the processor does not have the instruction set that was asked for.
+    """
+
+    def __init__(self, weights: Int8Weights, instruction_set: str | None = None, threads: int = 1) -> None:
+        if instruction_set is None:
+            instruction_set = os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; it must be at least 1")
+        super().__init__(weights)
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
+        arrays = {field.name: getattr(weights, field.name) for field in fields(weights)}
+        self._sampler = Sampler(
+            **{name: a.contiguous().numpy() if isinstance(a, Tensor) else a for name, a in arrays.items()},
+            instruction_set=instruction_set,
+        )
+
+    @property
+    def instruction_set(self) -> str:
+        """The instruction set in use: avx512, avx2 or portable."""
+        return str(self._sampler.instruction_set)
+
+    @property
+    def device(self) -> str:  # type: ignore[override]
+        """The same."""
+        return self.instruction_set
+
+    def sample(self, state: State, conditioning: Tensor, key: SamplingParams, n: int) -> tuple[Tensor, State]:
+        """The sampling function of `reference.sample`, with the same result."""
+        check(self.weights, state, conditioning, n)
+        state = state.copy()
+        tokens = self.advance([state], [conditioning], [key], n)
+        return torch.from_numpy(tokens[0]).long(), state
+
+    def advance(
+        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+    ) -> np.ndarray:
+        """Draws the next `n` samples of every stream, int32 [B, n]; the states are changed in place.
+
+        `conditioning[s]` is [F, L, 2R] float32 and begins with the frame of `states[s].index`. A stream's
+        samples do not depend on the others.
+        """
+        share = -(-len(states) // self._threads)
+        if self._pool is None or share == len(states):
+            return self._advance(states, conditioning, keys, n)
+        parts = [slice(first, first + share) for first in range(0, len(states), share)]
+        shares = [(states[part], conditioning[part], keys[part], n) for part in parts]
+        return np.concatenate(list(self._pool.map(self._advance, *zip(*shares, strict=True))))
+
+    def _advance(
+        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+    ) -> np.ndarray:
+        indices = np.array([state.index for state in states], np.uint64)
+        last = np.array([state.token for state in states], np.int32)
+        tokens = np.empty((len(states), n), np.int32)
+        self._sampler.advance(
+            [state.queues for state in states],
+            indices,
+            last,
+            np.array([key.seed for key in keys], np.uint64),
+            np.array([inverse_temperature(key.temperature) for key in keys], np.float32),
+            [np.ascontiguousarray(c.numpy(), np.float32) for c in conditioning],
+            tokens,
+            two_cores=self._threads > 1,
+        )
+        for state, index, token in zip(states, indices, last, strict=True):
+            state.index, state.token = int(index), int(token)
+        return tokens

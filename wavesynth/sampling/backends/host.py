@@ -1,0 +1,50 @@
+"""What the backends that sample on the processor have in common: states are plain data, and nothing is waited for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from wavesynth.audio.executor import alone
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.state import State
+from wavesynth.sampling.weights import Weights
+
+__all__ = ["HostSampler"]
+
+
+class HostSampler(ABC):
+    """A `Sampler` whose states are `State`s."""
+
+    conditions = False
+    places = None
+    device = "cpu"
+    #: Nothing is gained here by many rows at once, and there may be only one.
+    rows = staticmethod(alone)
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+
+    def start(self) -> State:
+        """The state of a stream before its first sample."""
+        return self.weights.start()
+
+    @property
+    def bytes_per_stream(self) -> int:
+        """The memory of one stream."""
+        return len(self.start().to_bytes())
+
+    @abstractmethod
+    def advance(
+        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+    ) -> np.ndarray:
+        """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
+
+    def launch(
+        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+    ) -> np.ndarray:
+        """The same: there is nothing to wait for."""
+        return self.advance(states, conditioning, keys, n)

@@ -1,0 +1,59 @@
+"""The definition for many streams at once: what any device's results are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wavesynth.sampling import reference
+from wavesynth.sampling.backends.host import HostSampler
+from wavesynth.sampling.draw import choose, inverse_temperature
+from wavesynth.sampling.philox import philox
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.state import State
+
+__all__ = ["BatchSampler"]
+
+
+class BatchSampler(HostSampler):
+    """The definition for many streams at once: slow. In `Int8Weights` it is what any device's results are held against,
+    in `Float32Weights` what 8 bits are."""
+
+    @torch.no_grad()
+    def advance(
+        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+    ) -> np.ndarray:
+        """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
+        weights, hop = self.weights, self.weights.hop
+        for state, frames in zip(states, conditioning, strict=True):
+            reference.check(weights, state, frames, n)
+        queues = torch.from_numpy(np.stack([state.queues for state in states]))  # [B, sum of dilations, R]
+        dilations = torch.tensor(weights.dilations)
+        tops, stream = dilations.cumsum(0) - dilations, torch.arange(len(states))
+        inverse = torch.tensor([inverse_temperature(key.temperature) for key in keys])[:, None]
+        firsts = [state.index // hop for state in states]
+        tokens = np.empty((len(states), n), np.int32)
+        for number in range(n):
+            index = torch.tensor([state.index for state in states])
+            slots = tops + index[:, None] % dilations  # [B, L]
+            frames_now = torch.stack(
+                [c[s.index // hop - first] for c, s, first in zip(conditioning, states, firsts, strict=True)]
+            )
+            x, activations = weights.embed(torch.tensor([state.token for state in states])), []
+            for layer in range(weights.layers):
+                at = stream, slots[:, layer]
+                past, entry = queues[at], weights.enter(layer, x)
+                queues[at] = entry
+                x, z = weights.layer(layer, past, entry, x, frames_now[:, layer])
+                activations.append(z)
+            words = torch.tensor([philox(k.seed, s.index) for k, s in zip(keys, states, strict=True)])
+            drawn = choose(weights.head(torch.cat(activations, -1)), words, inverse)
+            tokens[:, number] = drawn
+            for state, token in zip(states, drawn.tolist(), strict=True):
+                state.token, state.index = token, state.index + 1
+        for state, its in zip(states, queues.numpy(), strict=True):
+            state.queues[:] = its
+        return tokens

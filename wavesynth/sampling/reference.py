@@ -1,0 +1,125 @@
+"""The definition of sampling, in plain PyTorch: a pure function on explicit state.
+
+    tokens, state = sample(weights, state, conditioning, key, n)
+
+Each step computes the logits of one sample from all samples before it, draws its class, and feeds it back.
+`sample` remembers what each layer will need again (Le Paine et al., "Fast Wavenet Generation Algorithm",
+2016); `sample_naive` remembers nothing but the classes, and recomputes the receptive field for each sample.
+They give the same classes, and so must every backend given the same weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavesynth.sampling.draw import draw, inverse_temperature
+from wavesynth.sampling.state import State
+from wavesynth.sampling.weights import Weights
+
+__all__ = ["SamplingParams", "check", "logits_naive", "sample", "sample_naive", "step"]
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """What decides a stream's random choices: its seed (64 bits) and its temperature (0.1 to 2)."""
+
+    seed: int = 0
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed is {self.seed}; it must be from 0 to 2^64 - 1")
+        inverse_temperature(self.temperature)
+
+
+def sample(
+    weights: Weights, state: State, conditioning: Tensor, key: SamplingParams, n: int
+) -> tuple[Tensor, State]:
+    """Draws the stream's next `n` samples.
+
+    `conditioning` [F, L, 2R] float32 begins with the frame that sample `state.index` falls into. Returns the
+    classes, int64 [n], and the state after them; the given state is not changed.
+
+    Raises ValueError when `conditioning` has the wrong shape or too few frames.
+    """
+    check(weights, state, conditioning, n)
+    state = state.copy()
+    inverse = inverse_temperature(key.temperature)
+    first_frame = state.index // weights.hop
+    tokens = []
+    for _ in range(n):
+        logits = step(weights, state, conditioning[state.index // weights.hop - first_frame])
+        state.token = draw(logits, key.seed, state.index, inverse)
+        state.index += 1
+        tokens.append(state.token)
+    return torch.tensor(tokens), state
+
+
+@torch.no_grad()
+def step(weights: Weights, state: State, conditioning: Tensor) -> Tensor:
+    """Logits [A] of the next sample, given its frame's `conditioning` [L, 2R]; the queues move on in place."""
+    queues = torch.from_numpy(state.queues)
+    x = weights.embed(torch.tensor(state.token))
+    activations = []
+    top = 0
+    for index, dilation in enumerate(weights.dilations):
+        slot = top + state.index % dilation
+        past, entry = queues[slot].clone(), weights.enter(index, x)
+        queues[slot] = entry
+        x, z = weights.layer(index, past, entry, x, conditioning[index])
+        activations.append(z)
+        top += dilation
+    return weights.head(torch.cat(activations))
+
+
+def sample_naive(weights: Weights, conditioning: Tensor, key: SamplingParams, n: int) -> Tensor:
+    """The first `n` classes of a stream, int64 [n], from the receptive field alone."""
+    check(weights, weights.start(), conditioning, n)
+    inverse = inverse_temperature(key.temperature)
+    tokens = [weights.start_token]
+    for index in range(n):
+        tokens.append(
+            draw(logits_naive(weights, torch.tensor(tokens), conditioning), key.seed, index, inverse)
+        )
+    return torch.tensor(tokens[1:])
+
+
+@torch.no_grad()
+def logits_naive(weights: Weights, tokens: Tensor, conditioning: Tensor) -> Tensor:
+    """Logits [A] of the sample after `tokens` [t + 1] (the start token first), from the receptive field alone.
+
+    Positions before the window hold zeros: true before the first sample, and without consequence elsewhere,
+    since the last position does not see so far.
+    """
+    receptive_field = 1 + sum(weights.dilations)
+    position = torch.arange(len(tokens))[-receptive_field:]  # [T]
+    frames = conditioning[position // weights.hop]  # [T, L, 2R]
+    x = weights.embed(tokens[position])
+    activations = []
+    _, zero = weights.entry
+    for index, dilation in enumerate(weights.dilations):
+        entry = weights.enter(index, x)
+        past = F.pad(entry, (0, 0, dilation, 0), value=zero)[: len(entry)]
+        x, z = weights.layer(index, past, entry, x, frames[:, index])
+        activations.append(z)
+    return weights.head(torch.cat(activations, -1)[-1])
+
+
+def check(weights: Weights, state: State, conditioning: Tensor, n: int) -> None:
+    """ValueError unless `conditioning` is [F, L, 2R] with enough frames for `n` samples from `state.index`."""
+    shape = (weights.layers, 2 * weights.residual_channels)
+    if conditioning.dim() != 3 or tuple(conditioning.shape[1:]) != shape:
+        raise ValueError(
+            f"conditioning has shape {list(conditioning.shape)}; it must be [F, {shape[0]}, {shape[1]}]"
+        )
+    if n < 1:
+        raise ValueError(f"n is {n}; it must be at least 1")
+    frames = (state.index + n - 1) // weights.hop - state.index // weights.hop + 1
+    if len(conditioning) < frames:
+        raise ValueError(
+            f"conditioning has {len(conditioning)} frames; samples {state.index} to {state.index + n - 1} need {frames}"
+        )

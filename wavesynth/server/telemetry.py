@@ -1,0 +1,104 @@
+"""What the service says about itself: a line of JSON for each call, and metrics for Prometheus."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from wavesynth.engine.stream import Chunk
+
+__all__ = ["Call", "Metrics", "log", "log_as_json"]
+
+_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
+
+
+def log_as_json() -> None:
+    """Sends this process's log to standard error, one JSON object a line: ours, and what libraries warn of."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+    structlog.configure(processors=processors, logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    standard = logging.StreamHandler(sys.stderr)
+    plain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors]
+    standard.setFormatter(structlog.stdlib.ProcessorFormatter(processors=plain))
+    logging.basicConfig(handlers=[standard], level=logging.WARNING)
+
+
+def log(event: str, **values: object) -> None:
+    """Logs what happened. A log that nobody takes any more is no reason to fail."""
+    with suppress(OSError, ValueError):
+        structlog.get_logger().info(event, **values)
+
+
+class Metrics:
+    """The service's counters, in a registry of their own."""
+
+    def __init__(self, live: Callable[[], int]) -> None:
+        self.registry = CollectorRegistry()
+        calls = ("wavesynth_calls", "Calls ended, by method and status code", ["method", "code"])
+        self.calls = Counter(*calls, registry=self.registry)
+        refused = ("wavesynth_refused", "Calls for which there was no room", ["method"])
+        self.refused = Counter(*refused, registry=self.registry)
+        samples = ("wavesynth_samples", "Samples of audio handed to gRPC", ["voice"])
+        self.samples = Counter(*samples, registry=self.registry)
+        first = ("wavesynth_time_to_first_audio_seconds", "From the request to the first chunk")
+        self.first = Histogram(*first, buckets=_SECONDS, registry=self.registry)
+        chunk = ("wavesynth_chunk_latency_seconds", "From a chunk's making until gRPC took it")
+        self.chunk = Histogram(*chunk, buckets=_SECONDS, registry=self.registry)
+        streams = Gauge("wavesynth_streams_live", "Live streams that are open", registry=self.registry)
+        streams.set_function(live)
+
+
+@dataclass
+class Call:
+    """What is remembered of one call until it ends."""
+
+    method: str
+    voice: str = ""
+    samples: int = 0
+    time_to_first_audio: float | None = None
+    real_time_factor: float | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def sent(self, chunks: list[Chunk], metrics: Metrics) -> None:
+        """Notes chunks that gRPC took."""
+        now = time.monotonic()
+        for chunk in chunks:
+            self.samples += chunk.samples
+            metrics.chunk.observe(now - chunk.made)
+            metrics.samples.labels(self.voice).inc(chunk.samples)
+            if chunk.statistics:
+                self.time_to_first_audio = chunk.statistics.time_to_first_audio
+                self.real_time_factor = chunk.statistics.real_time_factor
+                metrics.first.observe(chunk.statistics.time_to_first_audio)
+
+    def ended(self, code: str, message: str, metrics: Metrics) -> None:
+        """Counts and logs the call."""
+        metrics.calls.labels(self.method, code).inc()
+        if code == "RESOURCE_EXHAUSTED":
+            metrics.refused.labels(self.method).inc()
+        rounded = {
+            name: round(value, 4)
+            for name in ("time_to_first_audio", "real_time_factor")
+            if (value := getattr(self, name)) is not None
+        }
+        log(
+            "call",
+            method=self.method,
+            code=code,
+            voice=self.voice,
+            samples=self.samples,
+            seconds=round(time.monotonic() - self.started, 4),
+            **rounded,
+            **({"reason": message} if message else {}),
+        )

@@ -1,0 +1,42 @@
+"""A voice's sampler, by the name of a backend."""
+
+from __future__ import annotations
+
+from wavesynth.sampling.backends.reference import BatchSampler
+from wavesynth.sampling.backends.sampler import Sampler
+from wavesynth.voices.voice import Voice
+
+__all__ = ["BACKENDS", "make_sampler"]
+
+BACKENDS = ("cpu", "triton", "reference", "float32")
+
+
+def make_sampler(
+    voice: Voice,
+    backend: str = "cpu",
+    threads: int = 1,
+    places: int | None = None,
+    together: int | None = None,
+) -> Sampler:
+    """The sampler `backend` for `voice`: on `threads` cores, or on the GPU, with memory for `places` streams, of which
+    no more than `together` are ever advanced at once.
+
+    Raises ValueError, in a sentence, for an unknown backend, and for one that this machine or voice cannot have.
+    """
+    if backend == "cpu":
+        from wavesynth.sampling.backends.cpu import CpuSampler
+
+        return CpuSampler(voice.int8(), threads=threads)
+    if backend == "triton":
+        try:
+            from wavesynth.sampling.backends.triton import TritonSampler
+        except ImportError as error:
+            raise ValueError(
+                f"backend triton needs the Python package triton ({error}); use --backend cpu"
+            ) from error
+        return TritonSampler(voice.model, voice.gains, places, voice.fine, together)
+    if backend == "reference":
+        return BatchSampler(voice.int8())
+    if backend == "float32":
+        return BatchSampler(voice.float32())
+    raise ValueError(f"backend is {backend!r}; it must be one of {', '.join(BACKENDS)}")
