@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "extras",
         "v1",
     },
-    "clients": {"server", "voices", "audio", "files", "workers", "extras", "v1"},
+    "clients": {"audio", "files", "extras", "v1"},
     "batch": {"clients", "server", "engine", "voices", "audio", "files", "workers", "v1"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)

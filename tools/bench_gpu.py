@@ -208,7 +208,6 @@ def first_audio(
     """
     import torch
 
-    from wavesynth.engine.active_stream import LoadedVoice
     from wavesynth.engine.benchmark import random_voice
     from wavesynth.engine.engine import Engine, EngineConfig
     from wavesynth.engine.scheduler import Capacity
@@ -216,6 +215,7 @@ def first_audio(
     from wavesynth.engine.stream import Request, Stream
     from wavesynth.models.wavenet import WaveNetConfig
     from wavesynth.sampling.reference import SamplingParams
+    from wavesynth.voices.loaded import LoadedVoice
     from wavesynth.voices.samplers import make_sampler
 
     bands = 80 if heard else 0

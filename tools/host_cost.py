@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from wavesynth.audio.executor import alone
-from wavesynth.engine.active_stream import ActiveStream, LoadedVoice, make, prepare
+from wavesynth.engine.active_stream import ActiveStream, make, prepare
 from wavesynth.engine.benchmark import random_voice
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import Request, Stream
@@ -33,6 +33,7 @@ from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.server.server import Server, ServerConfig
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
+from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.voice import save_voice
 
 STREAMS, SECONDS = 50, 4.0

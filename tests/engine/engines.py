@@ -10,7 +10,6 @@ from tests.voices_for_tests import make_voice
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.audio.pcm import pcm16
-from wavesynth.engine.active_stream import LoadedVoice
 from wavesynth.engine.conditioning import Conditioner
 from wavesynth.engine.engine import Engine, EngineConfig
 from wavesynth.engine.scheduler import Capacity
@@ -18,6 +17,7 @@ from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import Request
 from wavesynth.sampling import reference
 from wavesynth.sampling.reference import SamplingParams
+from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 
 _VOICES = (make_voice("tiny"), make_voice("other"), make_voice("free", mel=False))

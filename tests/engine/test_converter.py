@@ -7,11 +7,11 @@ import torch
 
 from tests.engine.engines import VOICES, audio, clip, from_audio, opened, running, until
 from wavesynth.audio.mel import log_mel
-from wavesynth.engine.active_stream import LoadedVoice
 from wavesynth.engine.conversion import Converting
 from wavesynth.engine.source import AudioSource, MelSource
 from wavesynth.engine.stream import Request, StreamError
 from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import load_voice, save_voice
 

@@ -28,12 +28,12 @@ from tests.engine.engines import (
 from wavesynth.audio.mel import MelConfig
 from wavesynth.engine import engine as engine_module
 from wavesynth.engine import step
-from wavesynth.engine.active_stream import LoadedVoice
 from wavesynth.engine.engine import BusyError, ClosedError, Engine, EngineConfig
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import DurationSource
 from wavesynth.engine.stream import InputError, Request, StreamError
 from wavesynth.sampling.backends.host import HostSampler
+from wavesynth.voices.loaded import LoadedVoice
 
 CLIP = clip(1000)
 

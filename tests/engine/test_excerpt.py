@@ -7,11 +7,11 @@ import torch
 
 from tests.engine.engines import VOICES, audio, clip, opened, running
 from wavesynth.audio.mel import features
-from wavesynth.engine.active_stream import LoadedVoice
 from wavesynth.engine.excerpt import heard_from, memories, surroundings
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import Request
 from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 
 HOP = 160

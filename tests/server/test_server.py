@@ -26,7 +26,7 @@ from tests.server.calls import (
     streamed,
     whole,
 )
-from wavesynth.server.server import Server, load_voices
+from wavesynth.server.server import Server
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
@@ -186,15 +186,6 @@ async def test_a_port_in_use_is_one_sentence(config):
         with pytest.raises(OSError, match=f"cannot serve metrics on 127.0.0.1:{port}: the port is in use"):
             async with serving(config, metrics_port=port):
                 pass
-
-
-async def test_two_voices_of_a_name_or_none_are_refused(voices, tmp_path):
-    with pytest.raises(ValueError, match="holds no voices"):
-        load_voices(tmp_path, "cpu")
-    for copy in ("a", "b"):
-        (tmp_path / copy).symlink_to(voices / "tiny")
-    with pytest.raises(ValueError, match="name is 'tiny', which another voice"):
-        load_voices(tmp_path, "cpu")
 
 
 async def test_metrics_are_served_and_their_port_is_free_afterwards(config):

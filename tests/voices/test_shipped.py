@@ -13,9 +13,9 @@ import torch
 
 from wavesynth.audio.companding import Deemphasis
 from wavesynth.audio.pcm import pcm16
-from wavesynth.engine.active_stream import LoadedVoice
 from wavesynth.sampling.philox import philox
 from wavesynth.sampling.reference import SamplingParams
+from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import find_voices, load_voice
 

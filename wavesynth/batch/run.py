@@ -16,7 +16,7 @@ from typing import Any
 
 from wavesynth.audio.files import write_in_place
 from wavesynth.files import check_output, sentence, shown
-from wavesynth.server.server import load_voices
+from wavesynth.voices.loaded import load_voices
 from wavesynth.voices.voice import find_voices
 from wavesynth.workers import cores
 

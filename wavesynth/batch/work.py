@@ -23,9 +23,9 @@ from wavesynth.engine.source import Source
 from wavesynth.engine.stream import Stream, StreamError
 from wavesynth.files import sentence, shown
 from wavesynth.server.errors import RefusedError
-from wavesynth.server.server import load_voices
 from wavesynth.server.validation import Requests
 from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.voices.loaded import load_voices
 from wavesynth.voices.voice import Voice, find_voices, load_voice
 
 from .manifest import Entry

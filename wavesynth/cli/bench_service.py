@@ -139,7 +139,7 @@ def _offline(client: Client, folder: Path, voice: str) -> tuple[float, float]:
 
     from wavesynth.audio.mel import log_mel
     from wavesynth.sampling.reference import SamplingParams
-    from wavesynth.server.server import load_voices
+    from wavesynth.voices.loaded import load_voices
 
     loaded = load_voices(folder, "cpu")[voice]
     audio = _noise(_OFFLINE)

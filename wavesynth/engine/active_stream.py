@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate, groupby, pairwise
 from typing import Any, TypeVar
 
@@ -17,37 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.companding import Deemphasis, decode, deemphasize
+from wavesynth.audio.companding import Deemphasis, deemphasize
 from wavesynth.audio.correction import SpectralCorrection, correct
 from wavesynth.audio.mel import features
 from wavesynth.audio.pcm import pcm16
 from wavesynth.engine.stream import Chunk, InputError, Statistics, Stream
-from wavesynth.sampling.backends.sampler import Sampler
-from wavesynth.voices.voice import Voice
+from wavesynth.voices.loaded import LoadedVoice
 
-__all__ = ["ActiveStream", "LoadedVoice", "Made", "attempt", "look_ahead", "make", "prepare"]
+__all__ = ["ActiveStream", "Made", "attempt", "look_ahead", "make", "prepare"]
 
 #: A job's next chunk, None if it was made to be dropped, or why there is none.
 Made = Chunk | Exception | None
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class LoadedVoice:
-    """A voice and its sampler."""
-
-    voice: Voice
-    sampler: Sampler
-
-    def samples(self, of_16000: int) -> int:
-        """How many samples last as long as so many at 16 kHz; at least one."""
-        return max(1, round(of_16000 * self.voice.sample_rate / 16000))
-
-    @cached_property
-    def levels(self) -> NDArray[np.float64]:
-        """The sample, still pre-emphasised, that each class stands for: [A]."""
-        classes = self.voice.model.config.classes
-        return decode(torch.arange(classes), classes, self.voice.mid_tread).double().numpy()
 
 
 class ActiveStream:

@@ -9,7 +9,7 @@ from itertools import chain
 
 import torch
 
-from wavesynth.engine.active_stream import ActiveStream, LoadedVoice, prepare
+from wavesynth.engine.active_stream import ActiveStream, prepare
 from wavesynth.engine.engine import EngineConfig
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource, DurationSource
@@ -17,6 +17,7 @@ from wavesynth.engine.step import Ticker
 from wavesynth.engine.stream import Request, Stream
 from wavesynth.models.converter import ConverterConfig
 from wavesynth.models.wavenet import WaveNetConfig
+from wavesynth.voices.loaded import LoadedVoice
 
 __all__ = ["LIMIT", "measure_capacity"]
 

@@ -19,11 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from wavesynth.engine.active_stream import ActiveStream, LoadedVoice, prepare
+from wavesynth.engine.active_stream import ActiveStream, prepare
 from wavesynth.engine.scheduler import Capacity, chunks_in_tick, schedule
 from wavesynth.engine.step import SLICE, Result, Tick, Ticker
 from wavesynth.engine.stream import Request, Stream, StreamError
 from wavesynth.sampling.backends.sampler import LostError
+from wavesynth.voices.loaded import LoadedVoice
 
 __all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
 

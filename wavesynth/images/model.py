@@ -18,7 +18,7 @@ from wavesynth.formats import check_fields, check_format
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
 
-__all__ = ["SHIPPED_IMAGE_MODELS", "ImageModel", "load_image_model", "save_image_model"]
+__all__ = ["SHIPPED_IMAGE_MODELS", "ImageModel", "load_image_model", "load_image_models", "save_image_model"]
 
 #: The folder of the models of images that ship.
 SHIPPED_IMAGE_MODELS = Path(__file__).parent / "shipped"
@@ -80,3 +80,19 @@ def load_image_model(folder: Path) -> ImageModel:
     network = image_model(config)
     network.load_state_dict(weights)
     return ImageModel(**texts, network=network.requires_grad_(False).eval(), steps=steps)
+
+
+def load_image_models(folder: Path | None = None) -> dict[str, tuple[ImageModel, Path]]:
+    """The models of images below `folder` by name, each with its own folder; ValueError for one that is broken.
+
+    Without a folder, those that ship.
+    """
+    models: dict[str, tuple[ImageModel, Path]] = {}
+    for path in sorted((folder or SHIPPED_IMAGE_MODELS).glob("*/model.json")):
+        model = load_image_model(path.parent)
+        if model.name in models:
+            raise ValueError(f"{path}: name is {model.name!r}, which another model in {folder} has")
+        models[model.name] = model, path.parent
+    if folder is not None and not models:
+        raise ValueError(f"{folder} holds no models of images; a model is a folder with model.json")
+    return models

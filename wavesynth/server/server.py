@@ -17,12 +17,11 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
-from wavesynth.engine.active_stream import LoadedVoice
 from wavesynth.engine.capacity import measure_capacity
 from wavesynth.engine.engine import Engine, EngineConfig
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.extras import extra
-from wavesynth.images.model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
+from wavesynth.images.model import load_image_models
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService
@@ -36,11 +35,11 @@ from wavesynth.v1 import images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
-from wavesynth.voices.samplers import make_sampler
-from wavesynth.voices.voice import SHIPPED, find_voices, load_voice
+from wavesynth.voices.loaded import load_voices
+from wavesynth.voices.voice import SHIPPED
 from wavesynth.workers import cores
 
-__all__ = ["Server", "ServerConfig", "load_images", "load_voices", "serve"]
+__all__ = ["Server", "ServerConfig", "serve"]
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name
 _IMAGES = images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name
@@ -77,43 +76,6 @@ class ServerConfig:
     """What clients must send as `authorization: Bearer TOKEN`."""
     web: WebConfig | None = None
     """The web page, if there is to be one."""
-
-
-def load_voices(
-    folder: Path, backend: str, threads: int = 1, places: int | None = None, together: int | None = None
-) -> dict[str, LoadedVoice]:
-    """The voices below `folder` by name, with their samplers: see `make_sampler`.
-
-    Raises VoiceError for one that is broken, ValueError when there are none or two of a name, or when the backend
-    is none that this machine or a voice can have.
-    """
-    voices: dict[str, LoadedVoice] = {}
-    for path in find_voices(folder).values():
-        voice = load_voice(path)
-        if voice.name in voices:
-            raise ValueError(f"{path}: name is {voice.name!r}, which another voice in {folder} has")
-        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, places, together))
-    if not voices:
-        raise ValueError(
-            f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
-        )
-    return voices
-
-
-def load_images(folder: Path | None) -> dict[str, tuple[ImageModel, Path]]:
-    """The models of images below `folder` by name, each with its own folder; ValueError for one that is broken.
-
-    Without a folder, those that ship.
-    """
-    models: dict[str, tuple[ImageModel, Path]] = {}
-    for path in sorted((folder or SHIPPED_IMAGE_MODELS).glob("*/model.json")):
-        model = load_image_model(path.parent)
-        if model.name in models:
-            raise ValueError(f"{path}: name is {model.name!r}, which another model in {folder} has")
-        models[model.name] = model, path.parent
-    if folder is not None and not models:
-        raise ValueError(f"{folder} holds no models of images; a model is a folder with model.json")
-    return models
 
 
 class Server:
@@ -165,7 +127,7 @@ class Server:
         self._grpc = grpc.aio.server(options=options)
         add_SynthesisServiceServicer_to_server(self.service, self._grpc)
         painter = ImageWorker()
-        images = ImageService(load_images(config.images), painter, self.service.around)
+        images = ImageService(load_image_models(config.images), painter, self.service.around)
         add_ImageServiceServicer_to_server(images, self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
         names = (

@@ -18,7 +18,6 @@ from tests.sampling.networks import conditioning_for, float32, network
 from tests.voices_for_tests import make_voice
 from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.executor import FixedBatch
-from wavesynth.engine.active_stream import LoadedVoice
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource
 from wavesynth.engine.stream import Request
@@ -33,6 +32,7 @@ from wavesynth.sampling.draw import draw
 from wavesynth.sampling.int8 import Int8Weights, values
 from wavesynth.sampling.reference import SamplingParams
 from wavesynth.sampling.windows import Windows
+from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 
 MODEL = network(stacks=1, layers_per_stack=3, residual=32, skip=32, classes=64, hop=5)

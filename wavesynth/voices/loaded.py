@@ -1,0 +1,57 @@
+"""Voices with their samplers: what a server or a batch loads from a folder before it says anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wavesynth.audio.companding import decode
+from wavesynth.sampling.backends.sampler import Sampler
+from wavesynth.voices.samplers import make_sampler
+from wavesynth.voices.voice import Voice, find_voices, load_voice
+
+__all__ = ["LoadedVoice", "load_voices"]
+
+
+@dataclass(frozen=True)
+class LoadedVoice:
+    """A voice and its sampler."""
+
+    voice: Voice
+    sampler: Sampler
+
+    def samples(self, of_16000: int) -> int:
+        """How many samples last as long as so many at 16 kHz; at least one."""
+        return max(1, round(of_16000 * self.voice.sample_rate / 16000))
+
+    @cached_property
+    def levels(self) -> NDArray[np.float64]:
+        """The sample, still pre-emphasised, that each class stands for: [A]."""
+        classes = self.voice.model.config.classes
+        return decode(torch.arange(classes), classes, self.voice.mid_tread).double().numpy()
+
+
+def load_voices(
+    folder: Path, backend: str, threads: int = 1, places: int | None = None, together: int | None = None
+) -> dict[str, LoadedVoice]:
+    """The voices below `folder` by name, with their samplers: see `make_sampler`.
+
+    Raises VoiceError for one that is broken, ValueError when there are none or two of a name, or when the backend
+    is none that this machine or a voice can have.
+    """
+    voices: dict[str, LoadedVoice] = {}
+    for path in find_voices(folder).values():
+        voice = load_voice(path)
+        if voice.name in voices:
+            raise ValueError(f"{path}: name is {voice.name!r}, which another voice in {folder} has")
+        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, places, together))
+    if not voices:
+        raise ValueError(
+            f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
+        )
+    return voices
