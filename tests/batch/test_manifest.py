@@ -49,6 +49,7 @@ def test_a_line_says_what_its_output_is_made_from(tmp_path):
         ({"out": "a.wav"}, "exactly one of audio, mel and seconds must be given"),
         ({"audio": "a.wav", "mel": "b.npy"}, "exactly one of audio, mel and seconds must be given"),
         ({"seconds": 1}, "out is missing"),
+        ({"audio": ""}, "audio is empty"),
         ({"audio": "a.wav", "out": "../a.wav"}, "it must be a path below the output folder"),
         ({"audio": "a.wav", "out": "/a.wav"}, "it must be a path below the output folder"),
         ({"audio": "a.wav", "out": ".batch/a.wav"}, "it must be a path below the output folder"),

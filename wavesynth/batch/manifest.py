@@ -183,6 +183,8 @@ def _check(name: str, value: Any) -> None:
             whole = False
         if not whole:
             raise ValueError(f"{name} is {value!r}; it must hold no NUL and no half of a character")
+        if not value and name in ("audio", "mel"):
+            raise ValueError(f"{name} is empty; it must name a file")
     elif name == "seed":
         if not 0 <= value < 2**64:
             raise ValueError(f"seed is {value}; it must be from 0 to 2^64 - 1")
@@ -193,7 +195,7 @@ def _check(name: str, value: Any) -> None:
 def _default_out(given: dict[str, Any]) -> str:
     if "seconds" in given:
         raise ValueError("out is missing; an entry with seconds needs it")
-    return f"{PurePosixPath(given.get('audio') or given['mel']).stem}.wav"
+    return f"{PurePosixPath(given['audio' if 'audio' in given else 'mel']).stem}.wav"
 
 
 def _check_out(out: str) -> None:
