@@ -98,7 +98,7 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
     except MemoryError:
         return [Segment(line, error=f"{shown(entry.audio or entry.mel or '')} is too large for the memory")]
     waveform, notes = loaded.waveform, "\n".join(loaded.notes)
-    recording, hop = waveform.numpy(), voice.model.config.hop
+    recording, hop = waveform.numpy(), voice.hop
     places = cuts(recording, voice.sample_rate, hop, surroundings(voice, voice.correction))
     memory = _memories(voice, waveform, [place.begin // hop for place in places])
     segments = []

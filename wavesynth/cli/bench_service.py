@@ -143,7 +143,7 @@ def _offline(client: Client, folder: Path, voice: str) -> tuple[float, float]:
 
     loaded = load_voices(folder, "cpu")[voice]
     audio = _noise(_OFFLINE)
-    n, context = len(audio), loaded.voice.model.config.mel_context
+    n, context = len(audio), loaded.voice.mel_context
     mel = torch.nn.functional.pad(
         log_mel(torch.from_numpy(audio / 32768), loaded.voice.mel), (0, 0, context, context)
     )

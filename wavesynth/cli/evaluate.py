@@ -132,7 +132,7 @@ def evaluate(
         }
         SamplingParams(seed, manner["temperature"])  # refuses a temperature out of range
         omitted |= frozenset() if target else {"speaker_similarity"}
-        check_libraries(omitted if loaded.model.config.mel_bands else omitted | set(NAMES))
+        check_libraries(omitted if loaded.takes_mel else omitted | set(NAMES))
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
         if 0 < long_form < 20:
             raise ValueError(f"long-form is {long_form:g}; it must be 0 or at least 20 seconds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from itertools import chain
 
 import torch
@@ -15,8 +15,6 @@ from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.step import Ticker
 from wavesynth.engine.stream import Request, Stream
-from wavesynth.models.converter import ConverterConfig
-from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.voices.loaded import LoadedVoice
 
 __all__ = ["LIMIT", "measure_capacity"]
@@ -34,11 +32,9 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
     """
     ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
-    alike: dict[tuple[WaveNetConfig, int, int, ConverterConfig | None], str] = {}
+    alike: dict[Hashable, str] = {}
     for name, loaded in voices.items():
-        voice = loaded.voice
-        converted = None if voice.converter is None else voice.converter.config
-        same = alike.setdefault((voice.model.config, voice.sample_rate, voice.correction, converted), name)
+        same = alike.setdefault(loaded.voice.workload, name)
         if same != name:
             load[name] = load[same]
             continue
@@ -71,7 +67,7 @@ def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: i
 
 def _job(name: str, loaded: LoadedVoice, samples: int) -> ActiveStream:
     voice, speaker = loaded.voice, 0 if loaded.voice.speakers else None
-    if not voice.model.config.mel_bands:
+    if not voice.takes_mel:
         request = Request(name, lambda: DurationSource(voice, speaker, samples))
         return ActiveStream(Stream(request, threading.Lock(), threading.Event()), loaded)
     request = Request(

@@ -32,7 +32,7 @@ class Source(ABC):
     total: int | None = None
 
     def __init__(self, voice: Voice) -> None:
-        self._hop = voice.model.config.hop
+        self._hop = voice.hop
         self._mel_config = voice.mel
 
     @abstractmethod

@@ -90,7 +90,7 @@ def measure_bits(
     `track` takes the scores as they come and their number, and passes them on, to show progress. Raises
     ValueError when there are no recordings.
     """
-    hop = voice.model.config.hop
+    hop = voice.hop
     step = _FRAMES * hop
     pieces = [
         _Piece(waveform, start // hop, min(step, len(waveform) - start))

@@ -98,7 +98,7 @@ def evaluate(
         "description": voice.description,
         "licence": voice.licence,
         "sample_rate": voice.sample_rate,
-        "layers": voice.model.config.layers,
+        "layers": voice.layers,
         "data": str(recordings.path),
         "split": settings.split,
         "seed": settings.seed,
@@ -109,7 +109,7 @@ def evaluate(
         "bits_per_sample": bits and asdict(bits),
         "notes": [],
     }
-    if not voice.model.config.mel_bands:
+    if not voice.takes_mel:
         [sample] = track("speaking", speak([(LONGEST, settings.seed)]), 1)
         clock.append(time.monotonic())
         figures["notes"].append(
@@ -130,7 +130,7 @@ def evaluate(
                 texts.get(clip.name),
                 settings.without,
                 voice.mel,
-                voice.model.config.classes,
+                voice.classes,
                 voice.preemphasis,
                 voice.mid_tread,
                 seed,
@@ -148,7 +148,7 @@ def evaluate(
             "per_clip": [clip.to_json() for clip in measured],
         }
         heard = [_heard(voice.name, *three) for three in zip(clips, copies, measured, strict=True)]
-    if settings.long_form and voice.model.config.mel_bands:
+    if settings.long_form and voice.takes_mel:
         whole = long_input([samples.numpy() for _, samples in split], settings.long_form, voice.sample_rate)
         [copy] = track("long form", speak([(whole, settings.seed)]), 1)
         clock.append(time.monotonic())

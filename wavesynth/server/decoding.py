@@ -53,7 +53,7 @@ def mel_input(voice: Voice) -> Input:
             raise invalid(f"mel.values has NaN or values beyond ±{_MEL_LIMIT:g}; it must have neither")
         return torch.from_numpy(values.reshape(-1, bands))
 
-    hop = voice.model.config.hop
+    hop = voice.hop
     return Input("mel", "frame", read, lambda frames: frames * hop, lambda speaker: MelSource(voice, speaker))
 
 
@@ -92,7 +92,7 @@ def audio_input(voice: Voice, audio: pb.AudioFormat) -> Input:
 
 
 def _bands(voice: Voice, given: str) -> int:
-    bands = voice.model.config.mel_bands
+    bands = voice.mel_bands
     if not bands:
         raise invalid(f"conditioning is {given}; voice {voice.name} takes duration_seconds and nothing else")
     return bands

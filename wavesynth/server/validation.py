@@ -38,11 +38,7 @@ class Requests:
     def default(self) -> str:
         """The name of the voice with the fewest layers, of those that copy whoever speaks if there are any."""
 
-        def price(name: str) -> tuple[bool, int, str]:
-            voice = self.voices[name]
-            return voice.converter is not None, voice.model.config.layers, name
-
-        return min(self.voices, key=price)
+        return min(self.voices, key=lambda name: (self.voices[name].cost, name))
 
     def listed(self) -> pb.ListVoicesResponse:
         """All voices, by name."""
@@ -105,7 +101,7 @@ class Requests:
             )
 
     def _duration(self, voice: Voice, seconds: float) -> int:
-        if voice.model.config.mel_bands:
+        if voice.takes_mel:
             raise invalid(f"conditioning is duration_seconds; voice {voice.name} needs mel or audio")
         low = 1 / voice.sample_rate
         if not low <= seconds <= self.max_seconds:  # NaN too
@@ -135,7 +131,7 @@ def _request(
     correction = voice.correction
     if synthesis.HasField("correction"):
         correction = (voice.correction or FRAMES) if synthesis.correction else 0
-    if correction and not can_correct(voice.model.config.mel_bands, voice.mel):
+    if correction and not can_correct(voice.mel_bands, voice.mel):
         raise invalid(
             f"correction is true; voice {voice.name} has no mel bands to correct by, so it must be false"
         )
@@ -152,17 +148,16 @@ def _request(
 
 
 def _describe(voice: Voice) -> pb.Voice:
-    config = voice.model.config
     return pb.Voice(
         name=voice.name,
         description=voice.description,
         language=voice.language,
         licence=voice.licence,
         sample_rate=voice.sample_rate,
-        layers=config.layers,
-        receptive_field=config.receptive_field,
-        mel_bands=config.mel_bands,
-        hop=config.hop if config.mel_bands else 0,
+        layers=voice.layers,
+        receptive_field=voice.receptive_field,
+        mel_bands=voice.mel_bands,
+        hop=voice.hop if voice.takes_mel else 0,
         speakers=voice.speakers,
         temperature=voice.temperature,
         correction=voice.correction > 0,

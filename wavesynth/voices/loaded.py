@@ -32,7 +32,7 @@ class LoadedVoice:
     @cached_property
     def levels(self) -> NDArray[np.float64]:
         """The sample, still pre-emphasised, that each class stands for: [A]."""
-        classes = self.voice.model.config.classes
+        classes = self.voice.classes
         return decode(torch.arange(classes), classes, self.voice.mid_tread).double().numpy()
 
 

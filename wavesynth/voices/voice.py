@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,68 @@ class Voice:
         return self.mel.sample_rate
 
     @property
+    def hop(self) -> int:
+        """Samples that one frame of conditioning lasts."""
+        return self.model.config.hop
+
+    @property
+    def mel_bands(self) -> int:
+        """Bands of the log-mel that it takes; 0 for a voice that takes none, only how long it is to speak."""
+        return self.model.config.mel_bands
+
+    @property
+    def takes_mel(self) -> bool:
+        """Whether it says what a log-mel, or a recording, says; if not, it takes only a duration."""
+        return self.mel_bands > 0
+
+    @property
+    def mel_context(self) -> int:
+        """Mel frames on each side of a frame that its network sees."""
+        return self.model.config.mel_context
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples before a sample that its network sees."""
+        return self.model.config.receptive_field
+
+    @property
+    def layers(self) -> int:
+        """Layers of its network, as voices are listed."""
+        return self.model.config.layers
+
+    @property
+    def classes(self) -> int:
+        """Values that a sample may have."""
+        return self.model.config.classes
+
+    @property
     def frames_ahead(self) -> int:
         """Mel frames after a frame that must be known before its samples can be made."""
         converted = 0 if self.converter is None else self.converter.config.look_ahead
-        return self.model.config.mel_context + converted
+        return self.mel_context + converted
+
+    @property
+    def look_ahead(self) -> int:
+        """Samples that the frames after a frame last which must be known before its samples can be made."""
+        return self.frames_ahead * self.hop
+
+    @property
+    def warm_up(self) -> int:
+        """Samples after which the start is forgotten, but for what a converter remembers: what its network sees, and
+        the frames before a frame."""
+        past = 0 if self.converter is None else self.converter.config.past
+        return self.receptive_field + (self.mel_context + past) * self.hop
+
+    @property
+    def cost(self) -> tuple[bool, int]:
+        """What orders voices: the lower, the less a second of audio takes to make."""
+        return self.converter is not None, self.layers
+
+    @property
+    def workload(self) -> Hashable:
+        """Equal for voices of which a second of audio takes equally long to make."""
+        converter = None if self.converter is None else self.converter.config
+        return self.model.config, self.sample_rate, self.correction, converter
 
     def float32(self) -> Float32Weights:
         """The weights in full precision."""
