@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wavesynth.audio.encodings import pcm16_floats
 from wavesynth.audio.pcm import as_array, as_float
 from wavesynth.v1 import synthesis_pb2 as pb
 
@@ -256,9 +257,8 @@ def _mel_frames(frames: NDArray[np.float32]) -> pb.MelFrames:
 
 def chunk_of(chunk: pb.AudioChunk) -> Chunk:
     """The chunk that a message holds."""
-    samples = np.frombuffer(chunk.audio, "<i2").astype(np.float32) / np.float32(32768)
     statistics = chunk.statistics if chunk.HasField("statistics") else None
-    return Chunk(samples, chunk.audio, chunk.first_sample, chunk.sample_rate, statistics)
+    return Chunk(pcm16_floats(chunk.audio), chunk.audio, chunk.first_sample, chunk.sample_rate, statistics)
 
 
 def joined(chunks: Sequence[Chunk]) -> Chunk:

@@ -8,31 +8,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
+from wavesynth.audio.encodings import Encode, pcm16_bytes
 from wavesynth.engine.source import Source
 from wavesynth.sampling.reference import SamplingParams
 
 __all__ = [
     "Chunk",
-    "Encode",
     "InputError",
     "Request",
     "Statistics",
     "Stream",
     "StreamError",
-    "pcm16_bytes",
 ]
-
-#: Bytes of the next samples, int16 [n], and whether they are the last; called in order, once for each chunk.
-Encode = Callable[[NDArray[np.int16], bool], bytes]
-
-
-def pcm16_bytes(samples: NDArray[np.int16], last: bool = False) -> bytes:
-    """16-bit little-endian PCM."""
-    return samples.astype("<i2", copy=False).tobytes()
 
 
 class StreamError(Exception):
