@@ -1,11 +1,8 @@
 """wavesynth demo, and what a newcomer types after it."""
 
-import os
 import shlex
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +10,6 @@ from typer.testing import CliRunner
 from wavesynth.cli import app, local_server
 from wavesynth.cli.demo import _print
 
-ROOT = Path(__file__).parents[2]
 GAPS = {"p50": 1.0, "p99": 2.0, "max": 3.0}
 FIGURES = {"time_to_first_audio_ms": 1.0, "real_time_factor": 2.0, "chunk_gap_ms": GAPS, "underruns": 0}
 FIGURES |= {"seconds": 1.0, "player_buffer_ms": 40.0, "out": "demo"}
@@ -39,27 +35,3 @@ def test_the_last_line_says_how_wavesynth_comes_onto_the_path_unless_it_is_there
     _print(FIGURES)
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f". {shlex.quote(str(activate))} puts wavesynth on") != on_path
-
-
-@pytest.mark.parametrize("installed", ["nowhere", "beside the script"])
-def test_debian_voices_looks_for_wavesynth_before_it_downloads(installed, tmp_path):
-    for name in ("bin", "tools", ".venv/bin", "scratch"):
-        (tmp_path / name).mkdir(parents=True)
-    script = shutil.copy(ROOT / "tools" / "debian_voices.sh", tmp_path / "tools")
-    for name in ("dirname", "mktemp", "rm", "sh"):
-        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
-    tools = [tmp_path / "bin" / name for name in ("apt-get", "dpkg-deb")]
-    tools += [tmp_path / ".venv/bin/wavesynth"] * (installed != "nowhere")
-    for tool in tools:
-        tool.write_text(f'#!/bin/sh\necho "{tool.name} $1" >&2\n')
-        tool.chmod(0o755)
-    environment = {**os.environ, "PATH": str(tmp_path / "bin"), "TMPDIR": str(tmp_path / "scratch")}
-    result = subprocess.run(
-        ["sh", str(script), "en", "out"], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    if installed == "nowhere":
-        assert result.returncode == 1 and result.stderr.startswith("wavesynth is neither on PATH nor in ")
-        assert result.stderr.count("\n") == 1
-    else:
-        assert result.returncode == 0
-        assert result.stderr.splitlines() == ["apt-get download", "dpkg-deb -x", "wavesynth prepare"]

@@ -12,7 +12,7 @@ import typer
 from wavesynth.cli.common import one_sentence_errors
 from wavesynth.cli.terminal import say, terminal, track
 
-__all__ = ["prepare"]
+__all__ = ["figures", "prepare", "print_dataset"]
 
 
 def prepare(
@@ -48,12 +48,13 @@ def prepare(
         options = Options(test=read_test_list(test_list) if test_list else None, exclude=tuple(exclude or ()))
         dataset = prepare_folder(folder, out, options, track, cores())
     if as_json:
-        say(json.dumps(_figures(dataset)))
+        say(json.dumps(figures(dataset)))
     else:
-        _print(dataset)
+        print_dataset(dataset)
 
 
-def _figures(dataset: dict[str, Any]) -> dict[str, Any]:
+def figures(dataset: dict[str, Any]) -> dict[str, Any]:
+    """What a command says of a prepared folder, from what its dataset.json says."""
     counts = Counter(file["split"] for file in dataset["files"])
     sources = len({file["source"] for file in dataset["files"]})
     splits = {name: {"files": counts[name], "seconds": s} for name, s in dataset["seconds"].items()}
@@ -61,29 +62,30 @@ def _figures(dataset: dict[str, Any]) -> dict[str, Any]:
     return {"usable": sources, "splits": splits, **{name: dataset[name] for name in same}}
 
 
-def _print(dataset: dict[str, Any]) -> None:
+def print_dataset(dataset: dict[str, Any]) -> None:
+    """Writes `figures` as tables and sentences."""
     from rich.table import Table
 
     from wavesynth.files import shown
 
-    figures = _figures(dataset)
+    found = figures(dataset)
     console = terminal()
-    console.print(f"{figures['usable']} recordings usable, {len(figures['skipped'])} skipped")
+    console.print(f"{found['usable']} recordings usable, {len(found['skipped'])} skipped")
     table = Table("split")
     table.add_column("files", justify="right")
     table.add_column("minutes", justify="right")
-    for name, split in figures["splits"].items():
+    for name, split in found["splits"].items():
         table.add_row(name, str(split["files"]), f"{split['seconds'] / 60:.1f}")
     console.print(table)
-    if offsets := figures["offsets"]:
+    if offsets := found["offsets"]:
         most = max(offsets, key=lambda source: abs(offsets[source]))
         level = f"{abs(offsets[most]):.2g} of full scale"
         say(f"A DC offset was removed from {len(offsets)} recordings, up to {level} ({shown(most)})")
-    for note in figures["notes"]:
+    for note in found["notes"]:
         say(f"{note[0].upper()}{note[1:]}")
     for kind in ("skipped", "damaged", "ignored"):
-        if figures[kind]:
+        if found[kind]:
             left_out = Table(kind, "reason")
-            for entry in figures[kind]:
+            for entry in found[kind]:
                 left_out.add_row(shown(entry["source"]), entry["reason"])
             console.print(left_out)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-__all__ = ["printable", "say", "terminal", "track"]
+__all__ = ["describe", "printable", "say", "terminal", "track"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,18 @@ def terminal(*, stderr: bool = False, quiet: bool = False) -> Console:
             return super().status(status, **{"spinner": spinner} | options)
 
     return Literal(stderr=stderr, quiet=quiet)
+
+
+def describe(entries: Iterable[tuple[str, str]]) -> None:
+    """Writes names to standard output, each beside its description, whose lines are wrapped."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for name, description in entries:
+        grid.add_row(name, description)
+    terminal().print(grid)
 
 
 def _progress() -> Progress:
