@@ -243,7 +243,7 @@ def first_audio(
         def source() -> AudioSource | DurationSource:
             return AudioSource(voice, None, 16000) if heard else DurationSource(voice, None, 60 * 16000)
 
-        frames = (1 if small else 8) if heard else 0  # settled together
+        frames = (1 if small else 8) if heard else 0  # corrected jointly
         stream = engine.open(Request(voice.name, source, SamplingParams(seed), correction=frames))
         if heard:
             stream.push(noise)

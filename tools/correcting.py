@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the correction is worth, by how many frames are settled together (docs/evaluation.md).
+"""What the correction is worth, by how many frames are corrected jointly (docs/evaluation.md).
 
     tools/correcting.py [VOICE] [DATA] [--speaker NAME] [--split SPLIT] [--frames 0,4,8] [--draws N] [--clips N]
 

@@ -37,7 +37,7 @@ from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.voice import save_voice
 
 STREAMS, SECONDS = 50, 4.0
-#: Frames that are settled together, as most voices have it.
+#: Frames that are corrected jointly, as most voices have it.
 FRAMES = 8
 
 

@@ -23,7 +23,7 @@ def mel(samples):
     return log_mel(torch.from_numpy(samples), CONFIG).numpy()
 
 
-def correct(samples, wanted, cuts=(), lead=0, frames=4):
+def correct(samples, target_mel, cuts=(), lead=0, frames=4):
     """In pieces, cut at `cuts`; each frame is given `lead` pieces before its samples."""
     correction = SpectralCorrection(CONFIG, frames)
     pieces = np.split(samples, cuts)
@@ -31,7 +31,7 @@ def correct(samples, wanted, cuts=(), lead=0, frames=4):
     out, given = [], 0
     for number, piece in enumerate(pieces):
         known = CONFIG.frames(ends[min(number + lead, len(ends) - 1)])
-        out.append(correction.push(piece, wanted[given:known]))
+        out.append(correction.push(piece, target_mel[given:known]))
         given = known
     return np.concatenate([*out, correction.finish()])
 
@@ -41,7 +41,7 @@ def distance(a, b):
 
 
 @pytest.mark.parametrize("samples", [1, 159, 160, 161, 4000, 12_000])
-def test_what_is_already_right_stays_as_it_is(samples):
+def test_audio_that_has_its_target_stays_as_it_is(samples):
     original = speechlike(0)[:samples]
     corrected = correct(original, mel(original))
     assert corrected.dtype == np.float32 and len(corrected) == samples
@@ -49,15 +49,19 @@ def test_what_is_already_right_stays_as_it_is(samples):
 
 
 def test_the_log_mel_comes_nearer_to_what_was_asked_for():
-    wanted = mel(speechlike(0))
-    made = speechlike(1)
-    assert distance(mel(made), wanted) > 4
-    assert distance(mel(correct(made, wanted)), wanted) < 0.25 * distance(mel(made), wanted)
+    target_mel = mel(speechlike(0))
+    generated = speechlike(1)
+    assert distance(mel(generated), target_mel) > 4
+    assert distance(mel(correct(generated, target_mel)), target_mel) < 0.25 * distance(
+        mel(generated), target_mel
+    )
 
 
-def test_the_more_frames_settle_together_the_nearer_they_come():
-    wanted, made = mel(speechlike(0)), speechlike(1)
-    few, more, many = (distance(mel(correct(made, wanted, frames=frames)), wanted) for frames in (2, 4, 12))
+def test_more_joint_frames_bring_the_log_mel_nearer():
+    target_mel, generated = mel(speechlike(0)), speechlike(1)
+    few, more, many = (
+        distance(mel(correct(generated, target_mel, frames=frames)), target_mel) for frames in (2, 4, 12)
+    )
     assert many < 0.75 * more < 0.75 * 0.75 * few
 
 
@@ -67,7 +71,7 @@ def test_a_wrong_level_is_made_good(factor):
     assert distance(mel(correct(factor * original, mel(original), frames=12)), mel(original)) < 0.2
 
 
-def test_a_frame_that_nothing_is_wanted_of_stays_as_it_is():
+def test_a_frame_without_a_target_stays_as_it_is():
     original = speechlike(0)
     quieter = correct(original, mel(0.5 * original)[:30])
     assert np.array_equal(quieter[30 * 160 + 320 :], original[30 * 160 + 320 :])
@@ -77,26 +81,28 @@ def test_a_frame_that_nothing_is_wanted_of_stays_as_it_is():
 
 
 def test_the_bits_do_not_depend_on_where_the_stream_is_cut():
-    made, wanted = speechlike(1), mel(speechlike(0))
-    whole = correct(made, wanted)
-    cuts = np.sort(np.random.default_rng(2).integers(0, len(made), 40))
-    assert np.array_equal(correct(made, wanted, cuts), whole)
-    assert np.array_equal(correct(made, wanted, cuts, lead=3), whole)
-    assert np.array_equal(correct(made, wanted, range(160, len(made), 160)), whole)
+    generated, target_mel = speechlike(1), mel(speechlike(0))
+    whole = correct(generated, target_mel)
+    cuts = np.sort(np.random.default_rng(2).integers(0, len(generated), 40))
+    assert np.array_equal(correct(generated, target_mel, cuts), whole)
+    assert np.array_equal(correct(generated, target_mel, cuts, lead=3), whole)
+    assert np.array_equal(correct(generated, target_mel, range(160, len(generated), 160)), whole)
 
 
 @pytest.mark.parametrize("frames", [1, 4, 12])
-def test_a_sample_comes_26_ms_and_10_for_each_frame_after_it_was_made(frames):
-    made, wanted = speechlike(1), mel(speechlike(0))
+def test_a_sample_is_final_26_ms_and_10_for_each_frame_after_it_was_generated(frames):
+    generated, target_mel = speechlike(1), mel(speechlike(0))
     correction = SpectralCorrection(CONFIG, frames)
     out = 0
     for number in range(50):
-        out += len(correction.push(made[160 * number : 160 * (number + 1)], wanted[number : number + 1]))
+        out += len(
+            correction.push(generated[160 * number : 160 * (number + 1)], target_mel[number : number + 1])
+        )
         assert out == max(0, 160 * (number + 1) - 416 - 160 * frames)
     # Nothing that comes so much after has a part in it.
-    other = made.copy()
+    other = generated.copy()
     other[4160 + 416 + 160 * frames :] = 0
-    same = correct(other, wanted, frames=frames) == correct(made, wanted, frames=frames)
+    same = correct(other, target_mel, frames=frames) == correct(generated, target_mel, frames=frames)
     assert same[:4160].all() and not same[:4400].all()
 
 

@@ -6,7 +6,7 @@ import torch
 
 from tests.audio.test_correction import CONFIG, mel, speechlike
 from wavesynth.audio.companding import Deemphasis, deemphasize
-from wavesynth.audio.correction import SpectralCorrection, correct, settle
+from wavesynth.audio.correction import SpectralCorrection, correct, project
 from wavesynth.audio.executor import FixedBatch, alone
 from wavesynth.audio.mel import features
 
@@ -38,11 +38,11 @@ def test_a_correction_on_a_gpu_is_the_processors_whatever_was_captured_and_compu
     for frames, count in ((4, 130), (8, 3), (4, 1), (8, 70)):
         generator = torch.Generator().manual_seed(count)
         samples = 0.1 * torch.randn(count, (frames - 1) * CONFIG.hop + CONFIG.window, generator=generator)
-        wanted, settled = torch.rand(count, frames, 80, generator=generator), torch.ones(count, frames)
-        made = on_gpu(settle, samples, wanted, settled, config=CONFIG)
-        expected = alone(settle, samples, wanted, settled, config=CONFIG)
+        target_mel, active = torch.rand(count, frames, 80, generator=generator), torch.ones(count, frames)
+        made = on_gpu(project, samples, target_mel, active, config=CONFIG)
+        expected = alone(project, samples, target_mel, active, config=CONFIG)
         torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
-        assert torch.equal(on_gpu(settle, samples[:1], wanted[:1], settled[:1], config=CONFIG), made[:1])
+        assert torch.equal(on_gpu(project, samples[:1], target_mel[:1], active[:1], config=CONFIG), made[:1])
 
 
 def test_many_deemphases_are_each_ones_own():
@@ -56,9 +56,9 @@ def test_many_deemphases_are_each_ones_own():
 
 def test_many_corrections_are_each_ones_own_wherever_the_streams_are():
     made = [speechlike(seed) for seed in range(3)]
-    wanted = [mel(speechlike(10 + seed)) for seed in range(3)]
+    target_mel = [mel(speechlike(10 + seed)) for seed in range(3)]
     expected = []
-    for frames, samples, target in zip((3, 0, 3), made, wanted, strict=True):
+    for frames, samples, target in zip((3, 0, 3), made, target_mel, strict=True):
         correction = SpectralCorrection(CONFIG, frames)
         expected += correct([correction], [samples], [target], [True], together)
     corrections = [SpectralCorrection(CONFIG, frames) for frames in (3, 0, 3)]
@@ -68,7 +68,7 @@ def test_many_corrections_are_each_ones_own_wherever_the_streams_are():
     ):
         ends = [cut[-1] == 11_999 for cut in cuts]
         given = [made[i][cut] for i, cut in enumerate(cuts)]
-        known = [wanted[i] if cut[0] == 0 else wanted[i][:0] for i, cut in enumerate(cuts)]
+        known = [target_mel[i] if cut[0] == 0 else target_mel[i][:0] for i, cut in enumerate(cuts)]
         for i, final in enumerate(correct(corrections, given, known, ends, together)):
             out[i].append(final)
     for pieces, whole in zip(out, expected, strict=True):

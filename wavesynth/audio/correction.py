@@ -1,28 +1,30 @@
-"""Made audio, filtered so that its log-mel is the one that was asked for.
+"""Spectral correction: generated audio is filtered so that its log-mel becomes the target log-mel.
 
-What a voice draws has the pitch and the timing of its conditioning, but each band of each frame comes out a little
-too loud or too soft: it is a random draw, of a model that is not perfect. What was asked for is known, since it is
-what the voice is conditioned on. So each frame of the short-time spectrum is scaled by their ratio, band by band, with
-the phase as drawn:
+What a voice generates has the pitch and the timing of its conditioning, but each band of each frame comes out a little
+too loud or too soft, because it is a random draw from an imperfect model. The target log-mel is known: it is what the
+voice is conditioned on. So each frame of the short-time spectrum is scaled by the ratio of target to generated, band by
+band, and keeps its phase:
 
-    gain[f] = clamp(wanted[f] / made[f])                      amplitudes of the mel bands, from -40 to +20 dB
-    G[f]    = gain[f] ** 1.5, as the FFT's bins have it: of each bin, the geometric mean over its bands
+    gain[f] = clamp(target[f] / generated[f])                 amplitudes of the mel bands, from -40 to +20 dB
+    G[f]    = gain[f] ** 1.5, for each FFT bin the geometric mean over its bands
     x      += sum over f of window · IFFT((G[f] - 1) · FFT(window · x)) / sum over f of window²
 
-which is least-squares modification of the short-time spectrum (Griffin and Lim, 1984, eq. 6), but for the power: frames
-that overlap disagree, so a step changes the sound by less than its gain says, and a longer step needs fewer of them.
+This is least-squares modification of the short-time spectrum (Griffin and Lim, 1984, eq. 6), except for the exponent
+1.5: overlapping frames disagree, so one iteration changes the sound by less than its gain says, and a larger exponent
+needs fewer iterations.
 
-One step does not arrive, and many over a whole recording cannot be taken while it streams. So the newest frames are
-settled together, as in Zhu, Beauregard and Wyse, "Real-time signal estimation from modified short-time Fourier
-transform magnitude spectra", 2007: whenever a frame is complete, the last few, it among them, take some steps, then
-the oldest is left as it is. With frames that are seen (-) further than they are changed (=), and 3 of them:
+One iteration is not enough, and a stream cannot wait for many over the whole recording. So the newest frames are
+corrected jointly, as in RTISI-LA (Zhu, Beauregard and Wyse, "Real-time signal estimation from modified short-time
+Fourier transform magnitude spectra", 2007): whenever a frame is complete, the newest `frames` frames take some
+iterations, then the oldest of them is final. The others are its look-ahead frames. A frame's log-mel is computed over a
+longer window (-) than is changed (=). With 3 frames:
 
-    samples   ── final ──┃── hop ──┃────────────── not yet ──────────────
+    samples   ── final ──┃── hop ──┃──────────── look-ahead ─────────────
     oldest            ---=======o=======---
     next                        ---=======o=======---
     newest                                ---=======o=======---┃ must be there
 
-so a sample is final some 26 ms and 10 ms for each frame after it was made.
+At 16 kHz with the default analysis a sample is final 26 ms, and 10 ms for each frame, after it was generated.
 """
 
 from __future__ import annotations
@@ -44,27 +46,42 @@ from wavesynth.audio.mel import MelConfig, features, filter_bank, mel_tables
 if TYPE_CHECKING:
     from wavesynth.kernels.cpu import Settler
 
-__all__ = ["FRAMES", "MOST_FRAMES", "SpectralCorrection", "can_correct", "correct"]
+__all__ = [
+    "DEFAULT_FRAMES",
+    "MAX_FRAMES",
+    "SpectralCorrection",
+    "can_correct",
+    "correct",
+    "project",
+    "project_reference",
+]
 
-#: Frames that are settled together for a voice that does not say, and the most that a voice may say.
-FRAMES, MOST_FRAMES = 4, 16
+#: Frames corrected jointly for a voice that does not say how many.
+DEFAULT_FRAMES = 4
+#: The most frames that a voice may have corrected jointly.
+MAX_FRAMES = 16
 
-#: Steps of the settled frames for each new one, and the power of the gains (docs/evaluation.md).
-_STEPS, _POWER = 8, 1.5
-#: The most that a band is cut and boosted, in log10 of amplitude: 40 and 20 decibels.
-_CUT, _BOOST = -2.0, 1.0
+#: Iterations over the joint frames for each new frame (docs/evaluation.md).
+_ITERATIONS = 8
+#: Exponent of the gains.
+_EXPONENT = 1.5
+#: The least log10 of a band's amplitude gain: -40 decibels.
+_LEAST_GAIN = -2.0
+#: The greatest log10 of a band's amplitude gain: 20 decibels.
+_GREATEST_GAIN = 1.0
 
 
 class SpectralCorrection:
-    """The filter over a stream, `frames` settled together (0: not at all), with the same bits wherever it is cut.
+    """The correction of one stream, with `frames` frames corrected jointly (0: the audio is left as it is).
 
-    Raises ValueError for an analysis that cannot be corrected by: see `can_correct`.
+    The bits do not depend on where the stream is cut. Raises ValueError for an analysis with too little overlap: see
+    `can_correct`.
 
     >>> correction = SpectralCorrection(MelConfig(), 1)
     >>> hop, frame = np.zeros(160, np.float32), np.zeros((1, 80), np.float32)
     >>> [len(correction.push(hop, frame)) for _ in range(6)], len(correction.finish())
     ([0, 0, 0, 64, 160, 160], 576)
-    >>> correction.lead  # samples, so 4 hops
+    >>> correction.look_ahead  # samples, so 4 hops
     560
     """
 
@@ -75,73 +92,74 @@ class SpectralCorrection:
                 f"mel window is {config.window}; to correct the spectrum it must be at least "
                 f"{1 << (2 * config.hop - 1).bit_length()}, two hops"
             )
+        self._look_ahead_frames = max(0, frames - 1)
         self._margin = config.window // 2 - window_length(config) // 2
-        # The next step's frames, the oldest first: their wanted log-mel, whether they are settled (1, but 0 before
-        # the stream and after it), and the samples from the first under the oldest one's log-mel window on.
-        lead = max(0, frames - 1)
-        self._wanted = np.zeros((lead, config.bands), np.float32)
-        self._settled = np.zeros(lead, np.float32)
-        self._samples = np.zeros(lead * config.hop + config.window // 2, np.float32)
-        self._block = lead * config.hop + config.window
-        self._steps = 0  # that were taken
-        self._final: list[NDArray[np.float32]] = []  # what they left as it is
+        # The joint frames and those after them, the oldest first: target log-mel, and whether the frame is corrected
+        # (1, but 0 before the stream and after it). The samples begin where the oldest frame's log-mel window begins.
+        self._target_mel = np.zeros((self._look_ahead_frames, config.bands), np.float32)
+        self._active = np.zeros(self._look_ahead_frames, np.float32)
+        self._samples = np.zeros(self._look_ahead_frames * config.hop + config.window // 2, np.float32)
+        self._block = self._look_ahead_frames * config.hop + config.window
+        self._committed = 0  # frames
+        self._final: list[NDArray[np.float32]] = []  # their samples
         self._before = len(self._samples) - self._margin  # samples of it that lie before the stream
-        # Each step leaves a hop as it is, and the first of them those samples before.
+        # Each committed frame makes a hop final; the first of these are the samples before the stream.
         ahead = self._before // config.hop * config.hop + self._block - len(self._samples)
-        self.lead = ahead if frames else 0
-        """Samples that a stream must have before the first of them is final."""
-        self.reach = self._block if frames else 0
-        """Samples that a step looks at."""
+        self.look_ahead = ahead if frames else 0
+        """Samples that a stream must have before its first sample is final."""
+        self.warm_up = self._block if frames else 0
+        """Samples before a sample that may change it."""
         self._received = self._sent = 0
         self._ended = False
 
-    def push(self, samples: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Takes the next samples [n] and the next log-mel frames wanted [f, bands], which may be ahead of the
-        samples; returns the samples [m] that are now final, float32."""
-        (final,) = correct([self], [samples], [wanted], last=[False])
+    def push(self, samples: NDArray[np.float32], target_mel: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Takes the next samples [n] and the next target log-mel frames [f, bands], which may be ahead of the samples;
+        returns the samples [m] that are now final, float32."""
+        (final,) = correct([self], [samples], [target_mel], last=[False])
         return final
 
     def finish(self) -> NDArray[np.float32]:
-        """The last samples, as if silence followed; nothing may be pushed after."""
-        samples, wanted = np.zeros(0, np.float32), np.zeros((0, self.config.bands), np.float32)
-        (final,) = correct([self], [samples], [wanted], last=[True])
+        """The last samples [m], as if silence followed; nothing may be pushed after."""
+        samples, target_mel = np.zeros(0, np.float32), np.zeros((0, self.config.bands), np.float32)
+        (final,) = correct([self], [samples], [target_mel], last=[True])
         return final
 
-    def take(self, samples: NDArray[np.float32], wanted: NDArray[np.float32], last: bool) -> int:
-        """Takes what `push` takes, and whether that is all; returns the steps that can be taken now."""
+    def accept(self, samples: NDArray[np.float32], target_mel: NDArray[np.float32], last: bool) -> int:
+        """Takes what `push` takes, and whether that is all; returns how many frames can be committed now."""
         self._received += len(samples)
         self._samples = np.concatenate([self._samples, samples])
-        self._wanted = np.concatenate([self._wanted, wanted])
-        self._settled = np.concatenate([self._settled, np.ones(len(wanted), np.float32)])
+        self._target_mel = np.concatenate([self._target_mel, target_mel])
+        self._active = np.concatenate([self._active, np.ones(len(target_mel), np.float32)])
         if last:
             self._ended = True
-            lead = self.frames - 1
             total = self.config.frames(self._received)
-            left = total + lead - self._steps if total else 0  # until the last frame has been the oldest
-            more = left + lead - len(self._wanted[:left])  # rows of frames that nothing is wanted of
-            self._wanted = np.pad(self._wanted[:left], ((0, more), (0, 0)))
-            self._settled = np.pad(self._settled[:left], (0, more))
+            left = (
+                total + self._look_ahead_frames - self._committed if total else 0
+            )  # until the last is the oldest
+            missing = left + self._look_ahead_frames - len(self._target_mel[:left])  # frames without a target
+            self._target_mel = np.pad(self._target_mel[:left], ((0, missing), (0, 0)))
+            self._active = np.pad(self._active[:left], (0, missing))
             self._samples = np.pad(self._samples, (0, self._block + left * self.config.hop))
             return left
         by_samples = (len(self._samples) - self._block) // self.config.hop + 1
-        return max(0, min(by_samples, len(self._wanted) - self.frames + 1))
+        return max(0, min(by_samples, len(self._target_mel) - self.frames + 1))
 
-    def block(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What the next step is of: samples [n], log-mel wanted [frames, bands] and whether, 1 or 0, [frames]."""
-        parts = self._samples[: self._block], self._wanted[: self.frames], self._settled[: self.frames]
-        samples, wanted, settled = map(torch.from_numpy, parts)
-        return samples, wanted, settled
+    def pending(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The next projection's samples [n], target log-mel [frames, bands] and active [frames], each 1 or 0."""
+        parts = self._samples[: self._block], self._target_mel[: self.frames], self._active[: self.frames]
+        samples, target_mel, active = map(torch.from_numpy, parts)
+        return samples, target_mel, active
 
-    def step(self, settled: Tensor) -> None:
-        """Takes those samples as the step left them."""
-        self._samples[: self._block] = settled.numpy()
+    def commit(self, projected: Tensor) -> None:
+        """Takes the projected samples [n]; the oldest frame's hop is final."""
+        self._samples[: self._block] = projected.numpy()
         self._final.append(self._samples[self._margin : self._margin + self.config.hop])
-        self._samples, self._wanted = self._samples[self.config.hop :], self._wanted[1:]
-        self._settled = self._settled[1:]
-        self._steps += 1
+        self._samples, self._target_mel = self._samples[self.config.hop :], self._target_mel[1:]
+        self._active = self._active[1:]
+        self._committed += 1
 
     def final(self) -> NDArray[np.float32]:
-        """The samples [m] that are final now and were not yet."""
+        """The samples [m] that became final since the last call."""
         if self._ended:
             self._final.append(self._samples[self._margin :])
         final = np.concatenate([np.zeros(0, np.float32), *self._final])
@@ -156,49 +174,50 @@ class SpectralCorrection:
 def correct(
     corrections: Sequence[SpectralCorrection],
     samples: Sequence[NDArray[np.float32]],
-    wanted: Sequence[NDArray[np.float32]],
+    target_mels: Sequence[NDArray[np.float32]],
     last: Sequence[bool],
-    rows: Executor = alone,
+    executor: Executor = alone,
 ) -> list[NDArray[np.float32]]:
-    """What each correction's `push` gives, and where `last` its `finish` after it: what costs time together, by `rows`.
+    """What each correction's `push` gives, and where `last` its `finish` after it; the projections of all streams are
+    computed by `executor`.
 
-    All corrections are of one analysis; those that are not of no frames are of as many.
+    All corrections have the same analysis, and the same number of frames unless it is 0.
     """
-    given = zip(corrections, samples, wanted, last, strict=True)
-    steps = [c.take(made, mel, ended) if c.frames else 0 for c, made, mel, ended in given]
-    for number in range(max(steps, default=0)):
-        due = [c for c, count in zip(corrections, steps, strict=True) if number < count]
-        blocks = map(torch.stack, zip(*(c.block() for c in due), strict=True))
-        for correction, settled in zip(due, rows(settle, *blocks, config=due[0].config), strict=True):
-            correction.step(settled)
-    return [c.final() if c.frames else made for c, made in zip(corrections, samples, strict=True)]
+    given = zip(corrections, samples, target_mels, last, strict=True)
+    counts = [c.accept(generated, mel, ended) if c.frames else 0 for c, generated, mel, ended in given]
+    for number in range(max(counts, default=0)):
+        due = [c for c, count in zip(corrections, counts, strict=True) if number < count]
+        blocks = map(torch.stack, zip(*(c.pending() for c in due), strict=True))
+        for correction, projected in zip(due, executor(project, *blocks, config=due[0].config), strict=True):
+            correction.commit(projected)
+    return [c.final() if c.frames else generated for c, generated in zip(corrections, samples, strict=True)]
 
 
-def settle(samples: Tensor, wanted: Tensor, settled: Tensor, config: MelConfig) -> Tensor:
-    """Frames that lie a hop apart, nearer to the log-mel wanted of them [B, frames, bands] as far as they are `settled`
-    (1 or 0, [B, frames]): samples float32 [B, n], those under all their log-mel windows, in and out.
+def project(samples: Tensor, target_mel: Tensor, active: Tensor, config: MelConfig) -> Tensor:
+    """Samples float32 [B, n] under the log-mel windows of frames a hop apart, with the frames' log-mel moved towards
+    target_mel [B, frames, bands] where active [B, frames] is 1, and left as it is where that is 0.
 
-    On the processor by a kernel where there is one for the analysis, to nearly the same numbers and much sooner.
+    On the CPU by the C++ kernel where it has the analysis: much faster, with nearly the same numbers.
     """
     samples = samples.clone()
     kernel = _kernel(config) if samples.device.type == "cpu" else None
     if kernel is None:
-        return settle_by_definition(samples, wanted, settled, config)
-    kernel.settle(samples.numpy(), wanted.contiguous().numpy(), settled.contiguous().numpy())
+        return project_reference(samples, target_mel, active, config)
+    kernel.settle(samples.numpy(), target_mel.contiguous().numpy(), active.contiguous().numpy())
     return samples
 
 
-def settle_by_definition(samples: Tensor, wanted: Tensor, settled: Tensor, config: MelConfig) -> Tensor:
-    """The same, by PyTorch, with any analysis and on any device; the samples are changed in place."""
+def project_reference(samples: Tensor, target_mel: Tensor, active: Tensor, config: MelConfig) -> Tensor:
+    """`project` in PyTorch, with any analysis and on any device; the samples are changed in place."""
     window, synthesis, spread = _tables(config, samples.device)
     first = config.window // 2 - len(window) // 2
-    last = first + (wanted.shape[1] - 1) * config.hop + len(window)
-    power = _POWER * settled[..., None]
-    inner = samples[:, first:last]  # that the frames' windows reach
-    for _ in range(_STEPS):
-        made = features(samples.unfold(1, config.window, config.hop), config)
+    last = first + (target_mel.shape[1] - 1) * config.hop + len(window)
+    exponent = _EXPONENT * active[..., None]
+    inner = samples[:, first:last]  # under the windows whose spectrum is scaled
+    for _ in range(_ITERATIONS):
+        generated = features(samples.unfold(1, config.window, config.hop), config)
         # A feature is half the log10 of power: log10 of amplitude.
-        gains = (wanted - made).clamp(_CUT, _BOOST) * power
+        gains = (target_mel - generated).clamp(_LEAST_GAIN, _GREATEST_GAIN) * exponent
         spectrum = torch.fft.rfft(inner.unfold(1, len(window), config.hop) * window, config.n_fft)
         change = torch.fft.irfft(spectrum * torch.expm1(gains @ spread), config.n_fft)
         change = change[..., : len(window)] * synthesis
@@ -229,15 +248,16 @@ def _kernel(config: MelConfig) -> Settler | None:
     window, synthesis, spread = _tables(config, torch.device("cpu"))
     analysis, bank = mel_tables(config, torch.device("cpu"), torch.float32)
     tables = (table.contiguous().numpy() for table in (analysis, bank.T, window, synthesis, spread))
-    gains = config.floor, _CUT, _BOOST, _POWER
-    return Settler(config.hop, _STEPS, *tables, *gains, os.environ.get("WAVESYNTH_INSTRUCTION_SET", ""))
+    gains = config.floor, _LEAST_GAIN, _GREATEST_GAIN, _EXPONENT
+    instruction_set = os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")
+    return Settler(config.hop, _ITERATIONS, *tables, *gains, instruction_set)
 
 
 @lru_cache(maxsize=8)
 def _tables(config: MelConfig, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """In float32: the window [length] under which the spectrum is scaled; the same, over the sum of all frames' windows
-    squared, for the way back; and the matrix [bands, n_fft // 2 + 1] that makes of log10 gains of the bands the natural
-    logarithms of the bins'. A bin in no band, such as 0 Hz, has what its nearest neighbour has."""
+    """In float32: the window [length] under which the spectrum is scaled; the same divided by the sum of all frames'
+    windows squared, for the synthesis; and the matrix [bands, n_fft // 2 + 1] from log10 gains of the bands to natural
+    logarithms of the bins' gains. A bin in no band, such as 0 Hz, takes the gain of its nearest neighbour."""
     window = torch.hann_window(window_length(config), dtype=torch.float64)
     hops = -(-len(window) // config.hop)
     total = F.pad(window.square(), (0, hops * config.hop - len(window))).unflatten(0, (hops, -1)).sum(0)

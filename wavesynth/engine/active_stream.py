@@ -56,7 +56,7 @@ class ActiveStream:
     def lead(self) -> int:
         """Samples that are still to be made before any can be handed out, in whole frames."""
         hop = self.loaded.voice.mel.hop
-        return max(0, -(-self.correction.lead // hop) * hop - self.state.index)
+        return max(0, -(-self.correction.look_ahead // hop) * hop - self.state.index)
 
     def ready(self, n: int) -> bool:
         """Whether the next `n` samples, or those to the end, can be made now, of the input analysed so far.

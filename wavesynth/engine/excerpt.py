@@ -34,12 +34,12 @@ class Surroundings:
 
 
 def surroundings(voice: Voice, correction: int) -> Surroundings:
-    """Those of a stretch of audio at the voice's rate, made with `correction` frames settled together (0: none)."""
+    """Those of a stretch of audio at the voice's rate, made with `correction` frames corrected jointly (0: none)."""
     mel, filtered = voice.mel, SpectralCorrection(voice.mel, correction)
     right = heard_from(voice) + voice.mel_context
-    before = right * mel.hop + voice.receptive_field + filtered.reach
-    # A sample is final when `lead` samples, in whole hops, were made after it; those are made of frames ahead of them.
-    later = filtered.lead + mel.hop if correction else 0
+    before = right * mel.hop + voice.receptive_field + filtered.warm_up
+    # A sample is final when `look_ahead` samples, in whole hops, were made after it; those need frames ahead of them.
+    later = filtered.look_ahead + mel.hop if correction else 0
     return Surroundings(before, later + voice.frames_ahead * mel.hop + mel.window - mel.window // 2)
 
 

@@ -48,7 +48,7 @@ class Request:
     """Samples before this one are made and dropped."""
     encode: Encode = pcm16_bytes
     correction: int = 0
-    """Frames settled together as what is made is filtered towards the log-mel that it is made from, or 0: it is not
+    """Frames corrected jointly as the audio is filtered towards the log-mel that it is made from; 0: it is not filtered
     (wavesynth.audio.correction)."""
 
 

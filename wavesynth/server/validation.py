@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import grpc
 from torch import Tensor
 
-from wavesynth.audio.correction import FRAMES, can_correct
+from wavesynth.audio.correction import DEFAULT_FRAMES, can_correct
 from wavesynth.engine.source import DurationSource, Source
 from wavesynth.engine.stream import Request
 from wavesynth.sampling.reference import SamplingParams
@@ -130,7 +130,7 @@ def _request(
     left = None if samples is None else samples - first
     correction = voice.correction
     if synthesis.HasField("correction"):
-        correction = (voice.correction or FRAMES) if synthesis.correction else 0
+        correction = (voice.correction or DEFAULT_FRAMES) if synthesis.correction else 0
     if correction and not can_correct(voice.mel_bands, voice.mel):
         raise invalid(
             f"correction is true; voice {voice.name} has no mel bands to correct by, so it must be false"

@@ -29,7 +29,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from wavesynth.audio.correction import MOST_FRAMES, can_correct
+from wavesynth.audio.correction import MAX_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.files import read_text
 from wavesynth.models.wavenet import WaveNetConfig
@@ -155,7 +155,7 @@ class VoiceConfig:
         _require(self, "name", bool(self.name.strip()), "a name")
         low, high = TEMPERATURES
         _require(self, "temperature", low <= self.temperature <= high, f"from {low} to {high}")
-        _require(self, "correction", 0 <= self.correction <= MOST_FRAMES, f"from 0 to {MOST_FRAMES}")
+        _require(self, "correction", 0 <= self.correction <= MAX_FRAMES, f"from 0 to {MAX_FRAMES}")
 
 
 @dataclass(frozen=True)

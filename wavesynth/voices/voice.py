@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from wavesynth.audio.correction import MOST_FRAMES, can_correct
+from wavesynth.audio.correction import MAX_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.files import atomic_path, read_text
 from wavesynth.formats import check_fields, check_format, version
@@ -58,7 +58,7 @@ class Voice:
     temperature: float = 1.0
     """Of streams that name none."""
     correction: int = 0
-    """Frames settled together of streams that do not say (wavesynth.audio.correction), 0 to 16; 0: not corrected."""
+    """Frames corrected jointly in streams that do not say (wavesynth.audio.correction), 0 to 16; 0: not corrected."""
     fine: bool = False
     """Whether its layers' activations have 16 bits where the rest has 8 (wavesynth.sampling.int8)."""
     converter: Converter | None = None
@@ -214,9 +214,9 @@ def load_voice(folder: str | Path) -> Voice:
         or not low <= temperature <= high
     ):
         raise VoiceError(f"{path}: temperature is {temperature!r}; it must be a number from {low} to {high}")
-    if not isinstance(correction, int) or isinstance(correction, bool) or not 0 <= correction <= MOST_FRAMES:
+    if not isinstance(correction, int) or isinstance(correction, bool) or not 0 <= correction <= MAX_FRAMES:
         raise VoiceError(
-            f"{path}: correction is {correction!r}; it must be a whole number from 0 to {MOST_FRAMES}"
+            f"{path}: correction is {correction!r}; it must be a whole number from 0 to {MAX_FRAMES}"
         )
     mid_tread = description.get("mid_tread", False)
     for name, value in (("fine", description["fine"]), ("mid_tread", mid_tread)):

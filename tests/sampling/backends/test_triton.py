@@ -320,7 +320,7 @@ def test_a_corrected_stream_that_comes_is_made_in_one_go_until_it_is_heard(elsew
         return Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(seed), correction=4)
 
     hop, sound = VOICE.mel.hop, clip(2000)
-    lead = -(-SpectralCorrection(VOICE.mel, 4).lead // hop) * hop
+    lead = -(-SpectralCorrection(VOICE.mel, 4).look_ahead // hop) * hop
     with running({"tiny": LoadedVoice(VOICE, make_sampler(VOICE))}) as engine:
         expected = audio(opened(engine, request(2), sound))
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=hop) as engine:

@@ -1,4 +1,4 @@
-"""The kernel of the correction's steps against what it is defined as."""
+"""The projection's kernel against its reference."""
 
 import numpy as np
 import pytest
@@ -16,15 +16,15 @@ ANALYSES = {
 }
 
 
-def rows(config, frames, count=3):
-    """Samples, and log-mels that are wanted of them: all, but for the last row's first frame."""
+def arguments(config, frames, count=3):
+    """Samples, target log-mels and active frames: all but the first of the last stream."""
     generator = torch.Generator().manual_seed(frames)
     length = (frames - 1) * config.hop + config.window
     samples = 0.2 * torch.randn(count, length, generator=generator) * torch.linspace(0, 1, length)
-    wanted = 1.5 * torch.rand(count, frames, config.bands, generator=generator) - 0.5
-    settled = torch.ones(count, frames)
-    settled[-1, 0] = 0
-    return samples, wanted, settled
+    target_mel = 1.5 * torch.rand(count, frames, config.bands, generator=generator) - 0.5
+    active = torch.ones(count, frames)
+    active[-1, 0] = 0
+    return samples, target_mel, active
 
 
 @pytest.fixture(params=instruction_sets())
@@ -38,11 +38,11 @@ def instruction_set(request, monkeypatch):
 
 @pytest.mark.parametrize("config", ANALYSES.values(), ids=ANALYSES)
 @pytest.mark.parametrize("frames", [1, 2, 5, 16])
-def test_the_kernel_does_what_is_defined(config, frames, instruction_set):
-    samples, wanted, settled = rows(config, frames)
+def test_the_kernel_computes_what_the_reference_computes(config, frames, instruction_set):
+    samples, target_mel, active = arguments(config, frames)
     assert correction._kernel(config) is not None
-    made = correction.settle(samples, wanted, settled, config)
-    defined = correction.settle_by_definition(samples.clone(), wanted, settled, config)
+    made = correction.project(samples, target_mel, active, config)
+    defined = correction.project_reference(samples.clone(), target_mel, active, config)
     change = (defined - samples).abs().max()
     assert change > 0.05
     assert (made - defined).abs().max() < 1e-4 * change
@@ -54,27 +54,27 @@ def test_all_instruction_sets_give_the_same_bits(config, monkeypatch):
     for name in instruction_sets():
         monkeypatch.setenv("WAVESYNTH_INSTRUCTION_SET", name)
         correction._kernel.cache_clear()
-        made.append(correction.settle(*rows(config, 5), config))
+        made.append(correction.project(*arguments(config, 5), config))
     correction._kernel.cache_clear()
     assert all(torch.equal(made[0], other) for other in made[1:])
 
 
-def test_silence_becomes_no_sound_and_nothing_that_is_no_number(instruction_set):
+def test_silence_stays_silence(instruction_set):
     config = MelConfig()
     samples = torch.zeros(1, 3 * config.hop + config.window)
-    wanted = torch.rand(1, 4, config.bands)
-    assert torch.equal(correction.settle(samples, wanted, torch.ones(1, 4), config), samples)
+    target_mel = torch.rand(1, 4, config.bands)
+    assert torch.equal(correction.project(samples, target_mel, torch.ones(1, 4), config), samples)
 
 
-def test_other_analyses_are_left_to_the_definition():
+def test_other_analyses_are_left_to_the_reference():
     config = MelConfig(n_fft=512, window=512)
     assert correction._kernel(config) is None
-    samples, wanted, settled = rows(config, 3)
-    expected = correction.settle_by_definition(samples.clone(), wanted, settled, config)
-    assert torch.equal(correction.settle(samples, wanted, settled, config), expected)
+    samples, target_mel, active = arguments(config, 3)
+    expected = correction.project_reference(samples.clone(), target_mel, active, config)
+    assert torch.equal(correction.project(samples, target_mel, active, config), expected)
 
 
-def test_the_kernel_refuses_what_has_another_shape():
+def test_the_kernel_refuses_arrays_of_other_shapes():
     bank, ones = np.ones((2, 513), np.float32), np.ones(512, np.float32)
     spread = np.zeros((3, 513), np.float32)
     with pytest.raises(ValueError, match=r"spread has shape \[3, 513\]; it must be \[2, 513\]"):
@@ -83,8 +83,8 @@ def test_the_kernel_refuses_what_has_another_shape():
     with pytest.raises(ValueError, match="bin 7 lies in more than two bands, or in two that are no neighb"):
         Settler(160, 4, ones, np.ones((3, 513), np.float32), ones, ones, spread, 1e-5, -2, 1, 1.7)
     kernel = Settler(160, 4, ones, bank, ones, ones, spread[:2], 1e-5, -2, 1, 1.7)
-    wanted, settled = np.zeros((1, 3, 2), np.float32), np.ones((1, 3), np.float32)
+    target_mel, active = np.zeros((1, 3, 2), np.float32), np.ones((1, 3), np.float32)
     with pytest.raises(ValueError, match="samples has 831 columns; it must be 832"):
-        kernel.settle(np.zeros((1, 831), np.float32), wanted, settled)
+        kernel.settle(np.zeros((1, 831), np.float32), target_mel, active)
     with pytest.raises(ValueError, match=r"settled has shape \[1, 2\]; it must be \[1, 3\]"):
-        kernel.settle(np.zeros((1, 832), np.float32), wanted, settled[:, :2].copy())
+        kernel.settle(np.zeros((1, 832), np.float32), target_mel, active[:, :2].copy())
