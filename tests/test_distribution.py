@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,43 @@ def test_neither_serving_nor_training_nor_evaluating_needs_torchaudio():
 def test_the_readme_says_what_each_extra_weighs():
     rows = re.findall(r"^\| `(\w+)` \|.*MB", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     assert {*rows} == {*PROJECT["optional-dependencies"]} - {"dev"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The names of the files of a wheel that is built here, without its compiled parts."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = "import sys; from scikit_build_core.build import build_wheel as b; b(sys.argv[1], {'wheel.cmake': 'false'})"
+    subprocess.run([sys.executable, "-c", build, folder], cwd=ROOT, check=True, capture_output=True)
+    (path,) = folder.glob("wavesynth_neural-*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return {*archive.namelist()}
+
+
+def test_a_wheel_has_what_an_installation_reads(wheel):
+    read = {".json", ".safetensors", ".toml", ".html", ".js", ".css", ".flac", ".txt", ".typed"}
+    shipped = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "wavesynth").rglob("*") if path.suffix in read
+    }
+    assert "wavesynth/py.typed" in shipped  # PEP 561: type checkers read the annotations of what is installed
+    assert shipped <= wheel
+
+
+def test_a_wheel_has_the_licence_and_no_sources_of_what_is_compiled(wheel):
+    assert {Path(name).name for name in wheel} >= {"LICENSE", "NOTICE"}
+    assert not [name for name in wheel if name.endswith((".cpp", ".hpp", "CMakeLists.txt"))]
+    assert not [name for name in wheel if name.split("/")[0] in ("tests", "tools", "experiments", "docs")]
+
+
+def test_the_changelog_begins_with_what_is_not_released_and_then_has_this_version():
+    versions = re.findall(r"^## \[([^]]+)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert versions[:2] == ["Unreleased", PROJECT["version"]]
+
+
+def test_the_version_stands_in_one_place():
+    again = [
+        str(path)
+        for path, text in texts()
+        if path.suffix == ".py" and re.search(rf"""["']{re.escape(PROJECT["version"])}["']""", text)
+    ]
+    assert not again
