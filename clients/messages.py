@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.audio.encodings import pcm16_floats
-from wavesynth.audio.pcm import as_array, as_float
+from wavesynth.audio.pcm import as_float, as_samples
 from wavesynth.v1 import synthesis_pb2 as pb
 
 from .errors import InvalidRequestError
@@ -203,7 +203,7 @@ def given_of(how: SynthesisInput) -> Given:
         if frames.ndim != 2:
             raise ValueError(f"mel has shape {list(frames.shape)}; it must be [frames, bands]")
         return Given(how, frames)
-    return Given(how, None if audio is None else _samples(audio))
+    return Given(how, None if audio is None else as_samples(audio))
 
 
 def conditioning_of(how: SynthesisInput) -> pb.Conditioning:
@@ -229,23 +229,11 @@ def audio_format(how: SynthesisOptions) -> pb.AudioFormat:
 
 def pcm_of(samples: ArrayLike) -> bytes:
     """The bytes of samples [n] as floating point. Raises ValueError for another shape or scale."""
-    return _encoded(_samples(samples), audio_format({}))
-
-
-def _samples(audio: ArrayLike) -> NDArray[Any]:
-    """Samples [n] as int16, if they are that, or else floating point. Raises ValueError for another shape or scale."""
-    if getattr(audio, "dtype", None) is None:
-        audio = as_float(audio)
-    array = as_array(audio)
-    if array.dtype.kind != "i" or array.dtype.itemsize != 2:
-        array = as_float(array)
-    if array.ndim != 1:
-        raise ValueError(f"audio has shape {list(array.shape)}; it must be one channel, [n]")
-    return array
+    return _encoded(as_samples(samples), audio_format({}))
 
 
 def _encoded(samples: NDArray[Any], form: pb.AudioFormat) -> bytes:
-    """The bytes of what `_samples` returns; what is beyond ±1 is clipped, as the service would."""
+    """The bytes of what `as_samples` returns; what is beyond ±1 is clipped, as the service would."""
     if form.sample_format == pb.SAMPLE_FORMAT_PCM16:
         return samples.astype("<i2").tobytes()
     return np.clip(as_float(samples) if samples.dtype.kind == "i" else samples, -1, 1).astype("<f4").tobytes()

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:  # the clients do without PyTorch
     from torch import Tensor
 
-__all__ = ["as_array", "as_float", "check_scale", "pcm16"]
+__all__ = ["as_array", "as_float", "as_samples", "check_scale", "pcm16"]
 
 #: Beyond this peak, and with a root mean square above 1, floating-point samples are in another scale than ±1: nothing
 #: within ±1 is as loud, and what resampling and mixing add to a peak stays below it.
@@ -69,6 +69,18 @@ def as_float(samples: ArrayLike, name: str = "audio") -> NDArray[np.floating]:
     raise ValueError(
         f"{name} has samples of type {array.dtype.name}; they must be integers or floating point"
     )
+
+
+def as_samples(audio: ArrayLike) -> NDArray[Any]:
+    """Samples [n] as int16, if they are that, or else floating point. Raises ValueError for another shape or scale."""
+    if getattr(audio, "dtype", None) is None:
+        audio = as_float(audio)
+    array = as_array(audio)
+    if array.dtype.kind != "i" or array.dtype.itemsize != 2:
+        array = as_float(array)
+    if array.ndim != 1:
+        raise ValueError(f"audio has shape {list(array.shape)}; it must be one channel, [n]")
+    return array
 
 
 def _check_int32(array: NDArray[np.signedinteger], name: str) -> None:

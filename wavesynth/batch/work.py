@@ -18,6 +18,7 @@ from wavesynth.audio.files import load
 from wavesynth.clients.messages import conditioning_of, read_mel, synthesis_of
 from wavesynth.engine.engine import Engine, EngineConfig
 from wavesynth.engine.excerpt import heard_from, memories, surroundings
+from wavesynth.engine.requests import choose_voice
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import Source
 from wavesynth.engine.stream import Stream, StreamError
@@ -235,11 +236,8 @@ def _made(segment: Segment, pcm: bytes = b"", sample_rate: int = 1, error: str =
 @lru_cache
 def _voice(folder: str, name: str) -> Voice:
     """The voice of an entry; its weights are not needed here, but they are small."""
-    requests = Requests(load_voice(path) for path in find_voices(folder).values())
-    try:
-        return requests.voice(pb.Synthesis(voice=name))
-    except RefusedError as error:
-        raise ValueError(str(error)) from error
+    voices = (load_voice(path) for path in find_voices(folder).values())
+    return choose_voice({voice.name: voice for voice in voices}, name)
 
 
 def by_length(segments: Sequence[Segment]) -> list[Segment]:

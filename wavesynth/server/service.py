@@ -13,10 +13,9 @@ import structlog
 from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import Chunk, Statistics
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
-from wavesynth.server.decoding import Input
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.telemetry import Call, Metrics, log
-from wavesynth.server.validation import Requests
+from wavesynth.server.validation import GrowingInput, Requests
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
 
@@ -110,7 +109,7 @@ class SynthesisService(SynthesisServiceServicer):
             request, given = self._requests.growing(first.config)
             call.voice = request.voice
             with self._bridge.open(self._engine, request) as stream:
-                reader = asyncio.create_task(self._read(requests, stream, given, call.voice))
+                reader = asyncio.create_task(self._read(requests, stream, given))
                 try:
                     async for chunks in stream.chunks():
                         response = pb.ResynthesizeResponse(chunk=self._join(chunks, call.voice))
@@ -133,21 +132,12 @@ class SynthesisService(SynthesisServiceServicer):
             yield stream
 
     async def _read(
-        self, requests: AsyncIterator[pb.ResynthesizeRequest], stream: AsyncStream, given: Input, name: str
+        self, requests: AsyncIterator[pb.ResynthesizeRequest], stream: AsyncStream, given: GrowingInput
     ) -> None:
         """Moves the input of a call to its stream; what is wrong with it, the stream's reader raises."""
-        voice, number, samples = self._requests.voices[name], 1, 0
         try:
             async for message in requests:
-                number += 1
-                if (kind := message.WhichOneof("message")) != given.kind:
-                    raise invalid(
-                        f"message {number} is {kind or 'empty'}; after the configuration all must be {given.kind}"
-                    )
-                piece = given.read(getattr(message, given.kind))
-                samples += (more := given.samples(len(piece)))
-                self._requests.check_length(given.kind, voice, samples)
-                await stream.push(piece, more)
+                await stream.push(*given.read(message))
             stream.finish()
         except Exception as error:
             stream.fail(error)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import grpc
 from torch import Tensor
 
-from wavesynth.audio.correction import DEFAULT_FRAMES, can_correct
-from wavesynth.engine.source import DurationSource, Source
+from wavesynth.engine.requests import (
+    InputReader,
+    SynthesisRequest,
+    UnknownVoiceError,
+    choose_voice,
+    default_voice,
+    prepare,
+)
 from wavesynth.engine.stream import Request
-from wavesynth.sampling.reference import SamplingParams
-from wavesynth.server.decoding import Input, audio_input, mel_input
+from wavesynth.server.decoding import FIELDS, growing_request, piece_of, whole_request
 from wavesynth.server.encoding import bytes_per_sample, encoder
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.voices.voice import Voice
 
-__all__ = ["MAX_MESSAGE", "Requests"]
+__all__ = ["MAX_MESSAGE", "GrowingInput", "Requests"]
 
 #: Bytes of a message, either way; and what of it is kept for what is not audio.
 MAX_MESSAGE = 16 << 20
@@ -36,115 +43,74 @@ class Requests:
 
     @property
     def default(self) -> str:
-        """The name of the voice with the fewest layers, of those that copy whoever speaks if there are any."""
-
-        return min(self.voices, key=lambda name: (self.voices[name].cost, name))
+        """The name of the voice of requests that name none."""
+        return default_voice(self.voices.values())
 
     def listed(self) -> pb.ListVoicesResponse:
         """All voices, by name."""
         voices = [_describe(voice) for _, voice in sorted(self.voices.items())]
         return pb.ListVoicesResponse(voices=voices, default_voice=self.default, max_seconds=self.max_seconds)
 
-    def voice(self, synthesis: pb.Synthesis) -> Voice:
-        """The voice that is asked for."""
-        name = synthesis.voice or self.default
-        if name not in self.voices:
-            known = ", ".join(sorted(self.voices))
-            raise RefusedError(grpc.StatusCode.NOT_FOUND, f"voice is {name[:100]!r}; the voices are {known}")
-        return self.voices[name]
-
     def whole(
         self, synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: bool
     ) -> tuple[Request, Tensor | None]:
         """A request that comes in one message, and its input."""
-        voice = self.voice(synthesis)
-        speaker = _speaker(voice, synthesis.speaker)
-        match kind := conditioning.WhichOneof("source"):
-            case None:
-                raise invalid("conditioning is missing; it must be one of duration_seconds, mel, audio")
-            case "duration_seconds":
-                samples = self._duration(voice, conditioning.duration_seconds)
-                return _request(
-                    voice, synthesis, lambda: DurationSource(voice, speaker, samples), samples, live
-                ), None
-            case "mel":
-                given = mel_input(voice)
-                piece = given.read(conditioning.mel)
-            case "audio":
-                given = audio_input(voice, conditioning.audio.format)
-                piece = given.read(conditioning.audio.samples)
-        if not len(piece):
-            raise invalid(f"{kind} is empty; it must have at least one {given.unit}")
-        samples = given.samples(len(piece))
-        self.check_length(kind, voice, samples)
-        return _request(voice, synthesis, lambda: given.source(speaker), samples, live), piece
-
-    def growing(self, config: pb.ResynthesizeConfig) -> tuple[Request, Input]:
-        """A request whose input comes piece by piece, and how to read it."""
-        voice = self.voice(config.synthesis)
-        speaker = _speaker(voice, config.synthesis.speaker)
-        match config.WhichOneof("input"):
-            case None:
-                raise invalid("config.input is missing; it must be one of audio, mel")
-            case "mel":
-                given = mel_input(voice)
-            case "audio":
-                given = audio_input(voice, config.audio)
-        return _request(voice, config.synthesis, lambda: given.source(speaker), None, True), given
-
-    def check_length(self, field: str, voice: Voice, samples: int) -> None:
-        """Refuses more audio than a call may make."""
-        seconds = samples / voice.sample_rate
-        if seconds > self.max_seconds:
-            raise invalid(
-                f"{field} makes {seconds:g} seconds of audio; at most {self.max_seconds:g} are allowed"
+        with _refusals():
+            request, _, piece = self._prepare(
+                whole_request(synthesis, conditioning, live), synthesis.encoding
             )
+            return request, piece
 
-    def _duration(self, voice: Voice, seconds: float) -> int:
-        if voice.takes_mel:
-            raise invalid(f"conditioning is duration_seconds; voice {voice.name} needs mel or audio")
-        low = 1 / voice.sample_rate
-        if not low <= seconds <= self.max_seconds:  # NaN too
-            raise invalid(f"duration_seconds is {seconds:g}; it must be from {low:g} to {self.max_seconds:g}")
-        return round(seconds * voice.sample_rate)
+    def growing(self, config: pb.ResynthesizeConfig) -> tuple[Request, GrowingInput]:
+        """A request whose input comes piece by piece, and how to read it."""
+        with _refusals():
+            request, reader, _ = self._prepare(growing_request(config), config.synthesis.encoding)
+            assert reader is not None
+            return request, GrowingInput(config, reader)
+
+    def _prepare(
+        self, wanted: SynthesisRequest, encoding: pb.Encoding.ValueType
+    ) -> tuple[Request, InputReader | None, Tensor | None]:
+        voice = choose_voice(self.voices, wanted.voice)
+        request, reader, piece = prepare(wanted, voice, self.max_seconds, FIELDS)
+        left = None if request.samples is None else request.samples - request.first_sample
+        request = replace(request, encode=encoder(encoding, voice.sample_rate, left))
+        fits = (MAX_MESSAGE - _OVERHEAD) // bytes_per_sample(encoding)
+        if not wanted.live and left is not None and left > fits:
+            raise ValueError(
+                f"Synthesize would return {left} samples; at most {fits} fit, so use StreamSynthesize"
+            )
+        return request, reader, piece
 
 
-def _speaker(voice: Voice, name: str) -> int | None:
-    if not voice.speakers:
-        if name:
-            raise invalid(f"speaker is {name[:100]!r}; voice {voice.name} has but one, so it must be empty")
-        return None
-    if name and name not in voice.speakers:
-        raise invalid(
-            f"speaker is {name[:100]!r}; the speakers of {voice.name} are {', '.join(voice.speakers)}"
-        )
-    return voice.speakers.index(name) if name else 0
+class GrowingInput:
+    """Reads the messages of one call after its configuration."""
+
+    def __init__(self, config: pb.ResynthesizeConfig, reader: InputReader) -> None:
+        self._config, self._reader = config, reader
+        self._messages = 1  # the configuration
+
+    def read(self, message: pb.ResynthesizeRequest) -> tuple[Tensor, int]:
+        """The input of the next message, and the samples of audio that it makes. Raises RefusedError."""
+        self._messages += 1
+        with _refusals():
+            if (kind := message.WhichOneof("message")) != self._reader.field:
+                raise ValueError(
+                    f"message {self._messages} is {kind or 'empty'}; after the configuration all must be "
+                    f"{self._reader.field}"
+                )
+            return self._reader.read(piece_of(message, self._config))
 
 
-def _request(
-    voice: Voice, synthesis: pb.Synthesis, source: Callable[[], Source], samples: int | None, live: bool
-) -> Request:
-    first = synthesis.first_sample
-    if samples is not None and first >= samples:
-        raise invalid(f"first_sample is {first}; it must be below {samples}, the samples of the whole")
-    left = None if samples is None else samples - first
-    correction = voice.correction
-    if synthesis.HasField("correction"):
-        correction = (voice.correction or DEFAULT_FRAMES) if synthesis.correction else 0
-    if correction and not can_correct(voice.mel_bands, voice.mel):
-        raise invalid(
-            f"correction is true; voice {voice.name} has no mel bands to correct by, so it must be false"
-        )
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """ValueError as the status that a caller gets."""
     try:
-        given = synthesis.HasField("temperature")
-        key = SamplingParams(synthesis.seed, synthesis.temperature if given else voice.temperature)
-        encode = encoder(synthesis.encoding, voice.sample_rate, left)
+        yield
+    except UnknownVoiceError as error:
+        raise RefusedError(grpc.StatusCode.NOT_FOUND, str(error)) from error
     except ValueError as error:
         raise invalid(str(error)) from error
-    fits = (MAX_MESSAGE - _OVERHEAD) // bytes_per_sample(synthesis.encoding)
-    if not live and left is not None and left > fits:
-        raise invalid(f"Synthesize would return {left} samples; at most {fits} fit, so use StreamSynthesize")
-    return Request(voice.name, source, key, samples, live, first, encode, correction)
 
 
 def _describe(voice: Voice) -> pb.Voice:

@@ -1,0 +1,274 @@
+"""What is to be made, as plain data; checked against a voice, it becomes what the engine takes.
+
+The library, the server and batch all come through `prepare`. A field that cannot be used is named in the caller's own
+words (`FieldNames`), with what came and what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from wavesynth.audio.correction import DEFAULT_FRAMES, can_correct
+from wavesynth.audio.pcm import as_array, as_samples
+from wavesynth.audio.resampling import StreamingResampler
+from wavesynth.engine.source import AudioSource, DurationSource, MelSource, Source
+from wavesynth.engine.stream import Request
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.voices.voice import Voice
+
+__all__ = [
+    "AudioInput",
+    "DurationInput",
+    "FieldNames",
+    "InputReader",
+    "MelInput",
+    "SynthesisRequest",
+    "UnknownVoiceError",
+    "choose_voice",
+    "default_voice",
+    "prepare",
+]
+
+#: Hertz that audio may have.
+_SAMPLE_RATES = (8000, 96_000)
+#: The largest absolute value of log-mel; what any recording has is within ±4.
+_MEL_LIMIT = 100.0
+
+
+@dataclass(frozen=True)
+class DurationInput:
+    """Nothing to go by but how long: for a voice that takes no log-mel."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MelInput:
+    """Log-mel frames [f, bands]; None for those that come piece by piece."""
+
+    frames: ArrayLike | None = None
+
+
+@dataclass(frozen=True)
+class AudioInput:
+    """Samples [n] of any type, see `wavesynth.audio.pcm.as_float`; None for those that come piece by piece."""
+
+    samples: ArrayLike | None = None
+    sample_rate: int = 0
+    """Hertz; 0 is the voice's own."""
+
+
+@dataclass(frozen=True)
+class SynthesisRequest:
+    """What is to be made, from what, and how."""
+
+    input: DurationInput | MelInput | AudioInput
+    voice: str = ""
+    """A name; empty for the default voice."""
+    speaker: str = ""
+    """One of the voice's speakers; empty for its first."""
+    seed: int = 0
+    """Decides the random choices, 64 bits."""
+    temperature: float | None = None
+    """From 0.1 to 2; the voice's own if None."""
+    correction: bool | None = None
+    """Whether the audio is filtered towards the log-mel that it is made from; as the voice has it if None."""
+    first_sample: int = 0
+    """Samples before this one are made and dropped."""
+    live: bool = True
+    """Whether somebody listens while it is made."""
+
+
+@dataclass(frozen=True)
+class FieldNames:
+    """What a caller knows the fields by: these are the library's."""
+
+    input: str = "the input"
+    """What says which kind of input it is."""
+    seconds: str = "seconds"
+    sample_rate: str = "sample_rate"
+    mel: str = "mel"
+    """The values of the frames."""
+    mel_bands: str = "mel.shape[1]"
+
+
+_LIBRARY = FieldNames()
+
+
+class UnknownVoiceError(ValueError):
+    """No voice has the name that was asked for."""
+
+
+def default_voice(voices: Iterable[Voice]) -> str:
+    """The name of the voice for those who name none: the cheapest, and one that copies whoever speaks if there is one.
+
+    Raises ValueError when there are no voices.
+    """
+    return min(voices, key=lambda voice: (voice.cost, voice.name)).name
+
+
+def choose_voice(voices: Mapping[str, Voice], name: str) -> Voice:
+    """The voice of that name, the default one if it is empty. Raises UnknownVoiceError, which lists the names."""
+    name = name or default_voice(voices.values())
+    if name not in voices:
+        raise UnknownVoiceError(f"voice is {name[:100]!r}; the voices are {', '.join(sorted(voices))}")
+    return voices[name]
+
+
+class InputReader:
+    """Checks the pieces of one stream's input, and says how much audio they make.
+
+    Raises ValueError for a piece that cannot be used, and when all pieces together make more than `max_seconds`.
+    """
+
+    def __init__(
+        self, given: MelInput | AudioInput, voice: Voice, max_seconds: float, names: FieldNames
+    ) -> None:
+        self.field = "mel" if isinstance(given, MelInput) else "audio"
+        """The field that holds the input."""
+        if not voice.takes_mel:
+            raise ValueError(
+                f"{names.input} is {self.field}; voice {voice.name} takes {names.seconds} and nothing else"
+            )
+        self.samples = 0
+        """Samples of audio that the pieces read so far make."""
+        self._voice, self._max_seconds, self._names = voice, max_seconds, names
+        self._given = 0  # frames, or samples at the input's rate
+        self._rate = voice.sample_rate
+        if isinstance(given, AudioInput):
+            self._rate = given.sample_rate or voice.sample_rate
+            low, high = _SAMPLE_RATES
+            if not low <= self._rate <= high:
+                raise ValueError(
+                    f"{names.sample_rate} is {self._rate}; it must be from {low} to {high} hertz"
+                )
+        other = self._rate != voice.sample_rate
+        self._resampler = StreamingResampler(self._rate, voice.sample_rate) if other else None
+
+    def read(self, piece: ArrayLike) -> tuple[Tensor, int]:
+        """The next piece, samples [n] or frames [f, bands], as the source takes it; and the samples that it makes."""
+        before = self.samples
+        tensor = self._mel(piece) if self.field == "mel" else self._audio(piece)
+        self._given += len(tensor)
+        self.samples = self._made(self._given)
+        seconds = self.samples / self._voice.sample_rate
+        if seconds > self._max_seconds:
+            raise ValueError(
+                f"{self.field} makes {seconds:g} seconds of audio; at most {self._max_seconds:g} are allowed"
+            )
+        return tensor, self.samples - before
+
+    def source(self, speaker: int | None) -> Source:
+        """Where a stream takes such input."""
+        if self.field == "mel":
+            return MelSource(self._voice, speaker)
+        return AudioSource(self._voice, speaker, self._rate)
+
+    def _made(self, given: int) -> int:
+        if self.field == "mel":
+            return given * self._voice.hop
+        return given if self._resampler is None else self._resampler.length(given)
+
+    def _mel(self, mel: ArrayLike) -> Tensor:
+        frames = as_array(mel, "mel")
+        if frames.dtype.kind not in "fiu":
+            raise ValueError(f"mel has values of type {frames.dtype.name}; they must be floating point")
+        if frames.ndim != 2:
+            raise ValueError(f"mel has shape {list(frames.shape)}; it must be [frames, bands]")
+        bands = self._voice.mel_bands
+        if frames.shape[1] != bands:
+            raise ValueError(
+                f"{self._names.mel_bands} is {frames.shape[1]}; voice {self._voice.name} needs {bands}"
+            )
+        if not (np.abs(frames) <= _MEL_LIMIT).all():  # NaN too
+            raise ValueError(
+                f"{self._names.mel} has NaN or values beyond ±{_MEL_LIMIT:g}; it must have neither"
+            )
+        return torch.from_numpy(frames.astype(np.float32))
+
+    def _audio(self, samples: ArrayLike) -> Tensor:
+        array = as_samples(samples)
+        if array.dtype == np.int16:
+            return torch.from_numpy(array.astype(np.int16))
+        return torch.from_numpy(np.clip(array, -1, 1).astype(np.float32, copy=False))
+
+
+def prepare(
+    wanted: SynthesisRequest,
+    voice: Voice,
+    max_seconds: float = float("inf"),
+    names: FieldNames = _LIBRARY,
+) -> tuple[Request, InputReader | None, Tensor | None]:
+    """The engine's request for what is `wanted`; what reads its input if it takes any; and its input if that is whole.
+
+    Raises ValueError, with one sentence, for a field that cannot be used or for more audio than `max_seconds`.
+    """
+    speaker = _speaker(voice, wanted.speaker)
+    reader, whole, samples = None, None, None
+    source: Callable[[], Source]
+    if isinstance(wanted.input, DurationInput):
+        samples = duration = _duration(voice, wanted.input.seconds, max_seconds, names)
+
+        def source() -> Source:
+            return DurationSource(voice, speaker, duration)
+    else:
+        reader = InputReader(wanted.input, voice, max_seconds, names)
+        source = partial(reader.source, speaker)
+        piece = wanted.input.frames if isinstance(wanted.input, MelInput) else wanted.input.samples
+        if piece is not None:
+            whole, samples = reader.read(piece)
+            if not samples:
+                unit = "frame" if reader.field == "mel" else "sample"
+                raise ValueError(f"{reader.field} is empty; it must have at least one {unit}")
+    first = wanted.first_sample
+    if first < 0:
+        raise ValueError(f"first_sample is {first}; it must be at least 0")
+    if samples is not None and first >= samples:
+        raise ValueError(f"first_sample is {first}; it must be below {samples}, the samples of the whole")
+    temperature = voice.temperature if wanted.temperature is None else wanted.temperature
+    params = SamplingParams(wanted.seed, temperature)
+    correction = _correction(voice, wanted.correction)
+    request = Request(voice.name, source, params, samples, wanted.live, first, correction=correction)
+    return request, reader, whole
+
+
+def _duration(voice: Voice, seconds: float, most: float, names: FieldNames) -> int:
+    """Samples of so many seconds."""
+    if voice.takes_mel:
+        raise ValueError(f"{names.input} is {names.seconds}; voice {voice.name} needs mel or audio")
+    low = 1 / voice.sample_rate
+    if not low <= seconds <= most or seconds == float("inf"):  # NaN too
+        raise ValueError(f"{names.seconds} is {seconds:g}; it must be from {low:g} to {most:g}")
+    return round(seconds * voice.sample_rate)
+
+
+def _speaker(voice: Voice, name: str) -> int | None:
+    """The number of the speaker of that name."""
+    if not voice.speakers:
+        if name:
+            raise ValueError(
+                f"speaker is {name[:100]!r}; voice {voice.name} has but one, so it must be empty"
+            )
+        return None
+    if name and name not in voice.speakers:
+        raise ValueError(
+            f"speaker is {name[:100]!r}; the speakers of {voice.name} are {', '.join(voice.speakers)}"
+        )
+    return voice.speakers.index(name) if name else 0
+
+
+def _correction(voice: Voice, wanted: bool | None) -> int:
+    """Frames that are corrected together, 0 for none."""
+    frames = voice.correction if wanted is None else (voice.correction or DEFAULT_FRAMES) if wanted else 0
+    if frames and not can_correct(voice.mel_bands, voice.mel):
+        raise ValueError(
+            f"correction is true; voice {voice.name} has no mel bands to correct by, so it must be false"
+        )
+    return frames
