@@ -3,7 +3,7 @@
     python tools/host_cost.py
     python tools/host_cost.py joining      first audio of streams that join, beside a backend that waits like an H100
 
-Sampling itself is left out: a backend that has its classes at once stands for the GPU. Of what is computed for many
+Sampling itself is left out: a backend that has its samples at once stands for the GPU. Of what is computed for many
 streams together (log-mel, correction) the time is given with it, as on this processor, and without it, as where a GPU
 does it; the rest is Python. gRPC is that of a whole server, with listeners in a process of their own.
 """
@@ -54,24 +54,24 @@ class Ready:
 
     def __init__(self, rows: Any) -> None:
         self.rows = rows
-        self._classes = np.random.default_rng(0).integers(100, 156, (STREAMS, 16000)).astype(np.int32)
+        self._samples = np.random.default_rng(0).uniform(-0.1, 0.1, (STREAMS, 16000)).astype(np.float32)
 
     def start(self) -> Index:
         """A stream."""
         return Index()
 
     def launch(self, states: Any, conditioning: Any, keys: Any, n: int) -> np.ndarray:
-        """Classes."""
+        """Samples."""
         for state in states:
             state.index += n
-        return self._classes[: len(states), :n]
+        return self._samples[: len(states), :n]
 
 
 class Drawn:
-    """Classes that are there at a time of time.perf_counter()."""
+    """Samples that are there at a time of time.perf_counter()."""
 
-    def __init__(self, classes: np.ndarray, at: float) -> None:
-        self._classes, self._at = classes, at
+    def __init__(self, samples: np.ndarray, at: float) -> None:
+        self._samples, self._at = samples, at
 
     def ready(self) -> bool:
         """Whether they are."""
@@ -80,7 +80,7 @@ class Drawn:
     def __call__(self) -> np.ndarray:
         """Waits for them."""
         time.sleep(max(0.0, self._at - time.perf_counter()))
-        return self._classes
+        return self._samples
 
 
 class Waiting(Ready):
@@ -89,10 +89,10 @@ class Waiting(Ready):
     def __init__(self, rows: Any) -> None:
         super().__init__(rows)
         self._free = 0.0
-        self._few = self._classes[:1]
+        self._few = self._samples[:1]
 
     def launch(self, states: Any, conditioning: Any, keys: Any, n: int) -> Any:
-        """Classes that are there later."""
+        """Samples that are there later."""
         for state in states:
             state.index += n
         kilohertz = next(

@@ -32,6 +32,16 @@ def clip(samples, seed=0):
     return torch.rand(samples, generator=torch.Generator().manual_seed(seed)) - 0.5
 
 
+class Delegating:
+    """A sampler that does what another one does, but for what a subclass does instead."""
+
+    def __init__(self, sampler):
+        self.sampler = sampler
+
+    def __getattr__(self, name):
+        return getattr(self.sampler, name)
+
+
 @contextmanager
 def running(voices=VOICES, capacity=None, **config):
     with Engine(voices, capacity or Capacity.of(100, voices), EngineConfig(**config)) as engine:

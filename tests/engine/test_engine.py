@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.engine.engines import (
     ON_THREE_CORES,
     VOICES,
+    Delegating,
     audio,
     chunks,
     clip,
@@ -32,7 +33,6 @@ from wavesynth.engine.engine import BusyError, ClosedError, Engine, EngineConfig
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import DurationSource
 from wavesynth.engine.stream import InputError, Request, StreamError
-from wavesynth.sampling.backends.host import HostSampler
 from wavesynth.voices.loaded import LoadedVoice
 
 CLIP = clip(1000)
@@ -146,22 +146,21 @@ def test_a_slow_reader_is_left_out_and_loses_nothing(defined):
         assert audio(slow) == defined
 
 
-class Gate(HostSampler):
+class Gate(Delegating):
     """A sampler that advances only when told, and notes the seeds of each tick."""
 
     def __init__(self, sampler):
-        super().__init__(sampler.weights)
-        self.sampler = sampler
+        super().__init__(sampler)
         self.allowed = threading.Semaphore(0)
         self.ticks = []
         self.error = None
 
-    def advance(self, states, conditioning, keys, n):
+    def launch(self, states, conditioning, keys, n):
         self.ticks.append(sorted(key.seed for key in keys))
         self.allowed.acquire()
         if self.error:
             raise self.error
-        return self.sampler.advance(states, conditioning, keys, n)
+        return self.sampler.launch(states, conditioning, keys, n)
 
     def tick(self):
         count = len(self.ticks)

@@ -1,4 +1,4 @@
-"""A stream as the engine works on it: from input to frames, and from classes to audio.
+"""A stream as the engine works on it: from input to frames, and from samples to audio.
 
 What costs time is computed for many streams in one go, in the way that the voice's backend has for that (`rows`).
 """
@@ -112,12 +112,12 @@ def look_ahead(jobs: Sequence[ActiveStream]) -> None:
     _analyse((job, job.end, job.asked) for job in jobs if job.error is None)
 
 
-def make(jobs: Sequence[ActiveStream], classes: NDArray[np.int32], ends: Sequence[int]) -> list[Made]:
-    """What the classes [B, n] before samples `ends` complete of the audio of jobs of one voice."""
+def make(jobs: Sequence[ActiveStream], sampled: NDArray[np.float32], ends: Sequence[int]) -> list[Made]:
+    """What the samples [B, n] before samples `ends` complete of the audio of jobs of one voice."""
     loaded = jobs[0].loaded
     samples = correct(
         [job.correction for job in jobs],
-        list(deemphasize([job.deemphasis for job in jobs], loaded.levels[classes])),
+        list(deemphasize([job.deemphasis for job in jobs], sampled)),
         [job.source.wanted() for job in jobs],  # taken in any case, or a long stream would gather it
         [end == job.source.total for job, end in zip(jobs, ends, strict=True)],
         loaded.sampler.rows,

@@ -32,7 +32,7 @@ class Part:
     jobs: Sequence[ActiveStream]
     ends: Sequence[int]
     """Where each job's chunk ends, in samples."""
-    drawn: NDArray[np.int32] | Pending | Exception
+    drawn: NDArray[np.float32] | Pending | Exception
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from wavesynth.audio.companding import decode
 from wavesynth.sampling.backends.sampler import Sampler
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import Voice, find_voices, load_voice
@@ -28,12 +22,6 @@ class LoadedVoice:
     def samples(self, of_16000: int) -> int:
         """How many samples last as long as so many at 16 kHz; at least one."""
         return max(1, round(of_16000 * self.voice.sample_rate / 16000))
-
-    @cached_property
-    def levels(self) -> NDArray[np.float64]:
-        """The sample, still pre-emphasised, that each class stands for: [A]."""
-        classes = self.voice.classes
-        return decode(torch.arange(classes), classes, self.voice.mid_tread).double().numpy()
 
 
 def load_voices(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from wavesynth.sampling.backends.mulaw import MuLawSampler
 from wavesynth.sampling.backends.reference import BatchSampler
-from wavesynth.sampling.backends.sampler import Sampler
+from wavesynth.sampling.backends.sampler import ClassSampler, Sampler
 from wavesynth.voices.voice import Voice
 
 __all__ = ["BACKENDS", "make_sampler"]
@@ -23,6 +24,13 @@ def make_sampler(
 
     Raises ValueError, in a sentence, for an unknown backend, and for one that this machine or voice cannot have.
     """
+    drawing = _class_sampler(voice, backend, threads, places, together)
+    return MuLawSampler(drawing, voice.classes, voice.mid_tread)
+
+
+def _class_sampler(
+    voice: Voice, backend: str, threads: int, places: int | None, together: int | None
+) -> ClassSampler:
     if backend == "cpu":
         from wavesynth.sampling.backends.cpu import CpuSampler
 

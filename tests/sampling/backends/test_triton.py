@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.engine.engines import audio, clip, opened, running, until
+from tests.engine.engines import Delegating, audio, clip, opened, running, until
 from tests.kernels.triton_networks import in_interpreter
 from tests.sampling.networks import conditioning_for, float32, network
 from tests.voices_for_tests import make_voice
@@ -24,7 +24,6 @@ from wavesynth.engine.stream import Request
 from wavesynth.kernels.triton import reference as plain
 from wavesynth.sampling import reference
 from wavesynth.sampling.backends.cpu import CpuSampler
-from wavesynth.sampling.backends.host import HostSampler
 from wavesynth.sampling.backends.sampler import LostError
 from wavesynth.sampling.backends.triton import TritonSampler, network_of
 from wavesynth.sampling.calibration import calibrate
@@ -214,17 +213,14 @@ def test_the_engines_audio_is_the_kernels_whatever_the_chunk_and_the_neighbours(
     assert len(set(made[0])) > 20
 
 
-class Elsewhere(HostSampler):
+class Elsewhere(Delegating):
     """A sampler whose results are waited for, as a GPU's are; notes what is begun and what is waited for."""
 
     def __init__(self, sampler):
-        super().__init__(sampler.weights)
-        self.sampler, self.seen, self.error = sampler, [], None
+        super().__init__(sampler)
+        self.seen, self.error = [], None
         self.lengths, self.go_on = {}, threading.Event()
         self.go_on.set()
-
-    def advance(self, *_):
-        raise NotImplementedError
 
     def launch(self, states, conditioning, keys, n):
         number = sum(kind == "begun" for kind, _ in self.seen)

@@ -1,4 +1,8 @@
-"""What the engine asks of a backend: each advances many streams of one voice by the sampling function."""
+"""What the engine asks of a backend, and what a backend that draws classes does.
+
+A `Sampler` gives audio: samples of many streams of one voice. A `ClassSampler` is the sampling function for many
+streams at once and draws classes; `wavesynth.sampling.backends.mulaw` makes a `Sampler` of it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wavesynth.audio.executor import Executor
 from wavesynth.sampling.reference import SamplingParams
 
-__all__ = ["LostError", "Pending", "Sampler"]
+__all__ = ["ClassSampler", "LostError", "Pending", "PendingClasses", "Sampler"]
 
 
 class LostError(Exception):
@@ -18,17 +23,27 @@ class LostError(Exception):
 
 
 class Pending(Protocol):
-    """Classes that are being made elsewhere."""
+    """Samples that are being made elsewhere."""
 
-    def __call__(self) -> np.ndarray:
-        """Waits for them: int32 [B, n]."""
+    def __call__(self) -> NDArray[np.float32]:
+        """Waits for them: [B, n]."""
 
     def ready(self) -> bool:
         """Whether there is nothing to wait for any more."""
 
 
-class Sampler(Protocol):
-    """What the engine asks of a backend. What its states are besides `index` is the backend's own."""
+class PendingClasses(Protocol):
+    """Classes that are being drawn elsewhere."""
+
+    def __call__(self) -> NDArray[np.int32]:
+        """Waits for them: [B, n]."""
+
+    def ready(self) -> bool:
+        """Whether there is nothing to wait for any more."""
+
+
+class _Backend(Protocol):
+    """What both kinds of sampler say of themselves. What a state is besides `index` is the backend's own."""
 
     @property
     def conditions(self) -> bool:
@@ -53,12 +68,30 @@ class Sampler(Protocol):
     def start(self) -> Any:
         """The state of a stream before its first sample."""
 
+
+class Sampler(_Backend, Protocol):
+    """Makes the samples of many streams of one voice, before de-emphasis, within [-1, 1]."""
+
     def launch(
         self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
-    ) -> Pending | np.ndarray:
-        """The next `n` classes of every stream, int32 [B, n], or what waits for them; the states move on at once."""
+    ) -> Pending | NDArray[np.float32]:
+        """The next `n` samples of every stream, [B, n], or what waits for them; the states move on at once."""
 
     def advance(
         self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
-    ) -> np.ndarray:
-        """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
+    ) -> NDArray[np.float32]:
+        """The next `n` samples of every stream, [B, n]; the states move on in place."""
+
+
+class ClassSampler(_Backend, Protocol):
+    """Draws the classes of many streams of one voice."""
+
+    def launch(
+        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
+    ) -> PendingClasses | NDArray[np.int32]:
+        """The next `n` classes of every stream, [B, n], or what waits for them; the states move on at once."""
+
+    def advance(
+        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
+    ) -> NDArray[np.int32]:
+        """The next `n` classes of every stream, [B, n]; the states move on in place."""
