@@ -136,9 +136,11 @@ def _watching(call: Any, progress: Progress) -> Iterator[None]:
 class AsyncClient:
     """A connection to a service, for one event loop; its calls are those of `wavesynth.clients.client.Client`.
 
-    >>> async with AsyncClient() as client:  # doctest: +SKIP
-    ...     async for samples in client.stream(audio=recording, sample_rate=16000):
-    ...         await play(samples)
+    >>> async def main():
+    ...     async with AsyncClient() as client:
+    ...         async for samples in client.stream(audio=recording, sample_rate=16000):
+    ...             play(samples)
+    >>> asyncio.run(main())
     """
 
     def __init__(

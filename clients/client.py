@@ -120,7 +120,7 @@ class Client:
     [frames, bands]. The manner is `seed`, `temperature`, `speaker` and `first_sample`. `timeout` is for the whole
     call, in seconds.
 
-    >>> with Client() as client:  # doctest: +SKIP
+    >>> with Client() as client:
     ...     for samples in client.stream(audio=recording, sample_rate=16000):
     ...         play(samples)
     """

@@ -41,9 +41,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     symbolic link, the file that it leads to is replaced. Into a pipe or a device (/dev/stdout) what was written is
     copied at the end. Raises OSError.
 
-    >>> with atomic_path("/tmp/wavesynth-doctest/a.txt") as temporary:
-    ...     _ = temporary.write_text("whole")
-    >>> Path("/tmp/wavesynth-doctest/a.txt").read_text()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_path(f"{folder}/new/a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     Path(f"{folder}/new/a.txt").read_text()
     'whole'
     """
     path = Path(path)

@@ -62,7 +62,7 @@ def split_of(stem: str, test: Collection[str] | None = None) -> Split:
     have put there is trained on.
 
     >>> split_of("hello"), split_of("hello", test=["hello"])
-    ('train', 'test')
+    ('validation', 'test')
     """
     bucket = _hash(stem) % 20
     if stem in test if test is not None else bucket == 0:
