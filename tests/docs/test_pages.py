@@ -1,0 +1,71 @@
+"""What the pages say to type can be typed: commands and options exist, and so do the files that they read."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests.docs.pages import PAGES, ROOT, UsageError, calls, examples, parsed, prose
+
+LANGUAGES = {"python", "sh", "json", "toml", "text"}
+#: Parameters that name a file to read, if their value has an extension; others are folders, or files to write.
+READ = {"audio", "config", "data", "image", "manifest", "mask", "mel", "model", "recordings", "test_list"}
+READ |= {"tls_cert", "tls_key", "token_file", "transcripts", "certificates"}
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+@every_page
+def test_every_example_says_its_language_and_why_it_is_not_run(page):
+    for example in examples(page):
+        assert example.language in LANGUAGES, f"{example}: {example.language!r}"
+        assert example.reason is None or example.reason, f"{example}: no reason"
+    without_lists = re.sub(r"^ *(?:[-*]|\d+\.) .*(?:\n+ +.*)*", "", prose(page), flags=re.MULTILINE)
+    indented = re.findall(r"(?:^|\n\n)(?: {4,}[^\s:].*\n)+", without_lists)
+    assert not indented, f"{page.name}: an example is indented, and not fenced: {indented[0]}"
+
+
+@every_page
+def test_every_call_in_an_example_is_one(page):
+    for example in examples(page):
+        if example.language == "sh":
+            for words in calls(example.code):
+                try:
+                    parsed(words)
+                except UsageError as error:
+                    pytest.fail(f"{example}: wavesynth {' '.join(words)}: {error.format_message()}")
+
+
+@every_page
+def test_every_call_in_a_sentence_is_one_but_for_what_it_leaves_to_the_reader(page):
+    for code in re.findall(r"`([^`]*\bwavesynth [^`]+)`", prose(page)):
+        for words in calls(code.replace("\n", " ")):
+            try:
+                parsed(words)
+            except typer.Exit:  # --help
+                pass
+            except UsageError as error:
+                if type(error).__name__ == "MissingParameter":
+                    continue
+                pytest.fail(f"{page.name}: wavesynth {' '.join(words)}: {error.format_message()}")
+
+
+@every_page
+def test_every_file_that_an_example_reads_ships_or_is_made_or_is_described_on_the_page(page):
+    before = ""
+    for example in examples(page):
+        for words in calls(example.code) if example.language == "sh" else ():
+            for name, value in parsed(words).items():
+                if name in READ and value is not None and Path(str(value)).suffix:
+                    made = before + example.code.split(str(value))[0]
+                    there = (ROOT / str(value)).exists() or str(value) in made or f"`{value}`" in prose(page)
+                    assert there, f"{example}: where does {value} come from?"
+        before += example.code
+
+
+@every_page
+def test_every_path_of_the_source_that_a_page_names_exists(page):
+    paths = r"`((?:wavesynth|kernels|clients|proto|tests|tools|experiments|docs)/[\w./-]+)`"
+    for path in re.findall(paths, prose(page)):
+        assert list(ROOT.glob(path.replace("NAME", "*"))), f"{page.name}: {path}"
