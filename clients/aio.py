@@ -7,30 +7,20 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from contextlib import aclosing, contextmanager
 from typing import Any, Self, Unpack
 
-import grpc
+import grpc.aio
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.v1 import synthesis_pb2 as pb
-from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
-from .calls import attempts
+from .calls import Calls, ResumableCall
 from .connection import Connection
-from .errors import ServiceError, lost_its_status
-from .messages import (
-    Chunk,
-    Given,
-    SynthesisInput,
-    SynthesisOptions,
-    audio_format,
-    chunk_of,
-    given_of,
-    joined,
-    pcm_of,
-    synthesis_of,
-)
+from .errors import ServiceError
+from .inputs import check_input
+from .messages import Chunk, SynthesisInput, SynthesisOptions, chunk_of, join_chunks, synthesis_of
 from .progress import Progress
-from .resuming import Backoff, Position
+from .replay import AsyncReplayBuffer
+from .resuming import Backoff
 
 __all__ = ["AsyncAudioStream", "AsyncClient", "Chunk", "ServiceError"]
 
@@ -43,28 +33,20 @@ class AsyncAudioStream:
     and goes on at the sample where it stopped. Raises ServiceError.
     """
 
-    def __init__(
-        self,
-        attempt: Callable[[int, float | None], tuple[Any, Progress]],
-        position: Position,
-        microphone: _Microphone | None = None,
-        before: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        """`attempt` makes the call, from a sample on and with a timeout, and what says whether it gets on. `before` the
-        first one something may be found out.
-        """
-        self._attempt = attempt
-        self._before = before
-        self._position = position
-        self._microphone = microphone
+    def __init__(self, call: ResumableCall, check: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`check` is awaited before the first attempt, and raises what keeps the call from being made."""
+        self._call, self._check = call, check
         self._chunks = self._receive()
-        self.statistics: pb.Statistics | None = None
-        """Of the whole, once the last chunk is there."""
 
     @property
     def reconnected(self) -> int:
         """How often the call went on over a new connection."""
-        return self._position.reconnected
+        return self._call.reconnected
+
+    @property
+    def statistics(self) -> pb.Statistics | None:
+        """Of the whole, once the last chunk is there."""
+        return self._call.statistics
 
     async def __aiter__(self) -> AsyncIterator[NDArray[np.float32]]:
         async with aclosing(self._chunks):
@@ -86,45 +68,35 @@ class AsyncAudioStream:
         await self.aclose()
 
     async def _receive(self) -> Any:
-        if self._before is not None:
-            await self._before()
+        if self._check is not None:
+            await self._check()
         while True:
-            call, progress = self._attempt(self._position.next_sample, self._position.timeout)
+            responses, progress = self._call.attempt()
             progress.waits()
             try:
-                with _watching(call, progress):
-                    async for response in call:
-                        chunk = self._position.received(response.chunk)
-                        progress.received(chunk)
-                        self.statistics = chunk.statistics
-                        yield chunk
+                with _watching(responses, progress):
+                    async for response in responses:
+                        yield self._call.received(response, progress)
                         progress.waits()
                 return
             except (asyncio.CancelledError, grpc.RpcError) as error:
                 task = asyncio.current_task()
                 if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                     raise
-                if self._microphone is not None and self._microphone.error is not None:
-                    raise self._microphone.error from None
-                problem = progress.error or error
-                if isinstance(problem, asyncio.CancelledError):
-                    raise
-                wait = self._position.wait_after(problem)
-                if self._microphone is not None:
-                    self._microphone.silence = wait if lost_its_status(problem) else 0.0
+                wait = self._call.wait_after(error, progress)
             finally:
-                call.cancel()  # an abandoned asynchronous call goes on
+                responses.cancel()  # an abandoned asynchronous call goes on
             await asyncio.sleep(wait)
 
 
 @contextmanager
-def _watching(call: Any, progress: Progress) -> Iterator[None]:
-    """Cancels a call that does not get on."""
+def _watching(responses: Any, progress: Progress) -> Iterator[None]:
+    """Cancels an attempt that does not get on."""
 
     async def look() -> None:
         while not progress.stalled():
             await asyncio.sleep(progress.often)
-        call.cancel()
+        responses.cancel()
 
     watcher = asyncio.create_task(look())
     try:
@@ -152,13 +124,8 @@ class AsyncClient:
         backoff: Backoff | None = None,
     ) -> None:
         connection = Connection(address, token, certificates, credentials)
-        if (secure := connection.secure) is None:
-            self._channel = grpc.aio.insecure_channel(address, connection.options)
-        else:
-            self._channel = grpc.aio.secure_channel(address, secure, connection.options)
-        self._stub: Any = SynthesisServiceStub(self._channel)
-        self._connection, self._metadata = connection, connection.metadata
-        self._backoff = backoff or Backoff()
+        self._channel = connection.channel(grpc.aio)
+        self._calls = Calls(connection, self._channel, backoff)
 
     async def __aenter__(self) -> Self:
         return self
@@ -172,50 +139,35 @@ class AsyncClient:
 
     async def voices(self, timeout: float | None = 10.0) -> pb.ListVoicesResponse:
         """The voices there are, and which is the default."""
-        try:
-            return await self._stub.ListVoices(
-                pb.ListVoicesRequest(), timeout=timeout, metadata=self._metadata
-            )
-        except grpc.RpcError as error:
-            raise self._connection.error(error) from error
+        with self._calls.errors():
+            return await self._calls.voices(timeout)
 
     async def synthesize(
-        self, voice: str = "", *, timeout: float | None = None, **how: Unpack[SynthesisInput]
+        self, voice: str = "", *, timeout: float | None = None, **options: Unpack[SynthesisInput]
     ) -> Chunk:
         """All the audio in one piece. Raises ServiceError.
 
         What is too long for a message, either way, comes as a `stream` does: as a live call.
         """
-        synthesis, given = synthesis_of(voice, how), given_of(how)
+        synthesis, given = synthesis_of(voice, options), check_input(options)
         if not given.surely_fits and not given.fits(voice, await self.voices()):
-            return joined([chunk async for chunk in self._stream(synthesis, given, timeout).chunks()])
-        request = pb.SynthesizeRequest(synthesis=synthesis, conditioning=given.conditioning())
-        try:
-            response = await self._stub.Synthesize(request, timeout=timeout, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise self._connection.error(error) from error
+            stream = AsyncAudioStream(self._calls.stream(synthesis, given, timeout))
+            return join_chunks([chunk async for chunk in stream.chunks()])
+        with self._calls.errors():
+            response = await self._calls.whole(synthesis, given, timeout)
         return chunk_of(response.chunk)
 
     def stream(
-        self, voice: str = "", *, timeout: float | None = None, **how: Unpack[SynthesisInput]
+        self, voice: str = "", *, timeout: float | None = None, **options: Unpack[SynthesisInput]
     ) -> AsyncAudioStream:
         """The audio while it is being made."""
-        synthesis, given = synthesis_of(voice, how), given_of(how)
+        synthesis, given = synthesis_of(voice, options), check_input(options)
 
         async def refuse_what_is_too_long() -> None:
             given.fits(voice, await self.voices())
 
-        return self._stream(synthesis, given, timeout, None if given.whole else refuse_what_is_too_long)
-
-    def _stream(
-        self,
-        synthesis: pb.Synthesis,
-        given: Given,
-        timeout: float | None,
-        before: Callable[[], Awaitable[None]] | None = None,
-    ) -> AsyncAudioStream:
-        attempt = attempts(self._stub, self._metadata, synthesis, given)
-        return AsyncAudioStream(attempt, self._position(synthesis, timeout), before=before)
+        call = self._calls.stream(synthesis, given, timeout)
+        return AsyncAudioStream(call, None if given.single_message else refuse_what_is_too_long)
 
     def resynthesize(
         self,
@@ -224,83 +176,12 @@ class AsyncClient:
         *,
         resume: bool = True,
         timeout: float | None = None,
-        **how: Unpack[SynthesisOptions],
+        **options: Unpack[SynthesisOptions],
     ) -> AsyncAudioStream:
         """Audio while its input is still coming: `pieces` are samples [n], from a microphone, say.
 
         What their iterator raises, the stream raises. To `resume` after a broken connection all of them are kept,
         and sent again.
         """
-        config = pb.ResynthesizeConfig(synthesis=synthesis_of(voice, how), audio=audio_format(how))
-        microphone = _Microphone(pieces, keep=resume)
-
-        def attempt(first_sample: int, left: float | None) -> tuple[Any, Progress]:
-            config.synthesis.first_sample = first_sample
-            progress = Progress(config.audio.sample_rate, first_sample, None)
-            messages = microphone.messages(config, progress)
-            return self._stub.Resynthesize(messages, timeout=left, metadata=self._metadata), progress
-
-        backoff = self._backoff if resume else Backoff(patience=0)
-        return AsyncAudioStream(attempt, self._position(config.synthesis, timeout, backoff), microphone)
-
-    def _position(
-        self, synthesis: pb.Synthesis, timeout: float | None, backoff: Backoff | None = None
-    ) -> Position:
-        return Position(synthesis.first_sample, timeout, backoff or self._backoff, self._connection.error)
-
-
-class _Microphone:
-    """`resuming.Microphone` for an event loop.
-
-    `silence` is for how many seconds an attempt holds the samples back after its configuration. Where the one before
-    lost its status to a message under way, this one has none under way while the service may refuse it.
-    """
-
-    def __init__(self, pieces: AsyncIterable[ArrayLike] | Iterable[ArrayLike], keep: bool) -> None:
-        self._pieces = aiter(pieces) if isinstance(pieces, AsyncIterable) else _asynchronous(pieces)
-        self._keep = keep
-        self._kept: list[bytes] = []
-        self._next: asyncio.Task[bytes | None] | None = None  # outlives an attempt that was cancelled
-        self.error: Exception | None = None
-        self.silence = 0.0
-
-    async def messages(
-        self, config: pb.ResynthesizeConfig, progress: Progress
-    ) -> AsyncIterator[pb.ResynthesizeRequest]:
-        """The configuration, then all samples from the first, each noted as it is sent."""
-        yield pb.ResynthesizeRequest(config=config)
-        await asyncio.sleep(self.silence)
-        number = 0
-        while (audio := await self._piece(number)) is not None:
-            message = pb.ResynthesizeRequest(audio=audio)
-            progress.sends(message)
-            yield message
-            number += 1
-        progress.ended()
-
-    async def _piece(self, number: int) -> bytes | None:
-        if number < len(self._kept):
-            return self._kept[number]
-        if self._next is None:
-            self._next = asyncio.create_task(self._take())
-        audio = await asyncio.shield(self._next)
-        if audio is not None:
-            self._next = None
-        return audio
-
-    async def _take(self) -> bytes | None:
-        try:
-            audio = pcm_of(await anext(self._pieces))
-        except StopAsyncIteration:
-            return None
-        except Exception as error:
-            self.error = error
-            raise
-        if self._keep:
-            self._kept.append(audio)
-        return audio
-
-
-async def _asynchronous(pieces: Iterable[ArrayLike]) -> AsyncIterator[ArrayLike]:
-    for piece in pieces:
-        yield piece
+        replay = AsyncReplayBuffer(pieces, keep=resume)
+        return AsyncAudioStream(self._calls.resynthesize(voice, options, replay, resume, timeout))

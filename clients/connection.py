@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -15,10 +16,10 @@ from .messages import MAX_MESSAGE
 __all__ = ["Connection"]
 
 #: Milliseconds without a byte from the service after which a ping is sent; the service must permit as many.
-_PING_AFTER = 5_000
+PING_AFTER = 5_000
 #: Milliseconds until a ping must be answered, and until TCP must have what was sent acknowledged. Long enough for a
 #: network that stalls and for a ping behind a megabyte on a slow line; short enough for a caller who waits.
-_PING_TIMEOUT = 20_000
+PING_TIMEOUT = 20_000
 
 #: How the address of a socket of this machine begins; a path follows.
 _SOCKETS = ("unix:", "unix-abstract:")
@@ -52,6 +53,12 @@ class Connection:
             return grpc.ssl_channel_credentials(self.certificates)
         return self.credentials
 
+    def channel(self, module: Any) -> Any:
+        """A channel of `module`, which is grpc or grpc.aio."""
+        if (credentials := self.secure) is None:
+            return module.insecure_channel(self.address, self.options)
+        return module.secure_channel(self.address, credentials, self.options)
+
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes with every call."""
@@ -70,9 +77,9 @@ class Connection:
             ("grpc.max_reconnect_backoff_ms", 500),
             # A path that was lost without a word, or a frozen server: pings go unanswered. So they are while nobody
             # calls, and the next call finds a connection that works.
-            ("grpc.keepalive_time_ms", _PING_AFTER),
-            ("grpc.keepalive_timeout_ms", _PING_TIMEOUT),  # is TCP's; gRPC has another for the ping (of 60 s)
-            ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT),
+            ("grpc.keepalive_time_ms", PING_AFTER),
+            ("grpc.keepalive_timeout_ms", PING_TIMEOUT),  # is TCP's; gRPC has another for the ping (of 60 s)
+            ("grpc.http2.ping_timeout_ms", PING_TIMEOUT),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),  # a microphone may be silent for hours
             ("grpc.enable_http_proxy", int(self.proxy is not None)),

@@ -20,7 +20,7 @@ from .messages import Chunk
 __all__ = ["Progress", "StalledError"]
 
 #: Seconds without audio, at least, after which a call is given up.
-_LIMIT = 60.0
+LIMIT = 60.0
 #: Bytes a second at which a request may be on its way, at worst: it is sent before any audio can be made.
 _SLOWEST_UPLOAD = 16_000
 #: Seconds that a second of audio may take which is made anew and dropped, where a call begins at a later sample.
@@ -60,7 +60,7 @@ class Progress:
         """
         self._rate = sample_rate or _USUAL_RATE
         self._limit = (
-            _LIMIT + _SLOWEST_VOICE * first_sample / _USUAL_RATE + (message_bytes or 0) / _SLOWEST_UPLOAD
+            LIMIT + _SLOWEST_VOICE * first_sample / _USUAL_RATE + (message_bytes or 0) / _SLOWEST_UPLOAD
         )
         self._all_given = message_bytes is not None
         self._sent = self._heard = 0.0  # seconds of audio
@@ -72,7 +72,7 @@ class Progress:
     @property
     def often(self) -> float:
         """Seconds from one look at `stalled` to the next."""
-        return _LIMIT / 8
+        return LIMIT / 8
 
     def waits(self) -> None:
         """The caller waits for the next chunk from now on."""
@@ -80,7 +80,7 @@ class Progress:
 
     def received(self, chunk: Chunk) -> None:
         """It came, and the caller is busy with it."""
-        self._waits, self._limit = False, _LIMIT
+        self._waits, self._limit = False, LIMIT
         self._heard = (chunk.first_sample + len(chunk.samples)) / chunk.sample_rate
 
     def sends(self, message: pb.ResynthesizeRequest) -> None:

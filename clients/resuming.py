@@ -7,20 +7,18 @@ again for what is missing, and its listener gets the bytes that would have come.
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import grpc
-from numpy.typing import ArrayLike
 
 from wavesynth.v1 import synthesis_pb2 as pb
 
 from .errors import BusyError, DeadlineError, ServiceError, UnavailableError, lost_its_status, service_error
-from .messages import Chunk, chunk_of, pcm_of
+from .messages import Chunk, chunk_of
 
-__all__ = ["Backoff", "Microphone", "Position"]
+__all__ = ["Backoff", "Position"]
 
 
 @dataclass(frozen=True)
@@ -100,45 +98,3 @@ class Position:
             ) from error
         self._attempts += 1
         return wait
-
-
-class Microphone:
-    """Samples from the caller's iterator as messages, for as many attempts of a call as it takes.
-
-    What an earlier attempt took is kept, if `keep`, for the next one to send again. `error` is what the iterator
-    raised.
-    """
-
-    def __init__(self, pieces: Iterator[ArrayLike], keep: bool) -> None:
-        self._pieces = pieces
-        self._keep = keep
-        self._kept: list[bytes] = []
-        self._ended = False
-        self._lock = threading.Lock()  # the attempt before may still wait for a piece
-        self.error: Exception | None = None
-
-    def messages(self, config: pb.ResynthesizeConfig) -> Iterator[pb.ResynthesizeRequest]:
-        """The configuration, then all samples from the first."""
-        yield pb.ResynthesizeRequest(config=config)
-        number = 0
-        while (audio := self._piece(number)) is not None:
-            yield pb.ResynthesizeRequest(audio=audio)
-            number += 1
-
-    def _piece(self, number: int) -> bytes | None:
-        with self._lock:
-            if number < len(self._kept):
-                return self._kept[number]
-            if self._ended:
-                return None
-            try:
-                audio = pcm_of(next(self._pieces))
-            except StopIteration:
-                self._ended = True
-                return None
-            except Exception as error:
-                self._ended, self.error = True, error
-                raise
-            if self._keep:
-                self._kept.append(audio)
-            return audio

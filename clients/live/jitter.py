@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 __all__ = ["Clock", "JitterBuffer"]
 
 #: Seconds of margin at first, and at least.
-_MARGIN = 0.020
+_MIN_MARGIN = 0.020
 #: Seconds of margin at most.
-_MOST = 0.5
+_MAX_MARGIN = 0.5
 #: Seconds by which the margin grows after an underrun, at least.
-_MORE = 0.010
+_MARGIN_STEP = 0.010
 #: Seconds by which the margin shrinks in a second without an underrun.
-_LESS = 0.00005
+_MARGIN_DECAY = 0.00005
 #: Seconds of silence from which on an underrun is no jitter but a service that was away.
-_AWAY = 0.15
-#: The most by which audio is stretched.
-_STRETCH = 0.005
+_OUTAGE = 0.15
+#: The most by which audio is stretched: 0.5 % cannot be heard.
+_MAX_STRETCH = 0.005
 #: Seconds of surplus that are skipped when they were there for a whole second.
-_SURPLUS = 0.03
-#: Seconds of surplus that are skipped at any time.
-_LATE = 0.15
+_MAX_STEADY_SURPLUS = 0.03
+#: Seconds of surplus that are skipped at once.
+_MAX_SURPLUS = 0.15
 #: Seconds of the fade across what is skipped.
 _FADE = 0.005
 
@@ -57,9 +57,9 @@ class Clock:
         frequency = 0.1
         change = frequency**2 * surplus * seconds
         stretch = 2 * frequency * surplus + self._sum + change
-        if abs(stretch) < _STRETCH:  # else the sum would run away
+        if abs(stretch) < _MAX_STRETCH:  # else the sum would run away
             self._sum += change
-        return -float(np.clip(stretch, -_STRETCH, _STRETCH))
+        return -float(np.clip(stretch, -_MAX_STRETCH, _MAX_STRETCH))
 
 
 class JitterBuffer:
@@ -77,7 +77,7 @@ class JitterBuffer:
         self._dry: int | None = None  # samples that were missing so far, since it ran dry
         self._clock = Clock()
         self._stretch = 0.0
-        self.margin = _MARGIN
+        self.margin = _MIN_MARGIN
         """Seconds."""
         self.underruns = 0
         self.skipped = 0.0
@@ -136,23 +136,25 @@ class JitterBuffer:
         """Takes note, with the first audio after it ran dry, of how late that is."""
         if self._dry is not None:
             late, self._dry = self._dry / self._rate, None
-            self.margin = min(self.margin + (max(_MORE, late) if late < _AWAY else _MORE), _MOST)
+            self.margin = min(
+                self.margin + (max(_MARGIN_STEP, late) if late < _OUTAGE else _MARGIN_STEP), _MAX_MARGIN
+            )
 
     def _observe(self, count: int, ran_dry: bool) -> None:
         self._least = min(self._least, self.level)
         self._window += count
-        if (late := self.level - self.margin) > _LATE:  # the loudspeaker had stopped
+        if (late := self.level - self.margin) > _MAX_SURPLUS:  # the loudspeaker had stopped
             self._skip(round(late * self._rate))
             self._least, self._window = np.inf, 0
         elif ran_dry:  # the level says nothing until it has filled up again
             self._least, self._window = np.inf, 0
         elif self._window >= self._rate:
             seconds, surplus = self._window / self._rate, self._least - self.margin
-            if surplus > _SURPLUS:
+            if surplus > _MAX_STEADY_SURPLUS:
                 self._skip(round(surplus * self._rate))
             else:
                 self._stretch = self._clock.update(surplus, seconds)
-            self.margin = max(self.margin - _LESS * seconds, _MARGIN)
+            self.margin = max(self.margin - _MARGIN_DECAY * seconds, _MIN_MARGIN)
             self._least, self._window = np.inf, 0
 
     def _skip(self, count: int) -> None:

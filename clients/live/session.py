@@ -16,23 +16,24 @@ from ..client import Client
 from ..messages import SynthesisOptions
 from ..resuming import Backoff
 from ..timing import percentiles
+from .call import BLOCK
 from .devices import Device, opened
 from .jitter import JitterBuffer
 from .pace import Pace
-from .relay import BLOCK, Relay
+from .relay import Relay
 
 __all__ = ["Live", "Meters", "Tap"]
 
 #: Seconds without a block after which a device is gone.
-_GONE = 3.0
+_DEVICE_TIMEOUT = 3.0
 #: Seconds that a loudspeaker's own buffer holds at first.
-_FIRST = 0.02
+_FIRST_BUFFER = 0.02
 #: Seconds by which that buffer grows when it ran dry.
-_MORE = 0.02
+_BUFFER_STEP = 0.02
 #: Seconds that it grows to, at most: all of them are latency.
-_MOST = 0.2
-#: Blocks after which a loudspeaker runs steadily: the first ones it may ask for long before it plays them.
-_STEADY = 20
+_MAX_BUFFER = 0.2
+#: Blocks after which a loudspeaker runs steadily: it may ask for the first ones long before it plays them.
+_STEADY_AFTER = 20
 
 
 class Tap(Protocol):
@@ -66,7 +67,7 @@ class Meters:
     own_buffer: float = 0.0
     """Seconds that the loudspeaker's own buffer holds."""
 
-    def hear(self, name: str, block: NDArray[np.float32]) -> None:
+    def observe(self, name: str, block: NDArray[np.float32]) -> None:
         """Moves a level meter: up at once, down slowly."""
         setattr(self, name, max(float(np.abs(block).max(initial=0.0)), 0.95 * getattr(self, name)))
 
@@ -81,24 +82,24 @@ class Live:
         voice_rate: int,
         microphone: Device,
         loudspeaker: Device,
-        manner: SynthesisOptions,
+        options: SynthesisOptions,
         tap: Tap | None = None,
         max_seconds: float = 0.0,
         backoff: Backoff | None = None,
     ) -> None:
         """`max_seconds` is how long the service lets a call be; 0 if it does not say."""
         self._microphone, self._loudspeaker, self._tap = microphone, loudspeaker, tap
-        sent = {"sent": tap.microphone} if tap is not None else {}
+        tapped = {"filter_block": tap.microphone} if tap is not None else {}
         self.relay = Relay(
             client,
             voice,
             voice_rate,
             microphone.rate,
-            manner,
+            options,
             self._deliver,
             max_seconds=max_seconds,
             backoff=backoff,
-            **sent,
+            **tapped,
         )
         self.buffer = JitterBuffer(voice_rate, loudspeaker.rate)
         self.meters = Meters()
@@ -117,8 +118,8 @@ class Live:
         network = threading.Thread(target=self._network, name="wavesynth-live", daemon=True)
         with ExitStack() as stack:
             # First, since what the microphone hears before the loudspeaker plays would be too late.
-            streams = {self._loudspeaker: self._loud(stack, _FIRST)}
-            microphone = opened(self._microphone, round(BLOCK * self._microphone.rate), self._hear)
+            streams = {self._loudspeaker: self._loud(stack, _FIRST_BUFFER)}
+            microphone = opened(self._microphone, round(BLOCK * self._microphone.rate), self._on_captured)
             streams[self._microphone] = microphone
             stack.callback(microphone.close, ignore_errors=True)
             stack.callback(self._finish, network)
@@ -136,7 +137,7 @@ class Live:
                     enlarged = self.meters.underflows
                     streams[self._loudspeaker] = self._enlarged(streams[self._loudspeaker], stack)
                 for device, stream in streams.items():
-                    if not stream.active or time.monotonic() - self._beats[device] > _GONE:
+                    if not stream.active or time.monotonic() - self._beats[device] > _DEVICE_TIMEOUT:
                         raise OSError(f"{device.called} is gone")
 
     def pace(self) -> Pace:
@@ -155,10 +156,10 @@ class Live:
         def play(block: Any, frames: int, times: Any, status: Any) -> None:
             nonlocal blocks
             blocks += 1
-            if blocks == _STEADY:
+            if blocks == _STEADY_AFTER:
                 self._playing = which
             if self._playing is which:
-                self._play(block, frames, times, status)
+                self._on_played(block, frames, times, status)
             else:
                 block.fill(0)
 
@@ -166,7 +167,11 @@ class Live:
         stack.callback(stream.close, ignore_errors=True)
         stream.start()
         begun = self._beats[device] = time.monotonic()
-        while self._playing is not which and time.monotonic() - begun < _GONE and not self.stop.wait(0.01):
+        while (
+            self._playing is not which
+            and time.monotonic() - begun < _DEVICE_TIMEOUT
+            and not self.stop.wait(0.01)
+        ):
             pass
         self.meters.own_buffer = stream.latency
         return stream
@@ -175,7 +180,7 @@ class Live:
         """The loudspeaker anew, with a larger buffer of its own. Beside the old stream first, where the device lets us:
         a sound server to which nobody plays falls asleep for seconds.
         """
-        latency = min(stream.latency + _MORE, _MOST)
+        latency = min(stream.latency + _BUFFER_STEP, _MAX_BUFFER)
         larger = None
         with suppress(OSError):
             larger = self._loud(stack, latency)
@@ -189,16 +194,16 @@ class Live:
         if network.is_alive():
             network.join(5)
 
-    def _hear(self, block: Any, frames: int, _: Any, status: Any) -> None:
+    def _on_captured(self, block: Any, frames: int, _: Any, status: Any) -> None:
         """The microphone's callback."""
         now = self._beats[self._microphone] = time.monotonic()
         self.meters.overflows += bool(status.input_overflow)
         captured = now - frames / self._microphone.rate
         samples = block[:, 0].copy()
-        self.meters.hear("microphone", samples)
-        self.relay.hear(samples, captured)
+        self.meters.observe("microphone", samples)
+        self.relay.push(samples, captured)
 
-    def _play(self, block: Any, frames: int, _: Any, status: Any) -> None:
+    def _on_played(self, block: Any, frames: int, _: Any, status: Any) -> None:
         """The loudspeaker's callback."""
         now = self._beats[self._loudspeaker] = time.monotonic()
         self.meters.underflows += bool(status.output_underflow)
@@ -206,7 +211,7 @@ class Live:
         block[:, 0] = samples
         if self._tap is not None:
             self._tap.loudspeaker(samples, now)
-        self.meters.hear("loudspeaker", samples)
+        self.meters.observe("loudspeaker", samples)
         if index is not None and (captured := self.relay.captured_at(index)) is not None:
             self.meters.latency = now - captured
             if now - self._second >= 1:

@@ -64,7 +64,12 @@ class Impulses:
     buffers.
     """
 
-    _PERIOD, _LENGTH, _LONGEST = 1.0, 0.010, 0.6
+    #: Seconds from one impulse to the next.
+    _PERIOD = 1.0
+    #: Seconds of an impulse.
+    _LENGTH = 0.010
+    #: Seconds that an impulse may take to come back; more than any session should be late.
+    _MAX_LATENCY = 0.6
 
     def __init__(self, microphone_rate: int, loudspeaker_rate: int) -> None:
         self._rate, self._out_rate = microphone_rate, loudspeaker_rate
@@ -73,7 +78,7 @@ class Impulses:
         self._sent: list[float] = []
         self._left = np.zeros(0, np.float32)
         self._next: float | None = None
-        self._heard: list[tuple[float, NDArray[np.float32]]] = []
+        self._played: list[tuple[float, NDArray[np.float32]]] = []
 
     def microphone(self, block: NDArray[np.float32], captured: float) -> NDArray[np.float32]:
         """Silence, or the impulse."""
@@ -93,14 +98,14 @@ class Impulses:
 
     def loudspeaker(self, block: NDArray[np.float32], played: float) -> None:
         """Keeps the block."""
-        self._heard.append((played, block))
+        self._played.append((played, block))
 
     def latencies(self) -> list[float]:
         """Seconds that each impulse took which was found: one that is louder than all else by 10 dB."""
         found = []
         width = round(self._LENGTH * self._out_rate)
         for sent in self._sent:
-            blocks = [(t, b) for t, b in self._heard if sent <= t < sent + self._LONGEST]
+            blocks = [(t, b) for t, b in self._played if sent <= t < sent + self._MAX_LATENCY]
             if not blocks:
                 continue
             signal = np.concatenate([b for _, b in blocks]).astype(np.float64)

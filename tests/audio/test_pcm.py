@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from wavesynth.audio.pcm import as_float
-from wavesynth.clients.messages import pcm_of
+from wavesynth.clients.messages import float32_bytes
 
 CLIP = np.random.default_rng(0).integers(-127, 128, 1000, np.int8) / 128
 
@@ -90,4 +90,4 @@ def test_of_a_tensor_that_numpy_cannot_read_it_is_said_what_to_give(tensor: torc
 
 def test_clients_say_it_of_a_tensor_too() -> None:
     with pytest.raises(ValueError, match=r"audio is not .* give tensor\.detach"):
-        pcm_of(torch.zeros(3).requires_grad_())
+        float32_bytes(torch.zeros(3).requires_grad_())

@@ -14,7 +14,7 @@ import pytest
 
 from tests.clients.network import Network
 from tests.clients.servers import served, two_voices
-from wavesynth.clients import AsyncClient, Backoff, Client, UnavailableError, connection, messages, progress
+from wavesynth.clients import AsyncClient, Backoff, Client, UnavailableError, connection, inputs, progress
 from wavesynth.server import server as server_module
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer, add_SynthesisServiceServicer_to_server
@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server_module, "_PINGS_APART", 500)
+        patch.setattr(server_module, "PING_INTERVAL_MS", 500)
         with served(None, voices=folder, live_streams=8) as server:
             yield server
 
@@ -42,8 +42,8 @@ def server(folder):
 @pytest.fixture
 def pings(monkeypatch):
     """The same as ever, in less time."""
-    monkeypatch.setattr(connection, "_PING_AFTER", 100)
-    monkeypatch.setattr(connection, "_PING_TIMEOUT", 2500)
+    monkeypatch.setattr(connection, "PING_AFTER", 100)
+    monkeypatch.setattr(connection, "PING_TIMEOUT", 2500)
 
 
 def spoken_by(server, audio):
@@ -104,8 +104,8 @@ def test_a_server_is_reached_however_far_away_it_is(server, folder):
 
 def test_a_network_that_stalls_and_one_that_is_narrow_are_waited_for(server, expected, pings, monkeypatch):
     """Also where all that is sent takes longer than a ping may."""
-    monkeypatch.setattr(messages, "_WHOLE", 100_000)
-    monkeypatch.setattr(messages, "_PIECE", 20_000)
+    monkeypatch.setattr(inputs, "SINGLE_MESSAGE_BYTES", 100_000)
+    monkeypatch.setattr(inputs, "PIECE_BYTES", 20_000)
     with Network(server.port, rate=250_000) as network, Client(network.address) as client:
         call = client.stream(audio=LONG, seed=3)
         chunks = call.chunks()
@@ -154,7 +154,7 @@ def test_a_connection_that_was_lost_while_nobody_called_is_replaced_before_the_n
 
 async def test_a_long_silence_is_no_reason_to_end_a_call(server, pings, monkeypatch):
     """Neither for the service, which would end it at the fifth ping if it did not permit one a second, nor for us."""
-    monkeypatch.setattr(progress, "_LIMIT", 3.0)  # which a busy machine keeps, and the silence does not
+    monkeypatch.setattr(progress, "LIMIT", 3.0)  # which a busy machine keeps, and the silence does not
     silence = 5
 
     def synchronous():
@@ -219,7 +219,7 @@ def stuck(times):
 
 
 def test_a_service_that_answers_but_makes_nothing_is_given_up(monkeypatch):
-    monkeypatch.setattr(progress, "_LIMIT", 0.2)
+    monkeypatch.setattr(progress, "LIMIT", 0.2)
     sentence = "the service answers, but has sent no audio for"
     endless = [LONG[:32000]] * 3
     with stuck(9) as address, Client(address, backoff=Backoff(patience=0)) as client:
@@ -241,9 +241,7 @@ def test_a_service_that_answers_but_makes_nothing_is_given_up(monkeypatch):
 
 
 def test_its_call_is_made_again_where_it_stopped(monkeypatch):
-    monkeypatch.setattr(
-        progress, "_LIMIT", 3.0
-    )  # in which the second call is answered, on a busy machine too
+    monkeypatch.setattr(progress, "LIMIT", 3.0)  # in which the second call is answered, on a busy machine too
     with stuck(1) as address, Client(address) as client:
         call = client.stream(audio=CLIP[:200])
         assert [chunk.first_sample for chunk in call.chunks()] == [0, 100]
@@ -251,7 +249,7 @@ def test_its_call_is_made_again_where_it_stopped(monkeypatch):
 
 
 def test_a_reader_in_no_hurry_is_not_taken_for_a_service_that_is_stuck(server, monkeypatch):
-    monkeypatch.setattr(progress, "_LIMIT", 0.2)
+    monkeypatch.setattr(progress, "LIMIT", 0.2)
     now = [0.0]  # time passes for the reader alone, so that no busy machine can be too slow
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     with Client(f"localhost:{server.port}") as client:

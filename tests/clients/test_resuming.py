@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import grpc
 import numpy as np
@@ -17,6 +18,7 @@ from wavesynth.clients import (
     Client,
     UnavailableError,
     UnknownVoiceError,
+    calls,
     connection,
 )
 from wavesynth.clients.errors import ServiceError
@@ -166,9 +168,9 @@ class Refusing:
         pass
 
 
-async def test_an_attempt_after_a_lost_status_sends_nothing_while_it_may_be_refused():
+async def test_an_attempt_after_a_lost_status_sends_nothing_while_it_may_be_refused(monkeypatch):
+    monkeypatch.setattr(calls, "SynthesisServiceStub", lambda channel: SimpleNamespace(Resynthesize=Refusing))
     async with AsyncClient("nowhere:1", backoff=Backoff(first=1)) as client:
-        client._stub.Resynthesize = Refusing
         with pytest.raises(UnknownVoiceError):
             async for _ in client.resynthesize(PIECES):
                 pass
@@ -199,8 +201,8 @@ def test_the_callers_timeout_is_for_all_attempts():
 
 
 def test_a_frozen_server_ends_a_call_with_a_sentence_and_is_used_again_when_it_goes_on(server, monkeypatch):
-    monkeypatch.setattr(connection, "_PING_AFTER", 1100)  # a server permits one a second
-    monkeypatch.setattr(connection, "_PING_TIMEOUT", 1000)
+    monkeypatch.setattr(connection, "PING_AFTER", 1100)  # a server permits one a second
+    monkeypatch.setattr(connection, "PING_TIMEOUT", 1000)
     with Client(server.address) as client:
         client.voices()
         server.freeze()

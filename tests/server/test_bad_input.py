@@ -187,7 +187,7 @@ async def test_an_over_long_message_is_refused_with_both_lengths(stub):
 
 
 async def test_more_than_fits_one_response_is_sent_to_streaming(stub, server, monkeypatch):
-    monkeypatch.setattr(server.service._requests, "max_seconds", 600)
+    monkeypatch.setattr(server.requests, "max_seconds", 600)
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await whole(stub, **of_nothing(550))
     sentence = "Synthesize would return 8800000 samples; at most 8355840 fit, so use StreamSynthesize"

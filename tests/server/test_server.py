@@ -208,7 +208,7 @@ async def test_what_happened_is_counted_and_logged_without_audio(config):
             await streamed(stub, **of_audio())
             with pytest.raises(grpc.aio.AioRpcError):
                 await streamed(stub, **of_audio(voice="nobody"))
-            metrics = server.service._metrics.registry
+            metrics = server.metrics.registry
             await eventually(lambda: b'code="NOT_FOUND"' in generate_latest(metrics))
     said = generate_latest(metrics).decode()
     assert 'wavesynth_calls_total{code="OK",method="StreamSynthesize"} 1.0' in said

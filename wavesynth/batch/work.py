@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wavesynth.audio.files import load
-from wavesynth.clients.messages import conditioning_of, read_mel, synthesis_of
+from wavesynth.clients.inputs import check_input
+from wavesynth.clients.messages import read_mel, synthesis_of
 from wavesynth.engine.engine import Engine, EngineConfig
 from wavesynth.engine.excerpt import heard_from, memories, surroundings
 from wavesynth.engine.requests import choose_voice
@@ -90,7 +91,7 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
         )
         if entry.audio is None:
             mel = None if entry.mel is None else read_mel(entry.mel)
-            conditioning = conditioning_of({"seconds": entry.seconds, "mel": mel})
+            conditioning = check_input({"seconds": entry.seconds, "mel": mel}).conditioning()
             request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=conditioning)
             return [Segment(line, request=request.SerializeToString())]
         loaded = load(entry.audio, voice.sample_rate)
@@ -106,9 +107,9 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
     for number, place in enumerate(places):
         synthesis.seed = seed_of(entry.seed, number)
         synthesis.first_sample = place.first - place.begin
-        audio = conditioning_of(
+        audio = check_input(
             {"audio": recording[place.begin : place.end], "sample_rate": voice.sample_rate}
-        )
+        ).conditioning()
         request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=audio)
         whole = (line, number, len(places), place.first, place.last, request.SerializeToString())
         segments.append(Segment(*whole, memory[number], notes))

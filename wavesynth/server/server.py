@@ -45,7 +45,7 @@ _SERVICE = pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name
 _IMAGES = images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name
 
 #: Milliseconds between a client's pings, at least; gRPC's own limit of five minutes would end calls that are silent.
-_PINGS_APART = 1_000
+PING_INTERVAL_MS = 1_000
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class Server:
             loop.call_soon_threadsafe(self._engine_lost)
 
         self.engine = Engine(voices, capacity, engine_config, bridge.notify, lost)
-        metrics = Metrics(lambda: self.engine.live)
-        requests = Requests((loaded.voice for loaded in voices.values()), config.max_seconds)
-        self.service = SynthesisService(self.engine, bridge, requests, metrics, config.token)
+        self.metrics = Metrics(lambda: self.engine.live)
+        self.requests = Requests((loaded.voice for loaded in voices.values()), config.max_seconds)
+        self.service = SynthesisService(self.engine, bridge, self.requests, self.metrics, config.token)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -122,7 +122,7 @@ class Server:
             ("grpc.http2.bdp_probe", 0),
             # Clients ask whether we are there, over a silent call and between calls; more often is abuse.
             ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", _PINGS_APART),
+            ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
         ]
         self._grpc = grpc.aio.server(options=options)
         add_SynthesisServiceServicer_to_server(self.service, self._grpc)
@@ -140,13 +140,13 @@ class Server:
         self.port = self._bind(credentials)
         async with AsyncExitStack() as stack:
             if config.metrics_port is not None:
-                stack.enter_context(_metrics(config.host, config.metrics_port, metrics))
+                stack.enter_context(_metrics(config.host, config.metrics_port, self.metrics))
             stack.enter_context(self.engine)
             stack.callback(painter.close)
             stack.push_async_callback(self._grpc.stop, 0)
             await self._grpc.start()
             if config.web is not None:
-                served = _page(self.service, requests, images, config, config.web)
+                served = _page(self.service, self.requests, images, config, config.web)
                 self.web_port = await stack.enter_async_context(served)
             await self._set_health(health_pb2.HealthCheckResponse.SERVING)
             self._stack = stack.pop_all()

@@ -9,9 +9,10 @@ import pytest
 
 from tests.clients.network import Network
 from tests.clients.servers import served
-from wavesynth.clients import BusyError, Client, InvalidRequestError
+from wavesynth.clients import BusyError, Chunk, Client, InvalidRequestError
 from wavesynth.clients.live import relay as module
-from wavesynth.clients.live.relay import BLOCK, Relay
+from wavesynth.clients.live.call import BLOCK
+from wavesynth.clients.live.relay import Relay
 from wavesynth.clients.resuming import Backoff
 
 RATE = 16000
@@ -45,7 +46,7 @@ class Echo:
             while len(held) >= 2 * STEP:
                 now, held = held[: 2 * STEP], held[2 * STEP :]
                 if at >= first_sample:
-                    yield module.Chunk(now, b"", at, RATE, None)
+                    yield Chunk(now, b"", at, RATE, None)
                 at += 2 * STEP
 
 
@@ -77,9 +78,9 @@ def relayed(client, seconds, max_seconds, voice=""):
         if spoken - heard > 0.3 * RATE and relay.connected:
             enough.wait(0.002)
             continue
-        relay.hear(SPEECH[spoken % len(SPEECH) :][:STEP], time.monotonic())
+        relay.push(SPEECH[spoken % len(SPEECH) :][:STEP], time.monotonic())
         spoken += STEP
-        if relay._next is not None or not relay.connected:
+        if relay.handing_over or not relay.connected:
             enough.wait(BLOCK)  # as a microphone: only so can another call catch up
     relay.stop()
     thread.join(10)
@@ -113,13 +114,13 @@ def test_how_fast_the_service_makes_audio_is_known():
 
 
 def test_a_next_call_that_is_refused_is_tried_again_in_time(monkeypatch):
-    monkeypatch.setattr(module, "_AGAIN", 0.0)
+    monkeypatch.setattr(module, "RETRY_AFTER", 0.0)
     relay, delivered = relayed(Echo(refuse=lambda number: number in (2, 3, 5)), 8, 4)
     assert relay.interruptions == 0 and unbroken(delivered)
 
 
 def test_without_room_for_a_second_call_the_next_one_follows_and_that_is_counted(monkeypatch):
-    monkeypatch.setattr(module, "_AGAIN", 1000.0)
+    monkeypatch.setattr(module, "RETRY_AFTER", 1000.0)
     relay, delivered = relayed(Echo(refuse=lambda number: number in (2, 4)), 7, 4)
     assert relay.interruptions >= 1
     assert [first for first, _ in delivered] == sorted(first for first, _ in delivered)
@@ -155,7 +156,34 @@ def test_a_service_that_is_far_away_is_heard_without_a_gap(tmp_path):
     assert unbroken(delivered)
 
 
-def test_blocks_that_a_stalled_service_does_not_take_are_dropped_and_the_rest_keeps_its_place():
+@pytest.fixture
+def relaying():
+    """Starts a relay on a thread of its own, and ends it; `relaying(...)` returns it when its first call is there."""
+    running = []
+
+    def relaying(client, deliver):
+        relay = Relay(client, "", RATE, RATE, {}, deliver)
+        thread = threading.Thread(target=relay.run, daemon=True)
+        running.append((relay, thread))
+        thread.start()
+        eventually(lambda: relay.calls)
+        return relay
+
+    yield relaying
+    for relay, thread in running:
+        relay.stop()
+        thread.join(10)
+        assert not thread.is_alive(), "it did not stop"
+
+
+def eventually(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.001)
+
+
+def test_blocks_that_a_stalled_service_does_not_take_are_dropped_and_the_rest_keeps_its_place(relaying):
     go_on = threading.Event()
 
     class Stalled(Echo):
@@ -164,21 +192,12 @@ def test_blocks_that_a_stalled_service_does_not_take_are_dropped_and_the_rest_ke
             yield from super()._chunks(pieces, first_sample, number)
 
     delivered = []
-    relay = Relay(Stalled(100), "", RATE, RATE, {}, lambda samples, first: delivered.append((first, samples)))
-    thread = threading.Thread(target=relay.run)
-    thread.start()
-    while not relay.calls:
-        time.sleep(0.001)
+    relay = relaying(Stalled(100), lambda samples, first: delivered.append((first, samples)))
     for i in range(0, 2 * RATE, STEP):
-        relay.hear(SPEECH[i : i + STEP], time.monotonic())
-    while relay.captured_at(2 * RATE - STEP) is None:
-        time.sleep(0.001)
+        relay.push(SPEECH[i : i + STEP], time.monotonic())
+    eventually(lambda: relay.captured_at(2 * RATE - STEP) is not None)
     go_on.set()
-    end = time.monotonic() + 60
-    while (not delivered or delivered[-1][0] < 2 * RATE - 2 * STEP) and time.monotonic() < end:
-        time.sleep(0.001)
-    relay.stop()
-    thread.join(10)
+    eventually(lambda: delivered and delivered[-1][0] >= 2 * RATE - 2 * STEP)
     assert sum(len(samples) for _, samples in delivered) <= 0.6 * RATE
     last, samples = delivered[-1]
     assert np.array_equal(samples, SPEECH[last : last + len(samples)])
@@ -191,8 +210,13 @@ def test_what_goes_wrong_while_delivering_ends_it(error):
 
     relay = Relay(Echo(), "", RATE, RATE, {}, deliver)
     speaking = threading.Thread(
-        target=lambda: [relay.hear(SPEECH[:STEP], time.monotonic() + 10) for _ in range(10)]
+        target=lambda: [relay.push(SPEECH[:STEP], time.monotonic() + 10) for _ in range(10)]
     )
+    stopping = threading.Timer(
+        60, relay.stop
+    )  # or a fault that is swallowed would let the test wait for ever
     speaking.start()
+    stopping.start()
     with pytest.raises(type(error), match=str(error)):
         relay.run()
+    stopping.cancel()

@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from wavesynth.clients import AsyncClient, Client, InvalidRequestError, messages
-from wavesynth.clients.messages import given_of, pcm_of, synthesis_of
+from wavesynth.clients import AsyncClient, Client, InvalidRequestError, calls, inputs, messages
+from wavesynth.clients.inputs import check_input
+from wavesynth.clients.messages import float32_bytes, synthesis_of
 from wavesynth.v1 import synthesis_pb2 as pb
 
 LEVELS = np.random.default_rng(0).integers(-100, 101, 5000)
@@ -76,15 +77,17 @@ GOLDEN = {
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_request_has_the_bytes_that_it_always_had(name):
-    how, digest = GOLDEN[name]
-    synthesis = synthesis_of("tiny", {"seed": 3, "temperature": 0.5, "first_sample": 7, **how})
-    request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=given_of(how).conditioning())
+    options, digest = GOLDEN[name]
+    synthesis = synthesis_of("tiny", {"seed": 3, "temperature": 0.5, "first_sample": 7, **options})
+    request = pb.StreamSynthesizeRequest(
+        synthesis=synthesis, conditioning=check_input(options).conditioning()
+    )
     assert hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest()[:16] == digest
 
 
 def test_so_has_a_piece_from_a_microphone():
     for audio in (RAMP, RAMP.astype("f4"), (RAMP * 32768).astype(np.int16)):
-        assert hashlib.sha256(pcm_of(audio)).hexdigest()[:16] == "44835d78ba95b430"
+        assert hashlib.sha256(float32_bytes(audio)).hexdigest()[:16] == "44835d78ba95b430"
 
 
 LONG = {
@@ -97,60 +100,79 @@ LONG = {
 
 
 @pytest.fixture
+def without(monkeypatch):
+    """Takes methods of the service away from the clients that are made from now on."""
+    make = calls.SynthesisServiceStub
+
+    def without(*methods):
+        def stub(channel):
+            made = make(channel)
+            for method in methods:
+                delattr(made, method)
+            return made
+
+        monkeypatch.setattr(calls, "SynthesisServiceStub", stub)
+
+    return without
+
+
+@pytest.fixture
 def small_messages(monkeypatch):
-    monkeypatch.setattr(messages, "MAX_MESSAGE", messages._OVERHEAD + 6000)
-    monkeypatch.setattr(messages, "_PIECE", 1111)
-    monkeypatch.setattr(messages, "_WHOLE", 4000)
+    monkeypatch.setattr(inputs, "MAX_MESSAGE", messages.MESSAGE_OVERHEAD + 6000)
+    monkeypatch.setattr(inputs, "PIECE_BYTES", 1111)
+    monkeypatch.setattr(inputs, "SINGLE_MESSAGE_BYTES", 4000)
 
 
 @pytest.mark.parametrize("name", LONG)
 async def test_what_is_too_long_for_a_message_goes_in_pieces_and_gives_the_same(
-    client, address, name, request
+    client, address, name, request, without
 ):
-    how = LONG[name]
-    expected = client.synthesize(seed=5, **how)
+    options = LONG[name]
+    expected = client.synthesize(seed=5, **options)
     request.getfixturevalue("small_messages")
-    assert not given_of(how).whole
-    async with AsyncClient(address) as asynchronous:
-        client._stub.StreamSynthesize = client._stub.Synthesize = None
-        asynchronous._stub.StreamSynthesize = asynchronous._stub.Synthesize = None
-        for made in (client.synthesize(seed=5, **how), await asynchronous.synthesize(seed=5, **how)):
-            assert made.pcm == expected.pcm and np.array_equal(made.samples, expected.samples)
-            assert made.statistics.samples == expected.statistics.samples
-            assert (made.first_sample, made.sample_rate) == (expected.first_sample, 16000)
-        call = client.stream(seed=5, **how)
+    assert not check_input(options).single_message
+    without("StreamSynthesize", "Synthesize")
+    with Client(address) as client:
+        made = [client.synthesize(seed=5, **options)]
+        call = client.stream(seed=5, **options)
         assert b"".join(chunk.pcm for chunk in call.chunks()) == expected.pcm
-        chunks = [chunk.pcm async for chunk in asynchronous.stream(seed=5, **how).chunks()]
+    async with AsyncClient(address) as asynchronous:
+        made.append(await asynchronous.synthesize(seed=5, **options))
+        chunks = [chunk.pcm async for chunk in asynchronous.stream(seed=5, **options).chunks()]
         assert b"".join(chunks) == expected.pcm
+    for whole in made:
+        assert whole.pcm == expected.pcm and np.array_equal(whole.samples, expected.samples)
+        assert whole.statistics.samples == expected.statistics.samples
+        assert (whole.first_sample, whole.sample_rate) == (expected.first_sample, 16000)
 
 
 @pytest.mark.parametrize(
-    ("voice", "how"),
+    ("voice", "options"),
     [
         ("free", {"seconds": 0.3}),
         ("tiny", {"audio": (CLIP[:1400] * 32768).astype(np.int16), "sample_rate": 8000}),
     ],
 )
 async def test_audio_that_is_too_long_for_a_response_comes_in_pieces(
-    client, address, voice, how, monkeypatch
+    client, address, voice, options, monkeypatch, without
 ):
-    expected = client.synthesize(voice, **how).pcm
-    monkeypatch.setattr(messages, "MAX_MESSAGE", messages._OVERHEAD + len(expected) - 2)
-    monkeypatch.setattr(messages, "_WHOLE", 2000)
-    monkeypatch.setattr(messages, "_SURE_SECONDS", 0)
+    expected = client.synthesize(voice, **options).pcm
+    monkeypatch.setattr(inputs, "MAX_MESSAGE", messages.MESSAGE_OVERHEAD + len(expected) - 2)
+    monkeypatch.setattr(inputs, "SINGLE_MESSAGE_BYTES", 2000)
+    monkeypatch.setattr(inputs, "SURE_SECONDS", 0)
+    without("Synthesize")
+    with Client(address) as client:
+        assert client.synthesize(voice, **options).pcm == expected
     async with AsyncClient(address) as asynchronous:
-        client._stub.Synthesize = asynchronous._stub.Synthesize = None
-        assert client.synthesize(voice, **how).pcm == expected
-        assert (await asynchronous.synthesize(voice, **how)).pcm == expected
+        assert (await asynchronous.synthesize(voice, **options)).pcm == expected
 
 
 async def test_what_is_longer_than_a_call_may_make_is_refused_before_it_is_made(
     client, address, server, request
 ):
     request.getfixturevalue("small_messages")
-    requests = server.service._requests
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(requests, "max_seconds", 0.25)
+        patch.setattr(server.requests, "max_seconds", 0.25)
         sentence = "audio makes 0.3125 seconds of audio; at most 0.25 are allowed"
         for call in (client.stream, client.synthesize):
             with pytest.raises(InvalidRequestError, match=sentence):
@@ -166,7 +188,7 @@ async def test_what_is_longer_than_a_call_may_make_is_refused_before_it_is_made(
 
 
 def test_a_piece_is_made_when_it_is_asked_for(small_messages):
-    pieces = given_of(LONG["float"]).pieces(synthesis_of("", {}))
+    pieces = check_input(LONG["float"]).requests(synthesis_of("", {}))
     assert next(pieces).HasField("config")
     sizes = [len(piece.audio) for piece in pieces]
     assert sum(sizes) == 4 * len(CLIP) and max(sizes) <= 1111
