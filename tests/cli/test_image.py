@@ -239,28 +239,8 @@ def test_bench_image_measures_both_ways_side_by_side():
     )
 
 
-def test_compare_looks_at_both_its_files_before_it_trains(trained, tmp_path):
-    (tmp_path / "out/image-comparison.png").mkdir(parents=True)
-    configuration = toml(tmp_path / "small.toml", values(trained / "digits"))
-    result = run("compare", configuration, "--minutes", 0, "--out", tmp_path / "out")
-    assert result.exit_code == 1 and result.stderr.count("\n") == 1
-    assert "image-comparison.png is a folder; it must be a file" in result.stderr
-
-
 def test_export_looks_at_all_its_files_before_it_writes(trained, tmp_path):
     (tmp_path / "model/CARD.md").mkdir(parents=True)
     result = run("export", trained / "run", tmp_path / "model", "--data", trained / "digits")
     assert result.exit_code == 1 and "CARD.md is a folder; it must be a file" in result.stderr
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["CARD.md"]
-
-
-def test_compare_writes_a_table_of_all_four_and_a_picture(trained, tmp_path):
-    configuration = toml(tmp_path / "small.toml", values(trained / "digits"))
-    result = run("compare", configuration, "--minutes", 0, "--images", 3, "--out", tmp_path / "out", "--json")
-    assert result.exit_code == 0, result.output
-    figures = json.loads(result.stdout)
-    assert [one["kind"] for one in figures] == ["pixelcnn", "gated", "row-lstm", "diagonal-bilstm"]
-    assert all(one["steps"] == 1 and one["images"] == 3 and one["nats"] > 0 for one in figures)
-    assert figures[3]["receptive_pixels"] == figures[3]["earlier_pixels"] == 10
-    assert "| diagonal-bilstm |" in (tmp_path / "out" / "image-comparison.md").read_text()
-    assert Image.open(tmp_path / "out" / "image-comparison.png").size[0] > 1000

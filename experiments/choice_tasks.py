@@ -1,4 +1,4 @@
-"""Networks and losses that tools/choices.py holds against the ones that ship; none of them is served."""
+"""Networks and losses that experiments/choices.py compares with the ones that ship; none of them is served."""
 
 from __future__ import annotations
 

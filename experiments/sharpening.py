@@ -1,12 +1,12 @@
-#!/usr/bin/env python3
 """Whether a sharper distribution in voiced frames pays: one temperature there, another elsewhere.
 
-    tools/sharpening.py [VOICE] [DATA]
+    python -m experiments.sharpening [VOICE] [DATA]        by default allison-small and datasets/allison
 
-For example, and by default: tools/sharpening.py wavesynth/voices/shipped/allison-small datasets/allison. Speaks sixteen
-validation clips with the sampler that is served, corrected as the voice has it, and prints what the copies are worth
-(needs the extra `evaluate`). Voiced is what Harvest finds voiced in the original, so this is an upper limit of what a
-rule that sees only the log-mel could do.
+Found: no. No pair of temperatures does better than one temperature for all frames (docs/lab/2026-11-25-sharpening.md).
+
+Speaks sixteen validation clips with the sampler that is served, corrected as the voice has it, and prints what the
+copies are worth (needs the extra `evaluate`). Voiced is what Harvest finds voiced in the original, so this is an upper
+limit of what a rule that sees only the log-mel could do.
 """
 
 from __future__ import annotations

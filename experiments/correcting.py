@@ -1,12 +1,13 @@
-#!/usr/bin/env python3
-"""What the correction is worth, by how many frames are corrected jointly (docs/evaluation.md).
+"""What the correction is worth, by how many frames are corrected jointly.
 
-    tools/correcting.py [VOICE] [DATA] [--speaker NAME] [--split SPLIT] [--frames 0,4,8] [--draws N] [--clips N]
+    python -m experiments.correcting [VOICE] [DATA] [--speaker NAME] [--split SPLIT] [--frames 0,4,8] [--draws N]
 
-For example, and by default: tools/correcting.py wavesynth/voices/shipped/allison-small datasets/allison. Speaks the
-clips once
-for each draw with the sampler that is served, corrects the same draws in each of the ways, and prints what the copies
-are worth, the means over clips and draws (needs the extra `evaluate`).
+Found, with allison-small and datasets/allison, which are the defaults, and three draws of 19 validation clips: eight
+frames raise PESQ-wb from 2.41 to 3.79 and DNSMOS from 2.85 to 2.98, and audio comes 106 ms later. Sixteen raise
+PESQ-wb by 0.09 more, and audio comes 186 ms later (docs/lab/2026-11-27-correction.md).
+
+Speaks the clips once for each draw with the sampler that is served, corrects the same draws in each of the ways, and
+prints what the copies are worth, the means over clips and draws (needs the extra `evaluate`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sharpening import corrected, draw
 
+from experiments.sharpening import corrected, draw
 from wavesynth.data.dataset import Recordings
 from wavesynth.evaluation import references
 from wavesynth.evaluation.clips import choose_clips
