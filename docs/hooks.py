@@ -44,7 +44,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
         if name != "wavesynth":
             yield from (f"## {name}", "", command.help or "", "")
         for child, below in command.commands.items():
-            yield from _command(f"{name} {child}", below)
+            yield from _command(f"{name} {child}", below.load() if hasattr(below, "load") else below)
         return
     yield from (f"{'##' if name.count(' ') == 1 else '###'} {name}", "")
     text, _, example = (command.help or "").partition("Example: ")

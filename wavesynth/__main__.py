@@ -41,7 +41,9 @@ def main() -> NoReturn:
     try:
         _open_standard_streams()
         from wavesynth.cli import app
+        from wavesynth.cli.loading import announce
 
+        announce({"torch": "PyTorch"})
         app()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)

@@ -83,5 +83,6 @@ def parsed(words):
         if name not in command.commands:
             raise UsageError(f"no command {name}")
         command = command.commands[name]
+        command = command.load() if hasattr(command, "load") else command
     with command.make_context(command.name, list(words), parent=context) as context:
         return context.params

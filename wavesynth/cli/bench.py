@@ -1,53 +1,17 @@
-"""`wavesynth bench`: how fast the engine, the service, training and images are on this machine."""
+"""`wavesynth bench`: how fast this machine is."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from wavesynth.cli.lazy import group
 
-import typer
+__all__ = ["bench"]
 
-from wavesynth.cli.bench_image import image
-from wavesynth.cli.bench_service import service
-from wavesynth.cli.bench_training import training
-from wavesynth.cli.common import group, one_sentence_errors
-from wavesynth.cli.terminal import say
-
-__all__ = ["bench", "engine"]
-
-bench = group("Measure the engine, the service, training and images.")
-bench.command()(service)
-bench.command()(training)
-bench.command()(image)
-
-
-@bench.command()
-def engine(
-    backend: Annotated[str, typer.Option(help="cpu, triton or reference.")] = "cpu",
-    layers: Annotated[int, typer.Option(help="Dilated layers: 10 to a stack, or fewer than 10 in one.")] = 30,
-    residual: Annotated[int, typer.Option(help="Residual channels.")] = 64,
-    skip: Annotated[int, typer.Option(help="Skip channels.")] = 256,
-    classes: Annotated[int, typer.Option(help="Output classes.")] = 256,
-    streams: Annotated[int, typer.Option(help="Streams at once.", min=1, max=10_000)] = 1,
-    seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.1, max=3600)] = 4.0,
-    threads: Annotated[int, typer.Option(help="Cores to use.", min=1, max=256)] = 1,
-    fine: Annotated[
-        bool, typer.Option("--fine", help="Layers' activations of 16 bits, as some voices have.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
-) -> None:
-    """Measure how many samples a second a backend makes: the median of ten parts, random weights.
-
-    Example: wavesynth bench engine --layers 30 --streams 4 --json
-    """
-    with one_sentence_errors():
-        from wavesynth.engine.benchmark import measure_engine
-
-        if layers >= 10 and layers % 10:
-            raise ValueError(f"layers is {layers}; it must be below 10 or a multiple of 10")
-        result = measure_engine(backend, layers, residual, skip, classes, streams, seconds, threads, fine)
-    if as_json:
-        say(json.dumps(result))
-        return
-    for name, value in result.items():
-        say(f"{name:32} {value:,.2f}" if isinstance(value, float) else f"{name:32} {value}")
+bench = group(
+    "Measure the engine, the service, training and images.",
+    {
+        "engine": "bench_engine:engine",
+        "service": "bench_service:service",
+        "training": "bench_training:training",
+        "image": "bench_image:image",
+    },
+)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from wavesynth.__main__ import nobody_reads
 from wavesynth.cli.terminal import say
@@ -22,7 +21,6 @@ __all__ = [
     "TokenFile",
     "connect",
     "fail",
-    "group",
     "not_served",
     "one_sentence_errors",
     "read_token",
@@ -34,27 +32,6 @@ Certificates = Annotated[
     Path | None,
     typer.Option(help="PEM file of root certificates to know the service by, which then must speak TLS."),
 ]
-
-
-class _Commands(TyperGroup):
-    """Commands in whose list the whole first sentence of each stands."""
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        for command in self.commands.values():
-            command.short_help = command.get_short_help_str(1000)
-        super().format_commands(ctx, formatter)
-
-
-def group(help: str, example: str | None = None) -> typer.Typer:
-    """An empty group of commands, whose help is plain text: brackets in it are no markup."""
-    return typer.Typer(
-        cls=_Commands,
-        help=help,
-        epilog=example,
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
 
 
 def fail(message: object) -> NoReturn:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
+from wavesynth.cli.image_options import Model
 from wavesynth.cli.terminal import say, track
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["complete", "sample"]
 
-Model = Annotated[
-    Path, typer.Argument(help="A model that ships, an exported one, a run's folder or a checkpoint.")
-]
 Out = Annotated[Path, typer.Option(help="PNG file to write.")]
 Seed = Annotated[
     int,

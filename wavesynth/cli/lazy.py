@@ -1,0 +1,78 @@
+"""Commands that are imported when they are run: a list of them costs no more than their names.
+
+A group's list of commands, and completion, show the first sentence of each: it is read from the source of the command's
+module, which is not run for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from importlib.abc import InspectLoader
+
+__all__ = ["group"]
+
+
+class LazyCommand(TyperCommand):
+    """Stands for the function `target`, "module:function" below `wavesynth.cli`, until it is run or asked for help."""
+
+    def __init__(self, name: str, target: str, hidden: bool = False) -> None:
+        super().__init__(name, hidden=hidden)
+        module, _, self._function = target.partition(":")
+        self._module = f"wavesynth.cli.{module}"
+
+    def load(self) -> TyperCommand:
+        """The command itself, imported."""
+        app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+        app.command(self.name)(getattr(importlib.import_module(self._module), self._function))
+        command = typer.main.get_command(app)
+        assert isinstance(command, TyperCommand)
+        return command
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command itself, which parses the arguments and runs."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The first sentence of the function's docstring, whole."""
+        spec = importlib.util.find_spec(self._module)
+        assert spec is not None and spec.loader is not None
+        loader: InspectLoader = spec.loader  # type: ignore[assignment]
+        for node in ast.parse(loader.get_source(self._module) or "").body:
+            if isinstance(node, ast.FunctionDef) and node.name == self._function:
+                paragraph = " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
+                sentence, stop, _ = f"{paragraph} ".partition(". ")
+                return sentence + stop.strip()
+        raise LookupError(f"{self._module} has no function {self._function}")
+
+
+def group(
+    help: str, commands: dict[str, str], *, hidden: tuple[str, ...] = (), example: str | None = None
+) -> typer.Typer:
+    """A group of commands, by their names: "module:function" below `wavesynth.cli`. Brackets in its help are no markup.
+
+    Those in `hidden` are not listed.
+    """
+
+    class Commands(TyperGroup):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            lazy = {name: LazyCommand(name, target, name in hidden) for name, target in commands.items()}
+            self.commands = {**lazy, **self.commands}
+
+    return typer.Typer(
+        cls=Commands,
+        help=help,
+        epilog=example,
+        callback=lambda: None,  # by which Typer knows a group, though it registers no commands itself
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
