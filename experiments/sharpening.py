@@ -23,7 +23,7 @@ from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.mel import log_mel
 from wavesynth.audio.world import FRAME, f0
 from wavesynth.data.dataset import Recordings
-from wavesynth.engine.conditioning import Conditioner
+from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.evaluation.clips import choose_clips
 from wavesynth.evaluation.metrics import dnsmos, pesq_wb, stoi
 from wavesynth.sampling.backends.cpu import CpuSampler
@@ -55,7 +55,7 @@ def draw(
     """The voice's copy of `samples` [N] before its correction, each frame drawn by a key of its own; and the log-mel
     that it is to have [frames, bands]."""
     mel = log_mel(torch.from_numpy(samples), voice.mel)
-    conditioner = Conditioner(voice.model, voice.mel.silence, speaker)
+    conditioner = StreamingConditioner(voice.model, voice.mel.silence, speaker)
     frames = torch.cat([conditioner.push(mel), conditioner.finish()])
     state = sampler.start()
     drawn = [

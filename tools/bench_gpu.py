@@ -212,7 +212,7 @@ def first_audio(
     from wavesynth.engine.engine import Engine, EngineConfig
     from wavesynth.engine.scheduler import Capacity
     from wavesynth.engine.source import AudioSource, DurationSource
-    from wavesynth.engine.stream import Request, Stream
+    from wavesynth.engine.stream import EngineRequest, EngineStream
     from wavesynth.models.wavenet import WaveNetConfig
     from wavesynth.sampling.reference import SamplingParams
     from wavesynth.voices.loaded import LoadedVoice
@@ -226,31 +226,31 @@ def first_audio(
 
     def of_this_gpu(voice: Any) -> Any:
         # One joins at a time; who has left keeps a place for a while.
-        return make_sampler(voice, "triton", places=neighbours + joins, together=neighbours + 1)
+        return make_sampler(voice, "triton", max_streams=neighbours + joins, max_batch=neighbours + 1)
 
     voices = {voice.name: LoadedVoice(voice, (sampler or of_this_gpu)(voice))}
     chunk = 8 if small and not heard else chunk
     noise = torch.rand(60 * 16000, generator=torch.Generator().manual_seed(0)) - 0.5
-    made: dict[Stream, float] = {}
+    made: dict[EngineStream, float] = {}
 
-    def notify(streams: Sequence[Stream]) -> None:
+    def notify(streams: Sequence[EngineStream]) -> None:
         now = time.perf_counter()
         for stream in streams:
             if not stream.closed and stream.take():
                 made.setdefault(stream, now)
 
-    def opened(engine: Engine, seed: int) -> Stream:
+    def opened(engine: Engine, seed: int) -> EngineStream:
         def source() -> AudioSource | DurationSource:
             return AudioSource(voice, None, 16000) if heard else DurationSource(voice, None, 60 * 16000)
 
         frames = (1 if small else 8) if heard else 0  # corrected jointly
-        stream = engine.open(Request(voice.name, source, SamplingParams(seed), correction=frames))
+        stream = engine.open(EngineRequest(voice.name, source, SamplingParams(seed), correction=frames))
         if heard:
             stream.push(noise)
         stream.finish()
         return stream
 
-    def wait_for(streams: Sequence[Stream]) -> None:
+    def wait_for(streams: Sequence[EngineStream]) -> None:
         end = time.perf_counter() + 60
         while not all(stream in made for stream in streams):
             if time.perf_counter() > end:

@@ -23,11 +23,11 @@ import grpc
 import numpy as np
 import torch
 
-from wavesynth.audio.executor import alone
+from wavesynth.audio.executor import per_stream
 from wavesynth.engine.active_stream import ActiveStream, make, prepare
 from wavesynth.engine.benchmark import random_voice
 from wavesynth.engine.source import AudioSource, DurationSource
-from wavesynth.engine.stream import Request, Stream
+from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.kernels.triton.bounds import BELTS, H100
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.server.server import Server, ServerConfig
@@ -50,10 +50,10 @@ class Index:
 class Ready:
     """A backend that takes no time."""
 
-    conditions, device, bytes_per_stream, places = True, "none", 0, None
+    takes_windows, device, bytes_per_stream, max_streams = True, "none", 0, None
 
-    def __init__(self, rows: Any) -> None:
-        self.rows = rows
+    def __init__(self, executor: Any) -> None:
+        self.executor = executor
         self._samples = np.random.default_rng(0).uniform(-0.1, 0.1, (STREAMS, 16000)).astype(np.float32)
 
     def start(self) -> Index:
@@ -86,8 +86,8 @@ class Drawn:
 class Waiting(Ready):
     """A backend that takes as long as an H100, one launch after the other, and computes nothing."""
 
-    def __init__(self, rows: Any) -> None:
-        super().__init__(rows)
+    def __init__(self, executor: Any) -> None:
+        super().__init__(executor)
         self._free = 0.0
         self._few = self._samples[:1]
 
@@ -113,10 +113,10 @@ def nothing(function: Any, *rows: torch.Tensor, **constants: Any) -> torch.Tenso
     return torch.zeros(len(rows[0]), 80) if function.__name__ == "features" else rows[0]
 
 
-def engine_cost(rows: Any, chunk: int, bands: int, correction: bool) -> float:
+def engine_cost(executor: Any, chunk: int, bands: int, correction: bool) -> float:
     """Microseconds of the engine's thread for 10 ms of a stream, in ticks of `chunk` samples."""
     voice = random_voice(WaveNetConfig(3, 10, mel_bands=bands))
-    loaded = LoadedVoice(voice, Ready(rows))  # type: ignore[arg-type]
+    loaded = LoadedVoice(voice, Ready(executor))  # type: ignore[arg-type]
     noise = torch.rand(int((SECONDS + 1) * 16000), generator=torch.Generator().manual_seed(0)) - 0.5
 
     def source() -> AudioSource | DurationSource:
@@ -124,8 +124,8 @@ def engine_cost(rows: Any, chunk: int, bands: int, correction: bool) -> float:
 
     jobs = []
     for _ in range(STREAMS):
-        request = Request(voice.name, source, correction=FRAMES if correction else 0)
-        jobs.append(ActiveStream(Stream(request, threading.Lock(), threading.Event()), loaded))
+        request = EngineRequest(voice.name, source, correction=FRAMES if correction else 0)
+        jobs.append(ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded))
         if bands:
             jobs[-1].source.push(noise)
     ticks, began = int(SECONDS * 16000 / chunk), 0.0
@@ -144,7 +144,7 @@ async def service_cost() -> float:
     with tempfile.TemporaryDirectory() as folder:
         save_voice(Path(folder) / "random", random_voice(WaveNetConfig(1, 2, mel_bands=0)))
         async with Server(ServerConfig(port=0, voices=Path(folder), live_streams=STREAMS)) as server:
-            server.engine.voices["random"].sampler.launch = Ready(alone).launch  # type: ignore[method-assign]
+            server.engine.voices["random"].sampler.launch = Ready(per_stream).launch  # type: ignore[method-assign]
             began = time.process_time()
             command = [sys.executable, __file__, str(server.port)]
             listeners = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
@@ -169,12 +169,13 @@ async def listen(port: int) -> int:
 def main() -> None:
     """Prints a table."""
     torch.set_num_threads(1)
-    ways = {"here": alone, "elsewhere": nothing}
+    ways = {"here": per_stream, "elsewhere": nothing}
     print(f"{'tick':>6} {'computed':>10} {'no input':>9} {'analysed':>9} {'corrected':>10}")
     for chunk in (160, 640):
-        for name, rows in ways.items():
+        for name, executor in ways.items():
             costs = [
-                engine_cost(rows, chunk, bands, corr) for bands, corr in ((0, False), (80, False), (80, True))
+                engine_cost(executor, chunk, bands, corr)
+                for bands, corr in ((0, False), (80, False), (80, True))
             ]
             print(f"{chunk / 16:3.0f} ms {name:>10} {costs[0]:9.1f} {costs[1]:9.1f} {costs[2]:10.1f}")
     print(f"gRPC, a message: {asyncio.run(service_cost()):.0f}")

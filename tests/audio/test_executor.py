@@ -7,7 +7,7 @@ import torch
 from tests.audio.test_correction import CONFIG, mel, speechlike
 from wavesynth.audio.companding import Deemphasis, deemphasize
 from wavesynth.audio.correction import SpectralCorrection, correct, project
-from wavesynth.audio.executor import FixedBatch, alone
+from wavesynth.audio.executor import FixedBatch, per_stream
 from wavesynth.audio.mel import features
 
 together = FixedBatch(torch.device("cpu"), 64)
@@ -16,7 +16,7 @@ together = FixedBatch(torch.device("cpu"), 64)
 @pytest.mark.parametrize("count", [0, 1, 5, 64, 65, 130])
 def test_a_row_is_the_same_alone_and_in_any_company(count):
     windows = torch.randn(count, 800, dtype=torch.float64, generator=torch.Generator().manual_seed(count))
-    each = alone(features, windows, config=CONFIG)
+    each = per_stream(features, windows, config=CONFIG)
     assert each.shape == (count, 80)
     assert torch.equal(together(features, windows, config=CONFIG), each)
     assert torch.equal(together(features, windows.flip(0), config=CONFIG), each.flip(0))
@@ -29,7 +29,7 @@ def test_a_row_is_the_same_alone_and_in_any_company_on_a_gpu():
     made = on_gpu(features, windows, config=CONFIG)
     assert torch.equal(torch.cat([on_gpu(features, row, config=CONFIG) for row in windows.split(1)]), made)
     assert torch.equal(on_gpu(features, windows.flip(0), config=CONFIG), made.flip(0))
-    torch.testing.assert_close(made, alone(features, windows, config=CONFIG), atol=1e-6, rtol=0)
+    torch.testing.assert_close(made, per_stream(features, windows, config=CONFIG), atol=1e-6, rtol=0)
 
 
 @pytest.mark.gpu
@@ -40,7 +40,7 @@ def test_a_correction_on_a_gpu_is_the_processors_whatever_was_captured_and_compu
         samples = 0.1 * torch.randn(count, (frames - 1) * CONFIG.hop + CONFIG.window, generator=generator)
         target_mel, active = torch.rand(count, frames, 80, generator=generator), torch.ones(count, frames)
         made = on_gpu(project, samples, target_mel, active, config=CONFIG)
-        expected = alone(project, samples, target_mel, active, config=CONFIG)
+        expected = per_stream(project, samples, target_mel, active, config=CONFIG)
         torch.testing.assert_close(made, expected, atol=1e-4, rtol=0)
         assert torch.equal(on_gpu(project, samples[:1], target_mel[:1], active[:1], config=CONFIG), made[:1])
 

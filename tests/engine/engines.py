@@ -10,11 +10,11 @@ from tests.voices_for_tests import make_voice
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.audio.pcm import pcm16
-from wavesynth.engine.conditioning import Conditioner
+from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.engine.engine import Engine, EngineConfig
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource, DurationSource
-from wavesynth.engine.stream import Request
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling import reference
 from wavesynth.sampling.reference import SamplingParams
 from wavesynth.voices.loaded import LoadedVoice
@@ -49,13 +49,13 @@ def running(voices=VOICES, capacity=None, **config):
 
 
 def from_audio(voice="tiny", seed=0, rate=16000, **others):
-    return Request(
+    return EngineRequest(
         voice, lambda: AudioSource(VOICES[voice].voice, None, rate), SamplingParams(seed), **others
     )
 
 
 def from_nothing(samples, seed=0, voice="free", **others):
-    return Request(
+    return EngineRequest(
         voice, lambda: DurationSource(VOICES[voice].voice, None, samples), SamplingParams(seed), **others
     )
 
@@ -94,7 +94,7 @@ def definition(waveform, seed, voice=VOICES["tiny"].voice):
     """The 16-bit samples of a request for audio, put together from the definitions."""
     mel = StreamingLogMel(voice.mel)
     features = torch.cat([mel.push(waveform), mel.finish()])
-    conditioner = Conditioner(voice.model, voice.mel.silence)
+    conditioner = StreamingConditioner(voice.model, voice.mel.silence)
     frames = torch.cat([conditioner.push(features), conditioner.finish()])
     weights = voice.int8()
     tokens, _ = reference.sample(weights, weights.start(), frames, SamplingParams(seed), len(waveform))

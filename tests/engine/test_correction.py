@@ -19,9 +19,9 @@ from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.mel import log_mel
 from wavesynth.audio.pcm import pcm16
-from wavesynth.engine.conditioning import Conditioner
+from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.engine.source import AudioSource, MelSource
-from wavesynth.engine.stream import Request
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling.reference import SamplingParams, sample
 
 VOICE = VOICES["tiny"].voice
@@ -30,7 +30,7 @@ VOICE = VOICES["tiny"].voice
 def corrected(waveform, seed):
     """The 16-bit samples of a corrected request for audio, put together from the definitions."""
     mel = log_mel(waveform, VOICE.mel)
-    conditioner = Conditioner(VOICE.model, VOICE.mel.silence)
+    conditioner = StreamingConditioner(VOICE.model, VOICE.mel.silence)
     frames = torch.cat([conditioner.push(mel), conditioner.finish()])
     weights = VOICE.int8()
     tokens, _ = sample(weights, weights.start(), frames, SamplingParams(seed), len(waveform))
@@ -59,7 +59,7 @@ def test_mel_frames_are_corrected_towards_as_audio_is(waveform):
     whole = waveform[:1280]  # mel frames make whole hops
     mel = log_mel(whole, VOICE.mel)
     with running() as engine:
-        request = Request("tiny", lambda: MelSource(VOICE, None), SamplingParams(3), correction=2)
+        request = EngineRequest("tiny", lambda: MelSource(VOICE, None), SamplingParams(3), correction=2)
         assert audio(opened(engine, request, *mel.split(2))) == corrected(whole, 3).tobytes()
 
 
@@ -71,7 +71,7 @@ def test_a_stream_that_is_not_corrected_gathers_no_log_mel(waveform):
         return sources[0]
 
     with running() as engine:
-        audio(opened(engine, Request("tiny", source, SamplingParams(3)), waveform))
+        audio(opened(engine, EngineRequest("tiny", source, SamplingParams(3)), waveform))
     assert len(sources[0].wanted()) == 0
 
 

@@ -29,10 +29,10 @@ from tests.engine.engines import (
 from wavesynth.audio.mel import MelConfig
 from wavesynth.engine import engine as engine_module
 from wavesynth.engine import step
-from wavesynth.engine.engine import BusyError, ClosedError, Engine, EngineConfig
+from wavesynth.engine.engine import CapacityError, ClosedError, Engine, EngineConfig
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import DurationSource
-from wavesynth.engine.stream import InputError, Request, StreamError
+from wavesynth.engine.stream import EngineRequest, InputError, StreamError
 from wavesynth.voices.loaded import LoadedVoice
 
 CLIP = clip(1000)
@@ -58,7 +58,9 @@ def test_the_audio_is_the_definitions(chunk, live, defined):
 def test_a_chunk_lasts_as_long_whatever_the_rate_of_its_voice():
     faster = replace(VOICES["free"].voice, mel=MelConfig(sample_rate=24000))
     voices = {"slow": VOICES["free"], "fast": LoadedVoice(faster, VOICES["free"].sampler)}
-    requests = [Request(name, lambda v=v: DurationSource(v.voice, None, 4800)) for name, v in voices.items()]
+    requests = [
+        EngineRequest(name, lambda v=v: DurationSource(v.voice, None, 4800)) for name, v in voices.items()
+    ]
     with running(voices, chunk=160) as engine:
         streams = [opened(engine, request) for request in requests]
         lengths = [{chunk.samples for chunk in chunks(stream)} for stream in streams]
@@ -70,7 +72,7 @@ def test_a_queue_lasts_as_long_whatever_the_rate_of_its_voice():
     voice = replace(VOICES["free"].voice, mel=MelConfig(sample_rate=48000))
     voices = {"fast": LoadedVoice(voice, VOICES["free"].sampler)}
     with running(voices, chunk=3200) as engine:
-        stream = opened(engine, Request("fast", lambda: DurationSource(voice, None, 9600)))
+        stream = opened(engine, EngineRequest("fast", lambda: DurationSource(voice, None, 9600)))
         until(lambda: stream.made == 9600)
         stream.cancel()
 
@@ -288,7 +290,7 @@ def test_a_cancelled_stream_is_in_no_further_tick_and_its_slot_is_free(gate):
         until(lambda: gate.ticks)
         engine.open(from_nothing(1600, seed=2))
         gate.tick()
-        with pytest.raises(BusyError):
+        with pytest.raises(CapacityError):
             engine.open(from_nothing(160, seed=3))
         cancelled.cancel()  # in the middle of a tick
         engine.open(from_nothing(160, seed=3))
@@ -326,7 +328,7 @@ def test_a_failing_sampler_ends_the_streams_of_its_tick_and_no_others(gate, defi
 def test_a_live_stream_that_does_not_fit_is_refused_with_the_time_to_come_back():
     with running(capacity=Capacity.of(1, VOICES)) as engine:
         engine.open(from_audio(samples=48_000))
-        with pytest.raises(BusyError, match="all 1 places for live streams are taken") as refused:
+        with pytest.raises(CapacityError, match="all 1 places for live streams are taken") as refused:
             engine.open(from_audio())
         assert refused.value.retry_after == 3.0
 
@@ -334,7 +336,7 @@ def test_a_live_stream_that_does_not_fit_is_refused_with_the_time_to_come_back()
 def test_a_voice_too_slow_for_real_time_is_served_alone():
     with running(capacity=Capacity({"free": [(1, 3.0)]})) as engine:
         stream = engine.open(from_nothing(320))
-        with pytest.raises(BusyError):
+        with pytest.raises(CapacityError):
             engine.open(from_nothing(320))
         assert len(audio(stream)) == 640
 
@@ -343,7 +345,7 @@ def test_offline_streams_wait_in_a_queue_that_has_an_end(gate):
     with gated(gate, waiting=2) as engine:
         for _ in range(2):
             engine.open(from_nothing(160, live=False))
-        with pytest.raises(BusyError, match="offline"):
+        with pytest.raises(CapacityError, match="offline"):
             engine.open(from_nothing(160, live=False))
         engine.open(from_nothing(160))  # live ones have places of their own
 

@@ -9,7 +9,7 @@ from tests.engine.engines import VOICES, audio, clip, opened, running
 from wavesynth.audio.mel import features
 from wavesynth.engine.excerpt import heard_from, memories, surroundings
 from wavesynth.engine.source import AudioSource, DurationSource
-from wavesynth.engine.stream import Request
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
@@ -78,7 +78,7 @@ def test_what_comes_after_a_stretch_does_not_change_it(engine, name, correction)
     recording, last = clip(8000), 3333
 
     def made(samples):
-        source = Request(name, lambda: AudioSource(voice, None, 16000), correction=correction)
+        source = EngineRequest(name, lambda: AudioSource(voice, None, 16000), correction=correction)
         return audio(opened(engine, source, samples))[: 2 * last]
 
     whole, after = made(recording), surroundings(voice, correction).after

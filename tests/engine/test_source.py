@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.engine.engines import clip
 from tests.voices_for_tests import make_voice
-from wavesynth.audio.executor import alone
+from wavesynth.audio.executor import per_stream
 from wavesynth.audio.mel import StreamingLogMel, features
 from wavesynth.audio.resampling import StreamingResampler
 from wavesynth.engine.source import AudioSource, DurationSource, MelSource
@@ -21,7 +21,7 @@ VOICE = make_voice("tiny")
 def prepare(source, index, n):
     """How many of the `n` samples from `index` can be made, once what they need is analysed."""
     if (due := source.due(index, n)) is not None:
-        source.analysed(alone(features, due, config=VOICE.mel))
+        source.analysed(per_stream(features, due, config=VOICE.mel))
     return source.ready(index, n)
 
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wavesynth.engine.conversion import Converting
+from wavesynth.engine.conversion import StreamingConverter
 from wavesynth.models.converter import Converter, ConverterConfig
 
 SILENCE = -1.5
@@ -25,7 +25,7 @@ CONVERTER = converter()
 
 
 def in_pieces(sizes):
-    converting = Converting(CONVERTER, SILENCE)
+    converting = StreamingConverter(CONVERTER, SILENCE)
     said, at = [], 0
     for size in [*sizes, len(MEL)]:
         said.append(converting.push(MEL[at : at + size]))
@@ -46,7 +46,7 @@ def test_a_stream_is_said_as_a_whole_recording_is():
 
 
 def test_a_frame_comes_as_soon_as_what_it_hears_is_there():
-    converting = Converting(CONVERTER, SILENCE)
+    converting = StreamingConverter(CONVERTER, SILENCE)
     assert [len(converting.push(MEL[t : t + 1])) for t in range(6)] == [0, 0, 0, 1, 1, 1]
     assert len(converting.finish()) == 3
 
@@ -76,7 +76,7 @@ def test_nats_are_those_of_a_laplace_distribution():
 )
 def test_a_mel_that_cannot_be_used_is_refused(mel, message):
     with pytest.raises(ValueError, match=message):
-        Converting(CONVERTER, SILENCE).push(mel)
+        StreamingConverter(CONVERTER, SILENCE).push(mel)
 
 
 @pytest.mark.parametrize("name", ["bands", "channels", "layers", "past", "look_ahead"])

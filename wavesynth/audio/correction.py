@@ -40,7 +40,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.executor import Executor, alone
+from wavesynth.audio.executor import Executor, per_stream
 from wavesynth.audio.mel import MelConfig, features, filter_bank, mel_tables
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def correct(
     samples: Sequence[NDArray[np.float32]],
     target_mels: Sequence[NDArray[np.float32]],
     last: Sequence[bool],
-    executor: Executor = alone,
+    executor: Executor = per_stream,
 ) -> list[NDArray[np.float32]]:
     """What each correction's `push` gives, and where `last` its `finish` after it; the projections of all streams are
     computed by `executor`.

@@ -1,7 +1,8 @@
-"""A function of many rows, so computed that no row's bits depend on the others.
+"""A function of the inputs of many streams, so computed that no result depends on who else is in the batch.
 
-What a library makes of a row may depend on how many there are, since it chooses its way by the shape. So there is one
-shape: a row alone, or a block of rows. Rows of a block that no input fills hold any values; their results are dropped.
+What a library makes of one input may depend, in its last bits, on how many it is given, since it chooses its way by the
+shape. So there is one shape: one input alone (`per_stream`), or always as many (`FixedBatch`), where inputs that are
+missing are filled up with any values and their results are dropped.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-__all__ = ["Executor", "FixedBatch", "alone", "to_device"]
+__all__ = ["Executor", "FixedBatch", "per_stream", "to_device"]
 
 
 class Executor(Protocol):
-    """A way to compute a function of rows, [B, ...] each, whose constant arguments have names."""
+    """A way to compute a function of inputs, [B, ...] each, whose constant arguments have names."""
 
-    def __call__(self, function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> Tensor:
-        """`function(*rows, **constants)`, [B, ...]."""
+    def __call__(self, function: Callable[..., Tensor], *inputs: Tensor, **constants: Any) -> Tensor:
+        """`function(*inputs, **constants)`, [B, ...]."""
 
 
-def alone(function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> Tensor:
-    """`function(*rows, **constants)`, one row after the other."""
-    count = len(rows[0])
+def per_stream(function: Callable[..., Tensor], *inputs: Tensor, **constants: Any) -> Tensor:
+    """`function(*inputs, **constants)`, one after the other, each as a batch of one."""
+    count = len(inputs[0])
     if not count:  # the FFT refuses nothing; what is asked for is its shape
-        return function(*(tensor.new_zeros(1, *tensor.shape[1:]) for tensor in rows), **constants)[:0]
-    made = [function(*row, **constants) for row in zip(*(tensor.split(1) for tensor in rows), strict=True)]
+        return function(*(tensor.new_zeros(1, *tensor.shape[1:]) for tensor in inputs), **constants)[:0]
+    made = [function(*one, **constants) for one in zip(*(tensor.split(1) for tensor in inputs), strict=True)]
     return made[0] if count == 1 else torch.cat(made)
 
 
@@ -45,36 +46,36 @@ class FixedBatch:
     def __init__(self, device: torch.device, size: int) -> None:
         self._device, self._size = device, size
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        self._blocks: dict[Hashable, tuple[list[Tensor], Callable[[], Tensor]]] = {}
+        self._batches: dict[Hashable, tuple[list[Tensor], Callable[[], Tensor]]] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> Tensor:
-        """`function(*rows, **constants)`; constants are hashable."""
-        shapes = tuple((tensor.shape[1:], tensor.dtype) for tensor in rows)
+    def __call__(self, function: Callable[..., Tensor], *inputs: Tensor, **constants: Any) -> Tensor:
+        """`function(*inputs, **constants)`; constants are hashable."""
+        shapes = tuple((tensor.shape[1:], tensor.dtype) for tensor in inputs)
         key = function, shapes, tuple(sorted(constants.items()))
         with self._lock, torch.cuda.stream(self._stream):
-            if key not in self._blocks:
-                self._blocks[key] = self._block(partial(function, **constants), rows)
-            inputs, compute = self._blocks[key]
-            given = [to_device(tensor, self._device).split(self._size) for tensor in rows]
+            if key not in self._batches:
+                self._batches[key] = self._allocate(partial(function, **constants), inputs)
+            memory, compute = self._batches[key]
+            given = [to_device(tensor, self._device).split(self._size) for tensor in inputs]
             made = []
-            for block in zip(*given, strict=True):
-                for memory, tensor in zip(inputs, block, strict=True):
-                    memory[: len(tensor)] = tensor
-                made.append(compute()[: len(block[0])].clone())
+            for batch in zip(*given, strict=True):
+                for place, tensor in zip(memory, batch, strict=True):
+                    place[: len(tensor)] = tensor
+                made.append(compute()[: len(batch[0])].clone())
             return torch.cat(made).cpu()
 
-    def _block(
-        self, function: Callable[..., Tensor], rows: tuple[Tensor, ...]
+    def _allocate(
+        self, function: Callable[..., Tensor], inputs: tuple[Tensor, ...]
     ) -> tuple[list[Tensor], Callable[[], Tensor]]:
-        """Memory for a block, and what computes the function of it."""
-        inputs = [
+        """Memory for a batch, and what computes the function of it."""
+        memory = [
             torch.zeros(self._size, *tensor.shape[1:], dtype=tensor.dtype, device=self._device)
-            for tensor in rows
+            for tensor in inputs
         ]
-        compute = partial(function, *inputs)
+        compute = partial(function, *memory)
         if self._stream is None:
-            return inputs, compute
+            return memory, compute
         compute()  # so that tables and plans are made, which cannot be captured
         graph = torch.cuda.CUDAGraph()
         # Another thread may go on with other work meanwhile.
@@ -85,7 +86,7 @@ class FixedBatch:
             graph.replay()
             return result
 
-        return inputs, again
+        return memory, again
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

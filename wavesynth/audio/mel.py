@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavesynth.audio.executor import alone
+from wavesynth.audio.executor import per_stream
 
 __all__ = ["MelConfig", "StreamingLogMel", "features", "filter_bank", "log_mel", "mel_tables"]
 
@@ -104,11 +104,11 @@ class StreamingLogMel:
 
     def push(self, samples: Tensor) -> Tensor:
         """Takes the next samples [N]; returns the frames that are now complete, float32 [f, bands]."""
-        return alone(features, self.windows(samples), config=self.config)
+        return per_stream(features, self.windows(samples), config=self.config)
 
     def finish(self) -> Tensor:
         """The frames that still waited for samples, which are silence now; nothing may be pushed after."""
-        return alone(features, self.rest(), config=self.config)
+        return per_stream(features, self.rest(), config=self.config)
 
     def windows(self, samples: Tensor) -> Tensor:
         """`push`, before `features`: the samples under the windows of those frames, float64 [f, window]."""

@@ -22,7 +22,7 @@ from wavesynth.engine.excerpt import heard_from, memories, surroundings
 from wavesynth.engine.requests import choose_voice
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import Source
-from wavesynth.engine.stream import Stream, StreamError
+from wavesynth.engine.stream import EngineStream, StreamError
 from wavesynth.files import sentence, shown
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.validation import Requests
@@ -150,7 +150,7 @@ class Synthesizer:
     def __call__(self, segments: Iterable[Segment]) -> list[Made]:
         """The audio of `segments`, in the order in which it is finished."""
         waiting, made = deque(segments), []
-        under_way: dict[Stream, tuple[Segment, list[bytes]]] = {}
+        under_way: dict[EngineStream, tuple[Segment, list[bytes]]] = {}
         while waiting or under_way:
             while waiting and len(under_way) < self._together:
                 segment = waiting.popleft()
@@ -175,7 +175,7 @@ class Synthesizer:
                     made.append(_made(segment, b"".join(audio), rate))
         return made
 
-    def _open(self, segment: Segment) -> Stream:
+    def _open(self, segment: Segment) -> EngineStream:
         request = pb.StreamSynthesizeRequest.FromString(segment.request)
         checked, piece = self._requests.whole(request.synthesis, request.conditioning, live=False)
         if segment.memory:

@@ -1,6 +1,6 @@
 """A stream as the engine works on it: from input to frames, and from samples to audio.
 
-What costs time is computed for many streams in one go, in the way that the voice's backend has for that (`rows`).
+What costs time is computed for many streams in one go, by the executor of the voice's sampler.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from wavesynth.audio.companding import Deemphasis, deemphasize
 from wavesynth.audio.correction import SpectralCorrection, correct
 from wavesynth.audio.mel import features
 from wavesynth.audio.pcm import pcm16
-from wavesynth.engine.stream import Chunk, InputError, Statistics, Stream
+from wavesynth.engine.stream import EngineOutput, EngineStream, InputError, Statistics
 from wavesynth.voices.loaded import LoadedVoice
 
 __all__ = ["ActiveStream", "Made", "attempt", "look_ahead", "make", "prepare"]
 
 #: A job's next chunk, None if it was made to be dropped, or why there is none.
-Made = Chunk | Exception | None
+Made = EngineOutput | Exception | None
 T = TypeVar("T")
 
 
 class ActiveStream:
     """A stream's state and filters; only the engine's thread touches it."""
 
-    def __init__(self, stream: Stream, loaded: LoadedVoice) -> None:
+    def __init__(self, stream: EngineStream, loaded: LoadedVoice) -> None:
         self.stream = stream
         self.loaded = loaded
         self.voice = stream.request.voice
         self.live = stream.request.live
         self.source = stream.request.source()
-        if loaded.sampler.conditions:
+        if loaded.sampler.takes_windows:
             self.source.defer()
         self.state = loaded.sampler.start()
         self.n = 0
@@ -75,7 +75,7 @@ class ActiveStream:
             raise InputError(f"first_sample is {first}; it must be below {total}, the samples of the whole")
         return self.n > 0
 
-    def hand_out(self, samples: NDArray[np.int16], end: int) -> Chunk | None:
+    def hand_out(self, samples: NDArray[np.int16], end: int) -> EngineOutput | None:
         """The chunk of the samples [n] that came out of the filters when `end` samples were drawn, None if there is
         none to hand out. Chunks come in order."""
         request, last = self.stream.request, end == self.source.total
@@ -87,7 +87,7 @@ class ActiveStream:
         now = time.monotonic()
         self._first_made = self._first_made or now
         statistics = self._statistics(now, end) if last else None
-        return Chunk(audio, ready - len(wanted), len(wanted), now, statistics)
+        return EngineOutput(audio, ready - len(wanted), len(wanted), now, statistics)
 
     def _statistics(self, now: float, end: int) -> Statistics:
         started = self.stream.started
@@ -120,7 +120,7 @@ def make(jobs: Sequence[ActiveStream], sampled: NDArray[np.float32], ends: Seque
         list(deemphasize([job.deemphasis for job in jobs], sampled)),
         [job.source.wanted() for job in jobs],  # taken in any case, or a long stream would gather it
         [end == job.source.total for job, end in zip(jobs, ends, strict=True)],
-        loaded.sampler.rows,
+        loaded.sampler.executor,
     )
     whole, bounds = pcm16(np.concatenate(samples)), accumulate(map(len, samples), initial=0)
     ready = [whole[begin:end] for begin, end in pairwise(bounds)]
@@ -147,7 +147,7 @@ def _hear(looked: Sequence[tuple[ActiveStream, Tensor]]) -> None:
     config, due = loaded.voice.mel, torch.cat([windows for _, windows in looked])
     parts: Sequence[Tensor] = [torch.zeros(0, config.bands)] * len(looked)
     if len(due):
-        mel = attempt(loaded.sampler.rows, features, due, config=config)
+        mel = attempt(loaded.sampler.executor, features, due, config=config)
         if isinstance(mel, Exception):
             for job, _ in looked:
                 job.error = mel

@@ -14,7 +14,7 @@ from wavesynth.engine.engine import EngineConfig
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.step import Ticker
-from wavesynth.engine.stream import Request, Stream
+from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.voices.loaded import LoadedVoice
 
 __all__ = ["LIMIT", "measure_capacity"]
@@ -27,8 +27,8 @@ _TICKS = 5
 def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
     """Times ticks of 1, 2, 3, ... streams of each voice, analysis and correction included, until one is over the limit.
 
-    Voices of one shape and rate take one time. A backend that has places for streams is asked for 1, 2, 4, ..., and
-    for no more than it has. Raises what the backend raises.
+    Voices of one shape and rate take one time. A sampler with a `max_streams` is timed with 1, 2, 4, ... streams, and
+    with no more than these. Raises what the backend raises.
     """
     ticker = Ticker()
     load: dict[str, list[tuple[int, float]]] = {}
@@ -40,10 +40,10 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
             continue
         streams = 1
         points: list[tuple[int, float]] = []
-        places = loaded.sampler.places
-        while not points or (points[-1][1] <= LIMIT and points[-1][0] != places):
+        most = loaded.sampler.max_streams
+        while not points or (points[-1][1] <= LIMIT and points[-1][0] != most):
             points.append((streams, _load(ticker, name, loaded, streams, loaded.samples(config.chunk))))
-            streams = max(streams + 1, streams * 5 // 4) if places is None else min(2 * streams, places)
+            streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
         load[name] = points
     ticker.close()
     return Capacity(load, LIMIT)
@@ -68,11 +68,11 @@ def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: i
 def _job(name: str, loaded: LoadedVoice, samples: int) -> ActiveStream:
     voice, speaker = loaded.voice, 0 if loaded.voice.speakers else None
     if not voice.takes_mel:
-        request = Request(name, lambda: DurationSource(voice, speaker, samples))
-        return ActiveStream(Stream(request, threading.Lock(), threading.Event()), loaded)
-    request = Request(
+        request = EngineRequest(name, lambda: DurationSource(voice, speaker, samples))
+        return ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded)
+    request = EngineRequest(
         name, lambda: AudioSource(voice, speaker, voice.sample_rate), correction=voice.correction
     )
-    job = ActiveStream(Stream(request, threading.Lock(), threading.Event()), loaded)
+    job = ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded)
     job.source.push(torch.rand(samples, generator=torch.Generator().manual_seed(0)) - 0.5)
     return job

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wavesynth.models.wavenet import WaveNet
 
-__all__ = ["Conditioner", "check_mel"]
+__all__ = ["StreamingConditioner", "check_mel"]
 
 
 def check_mel(mel: Tensor, bands: int) -> None:
@@ -19,7 +19,7 @@ def check_mel(mel: Tensor, bands: int) -> None:
         raise ValueError("mel has NaN or infinite values; it must be finite")
 
 
-class Conditioner:
+class StreamingConditioner:
     """Turns one stream's mel frames, in pieces of any size, into conditioning frames [f, L, 2R].
 
     A frame's conditioning needs the `mel_context` mel frames after it, so it comes that much later; `finish`

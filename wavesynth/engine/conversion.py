@@ -8,10 +8,10 @@ from torch import Tensor
 from wavesynth.engine.conditioning import check_mel
 from wavesynth.models.converter import Converter
 
-__all__ = ["Converting"]
+__all__ = ["StreamingConverter"]
 
 
-class Converting:
+class StreamingConverter:
     """Turns one stream's mel frames, in pieces of any size, into those of the voice's own speaker.
 
     What is said of a frame comes `look_ahead` frames later; `finish` gives the rest, as if silence followed. Each

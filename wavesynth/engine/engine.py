@@ -22,11 +22,11 @@ from itertools import groupby
 from wavesynth.engine.active_stream import ActiveStream, prepare
 from wavesynth.engine.scheduler import Capacity, chunks_in_tick, schedule
 from wavesynth.engine.step import SLICE, Result, Tick, Ticker
-from wavesynth.engine.stream import Request, Stream, StreamError
+from wavesynth.engine.stream import EngineRequest, EngineStream, StreamError
 from wavesynth.sampling.backends.sampler import LostError
 from wavesynth.voices.loaded import LoadedVoice
 
-__all__ = ["BusyError", "ClosedError", "Engine", "EngineConfig"]
+__all__ = ["CapacityError", "ClosedError", "Engine", "EngineConfig"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class ClosedError(StreamError):
     """The engine was closed before the stream's end."""
 
 
-class BusyError(Exception):
+class CapacityError(Exception):
     """There is no room for the stream now; `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: float) -> None:
@@ -71,7 +71,7 @@ class Engine:
     that ended; `lost`, when the backend can do nothing any more and all streams have ended. Both must return at once.
 
     >>> with Engine(voices, Capacity.of(4, voices)) as engine:  # doctest: +SKIP
-    ...     stream = engine.open(Request("allison", lambda: DurationSource(voice, None, 16000)))
+    ...     stream = engine.open(EngineRequest("allison", lambda: DurationSource(voice, None, 16000)))
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Engine:
         voices: Mapping[str, LoadedVoice],
         capacity: Capacity,
         config: EngineConfig | None = None,
-        notify: Callable[[Sequence[Stream]], None] = lambda streams: None,
+        notify: Callable[[Sequence[EngineStream]], None] = lambda streams: None,
         lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.voices = voices
@@ -88,14 +88,14 @@ class Engine:
         self._notify, self._lost = notify, lost
         self._lock = threading.Lock()  # guards the list of streams and what is in their mailboxes
         self._wake = threading.Event()  # set after every change under the lock
-        self._streams: list[Stream] = []
-        self._new: list[Stream] = []  # live ones of which nothing is handed out yet
+        self._streams: list[EngineStream] = []
+        self._new: list[EngineStream] = []  # live ones of which nothing is handed out yet
         self._closed = False
         self._end = ClosedError("the service was shut down")
         self._begun: Tick | None = None  # the tick that is being made elsewhere
         self._welcoming: list[Tick] = []  # and those of streams that are new, beside it
-        self._guests: set[Stream] = set()  # streams that are made beside it until they are heard
-        self._jobs: dict[Stream, ActiveStream] = {}
+        self._guests: set[EngineStream] = set()  # streams that are made beside it until they are heard
+        self._jobs: dict[EngineStream, ActiveStream] = {}
         self._ticker = Ticker()
         self._thread = threading.Thread(target=self._run, name="wavesynth-engine", daemon=True)
 
@@ -111,8 +111,8 @@ class Engine:
         self._thread.join()
         self._ticker.close()
 
-    def open(self, request: Request) -> Stream:
-        """A stream for `request`. Raises BusyError when there is no room, ClosedError when there is no more engine.
+    def open(self, request: EngineRequest) -> EngineStream:
+        """A stream for `request`. Raises CapacityError when there is no room, ClosedError when there is no more engine.
 
         A live stream is admitted if all live streams together then fit the capacity, or if it is the only one.
         """
@@ -126,10 +126,10 @@ class Engine:
                 fits = len(others) < self.config.waiting
             if not fits:
                 kind = "live" if request.live else "offline"
-                raise BusyError(
+                raise CapacityError(
                     f"all {len(others)} places for {kind} streams are taken", self._retry_after(others)
                 )
-            stream = Stream(request, self._lock, self._wake)
+            stream = EngineStream(request, self._lock, self._wake)
             self._streams.append(stream)
             if request.live:
                 self._new.append(stream)
@@ -142,7 +142,7 @@ class Engine:
         with self._lock:
             return sum(s.request.live and not s.closed for s in self._streams)
 
-    def _retry_after(self, streams: Sequence[Stream]) -> float:
+    def _retry_after(self, streams: Sequence[EngineStream]) -> float:
         """Seconds until the first of `streams` should end, if they go on in real time; within 0.1 to 10."""
         left = [
             (s.request.samples - s.made) / self.voices[s.request.voice].voice.sample_rate
@@ -167,12 +167,12 @@ class Engine:
                 stream.end(self._end)
         self._notify(self._streams)
 
-    def _has_room(self, stream: Stream) -> bool:
+    def _has_room(self, stream: EngineStream) -> bool:
         loaded = self.voices[stream.request.voice]
         coming = stream.waiting + self._under_way(stream) + loaded.samples(self.config.chunk)
         return not stream.request.live or coming <= loaded.samples(self.config.queue)
 
-    def _tick(self, streams: Sequence[Stream]) -> bool:
+    def _tick(self, streams: Sequence[EngineStream]) -> bool:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
         live = sum(stream.request.live for stream in streams)
         samples = self.config.chunk * chunks_in_tick(live, len(streams) - live)
@@ -226,11 +226,13 @@ class Engine:
                 if can is not True:
                     prepare([job], [job.loaded.samples(self.config.chunk)])
 
-    def _under_way(self, stream: Stream) -> int:
+    def _under_way(self, stream: EngineStream) -> int:
         """Samples that are being made."""
         return self._jobs[stream].state.index - stream.made if stream in self._jobs else 0
 
-    def _ready(self, streams: Sequence[Stream], samples: int) -> tuple[list[ActiveStream], list[Result]]:
+    def _ready(
+        self, streams: Sequence[EngineStream], samples: int
+    ) -> tuple[list[ActiveStream], list[Result]]:
         """Takes in what came for the streams; those that can make their next `samples` (at 16 kHz), or those to their
         end, and those that ended."""
         with self._lock:
@@ -280,7 +282,7 @@ class Engine:
         _log.critical("the backend is lost: %s", error)
         self._lost()
 
-    def _job(self, stream: Stream) -> ActiveStream:
+    def _job(self, stream: EngineStream) -> ActiveStream:
         if stream not in self._jobs:
             self._jobs[stream] = ActiveStream(stream, self.voices[stream.request.voice])
         return self._jobs[stream]
@@ -290,7 +292,7 @@ def _lead(job: ActiveStream) -> int:
     return job.lead
 
 
-def _stream_error(stream: Stream, error: Exception) -> StreamError:
+def _stream_error(stream: EngineStream, error: Exception) -> StreamError:
     if isinstance(error, StreamError):
         return error
     if isinstance(error, LostError):

@@ -19,7 +19,7 @@ from wavesynth.audio.correction import DEFAULT_FRAMES, can_correct
 from wavesynth.audio.pcm import as_array, as_samples
 from wavesynth.audio.resampling import StreamingResampler
 from wavesynth.engine.source import AudioSource, DurationSource, MelSource, Source
-from wavesynth.engine.stream import Request
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling.reference import SamplingParams
 from wavesynth.voices.voice import Voice
 
@@ -205,7 +205,7 @@ def prepare(
     voice: Voice,
     max_seconds: float = float("inf"),
     names: FieldNames = _LIBRARY,
-) -> tuple[Request, InputReader | None, Tensor | None]:
+) -> tuple[EngineRequest, InputReader | None, Tensor | None]:
     """The engine's request for what is `wanted`; what reads its input if it takes any; and its input if that is whole.
 
     Raises ValueError, with one sentence, for a field that cannot be used or for more audio than `max_seconds`.
@@ -235,7 +235,7 @@ def prepare(
     temperature = voice.temperature if wanted.temperature is None else wanted.temperature
     params = SamplingParams(wanted.seed, temperature)
     correction = _correction(voice, wanted.correction)
-    request = Request(voice.name, source, params, samples, wanted.live, first, correction=correction)
+    request = EngineRequest(voice.name, source, params, samples, wanted.live, first, correction=correction)
     return request, reader, whole
 
 

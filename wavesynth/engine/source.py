@@ -17,8 +17,8 @@ from torch import Tensor
 
 from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.audio.resampling import StreamingResampler
-from wavesynth.engine.conditioning import Conditioner
-from wavesynth.engine.conversion import Converting
+from wavesynth.engine.conditioning import StreamingConditioner
+from wavesynth.engine.conversion import StreamingConverter
 from wavesynth.sampling.windows import Windows
 from wavesynth.voices.voice import Voice
 
@@ -61,8 +61,8 @@ class Source(ABC):
         """Leaves the conditioning network to the backend: called, if at all, before anything else."""
 
     def resume(self, frame: int, memory: Tensor) -> None:
-        """Has the converter say frame number `frame` with this memory (`Converting.resume`); called, if at all, before
-        any input is given. Raises TypeError for a voice without one."""
+        """Has the converter say frame number `frame` with this memory (`StreamingConverter.resume`); called, if at all,
+        before any input is given. Raises TypeError for a voice without one."""
         raise TypeError("memory was given to a stream without a converter")
 
     @abstractmethod
@@ -129,8 +129,10 @@ class _InputSource(Source):
         super().__init__(voice)
         self._frames: deque[Tensor] = deque()  # [L, 2R] each, or what they are made of
         self._first = 0  # the number of the first of them
-        self._conditioner = Conditioner(voice.model, voice.mel.silence, speaker)
-        self._converting = None if voice.converter is None else Converting(voice.converter, voice.mel.silence)
+        self._conditioner = StreamingConditioner(voice.model, voice.mel.silence, speaker)
+        self._converting = (
+            None if voice.converter is None else StreamingConverter(voice.converter, voice.mel.silence)
+        )
         self._speaker = speaker
         self._pieces: deque[Tensor] = deque()
         self._ended = False  # no more will be pushed

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.engine.active_stream import ActiveStream, Made, attempt, look_ahead, make
-from wavesynth.engine.stream import Stream
+from wavesynth.engine.stream import EngineStream
 from wavesynth.sampling.backends.sampler import Pending
 
 __all__ = ["SLICE", "Result", "Tick", "Ticker"]
@@ -22,7 +22,7 @@ __all__ = ["SLICE", "Result", "Tick", "Ticker"]
 SLICE = 256
 
 #: A stream, the sample that its chunk ends before, and the chunk or why there is none.
-Result = tuple[Stream, int, Made]
+Result = tuple[EngineStream, int, Made]
 
 
 @dataclass(frozen=True)

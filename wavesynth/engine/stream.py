@@ -15,11 +15,11 @@ from wavesynth.engine.source import Source
 from wavesynth.sampling.reference import SamplingParams
 
 __all__ = [
-    "Chunk",
+    "EngineOutput",
+    "EngineRequest",
+    "EngineStream",
     "InputError",
-    "Request",
     "Statistics",
-    "Stream",
     "StreamError",
 ]
 
@@ -33,7 +33,7 @@ class InputError(StreamError):
 
 
 @dataclass(frozen=True)
-class Request:
+class EngineRequest:
     """What to make."""
 
     voice: str
@@ -64,7 +64,7 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Chunk:
+class EngineOutput:
     """A piece of audio."""
 
     audio: bytes
@@ -76,19 +76,19 @@ class Chunk:
     """On the last chunk."""
 
 
-class Stream:
+class EngineStream:
     """The mailbox between a caller and the engine's thread; every method may be called from any thread.
 
     The engine makes and keeps it: callers get it from `Engine.open`.
     """
 
-    def __init__(self, request: Request, lock: threading.Lock, wake: threading.Event) -> None:
+    def __init__(self, request: EngineRequest, lock: threading.Lock, wake: threading.Event) -> None:
         self.request = request
         self._lock = lock
         self._wake = wake
         self._input: deque[Tensor] = deque()
         self._input_ended = False
-        self._output: deque[Chunk] = deque()
+        self._output: deque[EngineOutput] = deque()
         self._error: Exception | None = None
         self._closed = False
         self.started = time.monotonic()
@@ -113,7 +113,7 @@ class Stream:
             self._input_ended = True
         self._rouse()
 
-    def take(self) -> list[Chunk]:
+    def take(self) -> list[EngineOutput]:
         """The chunks made since the last time; raises the stream's error once they are all taken."""
         with self._lock:
             if not self._output and self._error is not None:
@@ -154,7 +154,7 @@ class Stream:
         self._input.clear()
         return pieces, self._input_ended
 
-    def put(self, chunk: Chunk | None, made: int) -> None:
+    def put(self, chunk: EngineOutput | None, made: int) -> None:
         """Hands out a chunk (None: one that was dropped), after which `made` samples are made."""
         self.made = made
         if chunk is None or self._closed:  # cancelled during the tick

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from torch import Tensor
 
-from wavesynth.engine.engine import BusyError, Engine
-from wavesynth.engine.stream import Chunk, Request, Stream, StreamError
+from wavesynth.engine.engine import CapacityError, Engine
+from wavesynth.engine.stream import EngineOutput, EngineRequest, EngineStream, StreamError
 from wavesynth.server.errors import RefusedError
 
 __all__ = ["AsyncEngine", "AsyncStream"]
@@ -23,23 +23,23 @@ class AsyncEngine:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._open: dict[Stream, AsyncStream] = {}
+        self._open: dict[EngineStream, AsyncStream] = {}
 
-    def notify(self, streams: Sequence[Stream]) -> None:
+    def notify(self, streams: Sequence[EngineStream]) -> None:
         """Wakes those who wait for `streams`, all in one go; called on the engine's thread."""
         self._loop.call_soon_threadsafe(self._ring, streams)
 
-    def _ring(self, streams: Sequence[Stream]) -> None:
+    def _ring(self, streams: Sequence[EngineStream]) -> None:
         for stream in streams:
             if opened := self._open.get(stream):
                 opened.ring()
 
     @contextmanager
-    def open(self, engine: Engine, request: Request) -> Iterator[AsyncStream]:
+    def open(self, engine: Engine, request: EngineRequest) -> Iterator[AsyncStream]:
         """A new stream; leaving the block frees its slot. Raises RefusedError."""
         try:
             stream = engine.open(request)
-        except (BusyError, StreamError) as error:
+        except (CapacityError, StreamError) as error:
             raise RefusedError.of(error) from error
         opened = self._open[stream] = AsyncStream(stream)
         try:
@@ -52,7 +52,7 @@ class AsyncEngine:
 class AsyncStream:
     """One stream on the event loop's side."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: EngineStream) -> None:
         self._stream = stream
         self._pushed = 0
         self._output, self._room = asyncio.Event(), asyncio.Event()
@@ -80,7 +80,7 @@ class AsyncStream:
         self._stream.fail(error)
         self.ring()
 
-    async def chunks(self) -> AsyncIterator[list[Chunk]]:
+    async def chunks(self) -> AsyncIterator[list[EngineOutput]]:
         """The chunks as they are made, those that wait together; ends after the last. Raises RefusedError."""
         while True:
             self._output.clear()

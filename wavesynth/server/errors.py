@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from wavesynth.engine.engine import BusyError, ClosedError
+from wavesynth.engine.engine import CapacityError, ClosedError
 from wavesynth.engine.stream import InputError, StreamError
 
 __all__ = ["RefusedError", "invalid"]
@@ -21,9 +21,9 @@ class RefusedError(Exception):
         self.metadata = metadata
 
     @classmethod
-    def of(cls, error: BusyError | StreamError) -> RefusedError:
+    def of(cls, error: CapacityError | StreamError) -> RefusedError:
         """What the engine's `error` is to the caller."""
-        if isinstance(error, BusyError):
+        if isinstance(error, CapacityError):
             retry = (("retry-after-ms", str(round(1000 * error.retry_after))),)
             return cls(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), retry)
         if isinstance(error, InputError):

@@ -94,9 +94,9 @@ class Server:
         credentials = _checked(config)
         engine_config = EngineConfig(chunk=config.chunk)
         live = config.live_streams
-        # Offline streams that wait take places too, but no tick has more streams than may be live.
-        places = None if live is None else live + engine_config.waiting
-        voices = load_voices(config.voices, config.backend, config.threads, places, live)
+        # Offline streams that wait take memory too, but no step has more streams than may be live.
+        max_streams = None if live is None else live + engine_config.waiting
+        voices = load_voices(config.voices, config.backend, config.threads, max_streams, live)
         capacity = measure_capacity(voices, engine_config) if live is None else Capacity.of(live, voices)
         loop = asyncio.get_running_loop()
         bridge = AsyncEngine(loop)

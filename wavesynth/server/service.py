@@ -11,7 +11,7 @@ import grpc
 import structlog
 
 from wavesynth.engine.engine import Engine
-from wavesynth.engine.stream import Chunk, Statistics
+from wavesynth.engine.stream import EngineOutput, Statistics
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.telemetry import Call, Metrics, log
@@ -90,7 +90,7 @@ class SynthesisService(SynthesisServiceServicer):
             self.around("StreamSynthesize", context) as call,
             self._whole(call, request, live=True) as stream,
         ):
-            unsent: list[Chunk] = []
+            unsent: list[EngineOutput] = []
             async for chunks in stream.chunks():
                 unsent += chunks
                 if any(chunk.audio for chunk in unsent):  # FLAC holds samples back
@@ -180,7 +180,7 @@ class SynthesisService(SynthesisServiceServicer):
                 "metadata authorization is missing or wrong; it must be Bearer TOKEN",
             )
 
-    def _join(self, chunks: list[Chunk], voice: str) -> pb.AudioChunk:
+    def _join(self, chunks: list[EngineOutput], voice: str) -> pb.AudioChunk:
         last = chunks[-1].statistics
         return pb.AudioChunk(
             audio=b"".join(chunk.audio for chunk in chunks),

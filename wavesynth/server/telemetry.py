@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from wavesynth.engine.stream import Chunk
+from wavesynth.engine.stream import EngineOutput
 
 __all__ = ["Call", "Metrics", "log", "log_as_json"]
 
@@ -70,7 +70,7 @@ class Call:
     real_time_factor: float | None = None
     started: float = field(default_factory=time.monotonic)
 
-    def sent(self, chunks: list[Chunk], metrics: Metrics) -> None:
+    def sent(self, chunks: list[EngineOutput], metrics: Metrics) -> None:
         """Notes chunks that gRPC took."""
         now = time.monotonic()
         for chunk in chunks:

@@ -17,7 +17,7 @@ from wavesynth.engine.requests import (
     default_voice,
     prepare,
 )
-from wavesynth.engine.stream import Request
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.server.decoding import FIELDS, growing_request, piece_of, whole_request
 from wavesynth.server.encoding import bytes_per_sample, encoder
 from wavesynth.server.errors import RefusedError, invalid
@@ -53,7 +53,7 @@ class Requests:
 
     def whole(
         self, synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: bool
-    ) -> tuple[Request, Tensor | None]:
+    ) -> tuple[EngineRequest, Tensor | None]:
         """A request that comes in one message, and its input."""
         with _refusals():
             request, _, piece = self._prepare(
@@ -61,7 +61,7 @@ class Requests:
             )
             return request, piece
 
-    def growing(self, config: pb.ResynthesizeConfig) -> tuple[Request, GrowingInput]:
+    def growing(self, config: pb.ResynthesizeConfig) -> tuple[EngineRequest, GrowingInput]:
         """A request whose input comes piece by piece, and how to read it."""
         with _refusals():
             request, reader, _ = self._prepare(growing_request(config), config.synthesis.encoding)
@@ -70,7 +70,7 @@ class Requests:
 
     def _prepare(
         self, wanted: SynthesisRequest, encoding: pb.Encoding.ValueType
-    ) -> tuple[Request, InputReader | None, Tensor | None]:
+    ) -> tuple[EngineRequest, InputReader | None, Tensor | None]:
         voice = choose_voice(self.voices, wanted.voice)
         request, reader, piece = prepare(wanted, voice, self.max_seconds, FIELDS)
         left = None if request.samples is None else request.samples - request.first_sample

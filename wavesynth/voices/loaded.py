@@ -25,7 +25,7 @@ class LoadedVoice:
 
 
 def load_voices(
-    folder: Path, backend: str, threads: int = 1, places: int | None = None, together: int | None = None
+    folder: Path, backend: str, threads: int = 1, max_streams: int | None = None, max_batch: int | None = None
 ) -> dict[str, LoadedVoice]:
     """The voices below `folder` by name, with their samplers: see `make_sampler`.
 
@@ -37,7 +37,7 @@ def load_voices(
         voice = load_voice(path)
         if voice.name in voices:
             raise ValueError(f"{path}: name is {voice.name!r}, which another voice in {folder} has")
-        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, places, together))
+        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, max_streams, max_batch))
     if not voices:
         raise ValueError(
             f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"

@@ -16,20 +16,20 @@ def make_sampler(
     voice: Voice,
     backend: str = "cpu",
     threads: int = 1,
-    places: int | None = None,
-    together: int | None = None,
+    max_streams: int | None = None,
+    max_batch: int | None = None,
 ) -> Sampler:
-    """The sampler `backend` for `voice`: on `threads` cores, or on the GPU, with memory for `places` streams, of which
-    no more than `together` are ever advanced at once.
+    """The sampler `backend` for `voice`: on `threads` cores, or on the GPU, with memory for `max_streams` streams, of
+    which no more than `max_batch` are ever advanced at once.
 
     Raises ValueError, in a sentence, for an unknown backend, and for one that this machine or voice cannot have.
     """
-    drawing = _class_sampler(voice, backend, threads, places, together)
+    drawing = _class_sampler(voice, backend, threads, max_streams, max_batch)
     return MuLawSampler(drawing, voice.classes, voice.mid_tread)
 
 
 def _class_sampler(
-    voice: Voice, backend: str, threads: int, places: int | None, together: int | None
+    voice: Voice, backend: str, threads: int, max_streams: int | None, max_batch: int | None
 ) -> ClassSampler:
     if backend == "cpu":
         from wavesynth.sampling.backends.cpu import CpuSampler
@@ -42,7 +42,7 @@ def _class_sampler(
             raise ValueError(
                 f"backend triton needs the Python package triton ({error}); use --backend cpu"
             ) from error
-        return TritonSampler(voice.model, voice.gains, places, voice.fine, together)
+        return TritonSampler(voice.model, voice.gains, max_streams, voice.fine, max_batch)
     if backend == "reference":
         return BatchSampler(voice.int8())
     if backend == "float32":

@@ -20,7 +20,7 @@ from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.executor import FixedBatch
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource
-from wavesynth.engine.stream import Request
+from wavesynth.engine.stream import EngineRequest, StreamError
 from wavesynth.kernels.triton import reference as plain
 from wavesynth.sampling import reference
 from wavesynth.sampling.backends.cpu import CpuSampler
@@ -47,13 +47,13 @@ N = 40
 
 @pytest.fixture(scope="module")
 def sampler():
-    return TritonSampler(MODEL, GAINS, places=4)
+    return TritonSampler(MODEL, GAINS, max_streams=4)
 
 
 @in_interpreter
 def test_a_server_of_few_live_streams_is_all_rings_however_many_wait(monkeypatch):
-    for together, name in ((5, "ring 4+16"), (40, "8")):
-        few = TritonSampler(MODEL, GAINS, places=56, together=together)
+    for max_batch, name in ((5, "ring 4+16"), (40, "8")):
+        few = TritonSampler(MODEL, GAINS, max_streams=56, max_batch=max_batch)
         monkeypatch.setattr(few, "_processors", 132)
         monkeypatch.setattr(few, "_capability", 90)
         assert {few.plan(streams).name for streams in (1, 5)} == {name}
@@ -102,7 +102,7 @@ def test_a_stream_moves_from_the_processor_to_the_gpu_and_back_unchanged(sampler
 @pytest.mark.parametrize("speakers", [0, 2])
 def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
     model = network(stacks=1, layers_per_stack=3, residual=32, skip=32, classes=64, hop=5, speakers=speakers)
-    sampler = TritonSampler(model, GAINS, places=2)
+    sampler = TritonSampler(model, GAINS, max_streams=2)
     of = [None, None] if not speakers else [1, 0]
     frames = sampler._frames(
         [Windows(torch.zeros(count, 1, 0), s) for count, s in zip((3, 2), of, strict=True)]
@@ -117,7 +117,7 @@ def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
 @in_interpreter
 def test_fine_inputs_move_too_as_near_as_half_precision_is():
     weights = Int8Weights.pack(float32(MODEL), GAINS, fine=True)
-    sampler = TritonSampler(MODEL, GAINS, places=1, fine=True)
+    sampler = TritonSampler(MODEL, GAINS, max_streams=1, fine=True)
     before = weights.start()
     CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], 37)
     saved = sampler.save(sampler.load(before, SamplingParams(9)))
@@ -143,7 +143,7 @@ def test_the_gpu_goes_on_from_the_processors_state_as_the_kernels_reference_woul
 
 @in_interpreter
 def test_a_slot_is_free_again_when_its_stream_is_gone_and_only_then():
-    sampler = TritonSampler(MODEL, GAINS, places=1)
+    sampler = TritonSampler(MODEL, GAINS, max_streams=1)
     streams = [sampler.start(), sampler.start()]
     with pytest.raises(RuntimeError, match="all 1 places for streams on the GPU are taken"):
         sampler.start()
@@ -170,7 +170,7 @@ SPEAKERS = make_voice("of-two", layers=2, speakers=2)
 @in_interpreter
 @pytest.mark.parametrize("voice", [VOICE, SPEAKERS], ids=lambda voice: voice.name)
 def test_frames_made_many_at_once_are_each_as_if_alone_and_the_models(voice):
-    sampler = TritonSampler(voice.model, voice.gains, places=2)
+    sampler = TritonSampler(voice.model, voice.gains, max_streams=2)
     speakers = len(voice.speakers)
     mel = torch.randn(20, 7, 80, generator=torch.Generator().manual_seed(1))
     windows = [Windows(mel[i : i + 5], i % 2 if speakers else None) for i in range(0, 20, 5)]
@@ -185,14 +185,14 @@ def test_frames_made_many_at_once_are_each_as_if_alone_and_the_models(voice):
 
 @in_interpreter
 def test_the_engines_audio_is_the_kernels_whatever_the_chunk_and_the_neighbours():
-    voices = {"tiny": LoadedVoice(VOICE, make_sampler(VOICE, "triton", places=4))}
+    voices = {"tiny": LoadedVoice(VOICE, make_sampler(VOICE, "triton", max_streams=4))}
     sound, made = clip(90), []
     for chunk, neighbours in ((90, 0), (45, 2)):
         with running(voices, Capacity.of(4, voices), chunk=chunk) as engine:
             others = [
                 opened(
                     engine,
-                    Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(k)),
+                    EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(k)),
                     clip(60, k),
                 )
                 for k in range(neighbours)
@@ -201,7 +201,7 @@ def test_the_engines_audio_is_the_kernels_whatever_the_chunk_and_the_neighbours(
                 heard(
                     opened(
                         engine,
-                        Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7)),
+                        EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7)),
                         sound,
                     )
                 )
@@ -246,7 +246,7 @@ def elsewhere():
 
 
 def test_the_next_chunk_is_begun_before_the_last_one_is_waited_for(elsewhere):
-    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
+    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
     here = {"tiny": LoadedVoice(VOICE, make_sampler(VOICE))}
     there = {"tiny": LoadedVoice(VOICE, elsewhere)}
     with running(here, chunk=50) as engine:
@@ -266,7 +266,7 @@ def test_the_next_chunk_is_begun_before_the_last_one_is_waited_for(elsewhere):
 
 
 def test_an_unread_stream_is_not_made_beyond_its_queue(elsewhere):
-    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
+    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=50, queue=100) as engine:
         stream = opened(engine, request, clip(500))
         until(lambda: stream.waiting == 100)
@@ -275,7 +275,7 @@ def test_an_unread_stream_is_not_made_beyond_its_queue(elsewhere):
 
 
 def test_a_launch_that_fails_ends_its_streams_and_no_others(elsewhere):
-    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
+    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
         elsewhere.error = RuntimeError("an illegal address")
         with pytest.raises(Exception, match="making the audio failed: an illegal address"):
@@ -285,11 +285,11 @@ def test_a_launch_that_fails_ends_its_streams_and_no_others(elsewhere):
 
 
 def test_a_lost_gpu_ends_all_streams_and_the_engine_says_so(elsewhere):
-    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
+    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
         waiting = engine.open(request)  # without input: it has no part in the launch
         elsewhere.error = LostError("the GPU failed: gone; start the service again")
-        with pytest.raises(LostError):
+        with pytest.raises(StreamError, match="the GPU failed: gone"):
             audio(opened(engine, request, clip(1000)))
         with pytest.raises(Exception, match="the GPU failed: gone"):
             until(waiting.take)
@@ -299,9 +299,11 @@ def test_a_lost_gpu_ends_all_streams_and_the_engine_says_so(elsewhere):
 
 @pytest.mark.parametrize("chunk", [50, 160])
 def test_streams_analysed_and_corrected_together_are_each_as_if_alone(elsewhere, chunk):
-    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7), correction=4)
+    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7), correction=4)
     together, blocks = [], FixedBatch(torch.device("cpu"), 64)
-    elsewhere.rows = lambda f, *rows, **others: together.append(len(rows[0])) or blocks(f, *rows, **others)
+    elsewhere.executor = lambda f, *given, **others: (
+        together.append(len(given[0])) or blocks(f, *given, **others)
+    )
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
         expected = [audio(opened(engine, request, clip(400, seed))) for seed in range(4)]
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=chunk) as engine:
@@ -313,7 +315,9 @@ def test_streams_analysed_and_corrected_together_are_each_as_if_alone(elsewhere,
 @pytest.mark.parametrize("given", [2000, 900])  # as much input as it takes until something is heard, and less
 def test_a_corrected_stream_that_comes_is_made_in_one_go_until_it_is_heard(elsewhere, given):
     def request(seed):
-        return Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(seed), correction=4)
+        return EngineRequest(
+            "tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(seed), correction=4
+        )
 
     hop, sound = VOICE.mel.hop, clip(2000)
     lead = -(-SpectralCorrection(VOICE.mel, 4).look_ahead // hop) * hop
@@ -335,7 +339,7 @@ def test_a_corrected_stream_that_comes_is_made_in_one_go_until_it_is_heard(elsew
 
 @pytest.mark.parametrize("sample", [10, 1000])  # needed for the first chunk, and looked at ahead
 def test_a_stream_whose_input_cannot_be_used_does_not_trouble_those_analysed_with_it(elsewhere, sample):
-    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
+    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
     good, bad = clip(2000), clip(2000)
     bad[sample] = float("nan")
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
@@ -349,10 +353,10 @@ def test_a_gpu_that_is_lost_in_the_analysis_ends_all_streams(elsewhere):
     def lost(*_, **__):
         raise LostError("the GPU failed: gone; start the service again")
 
-    elsewhere.rows = lost
-    request = Request("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
+    elsewhere.executor = lost
+    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
-        with pytest.raises(LostError):
+        with pytest.raises(StreamError, match="the GPU failed: gone"):
             audio(opened(engine, request, clip(1000)))
         with pytest.raises(Exception, match="the GPU failed: gone; start the service again"):
             engine.open(request)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from wavesynth.audio.executor import alone
+from wavesynth.audio.executor import per_stream
 from wavesynth.sampling.reference import SamplingParams
 from wavesynth.sampling.state import State
 from wavesynth.sampling.weights import Weights
@@ -19,11 +19,11 @@ __all__ = ["HostSampler"]
 class HostSampler(ABC):
     """A `Sampler` whose states are `State`s."""
 
-    conditions = False
-    places = None
+    takes_windows = False
+    max_streams = None
     device = "cpu"
-    #: Nothing is gained here by many rows at once, and there may be only one.
-    rows = staticmethod(alone)
+    #: Nothing is gained here by computing for many streams at once, and there may be only one stream.
+    executor = staticmethod(per_stream)
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights

@@ -29,14 +29,14 @@ class MuLawSampler:
         self._levels = decode(torch.arange(classes), classes, mid_tread).numpy()  # float32 [classes]
 
     @property
-    def conditions(self) -> bool:
+    def takes_windows(self) -> bool:
         """Whether it takes `Windows` for conditioning, and makes the frames of many streams at once."""
-        return self.backend.conditions
+        return self.backend.takes_windows
 
     @property
-    def rows(self) -> Executor:
+    def executor(self) -> Executor:
         """How it has the features and filters of many streams computed."""
-        return self.backend.rows
+        return self.backend.executor
 
     @property
     def device(self) -> str:
@@ -49,9 +49,9 @@ class MuLawSampler:
         return self.backend.bytes_per_stream
 
     @property
-    def places(self) -> int | None:
+    def max_streams(self) -> int | None:
         """How many streams there is memory for; None if that is not known."""
-        return self.backend.places
+        return self.backend.max_streams
 
     def start(self) -> Any:
         """The state of a stream before its first sample."""

@@ -46,11 +46,11 @@ class _Backend(Protocol):
     """What both kinds of sampler say of themselves. What a state is besides `index` is the backend's own."""
 
     @property
-    def conditions(self) -> bool:
+    def takes_windows(self) -> bool:
         """Whether it takes `Windows` for conditioning, and makes the frames of many streams at once."""
 
     @property
-    def rows(self) -> Executor:
+    def executor(self) -> Executor:
         """How it has the features and filters of many streams computed."""
 
     @property
@@ -62,7 +62,7 @@ class _Backend(Protocol):
         """The memory of one stream."""
 
     @property
-    def places(self) -> int | None:
+    def max_streams(self) -> int | None:
         """How many streams there is memory for; None if that is not known."""
 
     def start(self) -> Any:

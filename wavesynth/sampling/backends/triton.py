@@ -36,14 +36,14 @@ from wavesynth.sampling.windows import Windows
 __all__ = ["DeviceState", "TritonSampler", "find_device", "network_of"]
 
 #: Streams that there is memory for when nobody says how many; and in the interpreter.
-_PLACES, _INTERPRETED = 10_000, 64
+_MAX_STREAMS, _INTERPRETED = 10_000, 64
 #: Part of the GPU's free memory that one voice's streams may take when nobody says how many they are.
 _SHARE = 0.4
 #: And when somebody does.
 _MOST = 0.9
-#: Rows of a block of what is computed beside the samples (wavesynth.audio.executor).
-_ROWS = 256
-#: Slots for each stream that there is a place for.
+#: Streams of a batch of what is computed beside the samples (wavesynth.audio.executor).
+_BATCH = 256
+#: Slots for each stream that there is memory for.
 _SLOTS = 2
 
 
@@ -57,43 +57,43 @@ class DeviceState:
 
 
 class TritonSampler:
-    """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread, but for `rows`.
+    """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread, but for `executor`.
 
-    `places` is how many streams there is memory for, `together` how many a launch has at most, if fewer. Raises
+    `max_streams` is how many streams there is memory for, `max_batch` how many a launch has at most, if fewer. Raises
     ValueError, with the way out, when there is no GPU for it, when the network is none that the kernel has, or when so
     many streams do not fit.
     """
 
     #: It makes conditioning frames from windows of mel itself, many at once.
-    conditions = True
+    takes_windows = True
 
     def __init__(
         self,
         model: WaveNet,
         gains: Scales,
-        places: int | None = None,
+        max_streams: int | None = None,
         fine: bool = False,
-        together: int | None = None,
+        max_batch: int | None = None,
     ) -> None:
         self._device = find_device()
         self._model, self._gains, self._fine = model, gains, fine
         network = network_of(model)
-        self.places = _fitting(network, self._device, places)
-        self._together = min(together or self.places, self.places)
+        self.max_streams = _fitting(network, self._device, max_streams)
+        self._max_batch = min(max_batch or self.max_streams, self.max_streams)
         # A stream that was given up in the middle of a launch holds its slot to the launch's end: room for all of them.
-        slots = _SLOTS * self.places
+        slots = _SLOTS * self.max_streams
         try:
             self.network = network.to(self._device)
             self.streams = Streams.empty(self.network, slots)
         except torch.OutOfMemoryError as error:  # somebody else was quicker
-            raise _too_many(network, self._device, self.places) from error
+            raise _too_many(network, self._device, self.max_streams) from error
         self._launcher = Launcher(self.network)
         mel = model.config.mel_bands
         self._conditioner = conditioner_of(model, self.network) if mel else None
         self._still = None if mel else self._same_in_every_frame()
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
-        self._rows = FixedBatch(self._device, _ROWS if self._device.type == "cuda" else 4)
+        self._executor = FixedBatch(self._device, _BATCH if self._device.type == "cuda" else 4)
         self._processors = self._capability = 0
         if self._device.type == "cuda":
             gpu = torch.cuda.get_device_properties(self._device)
@@ -111,10 +111,10 @@ class TritonSampler:
         return self.network.bytes_per_stream
 
     def start(self) -> DeviceState:
-        """A stream before its first sample. Raises RuntimeError when every place is taken."""
+        """A stream before its first sample. Raises RuntimeError when there are `max_streams` already."""
         with self._lock:
             if not self._free:
-                raise RuntimeError(f"all {self.places} places for streams on the GPU are taken")
+                raise RuntimeError(f"all {self.max_streams} places for streams on the GPU are taken")
             state = DeviceState(self._free.pop())
         weakref.finalize(state, self._release, state.slot)
         return state
@@ -132,7 +132,7 @@ class TritonSampler:
         launch failed; so does the result.
         """
         with self._guarded():
-            self._place(states, keys)
+            self._begin(states, keys)
             slots = torch.tensor([state.slot for state in states], dtype=torch.int32)
             drawn = self._launcher.advance(
                 self.streams,
@@ -156,13 +156,13 @@ class TritonSampler:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
         return self.launch(states, conditioning, keys, n)()
 
-    def rows(self, function: Callable[..., Tensor], *rows: Tensor, **constants: Any) -> Tensor:
-        """`function` of rows, many at once on the GPU, beside what it samples (wavesynth.audio.executor); any thread's.
+    def executor(self, function: Callable[..., Tensor], *inputs: Tensor, **constants: Any) -> Tensor:
+        """`function` of inputs [B, ...], many at once on the GPU, beside the samples (wavesynth.audio.executor); any thread's.
 
         Raises LostError and RuntimeError as `launch` does.
         """
         with self._guarded():
-            return self._rows(function, *rows, **constants)
+            return self._executor(function, *inputs, **constants)
 
     def _compile(self) -> None:
         """Compiles what will be launched, so that no stream has to wait for that. Raises ValueError if it cannot be."""
@@ -175,10 +175,10 @@ class TritonSampler:
                 f"{error.required} of {error.name}, and there are {error.limit}; use --backend cpu"
             ) from error
         except torch.OutOfMemoryError as error:
-            raise _too_many(self.network, self._device, self.places) from error
+            raise _too_many(self.network, self._device, self.max_streams) from error
 
     def _launch_all(self) -> None:
-        loads = [self.places, *(2**i for i in range(self.places.bit_length()))]
+        loads = [self.max_streams, *(2**i for i in range(self.max_streams.bit_length()))]
         nobody = torch.tensor([-1], dtype=torch.int32, device=self._device)
         shape = (1, 1, self.network.layers, 2 * self.network.residual_channels)
         nothing = torch.zeros(shape, dtype=torch.float16, device=self._device)
@@ -195,7 +195,7 @@ class TritonSampler:
         """How so many streams are launched."""
         if not self._processors:  # in the interpreter, programs that wait for one another would wait for ever
             return TILES[0]
-        return choose(self.network, streams, self._together, self._processors, self._capability)
+        return choose(self.network, streams, self._max_batch, self._processors, self._capability)
 
     def save(self, state: DeviceState) -> State:
         """The stream as a state of the `cpu` backend, rounded as that remembers it."""
@@ -208,7 +208,7 @@ class TritonSampler:
     def load(self, saved: State, key: SamplingParams) -> DeviceState:
         """A stream that goes on where the `cpu` backend's state stands. Raises RuntimeError as `start` does."""
         state = self.start()
-        self._place([state], [key])
+        self._begin([state], [key])
         rows = self.network.layer_of_row()
         queues = torch.from_numpy(saved.queues).to(self._device)
         x = values(queues, self._gains.input.to(self._device)[rows], self._fine) - self.network.offset[rows]
@@ -217,7 +217,7 @@ class TritonSampler:
         self.streams.indices[state.slot] = state.index = saved.index
         return state
 
-    def _place(self, states: Sequence[DeviceState], keys: Sequence[SamplingParams]) -> None:
+    def _begin(self, states: Sequence[DeviceState], keys: Sequence[SamplingParams]) -> None:
         """Begins the streams that are new, and takes over keys that are others than last time."""
         new = [state.key is None for state in states]
         changed = [i for i, (state, key) in enumerate(zip(states, keys, strict=True)) if state.key != key]
@@ -373,15 +373,15 @@ def conditioner_of(model: WaveNet, network: Network) -> Conditioner:
         )  # fmt: skip
 
 
-def _fitting(network: Network, device: torch.device, places: int | None) -> int:
-    """How many streams there is memory for: `places`, or ValueError; or as many as are likely to be needed."""
+def _fitting(network: Network, device: torch.device, max_streams: int | None) -> int:
+    """How many streams there is memory for: `max_streams`, or ValueError; or as many as are likely to be needed."""
     if device.type != "cuda":
-        return places or _INTERPRETED
-    if places is None:
-        return max(1, min(_PLACES, _room(network, device, _SHARE)))
-    if places > _room(network, device, _MOST):
-        raise _too_many(network, device, places)
-    return places
+        return max_streams or _INTERPRETED
+    if max_streams is None:
+        return max(1, min(_MAX_STREAMS, _room(network, device, _SHARE)))
+    if max_streams > _room(network, device, _MOST):
+        raise _too_many(network, device, max_streams)
+    return max_streams
 
 
 def _room(network: Network, device: torch.device, share: float) -> int:
@@ -390,11 +390,11 @@ def _room(network: Network, device: torch.device, share: float) -> int:
     return int(free * share) // (_SLOTS * network.bytes_per_stream)
 
 
-def _too_many(network: Network, device: torch.device, places: int) -> ValueError:
+def _too_many(network: Network, device: torch.device, max_streams: int) -> ValueError:
     free, _ = torch.cuda.mem_get_info(device)
-    needed = places * _SLOTS * network.bytes_per_stream
+    needed = max_streams * _SLOTS * network.bytes_per_stream
     return ValueError(
-        f"{places} streams of this voice need {needed / 1e9:.1f} GB of the GPU's memory, of which "
+        f"{max_streams} streams of this voice need {needed / 1e9:.1f} GB of the GPU's memory, of which "
         f"{free / 1e9:.1f} GB are free; at most {_room(network, device, _MOST)} would fit: ask for fewer with "
         "--live-streams"
     )
