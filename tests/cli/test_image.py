@@ -1,6 +1,8 @@
 """`wavesynth image` from a folder of images to pictures."""
 
 import json
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -215,28 +217,22 @@ def test_bad_input_is_one_sentence_and_exit_code_1(trained, tmp_path, monkeypatc
     )
 
 
-def test_bench_image_measures_both_ways_side_by_side():
-    result = run(
-        "image",
-        "--features",
-        4,
-        "--layers",
-        1,
-        "--batch",
-        2,
-        "--naive-pixels",
-        4,
-        "--repeats",
-        2,
-        "--json",
-        app=bench,
-    )
+def test_bench_image_scales_the_naive_way_to_the_whole_image(monkeypatch):
+    clock, processor = (
+        count(),
+        count(step=2),
+    )  # all that is timed takes 1 s by the clock and 2 s of the processor
+    fake = SimpleNamespace(perf_counter=lambda: next(clock), process_time=lambda: next(processor))
+    monkeypatch.setattr("wavesynth.images.benchmark.time", fake)
+    sizes = ("--features", 4, "--layers", 1, "--batch", 2, "--naive-pixels", 4, "--repeats", 2)
+    result = run("image", *sizes, "--json", app=bench)
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
     assert figures["naive_pixels_measured"] == 4 and figures["batch"] == 2
-    assert figures["times_naive"] == pytest.approx(
-        figures["naive_seconds_per_image"] / figures["seconds_per_image"]
-    )
+    assert figures["seconds_per_image"] == figures["seconds_per_batch"] == 1
+    assert figures["naive_seconds_per_image"] == 784 / 2  # two of the 784 pixels a turn
+    assert figures["naive_processor_seconds_per_image"] == 2 * 784 / 2
+    assert figures["times_naive"] == figures["times_naive_by_processor"] == 784 / 2
 
 
 def test_export_looks_at_all_its_files_before_it_writes(trained, tmp_path):

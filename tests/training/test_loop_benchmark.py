@@ -1,20 +1,39 @@
 """Training as a GPU would do it, compiled and in bfloat16, every step of it on the CPU."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from wavesynth.models.wavenet import WaveNetConfig
-from wavesynth.training.loop_benchmark import measure_loop
+from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.training import loop_benchmark
+
+SMALL = WaveNetConfig(1, 2, 16, 16, 32, mel_bands=8, mel_channels=16, hop=16)
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_the_loop_that_a_gpu_runs_runs_here(compiled):
+def test_the_loop_that_a_gpu_runs_runs_here(compiled, monkeypatch):
     if compiled and shutil.which("g++") is None:
         pytest.skip("compiling needs g++")
-    small = WaveNetConfig(1, 2, 16, 16, 32, mel_bands=8, mel_channels=16, hop=16)
-    result = measure_loop(small, 3, 1, batch_size=2, frames=3, precision="bf16", compiled=compiled)
-    assert (result["bf16"], result["compiled"], result["samples_per_step"]) == (True, compiled, 96)
-    assert result["samples_per_second"] > 0
+    done = []
+
+    class Watched(WaveNet):
+        def forward(self, tokens, conditioning):
+            logits = super().forward(tokens, conditioning)
+            done.append((logits.dtype, torch.compiler.is_compiling()))
+            return logits
+
+    monkeypatch.setattr(loop_benchmark, "WaveNet", Watched)
+    result = loop_benchmark.measure_loop(
+        SMALL, 3, 1, batch_size=2, frames=3, precision="bf16", compiled=compiled
+    )
+    assert (torch.bfloat16, compiled) in done
     assert result["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_only_the_steps_after_the_warm_up_count(monkeypatch):
+    clock = iter([60.0, 90.0, 91.0, 93.0])  # seconds at the end of each step; the first two are slow
+    monkeypatch.setattr(loop_benchmark, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    result = loop_benchmark.measure_loop(SMALL, 4, 2, batch_size=2, frames=3, compiled=False)
+    assert result["samples_per_second"] == pytest.approx(2 * 2 * 3 * 16 / 3)
