@@ -20,6 +20,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 COMMANDS = "<!-- commands -->"
 KEYS = re.compile(r"^<!-- keys: ([\w.]+) -->\n+((?:- .*\n(?:  .*\n)*)+)", re.MULTILINE)
+_VALUES = {"<str>": "TEXT", "<list[str]>": "TEXT", "<path>": "PATH", "<int>": "N", "<int range>": "N"}
+_VALUES |= {"<float>": "X", "<float range>": "X"}
 _NAMES = {int: "integer", float: "number", str: "text", bool: "`true` or `false`"}
 
 
@@ -60,12 +62,14 @@ def _command(name: str, command: Any) -> Iterator[str]:
 
 def _parameter(written: str, what: str) -> str:
     """A line of the table, of what --help prints of one parameter: its names, and its help with limits in brackets."""
+    for printed, shown in _VALUES.items():
+        written = written.replace(printed, shown)
     what = " ".join(what.split())
     found = re.search(r"\s*\[((?:default: |required|[^\[\]]*<=?x|x>=?)[^\[\]]*)\]$", what)
     what, limits = (what[: found.start()], found[1]) if found else (what, "")
-    limits = re.sub(
-        r"default: /\S.*?(?=;|$)", "a file that ships", limits
-    )  # a path on the machine that builds the page
+    limits = re.sub(r"default: /\S.*?(?=;|$)", "a file that ships", limits)  # not this machine's path
+    limits = re.sub(r"(\S+)<=x<=(\S+)", r"\1 to \2", limits).replace(str(2**64 - 1), "2⁶⁴ − 1")
+    limits = re.sub(r"x>=(\S+)", r"\1 or more", limits)
     return f"| `{written}` | {_safe(what)} | {_safe(limits.removeprefix('default: '))} |"
 
 
