@@ -11,7 +11,8 @@ import typer
 from wavesynth.cli import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CARDS = sorted((ROOT / "wavesynth").glob("*/shipped/*/CARD.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")), *CARDS]
 UsageError = typer.BadParameter.__mro__[1]  # click's, or what typer has in its place
 
 _FENCED = re.compile(

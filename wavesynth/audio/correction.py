@@ -61,7 +61,7 @@ DEFAULT_FRAMES = 4
 #: The most frames that a voice may have corrected jointly.
 MAX_FRAMES = 16
 
-#: Iterations over the joint frames for each new frame (docs/evaluation.md).
+#: Iterations over the joint frames for each new frame (docs/explanation/correction.md).
 _ITERATIONS = 8
 #: Exponent of the gains.
 _EXPONENT = 1.5

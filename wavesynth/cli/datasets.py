@@ -28,7 +28,7 @@ def datasets(
     """Makes a data set of free recordings, scores or images, ready to train on; without a name, lists them.
 
     What it needs is fetched from Debian's packages, without root. Interrupted, it goes on where it was when it is run
-    again. docs/data.md of the source says what each set is, and whom to credit.
+    again. docs/guide/data.md of the source says what each set is, and whom to credit.
 
     Example: wavesynth datasets allison datasets/allison
     """

@@ -15,7 +15,7 @@ from wavesynth.cli.terminal import say
 
 __all__ = ["HELD_OUT", "demo"]
 
-#: A recording that no shipped voice has seen: Allison Smith, CC-BY-SA-3.0; see docs/data.md.
+#: A recording that no shipped voice has seen: Allison Smith, CC-BY-SA-3.0; see docs/guide/data.md.
 HELD_OUT = Path(__file__).parents[1] / "data" / "held_out" / "vm-newuser.flac"
 
 

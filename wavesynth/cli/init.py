@@ -35,7 +35,7 @@ def init(
 ) -> None:
     """Writes NAME.toml, a configuration with comments, into the current folder, and says what to do next.
 
-    Nothing is overwritten. docs/training.md of the source explains every key.
+    Nothing is overwritten. docs/reference/configuration.md of the source explains every key.
 
     Example: wavesynth init alice
     """
@@ -80,7 +80,7 @@ def filled_in(text: str, name: str) -> str:
             line = f'speakers.{name} = ["datasets/{name}"]{comment}'
         filled.append(line)
     head = [
-        f"# {name}. docs/training.md of the source explains every key.",
+        f"# {name}. docs/reference/configuration.md of the source explains every key.",
         f"#   wavesynth train {name}.toml",
         "",
     ]

@@ -16,7 +16,7 @@
     name = "alice"
 
 Paths are relative to the working directory, not to the file. Whatever is wrong raises ValueError with one
-sentence that names the key, what came and what is allowed. docs/training.md explains every key.
+sentence that names the key, what came and what is allowed. docs/reference/configuration.md explains every key.
 """
 
 from __future__ import annotations

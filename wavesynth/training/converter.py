@@ -10,7 +10,7 @@
 
     [training]                                        # TrainingConfig
 
-A voice that names the run as its `converter` is then trained on what it says (docs/training.md).
+A voice that names the run as its `converter` is then trained on what it says (docs/guide/train.md).
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class Trainer:
             self.model.parameters(), betas=config.betas, weight_decay=config.weight_decay
         )
         # bfloat16 without instructions for it is slower than float32; and on a CPU compiling needs a C++
-        # compiler, and pays only in bfloat16 without a fused kernel (docs/training.md has the figures).
+        # compiler, and pays only in bfloat16 without a fused kernel (docs/explanation/training.md has the figures).
         cuda, cpu = processes.device.type == "cuda", torch.cpu.get_capabilities()
         fast = cuda or any(cpu.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
         self.bf16 = fast if config.precision is None else config.precision == "bf16"
