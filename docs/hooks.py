@@ -46,14 +46,16 @@ def _command(name: str, command: Any) -> Iterator[str]:
         if name != "wavesynth":
             yield from (f"## {name}", "", command.help or "", "")
         for child, below in command.commands.items():
-            yield from _command(f"{name} {child}", below.load() if hasattr(below, "load") else below)
+            if not below.hidden:
+                yield from _command(f"{name} {child}", below)
         return
-    yield from (f"{'##' if name.count(' ') == 1 else '###'} {name}", "")
-    text, _, example = (command.help or "").partition("Example: ")
-    yield from (_safe(text.strip()), "")
-    yield from ("<!-- not run: an example of the command's own help -->", "```sh", example.strip(), "```", "")
     with command.make_context(name, [], resilient_parsing=True) as context:
-        records = [param.get_help_record(context) for param in command.params if param.name != "help"]
+        params = [param for param in context.command.params if param.name != "help"]
+        records = [param.get_help_record(context) for param in params]
+        text, _, example = (context.command.help or "").partition("Example: ")
+    yield from (f"{'##' if name.count(' ') == 1 else '###'} {name}", "")
+    yield from (_safe(text.strip()), "")
+    yield from ("```sh", example.strip(), "```", "")
     if any(records):
         yield from ("| argument or option | what it is | default and limits |", "|---|---|---|")
         yield from (_parameter(*record) for record in records if record)

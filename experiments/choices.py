@@ -238,7 +238,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("runs/choices"), help="folder of the runs")
-    parser.add_argument("--picture", type=Path, default=Path("docs/choices.png"), help="PNG file to write")
+    parser.add_argument(
+        "--picture", type=Path, default=Path("docs/assets/choices.png"), help="PNG file to write"
+    )
     parser.add_argument("--steps", type=int, default=80, help="steps of a run (default 80)")
     parser.add_argument(
         "--bits-only", action="store_true", help="judge no more copies than are judged already"

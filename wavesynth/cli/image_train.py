@@ -17,7 +17,10 @@ __all__ = ["train"]
 
 def train(
     config: Annotated[
-        Path, typer.Argument(help="A TOML file, or a configuration that ships; see docs/images.md.")
+        Path,
+        typer.Argument(
+            help="A TOML file, or a configuration that ships; see docs/reference/configuration.md."
+        ),
     ],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
     out: Annotated[
