@@ -8,20 +8,20 @@ from torch import Generator, Tensor
 from tests.data.test_dataset import CONTEXT, HOP, dataset, noise
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.mel import log_mel
-from wavesynth.data.augmentation import FASTEST, alter
+from wavesynth.data.augmentation import FASTEST, augment
 from wavesynth.data.dataset import Crops
 
 
 def test_alterations_depend_on_the_generator_alone_and_stay_within_one() -> None:
     waveform = noise(24000, 0) * 2
-    altered = [alter(waveform, 16000, Generator().manual_seed(seed)) for seed in range(30)]
-    for seed, out in enumerate(altered):
-        assert torch.equal(out, alter(waveform, 16000, Generator().manual_seed(seed)))
+    augmented = [augment(waveform, 16000, Generator().manual_seed(seed)) for seed in range(30)]
+    for seed, out in enumerate(augmented):
+        assert torch.equal(out, augment(waveform, 16000, Generator().manual_seed(seed)))
         assert len(out) >= len(waveform) / FASTEST - 1 and out.abs().max() <= 1
-    assert len({len(out) for out in altered}) > 5  # speeds
-    assert len({float(out.abs().max()) for out in altered}) > 15  # levels
+    assert len({len(out) for out in augmented}) > 5  # speeds
+    assert len({float(out.abs().max()) for out in augmented}) > 15  # levels
     assert all(
-        torch.isfinite(alter(torch.zeros(9000), 16000, Generator().manual_seed(i))).all() for i in range(9)
+        torch.isfinite(augment(torch.zeros(9000), 16000, Generator().manual_seed(i))).all() for i in range(9)
     )
 
 
@@ -29,7 +29,7 @@ def test_a_faster_tone_is_higher() -> None:
     tone = 0.3 * torch.sin(torch.arange(48000) * (2 * torch.pi * 400 / 16000))
     found = set()
     for seed in range(30):
-        out = alter(tone, 16000, Generator().manual_seed(seed))[2000:10192]
+        out = augment(tone, 16000, Generator().manual_seed(seed))[2000:10192]
         found.add(
             round(float(torch.fft.rfft(out * torch.hann_window(8192)).abs().argmax()) * 16000 / 8192 / 20)
             * 20
@@ -43,7 +43,7 @@ def speakers(tmp_path: Path) -> Crops:
     for file, length in (("0", 24000), ("1", 16000)):
         tone = 0.3 * torch.sin(torch.arange(length) * 0.5)
         soundfile.write(folders[1] / f"audio/train/{file}.flac", tone.numpy(), 16000)
-    return Crops(folders, "train", context=CONTEXT, altered=1.0)
+    return Crops(folders, "train", context=CONTEXT, augmented=1.0)
 
 
 def speech(tokens: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def test_what_is_altered_is_of_the_same_speaker(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_a_share_of_the_crops_is_altered(tmp_path: Path, share: float) -> None:
     folder = dataset(tmp_path / "noise", (24000, 16000))
-    crops, plain = Crops([folder], "train", altered=share), Crops([folder], "train")
+    crops, plain = Crops([folder], "train", augmented=share), Crops([folder], "train")
     batches = [each.batch(Generator().manual_seed(0), 60, 20) for each in (crops, plain)]
     same = (batches[0].targets == batches[1].targets).all(1).float().mean()
     assert float(same) == pytest.approx(1 - share, abs=0.2)

@@ -209,10 +209,10 @@ def test_what_cannot_be_trained_on_is_refused(path: Path) -> None:
         Crops([], "train")
 
 
-def test_features_of_disturbed_copies_stand_beside_the_recordings_own_samples(path: Path) -> None:
+def test_features_of_perturbed_copies_stand_beside_the_recordings_own_samples(path: Path) -> None:
     pytest.importorskip("pkg_resources")
     pytest.importorskip("pyworld")
-    own, one = crops(path), Crops([path], "train", context=CONTEXT, disturb=3)
+    own, one = crops(path), Crops([path], "train", context=CONTEXT, perturbed=3)
     assert torch.equal(one.tokens, own.tokens) and len(one) == len(own)
     _, waveform = next(Recordings(path).split("train"))
     copies = Recordings(path).copies("train", "0", waveform, 3)

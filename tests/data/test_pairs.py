@@ -1,4 +1,4 @@
-"""Pairs: what is heard is a copy or the recording itself, what is wanted the recording, at the same frames."""
+"""Pairs: the source is a copy or the recording itself, the target the recording, at the same frames."""
 
 from pathlib import Path
 
@@ -29,11 +29,11 @@ def test_a_crop_is_a_copy_beside_the_recording_with_silence_beyond_its_ends(fold
     [first, second] = pairs.sequential(FRAMES // 2, 1)
     for number, (pair, copy) in enumerate(zip((first, second), copies, strict=True)):
         at = number * FRAMES // 2
-        assert torch.equal(pair.wanted[0], log_mel(waveform)[at : at + FRAMES // 2])
-        assert torch.equal(pair.heard[0, 2:-3], copy[at : at + FRAMES // 2])
-    assert (first.heard[0, :2] == MEL.silence).all() and (second.heard[0, -3:] == MEL.silence).all()
-    assert torch.equal(first.heard[0, -3:], copies[0][FRAMES // 2 :][:3])
-    assert torch.equal(second.heard[0, :2], copies[1][: FRAMES // 2][-2:])
+        assert torch.equal(pair.target[0], log_mel(waveform)[at : at + FRAMES // 2])
+        assert torch.equal(pair.source[0, 2:-3], copy[at : at + FRAMES // 2])
+    assert (first.source[0, :2] == MEL.silence).all() and (second.source[0, -3:] == MEL.silence).all()
+    assert torch.equal(first.source[0, -3:], copies[0][FRAMES // 2 :][:3])
+    assert torch.equal(second.source[0, :2], copies[1][: FRAMES // 2][-2:])
 
 
 def test_random_crops_hear_every_copy_and_the_recording_itself(folder, monkeypatch):
@@ -41,19 +41,19 @@ def test_random_crops_hear_every_copy_and_the_recording_itself(folder, monkeypat
     pairs = Pairs([(0, folder)], "train", MEL, copies=2)
     batch = pairs.batch(torch.Generator().manual_seed(0), 60, 20)
     found = set()
-    for heard, wanted in zip(batch.heard, batch.wanted, strict=True):
+    for source, target in zip(batch.source, batch.target, strict=True):
         [(recording, first)] = [
             (number, first)
             for number, (_, waveform) in enumerate(Recordings(folder).split("train"))
             for first in range(FRAMES - 20 + 1)
-            if torch.equal(log_mel(waveform)[first : first + 20], wanted)
+            if torch.equal(log_mel(waveform)[first : first + 20], target)
         ]
         stem, waveform = list(Recordings(folder).split("train"))[recording]
         voices = [waveform, *Recordings(folder).copies("train", stem, waveform, 2)]
         found |= {
             (recording, voice)
             for voice, samples in enumerate(voices)
-            if torch.equal(log_mel(samples)[first : first + 20], heard)
+            if torch.equal(log_mel(samples)[first : first + 20], source)
         }
     assert found == {(recording, voice) for recording in range(3) for voice in range(3)}
     again = pairs.batch(torch.Generator().manual_seed(0), 60, 20)
@@ -67,8 +67,8 @@ def test_half_of_the_crops_are_the_first_speakers_however_much_there_is_of_the_o
     batch = pairs.batch(torch.Generator().manual_seed(0), 1200, FRAMES)
     whole = {number: [log_mel(w) for f in folders for _, w in Recordings(f).split("train")]
              for number, folders in enumerate(([folder], others[:2], others[2:]))}  # fmt: skip
-    for wanted, speaker in zip(batch.wanted[:30], batch.speaker[:30].tolist(), strict=True):
-        assert any(torch.equal(wanted, mel) for mel in whole[speaker])
+    for target, speaker in zip(batch.target[:30], batch.speaker[:30].tolist(), strict=True):
+        assert any(torch.equal(target, mel) for mel in whole[speaker])
     counts = torch.bincount(batch.speaker).tolist()
     assert counts == pytest.approx([600, 400, 200], abs=60)
 
@@ -76,18 +76,18 @@ def test_half_of_the_crops_are_the_first_speakers_however_much_there_is_of_the_o
 def test_a_recording_shorter_than_a_crop_is_followed_by_silence(folder):
     pairs = Pairs([(0, folder)], "validation", MEL, copies=1)
     [pair] = pairs.sequential(FRAMES + 10, 1)
-    assert (pair.wanted[0, FRAMES:] == MEL.silence).all() and (pair.heard[0, FRAMES:] == MEL.silence).all()
-    assert (pair.wanted[0, :FRAMES] > MEL.silence).any()
+    assert (pair.target[0, FRAMES:] == MEL.silence).all() and (pair.source[0, FRAMES:] == MEL.silence).all()
+    assert (pair.target[0, :FRAMES] > MEL.silence).any()
 
 
 def test_another_microphone_changes_the_colour_but_not_when_things_are_heard():
     mel = torch.full((40, 30, 80), -0.5)
     mel[:, 10:20] = 0.5  # 20 dB above
-    heard = another_microphone(mel, MEL.silence, torch.Generator().manual_seed(0))
-    assert heard.shape == mel.shape and heard.min() >= MEL.silence
-    louder = heard[:, 10:20].mean(1) - heard[:, :10].mean(1)
+    source = another_microphone(mel, MEL.silence, torch.Generator().manual_seed(0))
+    assert source.shape == mel.shape and source.min() >= MEL.silence
+    louder = source[:, 10:20].mean(1) - source[:, :10].mean(1)
     assert (louder > 0).all() and (louder <= 1.01).all()  # noise can only hide what is quiet
-    colours = heard[:, 10:20].mean(1)
+    colours = source[:, 10:20].mean(1)
     assert colours.std(0).mean() > 0.1  # 2 dB, between crops
     assert (colours[:, 1:] - colours[:, :-1]).abs().max() < 0.1
 

@@ -1,4 +1,4 @@
-"""A disturbed copy has the words' times and another's voice; it is always the same one, and made once."""
+"""A perturbed copy has the words' times and another's voice; it is always the same one, and made once."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,8 @@ pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neu
 from wavesynth.audio import world
 from wavesynth.audio.files import write_flac
 from wavesynth.audio.mel import log_mel
-from wavesynth.data import disturb as disturbing
-from wavesynth.data.perturbation import Disturbance, copies, disturb
+from wavesynth.data import perturbation
+from wavesynth.data.perturbation import Perturbation, copies, perturb
 
 RATE, F0, FORMANT = 16000, 160.0, 1200.0
 FLAT = (0.0,) * 7
@@ -43,7 +43,7 @@ def peak(samples: np.ndarray) -> float:
 def test_pitch_and_formants_are_moved_each_by_itself(f0, formants):
     samples = voice()
     made = world.synthesise(
-        disturb(world.analyse(samples), Disturbance(f0, formants, FLAT), RATE), len(samples)
+        perturb(world.analyse(samples), Perturbation(f0, formants, FLAT), RATE), len(samples)
     )
     heard = world.f0(made.astype(np.float32))
     assert np.median(heard[heard > 0]) == pytest.approx(f0, rel=0.03)
@@ -53,7 +53,7 @@ def test_pitch_and_formants_are_moved_each_by_itself(f0, formants):
 def test_the_spectrum_is_shaped_in_decibels_at_its_knots():
     speech = world.analyse(voice())
     shape = (8.0, 8.0, 8.0, 0.0, -4.0, -8.0, -8.0)
-    gain = 10 * np.log10(disturb(speech, Disturbance(F0, 1.0, shape), RATE).envelope / speech.envelope)
+    gain = 10 * np.log10(perturb(speech, Perturbation(F0, 1.0, shape), RATE).envelope / speech.envelope)
     bins = np.array([250, 1000, 2000, 4000]) * (gain.shape[1] - 1) // 8000
     assert gain[:, bins] == pytest.approx(np.tile([8.0, 0.0, -4.0, -8.0], (len(gain), 1)), abs=0.01)
 
@@ -85,7 +85,7 @@ def test_copies_are_the_same_wherever_they_are_made_and_made_once(tmp_path, monk
     recorded(tmp_path / "there")
     [_, other] = copies(tmp_path / "there", "train/a", waveform, RATE, 2)
     assert torch.equal(other, made[1])
-    monkeypatch.setattr(disturbing, "analyse", None)  # whoever makes one now fails
+    monkeypatch.setattr(perturbation, "analyse", None)  # whoever makes one now fails
     assert torch.equal(copies(tmp_path / "here", "train/a", waveform, RATE, 2)[0], made[0])
 
 

@@ -20,18 +20,18 @@ def heard() -> Provenance:
 def test_a_recording_is_known_again_however_it_was_cut_or_coded(heard: Provenance) -> None:
     x = speech(12, 3)
     for copy in (x, x[1234:], 0.3 * x[:-777], noisy(x, -30), x[5 * RATE : round(7.2 * RATE)]):
-        assert heard.heard(copy, RATE) == "train"
-    assert heard.heard(speech(0.5, 2)[333:], RATE) == "train"
-    assert heard.heard(torch.cat([speech(3, 9), speech(4, 1), speech(1, 10)]), RATE) == "train"
-    assert heard.heard(speech(3, 4)[100:], RATE) == "validation"
+        assert heard.use_of(copy, RATE) == "train"
+    assert heard.use_of(speech(0.5, 2)[333:], RATE) == "train"
+    assert heard.use_of(torch.cat([speech(3, 9), speech(4, 1), speech(1, 10)]), RATE) == "train"
+    assert heard.use_of(speech(3, 4)[100:], RATE) == "validation"
 
 
 def test_what_was_not_heard_is_not_known(heard: Provenance) -> None:
-    assert [heard.heard(speech(seconds, 20 + n), RATE) for n, seconds in enumerate((0.3, 1, 3, 8))] == [
+    assert [heard.use_of(speech(seconds, 20 + n), RATE) for n, seconds in enumerate((0.3, 1, 3, 8))] == [
         None
     ] * 4
-    assert heard.heard(torch.zeros(100), RATE) is None
-    assert Provenance.unknown().heard(speech(1, 1), RATE) is None
+    assert heard.use_of(torch.zeros(100), RATE) is None
+    assert Provenance.unknown().use_of(speech(1, 1), RATE) is None
 
 
 def test_it_is_kept_in_a_voices_folder_and_is_small(heard: Provenance, tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_it_is_kept_in_a_voices_folder_and_is_small(heard: Provenance, tmp_path:
     [path] = tmp_path.iterdir()
     assert path.stat().st_size < 19.5 * 2 * 4 + 4 * 8 * 4 + 500
     again = Provenance.load(tmp_path)
-    assert again is not None and again.complete and again.heard(speech(4, 1), RATE) == "train"
+    assert again is not None and again.complete and again.use_of(speech(4, 1), RATE) == "train"
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(ValueError, match=r"provenance\.safetensors is damaged"):
         Provenance.load(tmp_path)

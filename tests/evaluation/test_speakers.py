@@ -6,14 +6,14 @@ pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neu
 
 from tests.evaluation.test_metrics import held_out
 from wavesynth.audio.world import analyse, synthesise
-from wavesynth.data.perturbation import Disturbance, disturb
+from wavesynth.data.perturbation import Perturbation, perturb
 from wavesynth.evaluation.speakers import speaker, speaker_similarity
 
 
 def test_one_speaker_is_more_like_herself_than_like_her_voice_made_a_mans():
     speech = held_out()
     half = len(speech) // 2
-    low = disturb(analyse(speech[half:]), Disturbance(100.0, 0.82, (0.0,) * 7), 16000)
+    low = perturb(analyse(speech[half:]), Perturbation(100.0, 0.82, (0.0,) * 7), 16000)
     she, again = speaker([speech[:half]]), speaker([speech[half:]])
     he = speaker([synthesise(low, half).astype(np.float32)])
     assert np.linalg.norm(she) == pytest.approx(1, abs=1e-5) and speaker_similarity(

@@ -1,7 +1,7 @@
-"""Recordings altered at random, for a network that is to follow speakers, rooms and microphones that it never heard.
+"""Recordings augmented at random, so that a network follows speakers, rooms and microphones that it never heard.
 
 Pitch and formants together (by playing faster or slower), an equaliser, a room, noise and level. What comes out is
-what is to be learned: the features are those of the altered waveform, and so are the samples.
+what is to be learned: the features are those of the augmented waveform, and so are the samples.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import torch
 from scipy.signal import fftconvolve, lfilter
 from torch import Generator, Tensor
 
-__all__ = ["FASTEST", "alter"]
+__all__ = ["FASTEST", "augment"]
 
 #: Playing speeds, in twentieths: from 0.8 to 1.3.
 _SPEEDS = tuple(range(16, 27))
 FASTEST = max(_SPEEDS) / 20
 
 
-def alter(waveform: Tensor, sample_rate: int, generator: Generator) -> Tensor:
+def augment(waveform: Tensor, sample_rate: int, generator: Generator) -> Tensor:
     """The waveform [N] as another speaker, room or microphone might have made it: [M], M at least N / FASTEST.
 
     Everything random comes from the generator. Nothing exceeds ±1.

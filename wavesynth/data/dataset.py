@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from wavesynth.audio.companding import PREEMPHASIS, encode
 from wavesynth.audio.mel import MelConfig, log_mel
-from wavesynth.data.augmentation import FASTEST, alter
+from wavesynth.data.augmentation import FASTEST, augment
 from wavesynth.data.features import FeatureSettings, Track, each, features, untracked
 from wavesynth.data.perturbation import copies, copy_paths
 from wavesynth.data.prepare import READABLE
@@ -22,10 +22,10 @@ from wavesynth.data.split import SPLITS, Split
 from wavesynth.models.converter import Converter
 from wavesynth.models.wavenet import start_token
 
-__all__ = ["Batch", "Crops", "Recordings"]
+__all__ = ["CropBatch", "Crops", "Recordings"]
 
 
-#: Frames on each side of an altered crop and its context: a window's half, and the beginning of a room's answer.
+#: Frames on each side of an augmented crop and its context: a window's half, and the beginning of a room's answer.
 _SURROUNDINGS = 25
 
 
@@ -101,7 +101,7 @@ class Recordings:
             )
 
 
-class Batch(NamedTuple):
+class CropBatch(NamedTuple):
     """Crops of F frames; T = F · hop.
 
     `tokens` int64 [B, T] are the model's input, one step late; `targets` int64 [B, T] what it is to predict;
@@ -128,11 +128,11 @@ class Crops:
     generator that is passed in, so a run that is resumed with its state sees the same crops.
 
     `context` is the number of frames on each side of a crop that its conditioning sees: the neighbours in the
-    same recording, silence beyond its ends. A share of the random crops, `altered`, is as another speaker or room
+    same recording, silence beyond its ends. A share of the random crops, `augmented`, is as another speaker or room
     might have made it (wavesynth.data.augmentation); their neighbours are those of the track.
 
-    With `disturb`, so many copies of each recording in other people's voices are made or found, and a crop's features
-    are those of one of them, as the `converter` says it if there is one, while its samples stay the recording's own.
+    With `perturbed`, so many copies of each recording in other people's voices are made or found, and a crop's features
+    are those of one of them, converted by `converter` if there is one, while its samples stay the recording's own.
     """
 
     def __init__(
@@ -144,17 +144,22 @@ class Crops:
         context: int = 0,
         classes: int = 256,
         coefficient: float = PREEMPHASIS,
-        altered: float = 0.0,
-        disturb: int = 0,
+        augmented: float = 0.0,
+        perturbed: int = 0,
         converter: Converter | None = None,
         track: Track = untracked,
     ) -> None:
         self.config = mel or MelConfig()
-        self.context, self.classes, self.coefficient, self.altered = context, classes, coefficient, altered
+        self.context, self.classes, self.coefficient, self.augmented = (
+            context,
+            classes,
+            coefficient,
+            augmented,
+        )
         if not folders:
             raise ValueError("there are no folders to train on; there must be at least one")
         settings = FeatureSettings(
-            self.config, not disturb, disturb, classes, coefficient, waveform=bool(altered)
+            self.config, not perturbed, perturbed, classes, coefficient, waveform=bool(augmented)
         )
         sets = [Recordings(folder) for folder in folders]
         for recordings in sets:
@@ -165,10 +170,10 @@ class Crops:
         self.content = " ".join(one.content for one in found)  # a hash of each folder's recordings
         length = torch.cat([one.lengths for one in found])
         self.tokens = _joined([one.tokens for one in found if one.tokens is not None])  # [T]
-        heard = _joined([one.mel for one in found], 1)
+        mel_frames = _joined([one.mel for one in found], 1)
         if converter is not None:
-            heard = _converted(heard, length, converter, self.config, track)
-        self.mel = heard.flatten(0, 1)  # [copies · F, bands]
+            mel_frames = _converted(mel_frames, length, converter, self.config, track)
+        self.mel = mel_frames.flatten(0, 1)  # [copies · F, bands]
         waveforms = [one.waveform for one in found if one.waveform is not None]
         self.waveform = _joined(waveforms) if waveforms else None  # int16 [T]
         ends = length.cumsum(0)
@@ -181,7 +186,7 @@ class Crops:
         """Number of frames in all."""
         return len(self.begin)
 
-    def batch(self, generator: Generator, batch_size: int, frames: int) -> Batch:
+    def batch(self, generator: Generator, batch_size: int, frames: int) -> CropBatch:
         """Random crops of `frames` frames."""
         self._check_length(frames)
         picked = torch.randint(len(self), (batch_size,), generator=generator)
@@ -195,8 +200,10 @@ class Crops:
         copy = torch.randint(copies, (batch_size,), generator=generator) if copies > 1 else torch.zeros(1)
         batch = self._cut(start, frames, copy.long())
         if self.waveform is not None:
-            for row in torch.rand(batch_size, generator=generator).lt(self.altered).nonzero()[:, 0].tolist():
-                tokens, targets, features = self._alter(int(start[row]), frames, generator)
+            for row in (
+                torch.rand(batch_size, generator=generator).lt(self.augmented).nonzero()[:, 0].tolist()
+            ):
+                tokens, targets, features = self._augmented(int(start[row]), frames, generator)
                 batch.tokens[row], batch.targets[row], batch.mel[row] = tokens, targets, features
         return batch
 
@@ -204,8 +211,8 @@ class Crops:
         """How many crops `sequential` gives."""
         return int((self.tracks.diff(prepend=torch.zeros(1, dtype=torch.long)) // frames).sum())
 
-    def sequential(self, frames: int, batch_size: int = 1) -> Iterator[Batch]:
-        """All of the split once, in order, in crops that do not overlap, with the disturbed copies in turn; what is
+    def sequential(self, frames: int, batch_size: int = 1) -> Iterator[CropBatch]:
+        """All of the split once, in order, in crops that do not overlap, with the perturbed copies in turn; what is
         left over at the end of a speaker's track is left out."""
         self._check_length(frames)
         begins = [0, *self.tracks[:-1].tolist()]
@@ -216,7 +223,7 @@ class Crops:
         for some in torch.cat(starts).split(batch_size):
             yield self._cut(some, frames, some // frames % (len(self.mel) // len(self)))
 
-    def _cut(self, start: Tensor, frames: int, copy: Tensor) -> Batch:
+    def _cut(self, start: Tensor, frames: int, copy: Tensor) -> CropBatch:
         hop, context, first = self.config.hop, self.context, self.begin[start]
         at = start[:, None] * hop + torch.arange(-1, frames * hop)  # [B, 1 + T]
         sequence = self.tokens[at.clamp(min=0)].long()
@@ -227,10 +234,10 @@ class Crops:
         mel[(around < first[:, None]) | (around >= self.end[start + frames - 1][:, None])] = (
             self.config.silence
         )
-        return Batch(tokens, sequence[:, 1:], mel, self._speaker(start))
+        return CropBatch(tokens, sequence[:, 1:], mel, self._speaker(start))
 
-    def _alter(self, start: int, frames: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """The crop that begins with frame `start`, altered: tokens [T], targets [T], mel [F + 2 · context, bands]."""
+    def _augmented(self, start: int, frames: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """The crop that begins with frame `start`, augmented: tokens [T], targets [T], mel [F + 2 · context, bands]."""
         assert self.waveform is not None
         hop, before = self.config.hop, self.context + _SURROUNDINGS
         length = math.ceil((frames + 2 * before) * hop * FASTEST)
@@ -240,9 +247,9 @@ class Crops:
         begin, end = (0, *(self.tracks * hop).tolist())[speaker : speaker + 2]
         inside = slice(max(begin, first), min(end, first + length))
         source[inside.start - first : inside.stop - first] = self.waveform[inside] / 32767
-        altered = alter(source, self.config.sample_rate, generator)[: (frames + 2 * before) * hop]
-        sequence = encode(altered, self.classes, self.coefficient)[before * hop - 1 :][: frames * hop + 1]
-        features = log_mel(altered, self.config)[_SURROUNDINGS:-_SURROUNDINGS]
+        augmented = augment(source, self.config.sample_rate, generator)[: (frames + 2 * before) * hop]
+        sequence = encode(augmented, self.classes, self.coefficient)[before * hop - 1 :][: frames * hop + 1]
+        features = log_mel(augmented, self.config)[_SURROUNDINGS:-_SURROUNDINGS]
         return sequence[:-1], sequence[1:], features
 
     def _speaker(self, frame: Tensor) -> Tensor:
@@ -262,13 +269,13 @@ def _joined(tensors: list[Tensor], dim: int = 0) -> Tensor:
 
 
 def _converted(mel: Tensor, lengths: Tensor, converter: Converter, config: MelConfig, track: Track) -> Tensor:
-    """Features [copies, F, bands] of recordings of so many frames, as the converter says each."""
+    """Features [copies, F, bands] of recordings of so many frames, as the converter converts each."""
     with torch.inference_mode(False):  # it is written by other threads, whatever mode this one is in
-        said, ends = torch.empty_like(mel), lengths.cumsum(0)
+        converted, ends = torch.empty_like(mel), lengths.cumsum(0)
 
     def convert(number: int) -> None:
         place = slice(int(ends[number] - lengths[number]), int(ends[number]))
-        said[:, place] = converter.convert(mel[:, place].contiguous(), config.silence)
+        converted[:, place] = converter.convert(mel[:, place].contiguous(), config.silence)
 
     each(convert, range(len(lengths)), "Converting", track)
-    return said
+    return converted

@@ -130,9 +130,9 @@ def _compute(
     def compute(number: int) -> None:
         (stem, samples), begin, frames = files[number], begins[number], int(lengths[number])
         waveform = recordings.waveform(split, stem, samples)
-        heard = [waveform] if s.own else []
-        heard += recordings.copies(split, stem, waveform, s.copies)
-        for voice, one in enumerate(heard):
+        versions = [waveform] if s.own else []
+        versions += recordings.copies(split, stem, waveform, s.copies)
+        for voice, one in enumerate(versions):
             mel[voice, begin : begin + frames] = log_mel(one, s.mel)
         padded = torch.zeros(frames * hop)
         padded[: len(waveform)] = waveform

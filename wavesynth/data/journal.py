@@ -19,7 +19,7 @@ import numpy as np
 
 from wavesynth.data.fingerprints import Words
 
-__all__ = ["Journal", "Piece", "Record"]
+__all__ = ["Piece", "PrepareJournal", "Record"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Record:
         return sum(piece.samples for piece in self.pieces)
 
 
-class Journal:
+class PrepareJournal:
     """The journal of a training set, OUT/prepare.jsonl. Raises ValueError when it is damaged."""
 
     def __init__(self, out: Path, options: dict[str, Any]) -> None:

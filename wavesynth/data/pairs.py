@@ -28,11 +28,11 @@ _FLOOR = (-4.4, -1.8)
 
 
 class Pair(NamedTuple):
-    """Crops of F frames, float32: what is heard [B, past + F + look_ahead, bands], what is to be said [B, F, bands],
-    and the number of the speaker who is to say it, int64 [B]."""
+    """Crops of F frames, float32: `source` [B, past + F + look_ahead, bands], `target` [B, F, bands],
+    and the number of the speaker of the target, int64 [B]."""
 
-    heard: Tensor
-    wanted: Tensor
+    source: Tensor
+    target: Tensor
     speaker: Tensor
 
 
@@ -77,7 +77,7 @@ class Pairs:
             self._weights[first] *= self._weights[~first].sum() / self._weights[first].sum()
 
     def batch(self, generator: Generator, size: int, frames: int) -> Pair:
-        """Random crops, of recordings picked by their duration, each heard in one of its voices through
+        """Random crops, of recordings picked by their duration, each in one of its voices, through
         `another_microphone`."""
         picked = torch.multinomial(self._weights, size, replacement=True, generator=generator).tolist()
         crops = []
@@ -86,9 +86,9 @@ class Pairs:
             first = int(torch.randint(max(1, voices.shape[1] - frames + 1), (), generator=generator))
             voice = int(torch.randint(len(voices), (), generator=generator))
             crops.append(self._cut(number, voice, first, frames))
-        heard, wanted = (torch.stack(rows) for rows in zip(*crops, strict=True))
-        heard = another_microphone(heard, self.config.silence, generator)
-        return Pair(heard, wanted, self._speakers[picked])
+        source, target = (torch.stack(rows) for rows in zip(*crops, strict=True))
+        source = another_microphone(source, self.config.silence, generator)
+        return Pair(source, target, self._speakers[picked])
 
     def count(self, frames: int) -> int:
         """How many crops `sequential` gives."""
@@ -103,16 +103,16 @@ class Pairs:
         ]
         for start in range(0, len(places), size):
             some = places[start : start + size]
-            heard, wanted = zip(*(self._cut(*place, frames) for place in some), strict=True)
+            source, target = zip(*(self._cut(*place, frames) for place in some), strict=True)
             numbers = [number for number, _, _ in some]
-            yield Pair(torch.stack(heard), torch.stack(wanted), self._speakers[numbers])
+            yield Pair(torch.stack(source), torch.stack(target), self._speakers[numbers])
 
     def _cut(self, number: int, voice: int, first: int, frames: int) -> tuple[Tensor, Tensor]:
         voices = self._voices[number]
         around = (0, 0, self.past, self.look_ahead + frames)
         track = F.pad(voices[[voice, 0]], around, value=self.config.silence)
-        heard = track[0, first : first + self.past + frames + self.look_ahead]
-        return heard, track[1, self.past + first :][:frames]
+        source = track[0, first : first + self.past + frames + self.look_ahead]
+        return source, track[1, self.past + first :][:frames]
 
 
 def another_microphone(mel: Tensor, silence: float, generator: Generator) -> Tensor:

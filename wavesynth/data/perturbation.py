@@ -1,4 +1,4 @@
-"""Disturbed copies of recordings: the same words at the same times in other people's voices.
+"""Perturbed copies of recordings: the same words at the same times in other people's voices.
 
 A network that is conditioned on such copies, and is to predict the recording itself, learns to take the words from
 the features and the voice from its weights; so whoever speaks to it later comes out as the speaker it learned.
@@ -19,7 +19,7 @@ from torch import Tensor
 from wavesynth.audio.files import read, write_flac
 from wavesynth.audio.world import Speech, analyse, synthesise
 
-__all__ = ["Disturbance", "copies", "copy_paths", "disturb"]
+__all__ = ["Perturbation", "copies", "copy_paths", "perturb"]
 
 #: From and to which mean F0 copies have, hertz: from low men's to children's.
 _F0 = (75.0, 330.0)
@@ -32,7 +32,7 @@ _KNOTS = np.array([0.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0])
 
 
 @dataclass(frozen=True)
-class Disturbance:
+class Perturbation:
     """What is done to one copy."""
 
     f0: float
@@ -43,7 +43,7 @@ class Disturbance:
     """Decibels at _KNOTS; between them, linear in hertz."""
 
     @classmethod
-    def of(cls, name: str, number: int) -> Disturbance:
+    def of(cls, name: str, number: int) -> Perturbation:
         """That of copy `number` of the recording `name`: always the same one."""
         seed = int.from_bytes(hashlib.sha256(f"{name}/{number}".encode()).digest()[:8], "little")
         random = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ class Disturbance:
         return cls(f0, formants, tuple(random.uniform(-_SHAPE, _SHAPE, len(_KNOTS)).tolist()))
 
 
-def disturb(speech: Speech, how: Disturbance, sample_rate: int) -> Speech:
+def perturb(speech: Speech, how: Perturbation, sample_rate: int) -> Speech:
     """Speech in another voice."""
     voiced = speech.f0 > 0
     f0 = speech.f0.copy()
@@ -65,7 +65,7 @@ def disturb(speech: Speech, how: Disturbance, sample_rate: int) -> Speech:
 
 
 def copies(folder: Path, name: str, waveform: Tensor, sample_rate: int, count: int) -> list[Tensor]:
-    """`count` disturbed copies [N] of FOLDER/audio/NAME.flac, whose samples are `waveform` [N].
+    """`count` perturbed copies [N] of FOLDER/audio/NAME.flac, whose samples are `waveform` [N].
 
     They are kept in FOLDER/disturbed, and made where they are not there or older than the recording. Raises OSError
     when they cannot be written.
@@ -76,7 +76,7 @@ def copies(folder: Path, name: str, waveform: Tensor, sample_rate: int, count: i
     for number, path in enumerate(copy_paths(folder, name, count)):
         if not path.exists() or path.stat().st_mtime_ns < written:
             speech = speech or analyse(waveform.numpy(), sample_rate=sample_rate)
-            changed = disturb(speech, Disturbance.of(name, number), sample_rate)
+            changed = perturb(speech, Perturbation.of(name, number), sample_rate)
             samples = synthesise(changed, len(waveform), sample_rate)
             write_flac(path, samples / max(1.0, np.abs(samples).max(initial=0.0)), sample_rate)
         made.append(read(path, sample_rate))

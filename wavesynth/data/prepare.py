@@ -33,7 +33,7 @@ from wavesynth.audio.recordings import SUFFIXES, find, summary
 from wavesynth.data.cleaning import Cleaning, UnusableError, centre, clean, divide
 from wavesynth.data.features import Track, untracked
 from wavesynth.data.fingerprints import fingerprint
-from wavesynth.data.journal import Journal, Piece, Record
+from wavesynth.data.journal import Piece, PrepareJournal, Record
 from wavesynth.data.near_copies import HOP, NearCopy, groups, near_copies
 from wavesynth.data.processes import share_out
 from wavesynth.data.split import SHORTEST, SPLITS, Assignment, Recording, assign, split_of, stem_of
@@ -92,7 +92,7 @@ def prepare(
     (out / "audio").mkdir(parents=True, exist_ok=True)
     for leftover in (out / "audio").glob("*/.*.flac"):  # being written when a run was killed
         leftover.unlink()
-    journal = Journal(out, {"format": FORMAT} | options.to_json())
+    journal = PrepareJournal(out, {"format": FORMAT} | options.to_json())
     records = _prepared(_Worker(folder, out, options), sources, journal, track, processes)
     usable = [source for source, record in records.items() if record.pieces]
     if not usable:
@@ -195,7 +195,7 @@ class _Worker:
 
 
 def _prepared(
-    worker: _Worker, sources: Sequence[Path], journal: Journal, track: Track, processes: int
+    worker: _Worker, sources: Sequence[Path], journal: PrepareJournal, track: Track, processes: int
 ) -> dict[Path, Record]:
     """What became of each source, in their order: known from the journal, or found out now."""
     stems = {stem_of(source) for source in sources}
@@ -311,7 +311,7 @@ def _place(
     unused: dict[Path, str],
     assignment: Assignment,
     records: dict[Path, Record],
-    journal: Journal,
+    journal: PrepareJournal,
 ) -> None:
     """Moves every recording's pieces to its side, or to the unused ones, and cuts in two what is to be divided."""
     side = {kept[number]: str(split) for number, split in assignment.sides.items()}

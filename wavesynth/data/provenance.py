@@ -108,7 +108,7 @@ class Provenance:
         counts = np.array([_kept(int(frames)) for frames in self.frames], np.int64)
         return counts.cumsum() - counts
 
-    def heard(self, waveform: Tensor, sample_rate: int) -> Use | None:
+    def use_of(self, waveform: Tensor, sample_rate: int) -> Use | None:
         """What a recording [N], or one that it is a part of or that is a part of it, was used for, if it was."""
         judged = fingerprint(waveform, sample_rate, _HOP)
         if not len(judged) or not len(self.words):

@@ -184,7 +184,7 @@ def _heard_before(
         ]
     against = ("train",) if settings.split == "validation" else ("train", "validation")
     rate = recordings.sample_rate
-    found = track("heard before?", ((stem, provenance.heard(w, rate)) for stem, w in split), len(split))
+    found = track("heard before?", ((stem, provenance.use_of(w, rate)) for stem, w in split), len(split))
     heard = [stem for stem, use in found if use in against]
     notes = []
     if not provenance.complete:

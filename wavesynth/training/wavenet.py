@@ -60,8 +60,8 @@ def crops(
         context=model.mel_context,
         classes=model.classes,
         coefficient=data.preemphasis,
-        altered=data.altered if split == "train" else 0.0,
-        disturb=data.disturb,
+        augmented=data.altered if split == "train" else 0.0,
+        perturbed=data.disturb,
         converter=converter,
         track=track,
     )
