@@ -17,7 +17,8 @@ from wavesynth.training.configuration import Configuration
 from wavesynth.training.start import starting_model, teaching_model
 from wavesynth.training.trainer import Batch
 from wavesynth.training.wavenet import WaveNetTask
-from wavesynth.voices.voice import SHIPPED, load_voice
+from wavesynth.voices.voice import SHIPPED
+from wavesynth.voices.wavenet import load_wavenet
 
 __all__ = [
     "BASE",
@@ -49,7 +50,7 @@ def anew(*parts: str) -> Callable[[Configuration], WaveNetTask]:
     def task(configuration: Configuration) -> WaveNetTask:
         torch.manual_seed(0)
         model = WaveNet(configuration.model)
-        known = load_voice(SHIPPED / BASE).model.state_dict()
+        known = load_wavenet(SHIPPED / BASE).model.state_dict()
         model.load_state_dict({n: t for n, t in known.items() if not n.startswith(parts)}, strict=False)
         return WaveNetTask(model, configuration)
 
@@ -121,7 +122,7 @@ class Interpolated(WaveNetTask):
 def ten_bits(configuration: Configuration) -> WaveNetTask:
     """1,024 classes; each of the 256 is four of the new ones to begin with, which costs 2 bits more and no more."""
     torch.manual_seed(0)
-    model, known = WaveNet(configuration.model), load_voice(SHIPPED / BASE).model
+    model, known = WaveNet(configuration.model), load_wavenet(SHIPPED / BASE).model
     known_state = known.state_dict()
     same = {n: t for n, t in known_state.items() if not n.startswith(("embedding", "hidden", "output"))}
     model.load_state_dict(same, strict=False)
@@ -147,8 +148,8 @@ class Mixture(WaveNetTask):
 
     def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B · (T - unscored)]."""
-        numbers = model(tokens, self.conditioning(model, mel, speaker))[:, self.unscored :]
-        return self._head.nats(numbers.float(), targets[:, self.unscored :]).flatten()
+        params = model(tokens, self.conditioning(model, mel, speaker))[:, self.unscored :]
+        return self._head.nll(params.float(), targets[:, self.unscored :]).flatten()
 
 
 class _WithPrediction(nn.Embedding):

@@ -26,7 +26,7 @@ from wavesynth.evaluation.clips import choose_clips
 from wavesynth.evaluation.metrics import dnsmos, log_mel_distance, pesq_wb, stoi
 from wavesynth.sampling.backends.cpu import CpuSampler
 from wavesynth.sampling.reference import SamplingParams
-from wavesynth.voices.voice import load_voice
+from wavesynth.voices.wavenet import load_wavenet
 
 
 def row(name: str, later: str, originals: Sequence[np.ndarray], copies: Sequence[np.ndarray]) -> str:
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1000)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    voice = load_voice(arguments.voice)
+    voice = load_wavenet(arguments.voice)
     speaker = voice.speakers.index(arguments.speaker) if arguments.speaker else None
     sampler = CpuSampler(voice.int8())
     clips = choose_clips(

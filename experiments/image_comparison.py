@@ -28,13 +28,13 @@ from wavesynth.evaluation.images import likelihood_of, receptive_field
 from wavesynth.evaluation.pictures import grid
 from wavesynth.files import atomic_path, check_output
 from wavesynth.images.sampling import params_from, sample
-from wavesynth.models.images import KINDS, image_model
-from wavesynth.models.pixels import Kind, intensities
+from wavesynth.models.images import NETWORKS, image_model
+from wavesynth.models.pixels import Variant, intensities
 from wavesynth.training.configuration import read_toml
 from wavesynth.training.images import ImageConfiguration, ImageTask, fixed_images, parse_images
 from wavesynth.workers import threads, worker_pool
 
-__all__ = ["Compared", "compare_kind"]
+__all__ = ["Compared", "compare_variant"]
 
 _TITLES = {
     "parameters": "parameters",
@@ -50,9 +50,9 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Compared:
-    """What one kind of network came to."""
+    """What one variant came to."""
 
-    kind: str
+    variant: str
     parameters: int
     steps: int
     training_seconds: float
@@ -62,7 +62,7 @@ class Compared:
     bits_per_dim: float
     images: int
     sampling_seconds: float
-    """For one image, by the fastest way there is for this kind."""
+    """For one image, by the fastest way there is for this variant."""
     peak_memory_mb: float
     """Of the whole process, while it trained."""
     receptive_pixels: int
@@ -70,18 +70,18 @@ class Compared:
     earlier_pixels: int
 
 
-def compare_kind(
+def compare_variant(
     configuration: ImageConfiguration,
-    kind: Kind,
+    variant: Variant,
     seconds: float,
     images: int,
 ) -> tuple[Compared, list[tuple[float, float]], Tensor, Tensor]:
-    """Trains one kind for so long, in this process, and measures it on so many images of the test set.
+    """Trains one variant for so long, in this process, and measures it on so many images of the test set.
 
     The memory figure is the process's peak: call it in a process of its own. Returns also (seconds, nats of a
     batch) of each step, the receptive field [H, W], and 16 images [16, H, W, C].
     """
-    model_config = replace(configuration.model, kind=kind)
+    model_config = replace(configuration.model, variant=variant)
     configuration = replace(configuration, model=model_config)
     torch.manual_seed(configuration.training.seed)
     model = image_model(model_config)
@@ -102,7 +102,7 @@ def compare_kind(
         sampling = time.perf_counter() - start
         drawn = sample(model, params_from(1, 16), labels)
     compared = Compared(
-        kind=kind,
+        variant=variant,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         steps=steps,
         training_seconds=spent,
@@ -148,7 +148,7 @@ def _table(compared: list[Compared]) -> str:
     for one in compared:
         values = [getattr(one, name) for name in _TITLES]
         cells = [f"{value:,}" if isinstance(value, int) else f"{value:,.3f}" for value in values]
-        lines.append(f"| {one.kind} | {' | '.join(cells)} |")
+        lines.append(f"| {one.variant} | {' | '.join(cells)} |")
     first = compared[0]
     lines.append(
         f"\nContext: of the {first.earlier_pixels} pixels before the image's middle one. "
@@ -164,15 +164,15 @@ def _plot(results: dict, levels: int, path: Path) -> None:
     rows = figure.add_gridspec(3, len(results), height_ratios=(1.3, 1, 1))
     losses = figure.add_subplot(rows[0, :])
     lowest = min(nats for _, curve, _, _ in results.values() for _, nats in curve)
-    for column, (kind, (_, curve, seen, images)) in enumerate(results.items()):
+    for column, (variant, (_, curve, seen, images)) in enumerate(results.items()):
         seconds, nats = np.array(curve).T
         width = max(1, len(nats) // 100)
         smooth = np.convolve(nats, np.ones(width) / width, "valid")
-        losses.plot(seconds[width - 1 :] / 60, smooth, label=kind)
+        losses.plot(seconds[width - 1 :] / 60, smooth, label=variant)
         field = figure.add_subplot(rows[1, column])
         field.imshow(seen, cmap="Blues", vmin=0, vmax=1.3)
         field.plot(seen.shape[1] // 2, seen.shape[0] // 2, "s", color="tab:red", markersize=3)
-        field.set_title(kind, fontsize=10)
+        field.set_title(variant, fontsize=10)
         made = figure.add_subplot(rows[2, column])
         made.imshow(grid(intensities(images, levels), 4).squeeze(-1), cmap="gray", vmin=0, vmax=255)
         for axis in (field, made):
@@ -190,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("config", type=Path, help="configuration whose [model] kind is varied")
+    parser.add_argument("config", type=Path, help="configuration whose [model] variant is varied")
     parser.add_argument("--minutes", type=float, default=10.0, help="training time of each (default 10)")
     parser.add_argument("--images", type=int, default=1000, help="test images to measure on (default 1000)")
     parser.add_argument(
@@ -202,11 +202,13 @@ def main() -> None:
     for name in ("image-comparison.md", "image-comparison.png"):
         check_output(arguments.out / name)
     results = {}
-    for kind in KINDS:
-        print(f"{kind}: {arguments.minutes:g} minutes", file=sys.stderr)
+    for variant in NETWORKS:
+        print(f"{variant}: {arguments.minutes:g} minutes", file=sys.stderr)
         with worker_pool(1) as pool:  # a process each, so that each has its own peak of memory
-            task = pool.submit(compare_kind, configuration, kind, 60 * arguments.minutes, arguments.images)
-            results[kind] = task.result()
+            task = pool.submit(
+                compare_variant, configuration, variant, 60 * arguments.minutes, arguments.images
+            )
+            results[variant] = task.result()
     table = _table([result[0] for result in results.values()])
     with atomic_path(arguments.out / "image-comparison.md") as path:
         path.write_text(table, encoding="utf-8")

@@ -28,7 +28,7 @@ from wavesynth.evaluation.clips import choose_clips
 from wavesynth.evaluation.metrics import dnsmos, pesq_wb, stoi
 from wavesynth.sampling.backends.cpu import CpuSampler
 from wavesynth.sampling.reference import SamplingParams
-from wavesynth.voices.voice import Voice, load_voice
+from wavesynth.voices.wavenet import WaveNetVoice, load_wavenet
 
 #: Temperatures of voiced frames and of the others.
 PAIRS = (
@@ -46,7 +46,7 @@ PAIRS = (
 
 
 def draw(
-    voice: Voice,
+    voice: WaveNetVoice,
     sampler: CpuSampler,
     samples: np.ndarray,
     keys: Sequence[SamplingParams],
@@ -55,7 +55,7 @@ def draw(
     """The voice's copy of `samples` [N] before its correction, each frame drawn by a key of its own; and the log-mel
     that it is to have [frames, bands]."""
     mel = log_mel(torch.from_numpy(samples), voice.mel)
-    conditioner = StreamingConditioner(voice.model, voice.mel.silence, speaker)
+    conditioner = StreamingConditioner(voice, speaker)
     frames = torch.cat([conditioner.push(mel), conditioner.finish()])
     state = sampler.start()
     drawn = [
@@ -68,7 +68,7 @@ def draw(
     return made, mel.numpy()
 
 
-def corrected(voice: Voice, made: np.ndarray, mel: np.ndarray, frames: int) -> np.ndarray:
+def corrected(voice: WaveNetVoice, made: np.ndarray, mel: np.ndarray, frames: int) -> np.ndarray:
     """What was drawn, corrected by so many frames."""
     correction = SpectralCorrection(voice.mel, frames)
     return np.concatenate([correction.push(made, mel), correction.finish()])
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, default=Path("datasets/allison"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    voice = load_voice(arguments.voice)
+    voice = load_wavenet(arguments.voice)
     sampler = CpuSampler(voice.int8())
     clips = choose_clips(list(Recordings(arguments.data).split("validation")), voice.sample_rate, 16)
     voicing = []

@@ -6,12 +6,13 @@ import torch
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.sampling.calibration import calibrate
-from wavesynth.voices.voice import Voice, save_voice
+from wavesynth.voices.voice import save_voice
+from wavesynth.voices.wavenet import WaveNetVoice
 
 __all__ = ["make_voice", "tiny_voice"]
 
 
-def make_voice(name: str = "tiny", speakers: int = 0, mel: bool = True, layers: int = 4) -> Voice:
+def make_voice(name: str = "tiny", speakers: int = 0, mel: bool = True, layers: int = 4) -> WaveNetVoice:
     """A voice of one stack whose predictions are far from uniform."""
     with torch.random.fork_rng():
         torch.manual_seed(sum(name.encode()))
@@ -31,9 +32,17 @@ def make_voice(name: str = "tiny", speakers: int = 0, mel: bool = True, layers: 
         features = torch.randn(1, 20 + 2 * config.mel_context, 80) if mel else None
         with torch.inference_mode():
             conditioning = model.conditioning(features, speaker, frames=20)
-        gains = calibrate(model, tokens, conditioning)
+        scales = calibrate(model, tokens, conditioning)
     names = tuple(f"speaker-{i}" for i in range(speakers))
-    return Voice(name, f"A tiny {name}", "en", "CC0-1.0", model, gains, speakers=names)
+    return WaveNetVoice(
+        name=name,
+        description=f"A tiny {name}",
+        language="en",
+        licence="CC0-1.0",
+        model=model,
+        scales=scales,
+        speakers=names,
+    )
 
 
 def tiny_voice(

@@ -1,18 +1,52 @@
-"""The format number in the description of a voice or of a model of images.
+"""The files of a voice or of a model of images: a description, in JSON, and weights.safetensors. Nothing is unpickled.
 
-Every number that was ever written is read for ever. A description has exactly the fields of its format: a field that
-this version does not know could change what is made, so it is refused and not ignored. From format 2 of voices on,
-`wavesynth` names the version that wrote the file, so that an older one can say what it takes to read it.
+Every format number that was ever written is read for ever. A description has exactly the fields of its format: a field
+that this version does not know could change what is made, so it is refused and not ignored. `wavesynth` names the
+version that wrote the file, so that an older one can say what it takes to read it.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
 from importlib import metadata
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from wavesynth.checks import build
 from wavesynth.extras import DISTRIBUTION
+from wavesynth.files import atomic_path, read_text
 
-__all__ = ["check_fields", "check_format", "version"]
+__all__ = [
+    "FormatError",
+    "check_fields",
+    "check_format",
+    "filled",
+    "in_file",
+    "read_config",
+    "read_description",
+    "read_weights",
+    "shapes_of",
+    "tensors_of",
+    "version",
+    "write_folder",
+]
+
+_WEIGHTS = "weights.safetensors"
+_MAX_BYTES = 256 << 20
+Config = TypeVar("Config")
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class FormatError(ValueError):
+    """The files of a voice or a model are not as they must be; the message names file, field and limit."""
 
 
 def version() -> str:
@@ -21,6 +55,17 @@ def version() -> str:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:  # a checkout that is not installed
         return "unknown"
+
+
+@contextmanager
+def in_file(path: Path) -> Iterator[None]:
+    """Names the file in what is raised within about what it holds: FormatError."""
+    try:
+        yield
+    except FormatError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"{path}: {error}") from error
 
 
 def check_format(what: str, description: Any, newest: int) -> int:
@@ -49,3 +94,77 @@ def check_fields(what: str, values: Any, names: set[str]) -> None:
         raise ValueError(f"{what} lacks {', '.join(missing)}")
     if extra := sorted(set(values) - names):
         raise ValueError(f"{what} has {', '.join(extra)}, which it must not have")
+
+
+def read_config(name: str, values: Any, config: type[Config]) -> Config:
+    """The dataclass of the field `name`, of exactly its fields, each of its type. Raises ValueError."""
+    check_fields(name, values, {f.name for f in fields(config)})  # type: ignore[arg-type]
+    try:
+        return build("", config, values)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def read_description(path: Path, newest: int) -> tuple[int, dict[str, Any]]:
+    """The format and the fields of the description in a file. Raises FormatError if it cannot be read, or if its format
+    is none of 1 to `newest`."""
+    try:
+        values = json.loads(read_text(path))
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} cannot be read: {error}") from error
+    with in_file(path):
+        return check_format(path.name, values, newest), values
+
+
+def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The tensors in a folder, in float32: those of `shapes` and no others. Raises FormatError, naming the tensor, if
+    the file cannot be read or is too large, or if one is missing, left over, of another shape or not finite."""
+    path = folder / _WEIGHTS
+    try:
+        if (size := path.stat().st_size) > _MAX_BYTES:
+            raise FormatError(f"{path} has {size} bytes; at most {_MAX_BYTES} are read")
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise FormatError(f"{path} cannot be read: {error}") from error
+    with in_file(path):
+        check_fields("weights", tensors, set(shapes))
+        for name, shape in shapes.items():
+            found = tensors[name]
+            if tuple(found.shape) != shape:
+                raise ValueError(f"{name} has shape {list(found.shape)}; it must be {list(shape)}")
+            if not torch.isfinite(found).all():
+                raise ValueError(f"{name} has NaN or infinite values; it must be finite")
+    return tensors
+
+
+def tensors_of(network: nn.Module, prefix: str = "") -> dict[str, Tensor]:
+    """A network's weights as they are written: float16, contiguous."""
+    return {f"{prefix}{name}": tensor.half().contiguous() for name, tensor in network.state_dict().items()}
+
+
+def shapes_of(make: Callable[[], nn.Module], prefix: str = "") -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights of the network that `make` makes, which takes no memory for them."""
+    with torch.device("meta"):
+        weights = make().state_dict()
+    return {f"{prefix}{name}": tuple(tensor.shape) for name, tensor in weights.items()}
+
+
+def filled(make: Callable[[], Network], tensors: Mapping[str, Tensor], prefix: str = "") -> Network:
+    """The network that `make` makes, with the tensors that were read for it; to be used, and not trained."""
+    with torch.device("meta"):
+        network = make()
+    if any(buffer.is_meta for name, buffer in network.named_buffers() if f"{prefix}{name}" not in tensors):
+        with torch.random.fork_rng(devices=[]):  # it has constants, which are made with it
+            network = make()
+    weights = {name: tensors[f"{prefix}{name}"] for name in network.state_dict()}
+    network.load_state_dict(weights, assign=True)
+    return network.requires_grad_(False).eval()
+
+
+def write_folder(folder: Path, name: str, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Writes the weights and then the description, in the file `name`: each is replaced as a whole, or left."""
+    with atomic_path(folder / _WEIGHTS) as path:
+        save_file(tensors, path)
+    with atomic_path(folder / name) as path:
+        path.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -94,7 +94,7 @@ def definition(waveform, seed, voice=VOICES["tiny"].voice):
     """The 16-bit samples of a request for audio, put together from the definitions."""
     mel = StreamingLogMel(voice.mel)
     features = torch.cat([mel.push(waveform), mel.finish()])
-    conditioner = StreamingConditioner(voice.model, voice.mel.silence)
+    conditioner = StreamingConditioner(voice)
     frames = torch.cat([conditioner.push(features), conditioner.finish()])
     weights = voice.int8()
     tokens, _ = reference.sample(weights, weights.start(), frames, SamplingParams(seed), len(waveform))

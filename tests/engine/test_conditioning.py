@@ -6,14 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sampling.networks import network
+from wavesynth.audio.mel import MelConfig
 from wavesynth.engine.conditioning import StreamingConditioner
+from wavesynth.voices.voice import Voice
 
 MODEL = network(mel_bands=6, mel_channels=8, speakers=2)
+VOICE = Voice(kind="wavenet", name="v", model=MODEL, mel=MelConfig(bands=6))
 MEL = torch.randn(12, 6, generator=torch.Generator().manual_seed(0))
 
 
 def in_pieces(sizes):
-    conditioner = StreamingConditioner(MODEL, silence=-1.5, speaker=1)
+    conditioner = StreamingConditioner(VOICE, speaker=1)
     frames, at = [], 0
     for size in [*sizes, 12]:
         frames.append(conditioner.push(MEL[at : at + size]))
@@ -34,7 +37,7 @@ def test_frames_are_the_parallel_networks_with_silence_around():
 
 
 def test_a_frame_comes_as_soon_as_its_three_successors_are_there():
-    conditioner = StreamingConditioner(MODEL, silence=-1.5, speaker=0)
+    conditioner = StreamingConditioner(VOICE, speaker=0)
     assert [len(conditioner.push(MEL[t : t + 1])) for t in range(6)] == [0, 0, 0, 1, 1, 1]
     assert len(conditioner.finish()) == 3
 
@@ -49,4 +52,4 @@ def test_a_frame_comes_as_soon_as_its_three_successors_are_there():
 )
 def test_a_mel_that_cannot_be_used_is_refused(mel, message):
     with pytest.raises(ValueError, match=message):
-        StreamingConditioner(MODEL, silence=-1.5, speaker=0).push(mel)
+        StreamingConditioner(VOICE, speaker=0).push(mel)

@@ -30,7 +30,7 @@ VOICE = VOICES["tiny"].voice
 def corrected(waveform, seed):
     """The 16-bit samples of a corrected request for audio, put together from the definitions."""
     mel = log_mel(waveform, VOICE.mel)
-    conditioner = StreamingConditioner(VOICE.model, VOICE.mel.silence)
+    conditioner = StreamingConditioner(VOICE)
     frames = torch.cat([conditioner.push(mel), conditioner.finish()])
     weights = VOICE.int8()
     tokens, _ = sample(weights, weights.start(), frames, SamplingParams(seed), len(waveform))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from wavesynth.images.sampling import Cached, Recomputed, known_prefix, params_from, rows, sample
-from wavesynth.models.images import KINDS, image_model
+from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.sampling.draw import choose, draw, inverse_temperature
 from wavesynth.sampling.philox import philox
@@ -21,7 +21,7 @@ SHAPES = [
 ]
 
 
-def network(kind="gated", seed=0, **values):
+def network(variant="gated", seed=0, **values):
     torch.manual_seed(seed)
     defaults = {
         "height": 6,
@@ -33,7 +33,7 @@ def network(kind="gated", seed=0, **values):
         "kernel": 3,
         "first_kernel": 7,
     }
-    model = image_model(ImageModelConfig(kind=kind, **defaults | values))
+    model = image_model(ImageModelConfig(variant=variant, **defaults | values))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     return model.requires_grad_(False).eval()
@@ -48,9 +48,9 @@ class Checked(Cached):
 
     compared = 0
 
-    def numbers(self, row, column):
-        mine = super().numbers(row, column)
-        full = Recomputed(self.original, self.x, self.labels, whole=True).numbers(row, column)
+    def params(self, row, column):
+        mine = super().params(row, column)
+        full = Recomputed(self.original, self.x, self.labels, whole=True).params(row, column)
         assert torch.allclose(mine, full, atol=1e-4, rtol=1e-4), (row, column)
         Checked.compared += 1
         return mine
@@ -81,13 +81,13 @@ def test_an_image_of_a_batch_is_the_one_made_alone_and_without_memory(values):
         assert torch.equal(alone[0], together[i])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_network_makes_the_images_of_its_own_distribution(kind):
-    model = network(kind, height=1, width=2, first_kernel=3)
+@pytest.mark.parametrize("variant", NETWORKS)
+def test_every_network_makes_the_images_of_its_own_distribution(variant):
+    model = network(variant, height=1, width=2, first_kernel=3)
     made = sample(model, params_from(0, 4000))
     pairs = torch.bincount(made.flatten(1) @ torch.tensor([2, 1]), minlength=4) / 4000
     images = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]]).view(4, 1, 2, 1)
-    assert torch.allclose(pairs, torch.exp(-model.nats(images).sum((1, 2, 3))), atol=0.03)
+    assert torch.allclose(pairs, torch.exp(-model.nll(images).sum((1, 2, 3))), atol=0.03)
 
 
 def test_rows_come_one_by_one_and_are_the_images_rows():
@@ -116,7 +116,7 @@ def test_the_temperature_sharpens_and_a_seed_decides():
     model = network(levels=256)
     cold = sample(model, [SamplingParams(seed, 0.1) for seed in range(8)])
     warm = sample(model, [SamplingParams(seed, 2.0) for seed in range(8)])
-    assert model.nats(cold).mean() < model.nats(warm).mean() - 1
+    assert model.nll(cold).mean() < model.nll(warm).mean() - 1
     assert torch.equal(cold, sample(model, [SamplingParams(seed, 0.1) for seed in range(8)]))
 
 

@@ -62,7 +62,7 @@ def test_what_is_said_of_a_frame_depends_on_all_before_it_and_nothing_beyond_its
 def test_nats_are_those_of_a_laplace_distribution():
     made = converter()
     made.log_scale[:] = math.log(0.5)
-    got = made.nats(torch.tensor([[[0.1] * 6]]), torch.tensor([[[0.4] * 6]]))
+    got = made.nll(torch.tensor([[[0.1] * 6]]), torch.tensor([[[0.4] * 6]]))
     want = -torch.distributions.Laplace(0.1, 0.5).log_prob(torch.tensor(0.4))
     torch.testing.assert_close(got, want.expand(1, 1, 6))
 

@@ -72,11 +72,11 @@ def test_autocast_is_that_of_the_tensors_device(monkeypatch):
 @pytest.mark.gpu
 def test_a_diagonal_bilstm_learns_in_bf16_on_a_gpu():
     model = image_model(
-        ImageModelConfig(kind="diagonal-bilstm", height=4, width=4, features=8, hidden=8, layers=2)
+        ImageModelConfig(variant="diagonal-bilstm", height=4, width=4, features=8, hidden=8, layers=2)
     )
     model = model.to("cuda")
     pixels = torch.randint(256, (2, 4, 4, 1), device="cuda")
     with torch.autocast("cuda", torch.bfloat16):
-        nats = model.nats(pixels)
+        nats = model.nll(pixels)
     nats.mean().backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())

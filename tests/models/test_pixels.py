@@ -6,11 +6,11 @@ import math
 import pytest
 import torch
 
-from wavesynth.models.images import KINDS, image_model
+from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import Head, ImageModelConfig
 
 
-def small(kind="gated", seed=0, **values):
+def small(variant="gated", seed=0, **values):
     """A network of random weights at which no derivative vanishes that need not: neither so small nor so large."""
     torch.manual_seed(seed)
     defaults = {
@@ -23,7 +23,7 @@ def small(kind="gated", seed=0, **values):
         "kernel": 3,
         "first_kernel": 3,
     }
-    model = image_model(ImageModelConfig(kind=kind, **defaults | values)).double()
+    model = image_model(ImageModelConfig(variant=variant, **defaults | values)).double()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, mean=0.3 if parameter.dim() == 1 else 0.0, std=0.25)
     return model.requires_grad_(False).eval()
@@ -39,7 +39,7 @@ def jacobian(model):
         x = torch.rand(1, *c.shape, dtype=torch.float64, generator=generator) * 2 - 1
         direction = torch.randn(model.head.size, dtype=torch.float64, generator=generator)
         derivative = torch.autograd.functional.jacobian(
-            lambda x, direction=direction: model.numbers(x, labels)[0] @ direction, x
+            lambda x, direction=direction: model.params(x, labels)[0] @ direction, x
         )
         depends |= derivative[:, :, :, 0] != 0
     return depends
@@ -52,9 +52,9 @@ def order(shape):
 
 @pytest.mark.parametrize("labels", [0, 3])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_value_depends_on_itself_or_on_a_later_one(kind, channels, labels):
-    model = small(kind, channels=channels, labels=labels)
+@pytest.mark.parametrize("variant", NETWORKS)
+def test_no_value_depends_on_itself_or_on_a_later_one(variant, channels, labels):
+    model = small(variant, channels=channels, labels=labels)
     place = order(model.config.shape)
     earlier = place[None, None, None] < place[..., None, None, None]
     depends = jacobian(model)
@@ -69,10 +69,10 @@ def test_no_value_depends_on_itself_or_on_a_later_one(kind, channels, labels):
             assert depends[row, column, channel, row - 1, column].all()
 
 
-@pytest.mark.parametrize("kind", ["gated", "diagonal-bilstm"])
+@pytest.mark.parametrize("variant", ["gated", "diagonal-bilstm"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_nothing_earlier_is_out_of_sight(kind, channels):
-    model = small(kind, channels=channels, height=4, layers=4)
+def test_nothing_earlier_is_out_of_sight(variant, channels):
+    model = small(variant, channels=channels, height=4, layers=4)
     place = order(model.config.shape)
     assert (jacobian(model) == (place[None, None, None] < place[..., None, None, None])).all()
 
@@ -110,18 +110,18 @@ def test_one_diagonal_bilstm_layer_sees_everything_before():
 
 
 @pytest.mark.parametrize("mixture", [0, 2])
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_probabilities_of_all_images_sum_to_one(kind, mixture):
-    model = small(kind, height=2, width=2, levels=2, mixture=mixture).float()
+@pytest.mark.parametrize("variant", NETWORKS)
+def test_the_probabilities_of_all_images_sum_to_one(variant, mixture):
+    model = small(variant, height=2, width=2, levels=2, mixture=mixture).float()
     images = torch.tensor(list(itertools.product(range(2), repeat=4))).view(16, 2, 2, 1)
-    total = torch.exp(-model.nats(images).double().sum((1, 2, 3))).sum()
+    total = torch.exp(-model.nll(images).double().sum((1, 2, 3))).sum()
     assert float(total) == pytest.approx(1, abs=1e-6)
 
 
 def test_the_probabilities_of_all_colours_sum_to_one():
     model = small("gated", height=1, width=1, channels=3, levels=3).float()
     images = torch.tensor(list(itertools.product(range(3), repeat=3))).view(27, 1, 1, 3)
-    assert float(torch.exp(-model.nats(images).double().sum((1, 2, 3))).sum()) == pytest.approx(1, abs=1e-6)
+    assert float(torch.exp(-model.nll(images).double().sum((1, 2, 3))).sum()) == pytest.approx(1, abs=1e-6)
 
 
 def test_a_mixture_gives_each_level_the_mass_of_its_interval():
@@ -134,7 +134,7 @@ def test_a_mixture_gives_each_level_the_mass_of_its_interval():
     mass = torch.diff(below, prepend=torch.zeros(1), append=torch.ones(1))
     assert torch.allclose(logits.exp().double(), mass, atol=1e-6)
     values = torch.tensor([0, 17, 255])
-    nats = head.nats(torch.cat([weights, means, log_scales]).expand(3, -1), values)
+    nats = head.nll(torch.cat([weights, means, log_scales]).expand(3, -1), values)
     assert torch.allclose(nats, -logits[values])
 
 
@@ -142,7 +142,7 @@ def test_far_from_its_means_a_mixture_stays_finite_and_can_learn():
     numbers = torch.tensor(
         [0.0, -1.0, -7.0], requires_grad=True
     )  # one component at level 0, as sharp as may be
-    nats = Head(256, mixture=1).nats(numbers.expand(1, -1), torch.tensor([200]))
+    nats = Head(256, mixture=1).nll(numbers.expand(1, -1), torch.tensor([200]))
     nats.sum().backward()
     assert torch.isfinite(nats).all() and nats > 100
     assert torch.isfinite(numbers.grad).all() and float(numbers.grad[1]) < 0
@@ -156,7 +156,7 @@ def test_a_component_of_any_scale_and_mean_has_finite_gradients(log_scale, mean,
     parameters = (parameters.bfloat16() if autocast else parameters).requires_grad_()
     for values in ([0], [1, 100, 254], [255]):
         with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-            nats = Head(256, 2).nats(parameters.expand(len(values), -1), torch.tensor(values))
+            nats = Head(256, 2).nll(parameters.expand(len(values), -1), torch.tensor(values))
         (gradient,) = torch.autograd.grad(nats.sum(), parameters)
         assert torch.isfinite(nats).all() and torch.isfinite(gradient).all()
 
@@ -165,7 +165,7 @@ def test_a_component_that_is_ever_wider_pays_its_width():
     parameters = torch.tensor(
         [[0.0, 0.0, s] for s in (19.0, 19.999, 20.001, 21.0, 100.0)], requires_grad=True
     )
-    nats = Head(256, 1).nats(parameters, torch.full((5,), 100))
+    nats = Head(256, 1).nll(parameters, torch.full((5,), 100))
     expected = parameters[:, 2] + math.log(127.5) + 2 * math.log(2)  # the density in its middle is 1 / 4s
     assert torch.allclose(nats, expected, rtol=1e-6)
     (gradient,) = torch.autograd.grad(nats.sum(), parameters)

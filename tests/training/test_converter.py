@@ -73,8 +73,8 @@ def test_others_speak_for_themselves_while_it_learns_and_are_not_kept(folder, tm
     batch = next(task.training.sequential(50, 9))
     assert set(batch.speaker.tolist()) == {0, 1}
     with torch.inference_mode():
-        right = model.nats(model.becoming(batch.source, batch.speaker), batch.target).mean()
-        swapped = model.nats(model.becoming(batch.source, 1 - batch.speaker), batch.target).mean()
+        right = model.nll(model.becoming(batch.source, batch.speaker), batch.target).mean()
+        swapped = model.nll(model.becoming(batch.source, 1 - batch.speaker), batch.target).mean()
     assert right < swapped - 0.05
     kept = trained_converter(tmp_path / "run", parse_converter(v).data)
     assert "others" not in kept.state_dict()

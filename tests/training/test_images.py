@@ -13,7 +13,7 @@ from tests.training.runs import ALONE
 from wavesynth.data.images import ImageSet
 from wavesynth.evaluation.images import likelihood_of, receptive_field
 from wavesynth.images.model import ImageModel, load_image_model, save_image_model
-from wavesynth.models.images import KINDS, image_model
+from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.training.checkpoint import newest
 from wavesynth.training.configuration import read_toml
@@ -51,9 +51,9 @@ def train(configuration, run, resume=False):
     return trainer, losses
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path, kind):
-    model = {"kind": kind, "labels": 3}
+@pytest.mark.parametrize("variant", NETWORKS)
+def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path, variant):
+    model = {"variant": variant, "labels": 3}
     _, whole = train(values(folder, model), tmp_path / "whole")
     train(values(folder, model, steps=6), tmp_path / "parts")
     (tmp_path / "parts" / "step-00000006.safetensors").unlink()
@@ -122,7 +122,7 @@ def test_the_receptive_field_is_what_the_layers_reach():
     [
         ({}, {"binarisation": None}, "binarisation is None; with 2 levels it must be 'static' or 'dynamic'"),
         ({"levels": 256}, {}, "binarisation is 'dynamic'; with 256 levels it must be left out"),
-        ({"kind": "rnn"}, {}, r"\[model\] kind is 'rnn'; it must be 'pixelcnn' or 'gated' or"),
+        ({"variant": "rnn"}, {}, r"\[model\] variant is 'rnn'; it must be 'plain' or 'gated' or"),
         ({"height": 5}, {}, r"channels \[4, 4, 1\]; they must be those of \[model\], \[5, 4, 1\]"),
         ({"labels": 2}, {}, r"\[model\] labels is 2; the images of .* have 3 classes"),
     ],

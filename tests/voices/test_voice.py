@@ -8,16 +8,25 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.sampling.networks import conditioning_for, network
-from wavesynth.audio.mel import MelConfig
 from wavesynth.sampling.calibration import calibrate
-from wavesynth.voices.voice import Voice, VoiceError, find_voices, load_voice, save_voice
+from wavesynth.voices.voice import FormatError, find_voices, load_voice, save_voice
+from wavesynth.voices.wavenet import WaveNetVoice
 
 
 @pytest.fixture
 def voice():
     model = network(mel_bands=80, mel_channels=8, speakers=2, hop=160)
-    gains = calibrate(model, torch.randint(32, (1, 800)), conditioning_for(model, 5)[None])
-    return Voice("tess", "For tests", "en", "CC0-1.0", model, gains, MelConfig(), 0.85, ("a", "b"), fine=True)
+    scales = calibrate(model, torch.randint(32, (1, 800)), conditioning_for(model, 5)[None])
+    return WaveNetVoice(
+        name="tess",
+        description="For tests",
+        language="en",
+        licence="CC0-1.0",
+        model=model,
+        scales=scales,
+        speakers=("a", "b"),
+        activation_bits=16,
+    )
 
 
 def test_a_voice_comes_back_as_it_was(voice, tmp_path):
@@ -33,7 +42,8 @@ def test_a_voice_comes_back_as_it_was(voice, tmp_path):
         "speakers",
         "temperature",
         "correction",
-        "fine",
+        "kind",
+        "activation_bits",
         "mid_tread",
     ):
         assert getattr(loaded, name) == getattr(voice, name)
@@ -41,7 +51,7 @@ def test_a_voice_comes_back_as_it_was(voice, tmp_path):
     for name, tensor in voice.model.state_dict().items():
         assert torch.equal(loaded.model.state_dict()[name], tensor.half().float()), name
     for name in ("input", "gate", "skip", "hidden"):
-        assert torch.equal(getattr(loaded.gains, name), getattr(voice.gains, name))
+        assert torch.equal(getattr(loaded.scales, name), getattr(voice.scales, name))
     assert find_voices(tmp_path) == {"tess": tmp_path / "tess"}
     # Loaded and saved again, nothing changes any more.
     save_voice(tmp_path / "again", loaded)
@@ -63,12 +73,20 @@ def edited(folder, change):
         (lambda d: d.pop("licence"), "voice.json lacks licence"),
         (lambda d: d.update(colour="red"), "voice.json has colour, which it must not have"),
         (
-            lambda d: d.update(format=3),
-            r"format is 3; wavesynth \S+ reads 1 to 2: install \S+, which wrote it, or",
+            lambda d: d.update(format=4),
+            r"format is 4; wavesynth \S+ reads 1 to 3: install \S+, which wrote it, or",
         ),
-        (lambda d: d.update(format=True), r"format is True; wavesynth \S+ reads 1 to 2$"),
-        (lambda d: d.pop("format"), r"format is None; wavesynth \S+ reads 1 to 2$"),
-        (lambda d: d.update(format=1), "voice.json has mid_tread, wavesynth, which it must not have"),
+        (lambda d: d.update(format=True), r"format is True; wavesynth \S+ reads 1 to 3$"),
+        (lambda d: d.pop("format"), r"format is None; wavesynth \S+ reads 1 to 3$"),
+        (
+            lambda d: d.update(format=1),
+            "voice.json has activation_bits, kind, mid_tread, wavesynth, which it must",
+        ),
+        (lambda d: d.update(format=2), "voice.json lacks fine"),
+        (lambda d: d.pop("kind"), "voice.json lacks kind"),
+        (lambda d: d.update(kind="choir"), "kind is 'choir'; it must be one of converter, pixelcnn, wavenet"),
+        (lambda d: d.update(kind="pixelcnn"), "kind is 'pixelcnn'; it must be a kind of voices"),
+        (lambda d: d.pop("mid_tread"), "voice.json lacks mid_tread"),
         (lambda d: d.pop("temperature"), "voice.json lacks temperature"),
         (lambda d: d.update(mid_tread=0), "mid_tread is 0; it must be true or false"),
         (lambda d: d.update(name=3), "name is 3; it must be a text"),
@@ -77,11 +95,11 @@ def edited(folder, change):
         (lambda d: d["model"].update(stacks="3"), "stacks is '3'"),
         (lambda d: d.update(model=[]), "model is list; it must be an object"),
         (lambda d: d["mel"].update(hop=80), "mel has 80 bands and hop 80; the model needs 80 and 160"),
-        (lambda d: d["mel"].update(hop="160"), "mel"),
+        (lambda d: d["mel"].update(hop="160"), "mel: hop is '160'; it must be a whole number"),
         (lambda d: d.update(preemphasis=1.5), "preemphasis is 1.5"),
         (lambda d: d.update(temperature=3), "temperature is 3; it must be a number from 0.1 to 2.0"),
         (lambda d: d.update(correction=True), "correction is True; it must be a whole number from 0 to 16"),
-        (lambda d: d.update(fine=1), "fine is 1; it must be true or false"),
+        (lambda d: d.update(activation_bits=12), "activation_bits is 12; it must be 8 or 16"),
         (lambda d: d.update(speakers=["a"]), "speakers has 1 names; model.speakers is 2"),
         (lambda d: d.update(speakers="ab"), "it must be a list of names"),
     ],
@@ -89,7 +107,7 @@ def edited(folder, change):
 def test_a_description_with_a_fault_is_refused(voice, tmp_path, change, message):
     save_voice(tmp_path, voice)
     edited(tmp_path, change)
-    with pytest.raises(VoiceError, match=message):
+    with pytest.raises(FormatError, match=message):
         load_voice(tmp_path)
 
 
@@ -107,13 +125,13 @@ def retensored(folder, change):
         (lambda t: t.update(extra=torch.zeros(1)), "weights has extra, which it must not have"),
         (lambda t: t.update({"model.skip.bias": torch.zeros(31)}), r"shape \[31\]; it must be \[32\]"),
         (lambda t: t["model.skip.bias"].fill_(float("nan")), "model.skip.bias has NaN or infinite"),
-        (lambda t: t["gains.skip"].zero_(), "gains.skip has values that are not positive"),
+        (lambda t: t["scales.skip"].zero_(), "scales.skip has values that are not positive"),
     ],
 )
 def test_weights_with_a_fault_are_refused(voice, tmp_path, change, message):
     save_voice(tmp_path, voice)
     retensored(tmp_path, change)
-    with pytest.raises(VoiceError, match=message):
+    with pytest.raises(FormatError, match=message):
         load_voice(tmp_path)
 
 
@@ -122,17 +140,17 @@ def test_files_that_are_truncated_missing_or_oversized_are_refused(voice, tmp_pa
     path = tmp_path / "weights.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
-    with pytest.raises(VoiceError, match=r"weights.safetensors cannot be read"):
+    with pytest.raises(FormatError, match=r"weights.safetensors cannot be read"):
         load_voice(tmp_path)
     with path.open("wb") as file:
         file.truncate((256 << 20) + 1)
-    with pytest.raises(VoiceError, match="has 268435457 bytes; at most 268435456 are read"):
+    with pytest.raises(FormatError, match="has 268435457 bytes; at most 268435456 are read"):
         load_voice(tmp_path)
     path.unlink()
-    with pytest.raises(VoiceError, match=r"weights.safetensors cannot be read"):
+    with pytest.raises(FormatError, match=r"weights.safetensors cannot be read"):
         load_voice(tmp_path)
     (tmp_path / "voice.json").write_text("{")
-    with pytest.raises(VoiceError, match=r"voice.json cannot be read"):
+    with pytest.raises(FormatError, match=r"voice.json cannot be read"):
         load_voice(tmp_path)
 
 
@@ -144,26 +162,60 @@ def test_a_failed_save_leaves_the_old_voice_whole(voice, tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("wavesynth.voices.voice.save_file", full)
+    monkeypatch.setattr("wavesynth.formats.save_file", full)
     with pytest.raises(OSError, match="No space left"):
         save_voice(tmp_path, voice)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_voice_of_format_1_speaks_as_trained_and_decodes_as_then(voice, tmp_path):
+def as_format(number, folder):
+    """Rewrites a voice as an earlier version of wavesynth would have written it."""
+
+    def older(description):
+        description["format"] = number
+        description["fine"] = description.pop("activation_bits") == 16
+        for name in ("kind", *(("mid_tread", "wavesynth") if number == 1 else ())):
+            del description[name]
+
+    edited(folder, older)
+
+    def renamed(tensors):
+        for name in [name for name in tensors if name.startswith("scales.")]:
+            tensors[name.replace("scales.", "gains.")] = tensors.pop(name)
+
+    retensored(folder, renamed)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_voice_of_an_earlier_format_is_what_it_was(voice, tmp_path, number):
     save_voice(tmp_path, replace(voice, temperature=0.7, correction=3))
     now = load_voice(tmp_path)
-    assert (now.temperature, now.correction, now.fine, now.mid_tread) == (0.7, 3, True, True)
+    as_format(number, tmp_path)
+    then = load_voice(tmp_path)
+    for name in ("kind", "temperature", "correction", "activation_bits", "speakers", "mel", "converter"):
+        assert getattr(then, name) == getattr(now, name)
+    assert now.mid_tread and then.mid_tread == (number == 2)
+    assert torch.equal(then.scales.skip, now.scales.skip)
+    save_voice(tmp_path / "again", then)
+    assert load_voice(tmp_path / "again").mid_tread == then.mid_tread
+
+
+def test_fields_that_format_1_may_lack_have_what_they_meant_then(voice, tmp_path):
+    save_voice(tmp_path, replace(voice, temperature=0.7, correction=3))
+    as_format(1, tmp_path)
 
     def first(description):
-        description["format"] = 1
-        for name in ("temperature", "correction", "fine", "converter", "mid_tread", "wavesynth"):
+        for name in ("temperature", "correction", "fine", "converter"):
             del description[name]
 
     edited(tmp_path, first)
     then = load_voice(tmp_path)
-    assert (then.temperature, then.correction, then.fine, then.converter, then.mid_tread) == (
-        1.0, 0, False, None, False
-    )  # fmt: skip
-    save_voice(tmp_path / "again", then)
-    assert not load_voice(tmp_path / "again").mid_tread
+    assert (then.temperature, then.correction, then.activation_bits, then.converter) == (1.0, 0, 8, None)
+
+
+def test_a_field_of_an_earlier_format_has_its_type(voice, tmp_path):
+    save_voice(tmp_path, voice)
+    as_format(2, tmp_path)
+    edited(tmp_path, lambda d: d.update(fine=1))
+    with pytest.raises(FormatError, match="fine is 1; it must be true or false"):
+        load_voice(tmp_path)

@@ -11,7 +11,7 @@ from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.sampling.int8 import Scales
 from wavesynth.sampling.reference import SamplingParams
 from wavesynth.voices.samplers import make_sampler
-from wavesynth.voices.voice import Voice
+from wavesynth.voices.wavenet import WaveNetVoice
 
 __all__ = ["measure_engine", "random_voice"]
 
@@ -19,15 +19,15 @@ _SAMPLE_RATE = 16000
 _PARTS = 10
 
 
-def random_voice(config: WaveNetConfig, fine: bool = False) -> Voice:
+def random_voice(config: WaveNetConfig, fine: bool = False) -> WaveNetVoice:
     """A voice that has learnt nothing: as fast as one that has."""
     torch.manual_seed(0)
     model = WaveNet(config).requires_grad_(False).eval()
     layers = torch.full((config.layers, config.residual), 32.0)
-    gains = Scales(
+    scales = Scales(
         layers, layers * 4, torch.full((config.skip,), 128.0), torch.full((config.classes,), 128.0)
     )
-    return Voice("random", "", "", "", model, gains, fine=fine)
+    return WaveNetVoice(name="random", model=model, scales=scales, activation_bits=16 if fine else 8)
 
 
 def measure_engine(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wavesynth.models.wavenet import WaveNet
+from wavesynth.voices.voice import Voice
 
 __all__ = ["StreamingConditioner", "check_mel"]
 
@@ -30,36 +30,26 @@ class StreamingConditioner:
     Raises ValueError for a mel of the wrong width or with NaN or infinite values.
     """
 
-    def __init__(self, model: WaveNet, silence: float, speaker: int | None = None) -> None:
-        self._model = model
-        self._speaker = None if speaker is None else torch.tensor([speaker])
-        context = model.config.mel_context
-        self._window = torch.full((context, model.config.mel_bands), silence)
-        self._silence = silence
+    def __init__(self, voice: Voice, speaker: int | None = None) -> None:
+        self._voice, self._speaker, self._silence = voice, speaker, voice.mel.silence
+        self._window = torch.full((voice.mel_context, voice.mel_bands), self._silence)
         self.deferred = False
 
     def push(self, mel: Tensor) -> Tensor:
         """The conditioning of the frames that `mel` [f, mel_bands] completes."""
-        c = self._model.config
-        check_mel(mel, c.mel_bands)
+        bands = self._voice.mel_bands
+        check_mel(mel, bands)
         track = torch.cat([self._window, mel])
-        width = 1 + 2 * c.mel_context
+        width = 1 + 2 * self._voice.mel_context
         count = max(0, len(track) - width + 1)
-        windows = (
-            track.unfold(0, width, 1).transpose(1, 2) if count else track.new_zeros(0, width, c.mel_bands)
-        )
+        windows = track.unfold(0, width, 1).transpose(1, 2) if count else track.new_zeros(0, width, bands)
         self._window = track[count:]
         if self.deferred:
             return windows
         if not count:
-            return torch.empty(0, c.layers, 2 * c.residual)
-        return torch.stack([self._frame(window) for window in windows])
+            return torch.zeros(0)
+        return torch.stack([self._voice.condition(window, self._speaker) for window in windows])
 
     def finish(self) -> Tensor:
         """The conditioning of the last frames."""
-        context = self._model.config.mel_context
-        return self.push(torch.full((context, self._window.shape[1]), self._silence))
-
-    @torch.inference_mode()
-    def _frame(self, window: Tensor) -> Tensor:
-        return self._model.conditioning(window[None], self._speaker)[0, 0]
+        return self.push(torch.full((self._voice.mel_context, self._voice.mel_bands), self._silence))

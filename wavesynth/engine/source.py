@@ -85,7 +85,7 @@ class DurationSource(Source):
     def __init__(self, voice: Voice, speaker: int | None, samples: int) -> None:
         super().__init__(voice)
         self.total = samples
-        self._model, self._speaker, self._deferred = voice.model, speaker, False
+        self._voice, self._speaker, self._deferred = voice, speaker, False
         self._count = 0  # of the frames that were asked for last
         self._frames: Tensor | Windows = torch.zeros(0)
 
@@ -94,9 +94,7 @@ class DurationSource(Source):
         """[L, 2R], or a window without bands if deferred."""
         if self._deferred:
             return torch.zeros(1, 0)
-        of_speaker = None if self._speaker is None else torch.tensor([self._speaker])
-        with torch.inference_mode():
-            return self._model.conditioning(speaker=of_speaker)[0, 0]
+        return self._voice.condition(None, self._speaker)
 
     def defer(self) -> None:
         """Leaves it to the backend: what it is given are windows without bands."""
@@ -129,7 +127,7 @@ class _InputSource(Source):
         super().__init__(voice)
         self._frames: deque[Tensor] = deque()  # [L, 2R] each, or what they are made of
         self._first = 0  # the number of the first of them
-        self._conditioner = StreamingConditioner(voice.model, voice.mel.silence, speaker)
+        self._conditioner = StreamingConditioner(voice, speaker)
         self._converting = (
             None if voice.converter is None else StreamingConverter(voice.converter, voice.mel.silence)
         )

@@ -17,7 +17,7 @@ from wavesynth.data.processes import share_out
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.sampling.int8 import Int8Weights
 from wavesynth.sampling.weights import Float32Weights, Weights
-from wavesynth.voices.voice import Voice
+from wavesynth.voices.wavenet import WaveNetVoice
 
 __all__ = ["LONGEST", "Bits", "measure_bits"]
 
@@ -63,7 +63,7 @@ class _Score:
 
 @dataclass(frozen=True)
 class _Scorer:
-    voice: Voice
+    voice: WaveNetVoice
     speaker: int | None
     exact: Float32Weights
     served: Int8Weights
@@ -77,7 +77,7 @@ class _Scorer:
 
 
 def measure_bits(
-    voice: Voice,
+    voice: WaveNetVoice,
     recordings: Iterable[tuple[str, Tensor]],
     speaker: int | None = None,
     int8_seconds: float = 8.0,
@@ -130,7 +130,7 @@ def _nats(weights: Weights, piece: _Piece, tokens: Tensor, targets: Tensor, cond
 
 
 @torch.inference_mode()
-def _inputs(voice: Voice, piece: _Piece, speaker: int | None) -> tuple[Tensor, Tensor, Tensor]:
+def _inputs(voice: WaveNetVoice, piece: _Piece, speaker: int | None) -> tuple[Tensor, Tensor, Tensor]:
     """Tokens, targets and conditioning of the piece and of the receptive field before it."""
     c = voice.model.config
     begin = max(0, piece.first - -(-c.receptive_field // c.hop))

@@ -42,7 +42,7 @@ def likelihood_of(
     for start in track(list(range(0, len(images), batch))):
         some = slice(start, start + batch)
         labels = images.labels[some] if model.config.labels and images.labels is not None else None
-        each.append(model.nats(images.images[some].long(), labels).double().sum((1, 2, 3)))
+        each.append(model.nll(images.images[some].long(), labels).double().sum((1, 2, 3)))
     nats = torch.cat(each)
     error = float(nats.std()) / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
     mean = float(nats.mean())
@@ -57,8 +57,8 @@ def receptive_field(model: PixelModel, row: int, column: int, trials: int = 4) -
     labels = torch.zeros(1, dtype=torch.long) if c.labels else None
     for _ in range(trials):
         x = (torch.rand(1, *c.shape, generator=generator) * 2 - 1).requires_grad_()
-        numbers = model.numbers(x, labels)[0, row, column]
-        direction = torch.randn(numbers.shape, generator=generator)
-        (gradient,) = torch.autograd.grad((numbers * direction).sum(), x)
+        params = model.params(x, labels)[0, row, column]
+        direction = torch.randn(params.shape, generator=generator)
+        (gradient,) = torch.autograd.grad((params * direction).sum(), x)
         seen |= (gradient[0] != 0).any(-1)
     return seen

@@ -42,7 +42,7 @@ def measure_images(
     one = [sorted(seconds)[len(cached) // 2] for seconds in zip(*cached, strict=True)]
     whole = [sum(seconds) / repeats * scale for seconds in zip(*naive, strict=True)]
     return {
-        "kind": config.kind,
+        "variant": config.variant,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "size": f"{config.height} x {config.width} x {config.channels}, {config.levels} levels",
         "threads": threads,
@@ -79,4 +79,4 @@ def _naive(model: PixelModel, pixels: int) -> None:
     x = torch.zeros(1, *model.config.shape)
     memory = Recomputed(model, x, _labels(model, 1), whole=True)
     for place in range(pixels):
-        memory.numbers(*divmod(place, model.config.width))
+        memory.params(*divmod(place, model.config.width))

@@ -1,30 +1,42 @@
-"""A model of images on disk: a folder with weights.safetensors, model.json and CARD.md. Nothing is unpickled.
+"""A model of images on disk: a folder with model.json, weights.safetensors and CARD.md.
 
-model.json has the fields of its `format` and no others (wavesynth.formats). There is format 1 alone.
+model.json has the fields of its `format` and no others (wavesynth.formats):
+
+- 1, of the models that ship: `kind` in `model` says which of the networks of the kind pixelcnn it is.
+- 2, which is written: `kind` stands at the top, `variant` in `model`, and `wavesynth` is the version that wrote it.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-
-from wavesynth.files import atomic_path, read_text
-from wavesynth.formats import check_fields, check_format
-from wavesynth.models.images import image_model
-from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.checks import require_value
+from wavesynth.formats import (
+    check_fields,
+    filled,
+    in_file,
+    read_config,
+    read_description,
+    read_weights,
+    shapes_of,
+    tensors_of,
+    version,
+    write_folder,
+)
+from wavesynth.kinds import kind_of
+from wavesynth.models.pixels import PixelModel, renamed
 
 __all__ = ["SHIPPED_IMAGE_MODELS", "ImageModel", "load_image_model", "load_image_models", "save_image_model"]
 
 #: The folder of the models of images that ship.
 SHIPPED_IMAGE_MODELS = Path(__file__).parent / "shipped"
 
-_FORMAT = 1
+_FORMAT = 2
 _TEXTS = ("name", "description", "licence", "binarisation")
+_FIELDS = {*_TEXTS, "steps", "format", "kind", "wavesynth", "model"}
 
 
 @dataclass(frozen=True)
@@ -37,49 +49,39 @@ class ImageModel:
     binarisation: str
     network: PixelModel
     steps: int
+    kind: str = "pixelcnn"
 
 
 def save_image_model(folder: Path, model: ImageModel) -> None:
     """Writes `model` to `folder`, the weights as float16."""
-    weights = {name: tensor.half().contiguous() for name, tensor in model.network.state_dict().items()}
-    description = {name: getattr(model, name) for name in (*_TEXTS, "steps")}
-    description |= {"format": _FORMAT, "model": asdict(model.network.config)}
-    with atomic_path(folder / "weights.safetensors") as path:
-        save_file(weights, path)
-    with atomic_path(folder / "model.json") as path:
-        path.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    description = {name: getattr(model, name) for name in (*_TEXTS, "steps", "kind")}
+    description |= {"format": _FORMAT, "wavesynth": version(), "model": asdict(model.network.config)}
+    write_folder(folder, "model.json", description, tensors_of(model.network))
 
 
 def load_image_model(folder: Path) -> ImageModel:
-    """The model in `folder`, its weights in float32; ValueError if a file or a field is not what it must be."""
+    """The model in `folder`, its weights in float32.
+
+    Raises FormatError if a file is missing, truncated or too large, or if a field or a tensor is missing, left
+    over, of the wrong type or shape, or not finite.
+    """
     path = folder / "model.json"
-    try:
-        values = json.loads(read_text(path))
-        check_format("model.json", values, _FORMAT)
-        check_fields("model.json", values, {*_TEXTS, "steps", "format", "model"})
-        check_fields("model", values["model"], {f.name for f in fields(ImageModelConfig)})
-        config = ImageModelConfig(**values["model"])
-        texts = {name: str(values[name]) for name in _TEXTS}
-        steps = int(values["steps"])
-    except (OSError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    with torch.device("meta"):
-        shapes = {name: tensor.shape for name, tensor in image_model(config).state_dict().items()}
-    path = folder / "weights.safetensors"
-    try:
-        weights = {name: tensor.float() for name, tensor in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    for name in sorted(set(shapes) ^ set(weights)):
-        raise ValueError(
-            f"{path} {'lacks' if name in shapes else 'has'} {name}, which model.json says otherwise"
-        )
-    for name, tensor in weights.items():
-        if tensor.shape != shapes[name] or not torch.isfinite(tensor).all():
-            raise ValueError(f"{path}: {name} must be finite and have shape {list(shapes[name])}")
-    network = image_model(config)
-    network.load_state_dict(weights)
-    return ImageModel(**texts, network=network.requires_grad_(False).eval(), steps=steps)
+    number, values = read_description(path, _FORMAT)
+    with in_file(path):
+        if number == 1:
+            check_fields("model.json", values, _FIELDS - {"kind", "wavesynth"})
+            values |= {"kind": "pixelcnn", "wavesynth": "", "model": renamed(values["model"])}
+        check_fields("model.json", values, _FIELDS)
+        kind: Any = kind_of(values["kind"])
+        require_value("kind", values["kind"], kind.makes == "images", "a kind of models of images")
+        for name in (*_TEXTS, "wavesynth"):
+            require_value(name, values[name], isinstance(values[name], str), "a text")
+        steps = values["steps"]
+        require_value("steps", steps, type(steps) is int and steps >= 0, "a whole number, at least 0")
+        network = partial(kind.network, read_config("model", values["model"], kind.config))
+    texts = {name: values[name] for name in _TEXTS}
+    tensors = read_weights(folder, shapes_of(network))
+    return ImageModel(**texts, network=filled(network, tensors), steps=steps, kind=values["kind"])
 
 
 def load_image_models(folder: Path | None = None) -> dict[str, tuple[ImageModel, Path]]:

@@ -55,8 +55,8 @@ class Memory(Protocol):
     def begin(self, row: int) -> None:
         """The rows above `row` are there."""
 
-    def numbers(self, row: int, column: int) -> Tensor:
-        """The numbers of the distributions of a pixel's values, [B, C, P], all pixels before it being there."""
+    def params(self, row: int, column: int) -> Tensor:
+        """The parameters of the distributions of a pixel's values, [B, C, P], all pixels before it being there."""
 
 
 class Recomputed:
@@ -68,10 +68,10 @@ class Recomputed:
     def begin(self, row: int) -> None:
         """Nothing to do."""
 
-    def numbers(self, row: int, column: int) -> Tensor:
+    def params(self, row: int, column: int) -> Tensor:
         """[B, C, P]."""
         x = self.x if self.whole else self.x[:, : row + 1]
-        return self.model.numbers(x, self.labels)[:, row, column]
+        return self.model.params(x, self.labels)[:, row, column]
 
 
 class Cached:
@@ -90,7 +90,7 @@ class Cached:
         for layer in self.layers[1:]:
             v = layer.begin(layer.above(v))
 
-    def numbers(self, row: int, column: int) -> Tensor:
+    def params(self, row: int, column: int) -> Tensor:
         """[B, C, P]."""
         x = self.x[:, row, column]
         if column:  # its last channel was drawn since
@@ -198,16 +198,16 @@ def _rows(
         with torch.inference_mode():  # not held over a yield
             remembered.begin(row)
             # Views of the row's values, [B] each, in order; found one by one they would cost more than a layer.
-            values, scaled, numbers = (part[:, row].flatten(1).unbind(1) for part in (canvas, x, words))
+            values, scaled, drawn = (part[:, row].flatten(1).unbind(1) for part in (canvas, x, words))
             first = max(0, pixels - row * c.width)
             for column in range(first if first < c.width else 0):
-                remembered.numbers(
+                remembered.params(
                     row, column
                 )  # known, in a row that is not wholly so; of those the rows are enough
             for place in range(first * c.channels, c.width * c.channels):
                 column, channel = divmod(place, c.channels)
-                logits = model.head.logits(remembered.numbers(row, column)[:, channel])
-                value = choose(logits, numbers[place], inverse)
+                logits = model.head.logits(remembered.params(row, column)[:, channel])
+                value = choose(logits, drawn[place], inverse)
                 values[place].copy_(value)
                 scaled[place].copy_(model.scaled(value))
             made = canvas[:, row].clone()

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavesynth.models.limits import check_whole
+from wavesynth.checks import require_whole
 
 __all__ = ["Converter", "ConverterConfig"]
 
@@ -41,7 +41,7 @@ class ConverterConfig:
             "past": (0, 50),
             "look_ahead": (0, 50),
         }
-        check_whole(self, limits)
+        require_whole(self, limits)
 
     @property
     def window(self) -> int:
@@ -83,8 +83,8 @@ class Converter(nn.Module):
         remembered, memory = self.remember(hidden, memory)
         return self.say(torch.cat([hidden, remembered], -1)) + to_said, memory
 
-    def nats(self, said: Tensor, wanted: Tensor) -> Tensor:
-        """-log of the density of what was wanted [B, F, bands], a Laplace distribution's about what is said."""
+    def nll(self, said: Tensor, wanted: Tensor) -> Tensor:
+        """Nats, -ln of the density of what was wanted [B, F, bands], a Laplace distribution's about what is said."""
         return (wanted - said).abs() * torch.exp(-self.log_scale) + self.log_scale + math.log(2)
 
     @torch.inference_mode()

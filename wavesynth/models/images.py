@@ -1,16 +1,16 @@
-"""The models of images by their names."""
+"""The networks of the kind pixelcnn, by the names of their variants."""
 
 from __future__ import annotations
 
 from wavesynth.models.pixelcnn import GatedPixelCNN, PixelCNN
 from wavesynth.models.pixelrnn import DiagonalBiLSTM, RowLSTM
-from wavesynth.models.pixels import ImageModelConfig, Kind, PixelModel
+from wavesynth.models.pixels import ImageModelConfig, PixelModel, Variant
 
-__all__ = ["KINDS", "image_model"]
+__all__ = ["NETWORKS", "image_model"]
 
-#: What `kind` may be.
-KINDS: dict[Kind, type[PixelModel]] = {
-    "pixelcnn": PixelCNN,
+#: What `variant` may be.
+NETWORKS: dict[Variant, type[PixelModel]] = {
+    "plain": PixelCNN,
     "gated": GatedPixelCNN,
     "row-lstm": RowLSTM,
     "diagonal-bilstm": DiagonalBiLSTM,
@@ -18,5 +18,5 @@ KINDS: dict[Kind, type[PixelModel]] = {
 
 
 def image_model(config: ImageModelConfig) -> PixelModel:
-    """A network of the configured kind and size with random weights."""
-    return KINDS[config.kind](config)
+    """A network of the configured variant and size with random weights."""
+    return NETWORKS[config.variant](config)

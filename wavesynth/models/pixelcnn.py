@@ -9,7 +9,7 @@ row so far, and which are gated and may be conditioned on a class (eq. 4, fig. 2
     h[l] = horizontal(x[l-1]) + link · v[l]      columns c-k/2 to c; in the first layer columns before c
     z[l] = tanh(h[l][:F] + a) · σ(h[l][F:] + b)      a, b by the class
     x[l] = x[l-1] + residual · z[l]
-    numbers = output(z[1], ..., z[L])
+    params = output(z[1], ..., z[L])
 
 Everything is laid out [batch, height, width, features], so that products at single pixels are plain products,
 and a row or a pixel can be computed alone (wavesynth.images.sampling).
@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavesynth.models.pixels import ImageModelConfig, MaskedLinear, PixelModel, ahead, convolve, uniform
+from wavesynth.models.pixels import ImageModelConfig, MaskedLinear, PixelModel, causal_mask, convolve, uniform
 from wavesynth.models.wavenet import gate
 
 __all__ = ["GatedLayer", "GatedPixelCNN", "PixelCNN"]
@@ -41,7 +41,7 @@ class MaskedConvolution(nn.Module):
         self.weight = uniform(outputs, inputs, reach + 1, kernel)
         self.bias = nn.Parameter(torch.zeros(outputs))
         mask = torch.ones(self.weight.shape)
-        mask[:, :, -1, reach] = ahead(inputs, outputs, channels, strict)
+        mask[:, :, -1, reach] = causal_mask(inputs, outputs, channels, strict)
         mask[:, :, -1, reach + 1 :] = 0
         self.register_buffer("mask", mask, persistent=False)
         self.pad = (reach, reach, reach, 0)
@@ -98,7 +98,7 @@ class GatedLayer(nn.Module):
             self.label = nn.Embedding(c.labels, 4 * c.features)
             nn.init.normal_(self.label.weight, std=0.01)
         mask = torch.ones(self.along.shape)
-        mask[:, :, 0, -1] = ahead(inputs, c.features, c.channels, strict=first).repeat(2, 1)
+        mask[:, :, 0, -1] = causal_mask(inputs, c.features, c.channels, strict=first).repeat(2, 1)
         self.register_buffer("mask", mask, persistent=False)
 
     def bake(self) -> None:

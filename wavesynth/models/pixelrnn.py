@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from wavesynth.models.diagonals import diagonals, lstm
 from wavesynth.models.pixelcnn import MaskedConvolution
-from wavesynth.models.pixels import ImageModelConfig, MaskedLinear, PixelModel, ahead, convolve, uniform
+from wavesynth.models.pixels import ImageModelConfig, MaskedLinear, PixelModel, causal_mask, convolve, uniform
 
 __all__ = ["DiagonalBiLSTM", "RowLSTM"]
 
@@ -36,7 +36,7 @@ class RowLSTMLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(4 * features))
         self.state_to_state = uniform(4 * features, features, 1, 3)
         mask = torch.ones(self.input_to_state.shape)
-        mask[:, :, 0, 1] = ahead(features, features, channels, strict=False).repeat(4, 1)
+        mask[:, :, 0, 1] = causal_mask(features, features, channels, strict=False).repeat(4, 1)
         self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:

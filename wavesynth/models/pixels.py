@@ -11,23 +11,26 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, get_args, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavesynth.models.limits import check_whole
+from wavesynth.checks import require, require_whole
 
 __all__ = [
+    "VARIANTS",
     "Head",
     "ImageModelConfig",
     "MaskedLinear",
     "PixelModel",
-    "ahead",
+    "Variant",
+    "causal_mask",
     "convolve",
     "intensities",
     "nearest",
+    "renamed",
     "uniform",
 ]
 
@@ -36,7 +39,8 @@ _FAR = 100.0
 #: Logarithm of a component's scale above which that difference is too small for a float32.
 _WIDE = 20.0
 
-Kind = Literal["pixelcnn", "gated", "row-lstm", "diagonal-bilstm"]
+Variant = Literal["plain", "gated", "row-lstm", "diagonal-bilstm"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class ImageModelConfig:
     0 means a softmax over all `levels`. `hidden` is the width of the two products before the output.
     """
 
-    kind: Kind = "gated"
+    variant: Variant = "gated"
     height: int = 28
     width: int = 28
     channels: int = 1
@@ -75,15 +79,13 @@ class ImageModelConfig:
             "hidden": (1, 4096),
             "mixture": (0, 50),
         }
-        check_whole(self, limits)
+        require_whole(self, limits)
+        require(self, "variant", self.variant in VARIANTS, " or ".join(map(repr, VARIANTS)))
         for name in ("kernel", "first_kernel"):
-            if getattr(self, name) % 2 == 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be odd")
+            require(self, name, getattr(self, name) % 2 == 1, "odd")
         for name in ("features", "hidden"):
-            if getattr(self, name) % self.channels:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; it must be a multiple of channels, {self.channels}"
-                )
+            multiple = getattr(self, name) % self.channels == 0
+            require(self, name, multiple, f"a multiple of channels, {self.channels}")
 
     @property
     def dimensions(self) -> int:
@@ -96,8 +98,16 @@ class ImageModelConfig:
         return self.height, self.width, self.channels
 
 
+def renamed(values: Any) -> Any:
+    """A network's fields as files had them before `kind` stood above them, with their names of now."""
+    if not isinstance(values, dict) or "kind" not in values:
+        return values
+    variant = "plain" if values["kind"] == "pixelcnn" else values["kind"]
+    return {"variant": variant} | {name: value for name, value in values.items() if name != "kind"}
+
+
 class Head:
-    """The distribution of one value, from the numbers that a network gives for it.
+    """The distribution of one value, from the parameters that a network gives for it.
 
     A softmax over all levels (2016a, sec. 3.4), or a mixture of logistic distributions, each level having the
     mass of its interval and the first and the last also the tail (Salimans et al., "PixelCNN++", 2017, eq. 2).
@@ -109,25 +119,25 @@ class Head:
 
     @property
     def size(self) -> int:
-        """Numbers that the network gives for each value, P."""
+        """Parameters that the network gives for each value, P."""
         return 3 * self.mixture or self.levels
 
-    def nats(self, numbers: Tensor, values: Tensor) -> Tensor:
-        """-ln p of `values` [...] under `numbers` [..., P], in float32: [...]."""
+    def nll(self, params: Tensor, values: Tensor) -> Tensor:
+        """Nats, -ln p of `values` [...] under `params` [..., P], in float32: [...]."""
         if self.mixture:
-            return -self._log_mixture(numbers.float(), values)
-        flat = F.cross_entropy(numbers.flatten(0, -2).float(), values.flatten(), reduction="none")
+            return -self._log_mixture(params.float(), values)
+        flat = F.cross_entropy(params.flatten(0, -2).float(), values.flatten(), reduction="none")
         return flat.view(values.shape)
 
-    def logits(self, numbers: Tensor) -> Tensor:
+    def logits(self, params: Tensor) -> Tensor:
         """Unnormalised ln p of every level, float32: [..., P] → [..., levels]."""
         if not self.mixture:
-            return numbers.float()
-        levels = torch.arange(self.levels, device=numbers.device)
-        return self._log_mixture(numbers.float().unsqueeze(-2), levels)
+            return params.float()
+        levels = torch.arange(self.levels, device=params.device)
+        return self._log_mixture(params.float().unsqueeze(-2), levels)
 
-    def _log_mixture(self, numbers: Tensor, values: Tensor) -> Tensor:
-        weights, means, log_scales = numbers.unflatten(-1, (3, self.mixture)).unbind(-2)
+    def _log_mixture(self, params: Tensor, values: Tensor) -> Tensor:
+        weights, means, log_scales = params.unflatten(-1, (3, self.mixture)).unbind(-2)
         # The means' unit is half the range of the values, -1 to 1; so is the scales'.
         half = 1 / (self.levels - 1)
         centred = (values * (2 * half) - 1).unsqueeze(-1) - means
@@ -148,7 +158,7 @@ class Head:
         return torch.logsumexp(each + F.log_softmax(weights, -1), -1)
 
 
-def ahead(inputs: int, outputs: int, channels: int, strict: bool) -> Tensor:
+def causal_mask(inputs: int, outputs: int, channels: int, strict: bool) -> Tensor:
     """The mask of one pixel's own product: 1 where an output may use an input, [outputs, inputs] (2016a, fig. 4).
 
     Inputs and outputs are in `channels` groups of equal size. Mask A (`strict`) lets through groups before the
@@ -193,7 +203,7 @@ class MaskedLinear(nn.Module):
         super().__init__()
         self.weight = uniform(outputs, inputs)
         self.bias = nn.Parameter(torch.zeros(outputs))
-        one = ahead(inputs // blocks[0], outputs // blocks[1], channels, strict=False)
+        one = causal_mask(inputs // blocks[0], outputs // blocks[1], channels, strict=False)
         self.register_buffer("mask", one.repeat(blocks[1], blocks[0]), persistent=False)
         self._masked = channels > 1
 
@@ -224,7 +234,7 @@ class PixelModel(nn.Module):
         self.head = Head(config.levels, config.mixture)
 
     def forward(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The numbers of the distribution of every value given those before it: [B, H, W, C, P].
+        """The parameters of the distribution of every value given those before it: [B, H, W, C, P].
 
         `pixels` are whole numbers below `levels`, [B, H, W, C]; `labels` [B] if the network has labels.
         """
@@ -236,11 +246,11 @@ class PixelModel(nn.Module):
         if bool(c.labels) != (labels is not None):
             state = "missing" if labels is None else "given"
             raise ValueError(f"label is {state}, but the model has {c.labels} labels")
-        return self.numbers(self.scaled(pixels), labels)
+        return self.params(self.scaled(pixels), labels)
 
-    def nats(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
-        """-ln p of every value given those before it: [B, H, W, C]."""
-        return self.head.nats(self(pixels, labels), pixels)
+    def nll(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Nats, -ln p of every value given those before it: [B, H, W, C]."""
+        return self.head.nll(self(pixels, labels), pixels)
 
     @torch.no_grad()
     def baked(self) -> Self:
@@ -252,10 +262,10 @@ class PixelModel(nn.Module):
         return model
 
     def scaled(self, pixels: Tensor) -> Tensor:
-        """Levels as numbers from -1 to 1; beyond the image's edges the networks see 0."""
+        """Levels from -1 to 1; beyond the image's edges the networks see 0."""
         return pixels.float() * (2 / (self.config.levels - 1)) - 1
 
-    def numbers(self, x: Tensor, labels: Tensor | None) -> Tensor:
+    def params(self, x: Tensor, labels: Tensor | None) -> Tensor:
         """`forward` of pixels that are `scaled`."""
         return self.output(self.features(x, labels))
 

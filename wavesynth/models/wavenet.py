@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavesynth.models.limits import check_whole
+from wavesynth.checks import require, require_whole
 
 __all__ = ["WaveNet", "WaveNetConfig", "gate", "layer", "start_token"]
 
@@ -64,10 +64,9 @@ class WaveNetConfig:
             "speakers": (0, 100_000),
             "hop": (1, 4096),
         }
-        check_whole(self, limits)
+        require_whole(self, limits)
         for name in ("residual", "skip", "classes"):
-            if getattr(self, name) % 16:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be a multiple of 16")
+            require(self, name, getattr(self, name) % 16 == 0, "a multiple of 16")
 
     @property
     def layers(self) -> int:

@@ -148,7 +148,7 @@ class ConverterTask:
 
     def loss(self, model: _Taught, heard: Tensor, wanted: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B, F, bands]."""
-        return model.nats(model.becoming(heard, speaker).float(), wanted)
+        return model.nll(model.becoming(heard, speaker).float(), wanted)
 
 
 def converter_trainer(

@@ -79,7 +79,7 @@ def some_images(average: nn.Module) -> Example:
     """Sixteen images, always by the same seeds; none of a network that would take minutes for them."""
     assert isinstance(average, PixelModel)
     c = average.config
-    if c.kind != "gated" or c.dimensions > _MOST_VALUES:  # the others compute each row anew for each pixel
+    if c.variant != "gated" or c.dimensions > _MOST_VALUES:  # the others compute each row anew for each pixel
         return Example()
     model = copy.deepcopy(average).cpu().eval()
     labels = torch.arange(_IMAGES) % c.labels if c.labels else None

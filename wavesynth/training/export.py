@@ -18,7 +18,8 @@ from wavesynth.training.provenance import provenance
 from wavesynth.training.quantisation import best_gains
 from wavesynth.training.start import averaged_model
 from wavesynth.training.wavenet import WaveNetTask
-from wavesynth.voices.voice import Voice, load_voice, save_voice
+from wavesynth.voices.voice import save_voice
+from wavesynth.voices.wavenet import WaveNetVoice, load_wavenet
 
 __all__ = ["Exported", "export"]
 
@@ -51,31 +52,33 @@ def export(
     task = WaveNetTask(model, configuration, track=track)
     data, texts = configuration.data, configuration.voice
     generator = torch.Generator().manual_seed(configuration.training.seed)
-    voice = Voice(
+    voice = WaveNetVoice(
         name=texts.name,
         description=texts.description,
         language=texts.language,
         licence=texts.licence,
         model=model,
-        gains=best_gains(model, task, generator, texts.fine, track),
+        scales=best_gains(model, task, generator, texts.fine, track),
         mel=data.mel,
         preemphasis=data.preemphasis,
         speakers=tuple(data.speakers) if model.config.speakers else (),
         temperature=texts.temperature,
         correction=texts.correction,
-        fine=texts.fine,
+        activation_bits=16 if texts.fine else 8,
         converter=task.converter,
     )
     save_voice(out, voice)
     provenance(configuration, track).save(out)
-    figures = _measure(load_voice(out), task, seconds, track)
+    figures = _measure(load_wavenet(out), task, seconds, track)
     exported = Exported(texts.name, checkpoint.step, *figures)
     with atomic_path(out / "CARD.md") as path:
         path.write_text(_card(voice, exported, [folder for _, folder in data.folders]), encoding="utf-8")
     return exported
 
 
-def _measure(voice: Voice, task: WaveNetTask, seconds: float, track: Track) -> tuple[float, float, float]:
+def _measure(
+    voice: WaveNetVoice, task: WaveNetTask, seconds: float, track: Track
+) -> tuple[float, float, float]:
     """Bits/sample in full precision and in 8 bits, and the seconds they are the mean of."""
     scored = task.frames * voice.mel.hop - task.unscored
     wanted = max(1, round(seconds * voice.sample_rate / scored))
@@ -97,7 +100,7 @@ def _measure(voice: Voice, task: WaveNetTask, seconds: float, track: Track) -> t
     return float32, int8, samples / voice.sample_rate
 
 
-def _card(voice: Voice, exported: Exported, folders: list[str]) -> str:
+def _card(voice: WaveNetVoice, exported: Exported, folders: list[str]) -> str:
     c = voice.model.config
     return f"""# {voice.name}
 

@@ -5,7 +5,7 @@ folder = "datasets/mnist"
 binarisation = "dynamic"
 
 [model]                         # ImageModelConfig
-kind = "gated"
+variant = "gated"
 levels = 2
 
 [training]                      # TrainingConfig, as for a voice
@@ -29,7 +29,7 @@ from wavesynth.data.images import ImageSet, quantise, read_images
 from wavesynth.data.split import Split
 from wavesynth.images.model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
 from wavesynth.models.images import image_model
-from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.models.pixels import ImageModelConfig, PixelModel, renamed
 from wavesynth.training.checkpoint import checkpoint_of
 from wavesynth.training.configuration import TrainingConfig, build
 from wavesynth.training.processes import Processes
@@ -105,7 +105,9 @@ class ImageConfiguration:
 
 def parse_images(values: dict[str, Any]) -> ImageConfiguration:
     """The configuration of a nested dictionary, as tomllib or json give it."""
-    return build("", ImageConfiguration, values)
+    return build(
+        "", ImageConfiguration, values | ({"model": renamed(values["model"])} if "model" in values else {})
+    )
 
 
 class ImageTask:
@@ -147,7 +149,7 @@ class ImageTask:
 
     def loss(self, model: PixelModel, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
         """Nats [B, H, W, C]."""
-        return model.nats(pixels, labels)
+        return model.nll(pixels, labels)
 
     def _labels(self, images: ImageSet, which: Tensor | slice) -> tuple[Tensor, ...]:
         return (images.labels[which],) if self.model.config.labels and images.labels is not None else ()
@@ -246,7 +248,7 @@ def card(model: ImageModel, figures: dict[str, Any]) -> str:
 | licence of the images | {model.licence} |
 | images | {c.height} x {c.width}, {c.channels} channels, {figures["values"]} |
 | classes | {c.labels or "not conditioned"} |
-| network | {c.kind}, {c.layers} layers of {c.features} features, {parameters:,} parameters, {head} |
+| network | {c.variant}, {c.layers} layers of {c.features} features, {parameters:,} parameters, {head} |
 | trained | {model.steps:,} steps |
 | test | {figures["nats"]:.3f} ± {figures["standard_error"]:.3f} nats/image, {figures["bits_per_dim"]:.4f} bits/dim |
 | measured on | {figures["images"]:,} images, with the weights as they are written here (float16) |

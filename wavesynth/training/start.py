@@ -10,7 +10,8 @@ import torch
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import Configuration, parse
-from wavesynth.voices.voice import find_voices, load_voice
+from wavesynth.voices.voice import find_voices
+from wavesynth.voices.wavenet import load_wavenet
 
 __all__ = ["averaged_model", "grow", "located", "starting_model", "teaching_model"]
 
@@ -110,7 +111,7 @@ def _read(name: str, source: str, configuration: Configuration) -> WaveNet:
     """The network of a voice, run or checkpoint that has the configured features; `name` is what names it."""
     path = located(name, source)
     if (path / "voice.json").exists():
-        voice = load_voice(path)
+        voice = load_wavenet(path)
         model, mel, preemphasis = voice.model, voice.mel, voice.preemphasis
     else:
         model, its = averaged_model(checkpoint_of(path))

@@ -170,7 +170,7 @@ SPEAKERS = make_voice("of-two", layers=2, speakers=2)
 @in_interpreter
 @pytest.mark.parametrize("voice", [VOICE, SPEAKERS], ids=lambda voice: voice.name)
 def test_frames_made_many_at_once_are_each_as_if_alone_and_the_models(voice):
-    sampler = TritonSampler(voice.model, voice.gains, max_streams=2)
+    sampler = TritonSampler(voice.model, voice.scales, max_streams=2)
     speakers = len(voice.speakers)
     mel = torch.randn(20, 7, 80, generator=torch.Generator().manual_seed(1))
     windows = [Windows(mel[i : i + 5], i % 2 if speakers else None) for i in range(0, 20, 5)]

@@ -1,0 +1,97 @@
+"""One way to say that a configuration's value is not allowed: the field, what came, what is allowed.
+
+Every frozen dataclass that is a configuration checks itself with these in `__post_init__`; `build` makes one of a
+dictionary, as TOML or JSON gives it, and so checks the types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+__all__ = ["build", "require", "require_value", "require_whole"]
+
+Built = TypeVar("Built")
+
+
+def require_value(name: str, value: Any, holds: bool, allowed: str) -> None:
+    """ValueError, with what is `allowed`, unless it `holds` of the `value` of the field `name`."""
+    if not holds:
+        raise ValueError(f"{name} is {value!r}; it must be {allowed}")
+
+
+def require(config: Any, name: str, holds: bool, allowed: str) -> None:
+    """`require_value` of a field of `config`."""
+    require_value(name, getattr(config, name), holds, allowed)
+
+
+def require_whole(config: Any, limits: Mapping[str, tuple[int, int]]) -> None:
+    """ValueError, naming the field, unless each of these fields of `config` is a whole number within its limits."""
+    for name, (low, high) in limits.items():
+        value = getattr(config, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        require_value(name, value, whole and low <= value <= high, f"a whole number from {low} to {high}")
+
+
+def build(section: str, kind: type[Built], values: Any, hints: Mapping[str, Any] | None = None) -> Built:
+    """A dataclass of the kind from a dictionary; ValueError, naming `section` and key, if anything is wrong.
+
+    `hints` are types of fields that say more than the dataclass does: `{"model": WaveNetConfig}`.
+    """
+    where = f"[{section}] " if section else ""
+    if not isinstance(values, dict):
+        raise ValueError(f"{section} is {values!r}; it must be a section, [{section}]")
+    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{where}{name} is not a key; it must be one of {', '.join(known)}")
+    for name, f in known.items():
+        if f.default is MISSING and f.default_factory is MISSING and name not in values:
+            raise ValueError(f"{where}{name} is missing; it has no default")
+    hints = get_type_hints(kind) | dict(hints or {})
+    built = {}
+    for name, value in values.items():
+        if is_dataclass(hints[name]):
+            built[name] = build(f"{section}.{name}" if section else name, hints[name], value)
+        else:
+            try:
+                built[name] = _convert(hints[name], value)
+            except TypeError as error:
+                raise ValueError(f"{where}{name} is {value!r}; it must be {error}") from None
+    try:
+        return kind(**built)
+    except ValueError as error:
+        raise ValueError(f"{where}{error}") from None
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    """`value` as `hint` wants it; TypeError with what is allowed if it is something else."""
+    arguments = get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        # X | None: a checkpoint's JSON has a null where X was left out.
+        some = next(argument for argument in arguments if argument is not NoneType)
+        return None if value is None else _convert(some, value)
+    if get_origin(hint) is Literal:
+        if value not in arguments:
+            raise TypeError(" or ".join(map(repr, arguments)))
+        return value
+    if get_origin(hint) is dict:
+        if not isinstance(value, dict):
+            raise TypeError('a table, such as speakers.alice = ["datasets/alice"]')
+        return {key: _convert(arguments[1], item) for key, item in value.items()}
+    if get_origin(hint) is tuple:
+        item, open_ended = arguments[0], arguments[-1] is ...
+        if not isinstance(value, list | tuple) or not (open_ended or len(value) == len(arguments)):
+            raise TypeError(f"a list of {'' if open_ended else f'{len(arguments)} '}{_PLURAL[item]}")
+        return tuple(_convert(item, element) for element in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        raise TypeError(_SINGULAR[hint])
+    return value
+
+
+_SINGULAR = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_PLURAL = {float: "numbers", str: "texts"}

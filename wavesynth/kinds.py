@@ -1,0 +1,80 @@
+"""The registry of kinds: what can be trained, exported and loaded, each by a name.
+
+`kind = "wavenet"` stands in a run's TOML file, in its checkpoints and in what is exported of it. A kind is found
+
+- among those that were registered in this process, with `register`;
+- among the package's own, which are imported when they are first asked for;
+- among those of other packages, which declare them as entry points of the group `wavesynth.kinds`:
+
+      [project.entry-points."wavesynth.kinds"]
+      noise = "my_package:NoiseKind"
+
+What a kind has of the upper parts of the package (its recipe, which trains and exports it) it names as "module:NAME",
+so that what serves a voice does not import what trains it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import Any, ClassVar, Literal, TypeVar
+
+__all__ = ["Kind", "kind_of", "kinds", "part", "register"]
+
+_GROUP = "wavesynth.kinds"
+_BUILT_IN = {
+    "wavenet": "wavesynth.voices.wavenet:WaveNetKind",
+    "converter": "wavesynth.voices.converter:ConverterKind",
+    "pixelcnn": "wavesynth.images.pixelcnn:PixelCNNKind",
+}
+_registered: dict[str, Kind] = {}
+
+
+class Kind:
+    """What all kinds have. A kind of voices is a `wavesynth.voices.kinds.VoiceKind`, of which one needs to say less."""
+
+    #: What stands in files.
+    name: ClassVar[str]
+    #: What its networks are for.
+    makes: ClassVar[Literal["voices", "converters", "images"]]
+    #: The network's configuration: a frozen dataclass that checks itself.
+    config: ClassVar[Any]
+    #: Makes the network, an `nn.Module` whose `config` that is.
+    network: ClassVar[Any]
+    #: How it is trained and exported: a class like `wavesynth.training.recipe.Recipe`, or where it is.
+    recipe: ClassVar[Any]
+
+
+AnyKind = TypeVar("AnyKind", bound=type[Kind])
+
+
+def register(kind: AnyKind) -> AnyKind:
+    """Makes a class of kinds known to this process, instead of any other of its name; may be a decorator."""
+    _registered[kind.name] = kind()
+    return kind
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name. Raises ValueError, with the known ones, if there is none."""
+    if isinstance(name, str) and name not in _registered and name in (known := _declared()):
+        register(part(known[name]))
+    if not isinstance(name, str) or name not in _registered:
+        raise ValueError(f"kind is {name!r}; it must be one of {', '.join(kinds())}")
+    return _registered[name]
+
+
+def kinds() -> list[str]:
+    """The names of all kinds that there are."""
+    return sorted({*_registered, *_declared()})
+
+
+def part(where: Any) -> Any:
+    """What stands at "module:NAME", or what is given already."""
+    if not isinstance(where, str):
+        return where
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _declared() -> dict[str, str]:
+    """The package's own kinds, and those of others, by their names: where each is."""
+    return {point.name: point.value for point in metadata.entry_points(group=_GROUP)} | _BUILT_IN

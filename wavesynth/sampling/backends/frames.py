@@ -1,0 +1,77 @@
+"""A sampler of networks whose samples depend on their frame alone, and not on the samples before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from wavesynth.audio.executor import per_stream
+from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.windows import Windows
+
+__all__ = ["FrameSampler", "Generate"]
+
+#: The samples [n] of one frame: network, window [1 + 2 * context, bands], speaker, params, index, n.
+Generate = Callable[[nn.Module, Tensor, int | None, SamplingParams, int, int], NDArray[np.float32]]
+
+
+@dataclass
+class Position:
+    """A stream's state: the number of its next sample."""
+
+    index: int = 0
+
+
+class FrameSampler:
+    """A `Sampler` that asks `generate` for the samples of one frame of one stream at a time."""
+
+    takes_windows = True
+    device = "cpu"
+    bytes_per_stream = 8
+    max_streams = None
+    #: Nothing is gained here by many streams at once.
+    executor = staticmethod(per_stream)
+
+    def __init__(self, network: nn.Module, hop: int, generate: Generate) -> None:
+        self._network, self._hop, self._generate = network, hop, generate
+
+    def start(self) -> Position:
+        """The state of a stream before its first sample."""
+        return Position()
+
+    @torch.inference_mode()
+    def advance(
+        self,
+        states: Sequence[Position],
+        conditioning: Sequence[Windows],
+        keys: Sequence[SamplingParams],
+        n: int,
+    ) -> NDArray[np.float32]:
+        """The next `n` samples of every stream, [B, n]; the states move on in place."""
+        samples = np.empty((len(states), n), np.float32)
+        for row, state, windows, params in zip(samples, states, conditioning, keys, strict=True):
+            first, end = state.index // self._hop, state.index + n
+            while state.index < end:
+                frame = state.index // self._hop
+                count = min(end, (frame + 1) * self._hop) - state.index
+                made = self._generate(
+                    self._network, windows.mel[frame - first], windows.speaker, params, state.index, count
+                )
+                row[n - (end - state.index) :][:count] = made
+                state.index += count
+        return samples
+
+    def launch(
+        self,
+        states: Sequence[Position],
+        conditioning: Sequence[Windows],
+        keys: Sequence[SamplingParams],
+        n: int,
+    ) -> NDArray[np.float32]:
+        """The same: there is nothing to wait for."""
+        return self.advance(states, conditioning, keys, n)

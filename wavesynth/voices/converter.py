@@ -1,0 +1,18 @@
+"""The kind converter: what turns whoever speaks into one speaker. It is no voice; a voice may have one."""
+
+from __future__ import annotations
+
+from wavesynth.kinds import Kind
+from wavesynth.models.converter import Converter, ConverterConfig
+
+__all__ = ["ConverterKind"]
+
+
+class ConverterKind(Kind):
+    """A network from log-mel to log-mel, which a voice's configuration names as its `converter`."""
+
+    name = "converter"
+    makes = "converters"
+    config = ConverterConfig
+    network = Converter
+    recipe = "wavesynth.training.converter:ConverterRecipe"
