@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+pytest_plugins = ("tests.serving", "tests.network")
+
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 

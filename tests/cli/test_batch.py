@@ -12,13 +12,12 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from tests.clients.servers import two_voices
 from wavesynth.cli import app
 
 
 @pytest.fixture(scope="module")
-def voices(tmp_path_factory):
-    return two_voices(tmp_path_factory.mktemp("voices"))
+def voices(two_voices):
+    return two_voices
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,8 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from tests.clients.servers import served
 from wavesynth.cli import app, terminal
 from wavesynth.clients.client import Client
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("voices")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from tests.clients.servers import served
 from wavesynth.cli import app
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("voices")) as server:
-        yield server
 
 
 def listed(*options):

@@ -12,8 +12,6 @@ import grpc
 import numpy as np
 import pytest
 
-from tests.clients.network import Network
-from tests.clients.servers import served, two_voices
 from wavesynth.clients import AsyncClient, Backoff, Client, UnavailableError, connection, inputs, progress
 from wavesynth.server import server as server_module
 from wavesynth.v1 import synthesis_pb2 as pb
@@ -27,15 +25,10 @@ CLIP = LONG[:2000]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return two_voices(tmp_path_factory.mktemp("voices"))
-
-
-@pytest.fixture(scope="module")
-def server(folder):
+def server(serve):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server_module, "PING_INTERVAL_MS", 500)
-        with served(None, voices=folder, live_streams=8) as server:
+        with serve(live_streams=8) as server:
             yield server
 
 
@@ -84,75 +77,81 @@ def asynchronous_calls(address, roots):
     return asyncio.run(calls())
 
 
-def test_a_server_is_reached_however_far_away_it_is(server, folder):
+def test_a_server_is_reached_however_far_away_it_is(server, serve, network):
     """80 and 300 ms one way, with TLS and without."""
     with ExitStack() as stack:
         options = {"tls": (TLS / "cert.pem", TLS / "key.pem"), "live_streams": 8}
-        secure = stack.enter_context(served(None, voices=folder, **options))
+        secure = stack.enter_context(serve(**options))
         runs = []
         with ThreadPoolExecutor(8) as pool:
             for delay in (0.08, 0.3):
                 for port, roots in ((server.port, None), (secure.port, ROOT)):
-                    network = stack.enter_context(Network(port, delay))
+                    link = stack.enter_context(network(port, delay))
                     for calls in (synchronous_calls, asynchronous_calls):
                         runs.append(
-                            pool.submit(lambda f, *given: list(f(*given)), calls, network.address, roots)
+                            pool.submit(lambda f, *given: list(f(*given)), calls, link.address, roots)
                         )
         for run in runs:
             assert run.result() == [spoken_by(server, CLIP)] * 3
 
 
-def test_a_network_that_stalls_and_one_that_is_narrow_are_waited_for(server, expected, pings, monkeypatch):
+def test_a_network_that_stalls_and_one_that_is_narrow_are_waited_for(
+    server, expected, pings, monkeypatch, network
+):
     """Also where all that is sent takes longer than a ping may."""
     monkeypatch.setattr(inputs, "SINGLE_MESSAGE_BYTES", 100_000)
     monkeypatch.setattr(inputs, "PIECE_BYTES", 20_000)
-    with Network(server.port, rate=250_000) as network, Client(network.address) as client:
+    with network(server.port, rate=250_000) as link, Client(link.address) as client:
         call = client.stream(audio=LONG, seed=3)
         chunks = call.chunks()
         made = [next(chunks)]
-        network.stall()
-        threading.Timer(0.2, network.go_on).start()
+        link.stall()
+        threading.Timer(0.2, link.go_on).start()
         made += chunks
-        assert call.reconnected == 0 and network.connections == 1
+        assert call.reconnected == 0 and link.connections == 1
     assert heard(made) == expected
 
 
-async def test_a_path_that_is_lost_without_a_word_is_found_lost_and_calls_go_on(server, expected, pings):
+async def test_a_path_that_is_lost_without_a_word_is_found_lost_and_calls_go_on(
+    server, expected, pings, network
+):
     def synchronous():
-        with Network(server.port) as network, Client(network.address) as client:
+        with network(server.port) as link, Client(link.address) as client:
             call, made = client.resynthesize(np.array_split(LONG, 400), seed=3, timeout=50), []
             for chunk in call.chunks():
                 if not made:
-                    network.lose()
+                    link.lose()
                 made.append(chunk)
             return call.reconnected, heard(made)
 
     async def asynchronous():
-        with Network(server.port) as network:
-            async with AsyncClient(network.address) as client:
+        with network(server.port) as link:
+            async with AsyncClient(link.address) as client:
                 call, made = client.stream(audio=LONG, seed=3, timeout=50), []
                 async for chunk in call.chunks():
                     if not made:
-                        network.lose()
+                        link.lose()
                     made.append(chunk)
                 return call.reconnected, heard(made)
 
     assert await asyncio.gather(asyncio.to_thread(synchronous), asynchronous()) == [(1, expected)] * 2
 
 
-def test_a_connection_that_was_lost_while_nobody_called_is_replaced_before_the_next_call(server, pings):
-    with Network(server.port) as network, Client(network.address) as client:
+def test_a_connection_that_was_lost_while_nobody_called_is_replaced_before_the_next_call(
+    server, pings, network
+):
+    with network(server.port) as link, Client(link.address) as client:
         client.voices()
-        network.lose()
+        link.lose()
         end = time.monotonic() + 20
-        while network.connections < 2 and time.monotonic() < end:
+        while link.connections < 2 and time.monotonic() < end:
             with suppress(UnavailableError):
                 client.voices(timeout=5)
         assert client.voices(timeout=5).default_voice == "tiny"
-        assert network.connections == 2
+        assert link.connections == 2
 
 
-async def test_a_long_silence_is_no_reason_to_end_a_call(server, pings, monkeypatch):
+async def test_a_long_silence_is_no_reason_to_end_a_call(server, pings, monkeypatch, network):
     """Neither for the service, which would end it at the fifth ping if it did not permit one a second, nor for us."""
     monkeypatch.setattr(progress, "LIMIT", 3.0)  # which a busy machine keeps, and the silence does not
     silence = 5
@@ -163,9 +162,9 @@ async def test_a_long_silence_is_no_reason_to_end_a_call(server, pings, monkeypa
             time.sleep(silence)
             yield CLIP
 
-        with Network(server.port) as network, Client(network.address) as client:
+        with network(server.port) as link, Client(link.address) as client:
             samples = sum(map(len, client.resynthesize(microphone(), resume=False)))
-            return samples, network.connections
+            return samples, link.connections
 
     async def asynchronous():
         async def microphone():
@@ -173,10 +172,10 @@ async def test_a_long_silence_is_no_reason_to_end_a_call(server, pings, monkeypa
             await asyncio.sleep(silence)
             yield CLIP
 
-        with Network(server.port) as network:
-            async with AsyncClient(network.address) as client:
+        with network(server.port) as link:
+            async with AsyncClient(link.address) as client:
                 call = client.resynthesize(microphone(), resume=False)
-                return sum([len(samples) async for samples in call]), network.connections
+                return sum([len(samples) async for samples in call]), link.connections
 
     results = await asyncio.gather(asyncio.to_thread(synchronous), asynchronous())
     assert results == [(2 * len(CLIP), 1)] * 2

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.clients.network import Network
-from tests.clients.servers import served
 from wavesynth.clients import Client
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer, add_SynthesisServiceServicer_to_server
@@ -24,9 +22,9 @@ CLIP = np.random.default_rng(0).integers(-8000, 8000, 1000, np.int16)
 
 
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory):
+def secure(serve):
     options = {"tls": (TLS / "cert.pem", TLS / "key.pem"), "token": "secret"}
-    with served(tmp_path_factory.mktemp("voices"), **options) as server:
+    with serve(**options) as server:
         yield server
 
 
@@ -69,11 +67,11 @@ def test_node_streams_to_a_file(node, folder, address, expected):
     assert samples.tobytes() == expected
 
 
-def test_node_reaches_a_server_far_away_and_past_a_proxy(node, folder, secure, expected):
+def test_node_reaches_a_server_far_away_and_past_a_proxy(node, folder, secure, expected, network):
     (folder / "token").write_text("secret")
     options = ["--certificates", "root.pem", "--token-file", "token", "--seed", "1"]
-    with Network(secure.port, delay=0.3) as network:
-        given = ["--address", network.address, "--audio", "speech.wav", "--out", "again.wav", *options]
+    with network(secure.port, delay=0.3) as link:
+        given = ["--address", link.address, "--audio", "speech.wav", "--out", "again.wav", *options]
         program = ["node", str(node / "clients/node/stream.mjs"), *given]
         environment = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
         result = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True)

@@ -10,7 +10,6 @@ import grpc
 import numpy as np
 import pytest
 
-from tests.clients.servers import Killable, two_voices
 from wavesynth.clients import (
     AsyncClient,
     Backoff,
@@ -30,9 +29,8 @@ PIECES = np.array_split(CLIP, 400)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with Killable(two_voices(tmp_path_factory.mktemp("voices"))) as server:
-        yield server
+def server(server_process):
+    return server_process
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.clients.servers import served
 from wavesynth.clients import AsyncClient, AuthenticationError, Client, UnavailableError
 
 TLS = Path(__file__).parents[1] / "server" / "tls"
@@ -13,9 +12,9 @@ ROOT = (TLS / "cert.pem").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(serve):
     options = {"tls": (TLS / "cert.pem", TLS / "key.pem"), "token": "secret"}
-    with served(tmp_path_factory.mktemp("voices"), **options) as server:
+    with serve(**options) as server:
         yield f"localhost:{server.port}"
 
 

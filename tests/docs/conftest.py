@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.clients.servers import served
 from tests.docs.pages import ROOT, examples
 
 CLIP = np.random.default_rng(0).integers(-8000, 8000, 1000, np.int16)
 TLS = ROOT / "tests" / "server" / "tls"
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("voices")) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +30,10 @@ def secrets(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def secure(tmp_path_factory, secrets):
+def secure(serve, secrets):
     """The second server of the page about clients: TLS and a token."""
     tls, token = (secrets / "root.pem", secrets / "key.pem"), (secrets / "token").read_text().strip()
-    with served(tmp_path_factory.mktemp("voices"), tls=tls, token=token) as server:
+    with serve(tls=tls, token=token) as server:
         yield server
 
 

@@ -7,8 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.clients.network import Network
-from tests.clients.servers import served
 from wavesynth.clients import BusyError, Chunk, Client, InvalidRequestError
 from wavesynth.clients.live import relay as module
 from wavesynth.clients.live.call import BLOCK
@@ -131,9 +129,9 @@ def test_a_service_that_does_not_say_how_long_calls_may_be_gets_one_call():
     assert relay.calls == 1 and unbroken(delivered)
 
 
-def test_a_real_service_with_a_small_limit_is_heard_without_a_gap(tmp_path):
+def test_a_real_service_with_a_small_limit_is_heard_without_a_gap(serve):
     with (
-        served(tmp_path, max_seconds=4, live_streams=2) as server,
+        serve(max_seconds=4) as server,
         Client(f"localhost:{server.port}") as client,
     ):
         limit = client.voices().max_seconds
@@ -145,11 +143,10 @@ def test_a_real_service_with_a_small_limit_is_heard_without_a_gap(tmp_path):
     assert np.array_equal(heard[: round(1.8 * RATE)], first_call[: round(1.8 * RATE)])
 
 
-def test_a_service_that_is_far_away_is_heard_without_a_gap(tmp_path):
+def test_a_service_that_is_far_away_is_heard_without_a_gap(server, network):
     with (
-        served(tmp_path) as server,
-        Network(server.port, delay=0.08) as network,
-        Client(network.address) as client,
+        network(server.port, delay=0.08) as far,
+        Client(far.address) as client,
     ):
         relay, delivered = relayed(client, 1, 0)
     assert relay.interruptions == 0 and relay.calls == 1

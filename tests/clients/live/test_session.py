@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.clients.servers import Killable, two_voices
 from wavesynth.clients import Client
 from wavesynth.clients.live.devices import library
 
@@ -69,9 +68,8 @@ def sound(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    with Killable(two_voices(tmp_path_factory.mktemp("voices"))) as service:
-        yield service
+def service(server_process):
+    return server_process
 
 
 def live(service, *arguments):

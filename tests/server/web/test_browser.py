@@ -11,7 +11,6 @@ import pytest
 import soundfile
 import torch
 
-from tests.clients.servers import served
 from wavesynth.audio.mel import log_mel
 from wavesynth.clients import Client
 from wavesynth.server.web.config import WebConfig
@@ -37,9 +36,9 @@ def speech(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server():
+def server(serve):
     web = WebConfig(port=0, example=HELD_OUT)
-    with served(None, voices=SHIPPED, web=web) as server:
+    with serve(voices=SHIPPED, web=web) as server:
         yield server
 
 
@@ -318,10 +317,10 @@ def test_what_goes_wrong_is_said(page, server, tmp_path):
     expect(page, r"nonsense\.wav is no recording that this browser can read")
 
 
-def test_a_token_is_asked_for_where_one_is_wanted_and_a_full_service_says_so(page, chromium, tmp_path):
+def test_a_token_is_asked_for_where_one_is_wanted_and_a_full_service_says_so(page, chromium, serve):
     assert page.get_by_label("Token").is_hidden()
     with ExitStack() as stack:
-        server = stack.enter_context(served(tmp_path, web=WebConfig(port=0), token="secret", live_streams=1))
+        server = stack.enter_context(serve(web=WebConfig(port=0), token="secret", live_streams=1))
         one, two = (stack.enter_context(opened(chromium, server)) for _ in range(2))
         one.get_by_role("button", name="Speak").click()
         expect(one, "The service wants a token")

@@ -7,7 +7,6 @@ from urllib.request import urlopen
 import grpc
 import pytest
 
-from tests.clients.servers import served
 from wavesynth.server.web.config import WebConfig
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
@@ -20,9 +19,8 @@ connecting = pytest.importorskip(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, models):
-    folder = tmp_path_factory.mktemp("voices")
-    with served(folder, web=WebConfig(port=0), images=models) as server:
+def server(serve, models):
+    with serve(web=WebConfig(port=0), images=models) as server:
         yield server
 
 

@@ -9,7 +9,6 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from tests.clients.servers import served
 from wavesynth.clients import Client
 from wavesynth.server.sockets import listening
 from wavesynth.server.web.config import WebConfig
@@ -26,9 +25,9 @@ FLOAT = {"sampleFormat": "SAMPLE_FORMAT_FLOAT32"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(serve):
     web = WebConfig(port=0, origins=("https://friend.org",))
-    with served(tmp_path_factory.mktemp("voices"), web=web, max_seconds=10) as server:
+    with serve(web=web, max_seconds=10) as server:
         yield server
 
 
@@ -149,8 +148,8 @@ def test_the_page_lists_the_voices_and_takes_nothing_from_elsewhere(server):
     assert listed["wantsToken"] is False
 
 
-def test_a_token_is_asked_for_as_grpc_asks(tmp_path):
-    with served(tmp_path, web=WebConfig(port=0), token="secret") as server:
+def test_a_token_is_asked_for_as_grpc_asks(serve):
+    with serve(web=WebConfig(port=0), token="secret") as server:
         with urlopen(f"http://127.0.0.1:{server.web_port}/voices") as response:
             assert json.load(response)["wantsToken"] is True  # but not which
         with connect(server) as socket:

@@ -4,6 +4,14 @@ import asyncio
 import socket
 import threading
 
+import pytest
+
+
+@pytest.fixture(scope="session")
+def network():
+    """Networks: `network(port, delay, rate)` is one to be entered."""
+    return Network
+
 
 class Network:
     """A relay to a server's port on loopback; whoever calls `address` reaches that over a poor network.

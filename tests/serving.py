@@ -1,0 +1,119 @@
+"""Servers for the tests of every folder: on a thread of this process, as a client sees one, and in a process."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import pytest
+from structlog.testing import capture_logs
+
+
+@pytest.fixture(scope="session")
+def two_voices(tmp_path_factory):
+    """A folder of the voices tiny, the default, and free, which needs no mel. Nobody may change it."""
+    from tests.voices_for_tests import tiny_voice
+
+    folder = tmp_path_factory.mktemp("voices")
+    tiny_voice(folder, "tiny")
+    tiny_voice(folder, "free", mel=False, layers=5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def serve(two_voices):
+    """`serve(**options)` serves two voices with room for two live streams, while it is entered; see ServerConfig."""
+    from wavesynth.server.server import Server, ServerConfig
+
+    @contextmanager
+    def serve(**options):
+        options = {"port": 0, "live_streams": 2, "threads": 1, "voices": two_voices, **options}
+        started, stop, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
+        server = Server(ServerConfig(**options))
+
+        async def run():
+            async with server:
+                started.set()
+                await stop.wait()
+
+        thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+        with capture_logs():
+            thread.start()
+            assert started.wait(60)
+            try:
+                yield server
+            finally:
+                loop.call_soon_threadsafe(stop.set)
+                thread.join()
+                loop.close()
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def server(serve):
+    """One server of two voices for all tests that only call it."""
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture
+def address(server):
+    return f"localhost:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def server_process(two_voices):
+    """A server of two voices in a process of its own."""
+    with ServerProcess(two_voices) as process:
+        yield process
+
+
+class ServerProcess:
+    """A server process on one port, to be killed and started again."""
+
+    def __init__(self, folder, *options):
+        self._options = ["--voices", str(folder), "--live-streams", "4", *options]
+        self.port = 0
+        self._start()
+
+    def _start(self):
+        command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve"]
+        self._process = subprocess.Popen(
+            [*command, "--port", str(self.port), *self._options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.port = int(self._process.stdout.readline().rpartition(":")[2])
+
+    @property
+    def address(self):
+        return f"localhost:{self.port}"
+
+    def kill(self):
+        """The process is gone from one moment to the next."""
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def freeze(self):
+        """The process does nothing any more, and is still there."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        """Ends that."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def restart(self):
+        """Kills it, and starts another on its port; returns when that is ready."""
+        self.kill()
+        self._start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
