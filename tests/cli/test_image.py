@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.cli.test_train import toml
-from tests.data.test_images import digits
-from tests.training.test_images import values
+from tests.data.images import digits
+from tests.training.runs import image_values as values
+from tests.training.runs import toml
 from wavesynth.cli import terminal
 from wavesynth.cli.bench import bench
 from wavesynth.cli.image import image

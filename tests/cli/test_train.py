@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tests.training.runs import prepared, values
+from tests.training.runs import prepared, toml, values
 from wavesynth.cli.export import export
 from wavesynth.cli.train import train
 from wavesynth.training import examples
@@ -22,20 +22,6 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("data"))
-
-
-def toml(path, configuration):
-    """A configuration as a TOML file; JSON's values are TOML's, but for objects."""
-    lines = []
-    for section, keys in configuration.items():
-        lines.append(f"[{section}]")
-        for name, value in keys.items():
-            if isinstance(value, dict):
-                lines += [f"{name}.{key} = {json.dumps(item)}" for key, item in value.items()]
-            else:
-                lines.append(f"{name} = {json.dumps(value)}")
-    path.write_text("\n".join(lines))
-    return str(path)
 
 
 def run(command, *arguments):

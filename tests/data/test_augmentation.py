@@ -5,7 +5,7 @@ import soundfile
 import torch
 from torch import Generator, Tensor
 
-from tests.data.test_dataset import CONTEXT, HOP, dataset, noise
+from tests.data.recordings import CONTEXT, HOP, dataset, noise
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.mel import log_mel
 from wavesynth.data.augmentation import FASTEST, augment

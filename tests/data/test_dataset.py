@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -6,6 +5,7 @@ import soundfile
 import torch
 from torch import Generator, Tensor
 
+from tests.data.recordings import BEGINS, CONTEXT, ENDS, FRAMES, HOP, dataset, noise
 from tests.sampling.networks import float32, network
 from wavesynth.audio.companding import encode
 from wavesynth.audio.files import write_flac
@@ -14,25 +14,6 @@ from wavesynth.data.dataset import Crops, Recordings
 from wavesynth.data.prepare import prepare
 from wavesynth.data.split import SPLITS
 from wavesynth.models.wavenet import start_token
-
-HOP, CONTEXT = 160, 3
-LENGTHS = (4010, 24000, 700, 9600)  # samples
-FRAMES = (26, 150, 5, 60)
-BEGINS, ENDS = (0, 26, 176, 181), (26, 176, 181, 241)
-
-
-def noise(samples: int, seed: int) -> Tensor:
-    return 0.1 * torch.randn(samples, generator=Generator().manual_seed(seed))
-
-
-def dataset(path: Path, lengths: tuple[int, ...] = LENGTHS, seed: int = 0) -> Path:
-    """A prepared folder, written by hand, because `prepare` would refuse the shortest."""
-    files = []
-    for i, samples in enumerate(lengths):
-        write_flac(path / f"audio/train/{i}.flac", noise(samples, seed + i))
-        files.append({"stem": str(i), "split": "train", "source": f"{i}.wav", "samples": samples})
-    (path / "dataset.json").write_text(json.dumps({"format": 1, "sample_rate": 16000, "files": files}))
-    return path
 
 
 def place(crops: Crops, targets: Tensor) -> int:

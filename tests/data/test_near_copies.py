@@ -5,41 +5,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.data.speech import RATE, noisy, speech
 from wavesynth.data.fingerprints import bit_errors, fingerprint
 from wavesynth.data.near_copies import HOP, NearCopy, groups, near_copies
 
-RATE = 16000
-
-
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def speech(seconds: float, seed: int) -> Tensor:
-    """Harmonics of a wandering pitch under wandering formants, and noise: another for every seed."""
-    generator = torch.Generator().manual_seed(seed)
-    n = round(seconds * RATE)
-
-    def wander(low: float, high: float) -> Tensor:
-        points = torch.rand(1, 1, 3 + round(8 * seconds), generator=generator)
-        return low + (high - low) * torch.nn.functional.interpolate(points, n, mode="linear")[0, 0]
-
-    phase = (wander(100, 250) / RATE).cumsum(0) * 2 * torch.pi
-    pitches = torch.stack([torch.sin(k * phase) for k in range(1, 25)])
-    frequency = phase.diff(prepend=torch.zeros(1)) * RATE / (2 * torch.pi) * torch.arange(1, 25)[:, None]
-    formants = (wander(300, 900), wander(900, 2200), wander(2200, 3200))
-    gain = sum(torch.exp(-(((frequency - formant) / 150) ** 2)) for formant in formants)
-    voiced = (pitches * gain).sum(0) * wander(0, 1)
-    return 0.1 * voiced + 0.01 * torch.randn(n, generator=generator)
 
 
 def found(*waveforms: Tensor) -> list[NearCopy]:
     words = [fingerprint(waveform, RATE, HOP) for waveform in waveforms]
     return near_copies(words, waveforms.__getitem__, RATE)
-
-
-def noisy(waveform: Tensor, decibels: float) -> Tensor:
-    noise = torch.randn(len(waveform), generator=torch.Generator().manual_seed(99))
-    return waveform + noise * waveform.square().mean().sqrt() * 10 ** (decibels / 20)
 
 
 def test_words_stay_when_a_recording_is_cut_elsewhere_and_are_others_of_another() -> None:

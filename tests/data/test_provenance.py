@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.data.test_near_copies import RATE, noisy, speech
+from tests.data.speech import RATE, noisy, speech
 from wavesynth.data.provenance import Provenance
 
 pytestmark = pytest.mark.usefixtures("one_thread")

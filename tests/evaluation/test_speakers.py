@@ -4,14 +4,12 @@ import pytest
 pytest.importorskip("resemblyzer", reason="needs resemblyzer: pip install 'wavesynth-neural[evaluate]'")
 pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
 
-from tests.evaluation.test_metrics import held_out
 from wavesynth.audio.world import analyse, synthesise
 from wavesynth.data.perturbation import Perturbation, perturb
 from wavesynth.evaluation.speakers import speaker, speaker_similarity
 
 
-def test_one_speaker_is_more_like_herself_than_like_her_voice_made_a_mans():
-    speech = held_out()
+def test_one_speaker_is_more_like_herself_than_like_her_voice_made_a_mans(speech):
     half = len(speech) // 2
     low = perturb(analyse(speech[half:]), Perturbation(100.0, 0.82, (0.0,) * 7), 16000)
     she, again = speaker([speech[:half]]), speaker([speech[half:]])

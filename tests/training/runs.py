@@ -47,6 +47,36 @@ def values(folder, model=None, data=None, **training):
     }  # fmt: skip
 
 
+def image_values(folder, model=None, data=None, **training):
+    """The same for a model of images: 4 x 4 pixels of two levels."""
+    return {
+        "model": {
+            "height": 4, "width": 4, "levels": 2, "features": 8, "hidden": 8, "layers": 2, "first_kernel": 3,
+            **(model or {}),
+        },
+        "data": {"folder": str(folder), "binarisation": "dynamic", **(data or {})},
+        "training": {
+            "batch_size": 8, "steps": 6, "learning_rate": 1e-2, "warmup_steps": 2, "validate_every": 100,
+            "checkpoint_every": 3, "precision": "float32", "compile": False, **training,
+        },
+        "card": {"name": "test"},
+    }  # fmt: skip
+
+
+def toml(path, configuration):
+    """A configuration as a TOML file; JSON's values are TOML's, but for objects."""
+    lines = []
+    for section, keys in configuration.items():
+        lines.append(f"[{section}]")
+        for name, value in keys.items():
+            if isinstance(value, dict):
+                lines += [f"{name}.{key} = {json.dumps(item)}" for key, item in value.items()]
+            else:
+                lines.append(f"{name} = {json.dumps(value)}")
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
 def train(
     configuration, run, resume=False, log=lambda report: None, processes=ALONE, begin=trainer, parse=parse
 ):

@@ -1,9 +1,8 @@
 import pytest
 import torch
 
-from tests.data.test_images import digits
-from tests.training.runs import ALONE, prepared, values
-from tests.training.test_images import values as image_values
+from tests.data.images import digits
+from tests.training.runs import ALONE, image_values, prepared, values
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.images import sampling as pixels
 from wavesynth.models.images import image_model

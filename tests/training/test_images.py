@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.data.test_images import digits
+from tests.data.images import digits
 from tests.training import runs
 from tests.training.runs import ALONE
+from tests.training.runs import image_values as values
 from wavesynth.data.images import ImageSet
 from wavesynth.evaluation.images import likelihood_of, receptive_field
 from wavesynth.images.model import ImageModel, load_image_model, save_image_model
@@ -28,22 +29,6 @@ CONFIGURATIONS = sorted(
 def folder(tmp_path_factory):
     """Images of one intensity each, from dark to light."""
     return digits(tmp_path_factory.mktemp("data") / "mnist", count=120)
-
-
-def values(folder, model=None, data=None, **training):
-    """A configuration as a TOML file would give it."""
-    return {
-        "model": {
-            "height": 4, "width": 4, "levels": 2, "features": 8, "hidden": 8, "layers": 2, "first_kernel": 3,
-            **(model or {}),
-        },
-        "data": {"folder": str(folder), "binarisation": "dynamic", **(data or {})},
-        "training": {
-            "batch_size": 8, "steps": 6, "learning_rate": 1e-2, "warmup_steps": 2, "validate_every": 100,
-            "checkpoint_every": 3, "precision": "float32", "compile": False, **training,
-        },
-        "card": {"name": "test"},
-    }  # fmt: skip
 
 
 def train(configuration, run, resume=False):
