@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "network.hpp"
-#include "settling.hpp"
+#include "projection_tables.hpp"
 
 namespace wavesynth {
 
@@ -20,10 +20,10 @@ using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
 struct InstructionSet {
   const char* name;
   bool (*runs_here)();
-  void (*advance)(const Network&, Stream*, int, int);
-  void (*lead)(const Network&, Stream&, Meeting&, int);
-  void (*help)(const Network&, Meeting&, int);
-  void (*settle)(const Settling&, float*, const float*, const float*, int);
+  void (*advance)(const Int8Network&, StreamCall*, int, int);
+  void (*lead)(const Int8Network&, StreamCall&, Meeting&, int);
+  void (*help)(const Int8Network&, Meeting&, int);
+  void (*project)(const ProjectionTables&, float*, const float*, const float*, int);
 };
 
 inline const InstructionSet kInstructionSets[] = {
@@ -32,11 +32,11 @@ inline const InstructionSet kInstructionSets[] = {
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
               __builtin_cpu_supports("avx512vnni");
-     }, avx512::advance, avx512::lead, avx512::help, avx512::settle},
+     }, avx512::advance, avx512::lead, avx512::help, avx512::project},
     {"avx2", [] { return static_cast<bool>(__builtin_cpu_supports("avx2")); },
-     avx2::advance, avx2::lead, avx2::help, avx2::settle},
+     avx2::advance, avx2::lead, avx2::help, avx2::project},
 #endif
-    {"portable", [] { return true; }, portable::advance, portable::lead, portable::help, portable::settle},
+    {"portable", [] { return true; }, portable::advance, portable::lead, portable::help, portable::project},
 };
 
 inline std::vector<std::string> instruction_sets() {
@@ -70,7 +70,7 @@ const T* expect(const char* name, const Array<T>& array, std::vector<size_t> sha
                               "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
 }
 
-// The Python class of settle.cpp.
-void add_settler(nb::module_& m);
+// The Python class of projector.cpp.
+void add_projector(nb::module_& m);
 
 }  // namespace wavesynth

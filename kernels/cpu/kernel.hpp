@@ -63,7 +63,7 @@ inline void product(const Matrix& m, const uint8_t* const* x, Use use) {
   product<B>(m, whole(m), x, use);
 }
 
-inline Floats scaled(const Matrix& m, int row, Ints sums) { return mul(to_floats(sums), load(m.step + row)); }
+inline Floats scaled(const Matrix& m, int row, Ints sums) { return mul(to_floats(sums), load(m.scale + row)); }
 inline Floats affine(const Matrix& m, int row, Ints sums) { return add(scaled(m, row, sums), load(m.bias + row)); }
 
 // tanh(a) as numerator / denominator, GATE in int8.py
@@ -81,21 +81,21 @@ inline Floats gate(Floats filter, Floats gated) {
   return div(mul(na, add(db, nb)), mul(da, add(db, db)));
 }
 
-// Steps as bytes: whole ones, and 256ths of one that they leave.
-inline void store_steps(uint8_t* coarse, Floats steps) { store_signed(coarse, round(steps)); }
-inline void store_steps(uint8_t* coarse, uint8_t* fine, Floats steps) {
-  const Floats low = splat(-128.0f), high = splat(127.0f);
-  const Ints whole = round(min(max(steps, low), high));
-  store_signed(coarse, whole);
-  store_signed(fine, round(min(max(mul(sub(steps, to_floats(whole)), splat(256.0f)), low), high)));
+// Scaled activations as bytes: the high byte, rounded, and if there are two the low one, in 256ths.
+inline void store_bytes(uint8_t* high, Floats scaled) { store_signed(high, round(scaled)); }
+inline void store_bytes(uint8_t* high, uint8_t* low, Floats scaled) {
+  const Floats least = splat(-128.0f), most = splat(127.0f);
+  const Ints whole = round(min(max(scaled, least), most));
+  store_signed(high, whole);
+  store_signed(low, round(min(max(mul(sub(scaled, to_floats(whole)), splat(256.0f)), least), most)));
 }
 
-// What sums over 256ths of a step add to sums over whole ones.
+// What sums over low bytes add to sums over high ones.
 inline Ints carried(Ints sums) { return shift_right(add(sums, splat(128)), 8); }
 
 // The class whose cumulated softmax weight first exceeds a random share of the total (draw.py). `weights` is
 // room for the softmax's numerators.
-inline int32_t draw(const float* logits, int32_t* weights, int classes, const Stream& stream) {
+inline int32_t draw(const float* logits, int32_t* weights, int classes, const StreamCall& stream) {
   Floats most = load(logits);
   for (int i = 16; i < classes; i += 16) most = max(most, load(logits + i));
   const Floats top = splat(highest(most)), inverse = splat(stream.inverse_temperature), floor = splat(-30.0f);
@@ -133,15 +133,15 @@ struct Workspace {
   static constexpr int kStride = kMaxChannels + 5 * 16;
   alignas(64) float x[B][kStride];       // a layer's input; at the end, the logits
   alignas(64) float h[B][kStride];       // what the gate gets
-  alignas(64) int32_t sums[B][kStride], fine[B][kStride];
-  alignas(64) uint8_t skip[B][kStride], hidden[B][kStride], fine_z[B][kStride];
+  alignas(64) int32_t sums[B][kStride], low[B][kStride];
+  alignas(64) uint8_t skip[B][kStride], hidden[B][kStride], low_z[B][kStride];
   alignas(64) uint8_t activations[B][kMaxLayers * kMaxResidual + 5 * 64];  // [L][R]
   int slots[B][kMaxLayers];              // row of each layer's ring buffer
   uint64_t first_frame[B];               // the frame that the conditioning begins with
 };
 
 template <int B>
-void begin_call(const Network& net, const Stream* streams, Workspace<B>& work) {
+void begin_call(const Int8Network& net, const StreamCall* streams, Workspace<B>& work) {
   for (int s = 0; s < B; s++) {
     work.first_frame[s] = streams[s].index / net.hop;
     for (int l = 0; l < net.layers; l++) work.slots[s][l] = static_cast<int>(streams[s].index % net.dilations[l]);
@@ -151,36 +151,36 @@ void begin_call(const Network& net, const Stream* streams, Workspace<B>& work) {
 // One sample's layers: from the last class to the activations of all layers. `done(l)` is told when layer l's are
 // there.
 template <int B, class Done>
-inline void layers(const Network& net, const Stream* streams, Workspace<B>& work, Done done) {
+inline void layers(const Int8Network& net, const StreamCall* streams, Workspace<B>& work, Done done) {
   const int R = net.residual, width = net.entry_width();
   const float* conditioning[B];
   uint8_t* queue[B];
-  const int32_t *sums[B], *fine_sums[B];
+  const int32_t *sums[B], *low_sums[B];
   for (int s = 0; s < B; s++) {
     const uint64_t frame = streams[s].index / net.hop - work.first_frame[s];
     conditioning[s] = streams[s].conditioning + frame * net.layers * 2 * R;
     queue[s] = streams[s].queues;
-    sums[s] = work.sums[s], fine_sums[s] = work.fine[s];
+    sums[s] = work.sums[s], low_sums[s] = work.low[s];
     std::memcpy(work.x[s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
   }
   for (int l = 0; l < net.layers; l++) {
-    const float* input_gain = net.input_gain + static_cast<size_t>(l) * R;
-    const float* gate_gain = net.gate_gain + static_cast<size_t>(l) * R;
+    const float* input_inverse_scale = net.input_inverse_scale + static_cast<size_t>(l) * R;
+    const float* gate_inverse_scale = net.gate_inverse_scale + static_cast<size_t>(l) * R;
     const Matrix &now = net.now[l], &residual = net.residuals[l];
-    const uint8_t *entry[B], *fine[B], *z[B], *fine_z[B];
-    for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * width, fine[s] = entry[s] + R;
+    const uint8_t *entry[B], *low[B], *z[B], *low_z[B];
+    for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * width, low[s] = entry[s] + R;
     product<B>(net.past[l], entry, [&](int s, int row, Ints x) { store(work.sums[s] + row, x); });
-    if (net.fine) product<B>(net.past[l], fine, [&](int s, int row, Ints x) { store(work.fine[s] + row, x); });
+    if (net.wide) product<B>(net.past[l], low, [&](int s, int row, Ints x) { store(work.low[s] + row, x); });
     for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
       uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * width;
       for (int i = 0; i < R; i += 16) {
-        const Floats steps = mul(load(work.x[s] + i), load(input_gain + i));
-        if (net.fine) store_steps(out + i, out + R + i, steps);
-        else store_steps(out + i, steps);
+        const Floats scaled = mul(load(work.x[s] + i), load(input_inverse_scale + i));
+        if (net.wide) store_bytes(out + i, out + R + i, scaled);
+        else store_bytes(out + i, scaled);
       }
     }
-    if (net.fine)
-      product<B>(now, whole(now), fine_sums, fine, [&](int s, int row, Ints x) {
+    if (net.wide)
+      product<B>(now, whole(now), low_sums, low, [&](int s, int row, Ints x) {
         store(work.sums[s] + row, add(load(work.sums[s] + row), carried(x)));
       });
     product<B>(now, whole(now), sums, entry, [&](int s, int row, Ints x) {
@@ -188,17 +188,17 @@ inline void layers(const Network& net, const Stream* streams, Workspace<B>& work
     });
     for (int s = 0; s < B; s++) {
       uint8_t* out = work.activations[s] + static_cast<size_t>(l) * R;
-      z[s] = out, fine_z[s] = work.fine_z[s];
+      z[s] = out, low_z[s] = work.low_z[s];
       for (int i = 0; i < R; i += 16) {
-        const Floats steps = mul(gate(load(work.h[s] + i), load(work.h[s] + R + i)), load(gate_gain + i));
-        if (net.fine) store_steps(out + i, work.fine_z[s] + i, steps);
-        else store_steps(out + i, steps);
+        const Floats scaled = mul(gate(load(work.h[s] + i), load(work.h[s] + R + i)), load(gate_inverse_scale + i));
+        if (net.wide) store_bytes(out + i, work.low_z[s] + i, scaled);
+        else store_bytes(out + i, scaled);
       }
     }
     done(l);
     const auto next = [&](int s, int row, Ints x) { store(work.x[s] + row, add(load(work.x[s] + row), affine(residual, row, x))); };
-    if (net.fine) {
-      product<B>(residual, fine_z, [&](int s, int row, Ints x) { store(work.sums[s] + row, add(load(residual.start + row), carried(x))); });
+    if (net.wide) {
+      product<B>(residual, low_z, [&](int s, int row, Ints x) { store(work.sums[s] + row, add(load(residual.start + row), carried(x))); });
       product<B>(residual, whole(residual), sums, z, next);
     } else {
       product<B>(residual, z, next);
@@ -211,13 +211,13 @@ inline void layers(const Network& net, const Stream* streams, Workspace<B>& work
 }
 
 // relu, then to bytes: what the head's products hand on.
-inline void rectified(uint8_t* out, const Matrix& m, const float* gain, int row, Ints sums) {
-  store_unsigned(out + row, round(mul(max(affine(m, row, sums), splat(0.0f)), load(gain + row))));
+inline void rectified(uint8_t* out, const Matrix& m, const float* inverse_scale, int row, Ints sums) {
+  store_unsigned(out + row, round(mul(max(affine(m, row, sums), splat(0.0f)), load(inverse_scale + row))));
 }
 
 // The two products of 8 bits that make one of 14: rows of `part`; `sums` is room for the first.
 template <int B>
-inline void output(const Network& net, Part part, const uint8_t* const* hidden, int32_t* const* sums, float* const* logits) {
+inline void output(const Int8Network& net, Part part, const uint8_t* const* hidden, int32_t* const* sums, float* const* logits) {
   const int32_t* high[B];
   for (int s = 0; s < B; s++) high[s] = sums[s];
   product<B>(net.output_high, part, hidden, [&](int s, int row, Ints x) { store(sums[s] + row, shift_left(x, 8)); });
@@ -226,25 +226,25 @@ inline void output(const Network& net, Part part, const uint8_t* const* hidden, 
 
 // One sample's logits from its activations.
 template <int B>
-inline void head(const Network& net, Workspace<B>& work) {
+inline void head(const Int8Network& net, Workspace<B>& work) {
   const uint8_t *activations[B], *skip[B], *hidden[B];
   int32_t* sums[B];
   float* logits[B];
   for (int s = 0; s < B; s++)
     activations[s] = work.activations[s], skip[s] = work.skip[s], hidden[s] = work.hidden[s], sums[s] = work.sums[s], logits[s] = work.x[s];
-  product<B>(net.skips, activations, [&](int s, int row, Ints x) { rectified(work.skip[s], net.skips, net.skip_gain, row, x); });
-  product<B>(net.hidden, skip, [&](int s, int row, Ints x) { rectified(work.hidden[s], net.hidden, net.hidden_gain, row, x); });
+  product<B>(net.skips, activations, [&](int s, int row, Ints x) { rectified(work.skip[s], net.skips, net.skip_inverse_scale, row, x); });
+  product<B>(net.hidden, skip, [&](int s, int row, Ints x) { rectified(work.hidden[s], net.hidden, net.hidden_inverse_scale, row, x); });
   output<B>(net, whole(net.output_high), hidden, sums, logits);
 }
 
 template <int B>
-void advance(const Network& net, Stream* streams, Workspace<B>& work, int n) {
+void advance(const Int8Network& net, StreamCall* streams, Workspace<B>& work, int n) {
   begin_call<B>(net, streams, work);
   for (int t = 0; t < n; t++) {
     layers<B>(net, streams, work, [](int) {});
     head<B>(net, work);
     for (int s = 0; s < B; s++) {
-      Stream& stream = streams[s];
+      StreamCall& stream = streams[s];
       stream.token = stream.tokens[t] = draw(work.x[s], work.sums[s], net.classes, stream);
       stream.index++;
     }
@@ -252,7 +252,7 @@ void advance(const Network& net, Stream* streams, Workspace<B>& work, int n) {
 }
 
 template <int B>
-void batches(const Network& net, Stream*& streams, int& left, int n) {
+void batches(const Int8Network& net, StreamCall*& streams, int& left, int n) {
   if (left >= B) {
     static thread_local Workspace<B> work;
     for (; left >= B; left -= B, streams += B) advance<B>(net, streams, work, n);
@@ -260,6 +260,6 @@ void batches(const Network& net, Stream*& streams, int& left, int n) {
   if constexpr (B > 1) batches<B - 1>(net, streams, left, n);
 }
 
-void advance(const Network& net, Stream* streams, int count, int n) { batches<kMaxBatch>(net, streams, count, n); }
+void advance(const Int8Network& net, StreamCall* streams, int count, int n) { batches<kMaxBatch>(net, streams, count, n); }
 
 }  // namespace wavesynth::WAVESYNTH_ISA

@@ -10,30 +10,30 @@ namespace wavesynth {
 struct Matrix {
   const int8_t* weights;
   const int32_t* start;  // [rows] what each sum begins with: undoes the activations' offset of 128
-  const float* step;     // [rows]
+  const float* scale;    // [rows]
   const float* bias;     // [rows], or null
   int rows, columns, group;
 };
 
 // Plain pointers: nothing of the standard library is instantiated in the files that are compiled for one
 // instruction set, or the linker could keep a copy that another processor cannot run.
-struct Network {
+struct Int8Network {
   int layers, residual, skip, classes, hop;
-  bool fine;                // whether a queue's entries are [R] and, behind them, [R] 256ths; gated activations too
-  int entry_width() const { return fine ? 2 * residual : residual; }
+  bool wide;                // 16-bit activations: queue entries, and gated activations, are [R] high bytes and [R] low ones
+  int entry_width() const { return wide ? 2 * residual : residual; }
   const int* dilations;     // [L]
   const float* embedding;   // [A][R]
-  const float* input_gain;  // [L][R]
-  const float* gate_gain;   // [L][R]
-  const float* skip_gain;   // [S]
-  const float* hidden_gain; // [A]
+  const float* input_inverse_scale;  // [L][R]
+  const float* gate_inverse_scale;   // [L][R]
+  const float* skip_inverse_scale;   // [S]
+  const float* hidden_inverse_scale; // [A]
   const Matrix *past, *now;  // [L] the two taps of the dilated convolution; the second goes on from the first's sums
   const Matrix* residuals;   // [L]
   Matrix skips, hidden, output_high, output_low;
 };
 
 // One stream's part of a call: its state (changed in place), its conditioning, its draws, its result.
-struct Stream {
+struct StreamCall {
   uint8_t* queues;            // [sum of dilations][R, or 2R]
   uint64_t index;             // of the next sample
   int32_t token;              // the last sample's class
@@ -65,9 +65,9 @@ struct Meeting {
 // when the samples are, help soon after.
 #define WAVESYNTH_KERNEL(isa)                                    \
   namespace isa {                                                \
-  void advance(const Network&, Stream*, int streams, int n);     \
-  void lead(const Network&, Stream&, Meeting&, int n);           \
-  void help(const Network&, Meeting&, int n);                    \
+  void advance(const Int8Network&, StreamCall*, int streams, int n);     \
+  void lead(const Int8Network&, StreamCall&, Meeting&, int n);           \
+  void help(const Int8Network&, Meeting&, int n);                    \
   }
 WAVESYNTH_KERNEL(avx512)
 WAVESYNTH_KERNEL(avx2)

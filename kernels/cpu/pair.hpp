@@ -47,18 +47,18 @@ inline Part first_part(const Matrix& m) { return {0, middle(m), 0, m.columns}; }
 inline Part second_part(const Matrix& m) { return {middle(m), m.rows, 0, m.columns}; }
 
 // A part of the head's two products, once `skip` is there; between them each core needs the other's hidden rows.
-inline void hidden_part(const Network& net, Meeting& meeting, Part part) {
+inline void hidden_part(const Int8Network& net, Meeting& meeting, Part part) {
   const uint8_t* skip = meeting.skip;
-  product<1>(net.hidden, part, &skip, [&](int, int row, Ints x) { rectified(meeting.hidden, net.hidden, net.hidden_gain, row, x); });
+  product<1>(net.hidden, part, &skip, [&](int, int row, Ints x) { rectified(meeting.hidden, net.hidden, net.hidden_inverse_scale, row, x); });
 }
-inline void output_part(const Network& net, Meeting& meeting, Part part, int32_t* sums) {
+inline void output_part(const Int8Network& net, Meeting& meeting, Part part, int32_t* sums) {
   const uint8_t* hidden = meeting.hidden;
   float* logits = meeting.values;
   output<1>(net, part, &hidden, &sums, &logits);
 }
 
 // One sample's logits, with the helper; false if it did not come.
-inline bool head(const Network& net, Meeting& meeting, int t) {
+inline bool head(const Int8Network& net, Meeting& meeting, int t) {
   if (!came(meeting.skips, t + 1)) return false;
   hidden_part(net, meeting, first_part(net.hidden));
   publish(meeting.first, t + 1);
@@ -67,7 +67,7 @@ inline bool head(const Network& net, Meeting& meeting, int t) {
   return came(meeting.logits, t + 1);
 }
 
-void lead(const Network& net, Stream& stream, Meeting& meeting, int n) {
+void lead(const Int8Network& net, StreamCall& stream, Meeting& meeting, int n) {
   static thread_local Workspace<1> work;
   begin_call<1>(net, &stream, work);
   bool paired = false, abandoned = false;
@@ -93,7 +93,7 @@ void lead(const Network& net, Stream& stream, Meeting& meeting, int n) {
   if (!paired) publish(meeting.abandoned, 1);
 }
 
-void help(const Network& net, Meeting& meeting, int n) {
+void help(const Int8Network& net, Meeting& meeting, int n) {
   int32_t* sums = meeting.skip_sums;
   publish(meeting.present, 1);
   if (!came(meeting.begin, 1, meeting.abandoned)) return;
@@ -105,7 +105,7 @@ void help(const Network& net, Meeting& meeting, int n) {
       const int32_t* start = l ? sums : net.skips.start;
       product<1>(net.skips, part, &start, &z, [&](int, int row, Ints x) { store(sums + row, x); });
     }
-    for (int row = 0; row < net.skips.rows; row += 16) rectified(meeting.skip, net.skips, net.skip_gain, row, load(sums + row));
+    for (int row = 0; row < net.skips.rows; row += 16) rectified(meeting.skip, net.skips, net.skip_inverse_scale, row, load(sums + row));
     publish(meeting.skips, t + 1);
     hidden_part(net, meeting, second_part(net.hidden));
     publish(meeting.second, t + 1);

@@ -2,4 +2,4 @@
 #include "simd_portable.hpp"
 // The instruction set first: the sampler is written on its types.
 #include "pair.hpp"
-#include "settle.hpp"
+#include "project.hpp"

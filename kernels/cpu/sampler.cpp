@@ -1,4 +1,4 @@
-// The Python class Sampler: packs a network's arrays into the order in which the kernel reads them, checks
+// The Python class Int8Sampler: packs a network's arrays into the order in which the kernel reads them, checks
 // what it is given, and runs the kernel of one instruction set without the interpreter's lock.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -66,7 +66,7 @@ class Arena {
 // The second core of a stream that has two: a thread that sleeps between calls.
 class Helper {
  public:
-  Helper(const InstructionSet& set, const Network& net) : set_(set), net_(net), thread_([this] { work(); }) {}
+  Helper(const InstructionSet& set, const Int8Network& net) : set_(set), net_(net), thread_([this] { work(); }) {}
   ~Helper() {
     {
       std::lock_guard lock(mutex_);
@@ -78,7 +78,7 @@ class Helper {
 
   // Makes the samples with the helper; false, with nothing done, if its core has other work: if it is not back from
   // an earlier call, or was late in one not long ago.
-  bool advance(Stream& stream, int n) {
+  bool advance(StreamCall& stream, int n) {
     {
       std::lock_guard lock(mutex_);
       if (samples_ || --pause_ >= 0) return false;
@@ -105,7 +105,7 @@ class Helper {
   }
 
   const InstructionSet& set_;
-  const Network& net_;
+  const Int8Network& net_;
   std::unique_ptr<Meeting> meeting_ = std::make_unique<Meeting>();
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -115,14 +115,14 @@ class Helper {
   std::thread thread_;
 };
 
-class Sampler {
+class Int8Sampler {
  public:
-  Sampler(std::vector<int> dilations, int hop, Array<float> embedding,
-          Array<float> input_gain, Array<int8_t> dilated, Array<float> dilated_step,
-          Array<float> gate_gain, Array<int8_t> residual, Array<float> residual_step, Array<float> residual_bias,
-          Array<int8_t> skip, Array<float> skip_step, Array<float> skip_bias, Array<float> skip_gain,
-          Array<int8_t> hidden, Array<float> hidden_step, Array<float> hidden_bias, Array<float> hidden_gain,
-          Array<int16_t> output, Array<float> output_step, Array<float> output_bias, bool fine,
+  Int8Sampler(std::vector<int> dilations, int hop, Array<float> embedding,
+          Array<float> input_inverse_scale, Array<int8_t> dilated, Array<float> dilated_scale,
+          Array<float> gate_inverse_scale, Array<int8_t> residual, Array<float> residual_scale, Array<float> residual_bias,
+          Array<int8_t> skip, Array<float> skip_scale, Array<float> skip_bias, Array<float> skip_inverse_scale,
+          Array<int8_t> hidden, Array<float> hidden_scale, Array<float> hidden_bias, Array<float> hidden_inverse_scale,
+          Array<int16_t> output, Array<float> output_scale, Array<float> output_bias, int activation_bits,
           const std::string& instruction_set)
       : set_(choose(instruction_set)), arena_(room(dilations.size(), embedding, skip)), dilations_(dilations) {
     if (embedding.ndim() != 2 || skip.ndim() != 2) throw std::invalid_argument("embedding and skip must be matrices");
@@ -136,38 +136,39 @@ class Sampler {
       throw std::invalid_argument("there are " + std::to_string(L) + " layers; there must be 1 to " + std::to_string(kMaxLayers));
     for (int d : dilations)
       if (d < 1) throw std::invalid_argument("a dilation is " + std::to_string(d) + "; it must be at least 1");
+    if (activation_bits != 8 && activation_bits != 16) throw std::invalid_argument("activation_bits is " + std::to_string(activation_bits) + "; it must be 8 or 16");
     if (hop < 1) throw std::invalid_argument("hop is " + std::to_string(hop) + "; it must be at least 1");
     rows_ = 0;
     for (int d : dilations) rows_ += d;
-    net_.layers = L, net_.residual = R, net_.skip = S, net_.classes = A, net_.hop = hop, net_.fine = fine;
+    net_.layers = L, net_.residual = R, net_.skip = S, net_.classes = A, net_.hop = hop, net_.wide = activation_bits == 16;
 
-    expect("dilated", dilated, {L, 2 * R, 2 * R}), expect("dilated_step", dilated_step, {L, 2 * R});
-    expect("residual", residual, {L, R, R}), expect("residual_step", residual_step, {L, R});
+    expect("dilated", dilated, {L, 2 * R, 2 * R}), expect("dilated_scale", dilated_scale, {L, 2 * R});
+    expect("residual", residual, {L, R, R}), expect("residual_scale", residual_scale, {L, R});
     expect("residual_bias", residual_bias, {L, R});
     for (size_t l = 0; l < L; l++) {
       const int8_t* taps = dilated.data() + l * 4 * R * R;  // columns (past, now)
-      const float* step = dilated_step.data() + l * 2 * R;
-      past_.push_back(pack(taps, step, nullptr, 2 * R, R, 2 * R, 128));
-      now_.push_back(pack(taps + R, step, nullptr, 2 * R, R, 2 * R, 0));  // goes on from the past's sums
-      residuals_.push_back(pack(residual.data() + l * R * R, residual_step.data() + l * R, residual_bias.data() + l * R, R, R, R, 128));
+      const float* scale = dilated_scale.data() + l * 2 * R;
+      past_.push_back(pack(taps, scale, nullptr, 2 * R, R, 2 * R, 128));
+      now_.push_back(pack(taps + R, scale, nullptr, 2 * R, R, 2 * R, 0));  // goes on from the past's sums
+      residuals_.push_back(pack(residual.data() + l * R * R, residual_scale.data() + l * R, residual_bias.data() + l * R, R, R, R, 128));
     }
     net_.dilations = dilations_.data(), net_.past = past_.data(), net_.now = now_.data(), net_.residuals = residuals_.data();
-    net_.skips = pack(expect("skip", skip, {S, L * R}), expect("skip_step", skip_step, {S}), expect("skip_bias", skip_bias, {S}), S, L * R, L * R, 128);
-    net_.hidden = pack(expect("hidden", hidden, {A, S}), expect("hidden_step", hidden_step, {A}), expect("hidden_bias", hidden_bias, {A}), A, S, S, 0);
+    net_.skips = pack(expect("skip", skip, {S, L * R}), expect("skip_scale", skip_scale, {S}), expect("skip_bias", skip_bias, {S}), S, L * R, L * R, 128);
+    net_.hidden = pack(expect("hidden", hidden, {A, S}), expect("hidden_scale", hidden_scale, {A}), expect("hidden_bias", hidden_bias, {A}), A, S, S, 0);
     const int16_t* wide = expect("output", output, {A, A});
     std::vector<int8_t> high(A * A), low(A * A);
     for (size_t i = 0; i < A * A; i++) {
       low[i] = static_cast<int8_t>(wide[i]);
       high[i] = static_cast<int8_t>((wide[i] - low[i]) / 256);
     }
-    const float *step = expect("output_step", output_step, {A}), *bias = expect("output_bias", output_bias, {A});
-    net_.output_high = pack(high.data(), step, bias, A, A, A, 0);
-    net_.output_low = pack(low.data(), step, bias, A, A, A, 0);
+    const float *scale = expect("output_scale", output_scale, {A}), *bias = expect("output_bias", output_bias, {A});
+    net_.output_high = pack(high.data(), scale, bias, A, A, A, 0);
+    net_.output_low = pack(low.data(), scale, bias, A, A, A, 0);
     net_.embedding = arena_.copy(embedding.data(), A * R);
-    net_.input_gain = arena_.copy(expect("input_gain", input_gain, {L, R}), L * R);
-    net_.gate_gain = arena_.copy(expect("gate_gain", gate_gain, {L, R}), L * R);
-    net_.skip_gain = arena_.copy(expect("skip_gain", skip_gain, {S}), S);
-    net_.hidden_gain = arena_.copy(expect("hidden_gain", hidden_gain, {A}), A);
+    net_.input_inverse_scale = arena_.copy(expect("input_inverse_scale", input_inverse_scale, {L, R}), L * R);
+    net_.gate_inverse_scale = arena_.copy(expect("gate_inverse_scale", gate_inverse_scale, {L, R}), L * R);
+    net_.skip_inverse_scale = arena_.copy(expect("skip_inverse_scale", skip_inverse_scale, {S}), S);
+    net_.hidden_inverse_scale = arena_.copy(expect("hidden_inverse_scale", hidden_inverse_scale, {A}), A);
   }
 
   // queues, indices, last and tokens are changed in place; see wavesynth/sampling/backends/cpu.py. With `two_cores` a lone stream
@@ -182,7 +183,7 @@ class Sampler {
     if (indices.shape(0) != B || last.shape(0) != B || conditioning.size() != B || tokens.shape(0) != B)
       throw std::invalid_argument("indices, tokens and conditioning must have one entry for each of the " + std::to_string(B) + " queues");
     expect("seeds", seeds, {B}), expect("inverse_temperatures", inverse_temperatures, {B});
-    std::vector<Stream> streams(B);
+    std::vector<StreamCall> streams(B);
     for (size_t s = 0; s < B; s++) {
       const uint64_t index = indices.data()[s];
       const size_t frames = n ? (index + n - 1) / hop - index / hop + 1 : 0;
@@ -221,7 +222,7 @@ class Sampler {
 
   // Packs the first `columns` of each row of `stride`; `start` undoes the offset for the whole row, so that a
   // second product may go on where this one ended. `offset` is what stands for zero in the activations.
-  Matrix pack(const int8_t* weights, const float* step, const float* bias, int rows, int columns, int stride, int offset) {
+  Matrix pack(const int8_t* weights, const float* scale, const float* bias, int rows, int columns, int stride, int offset) {
     const int group = rows % 64 == 0 ? 4 : 1;
     int8_t* packed = arena_.take<int8_t>(static_cast<size_t>(rows) * columns);
     int32_t* start = arena_.take<int32_t>(rows);
@@ -232,14 +233,14 @@ class Sampler {
       int8_t* to = packed + static_cast<size_t>(top) * 16 * group * columns + (block * 16 + row % 16) * 4;
       for (int column = 0; column < columns; column++) to[column / 4 * group * 64 + column % 4] = from[column];
     }
-    return {packed, start, arena_.copy(step, rows), bias ? arena_.copy(bias, rows) : nullptr, rows, columns, group};
+    return {packed, start, arena_.copy(scale, rows), bias ? arena_.copy(bias, rows) : nullptr, rows, columns, group};
   }
 
   const InstructionSet& set_;
   Arena arena_;
   std::vector<int> dilations_;
   std::vector<Matrix> past_, now_, residuals_;
-  Network net_;
+  Int8Network net_;
   size_t rows_;
   std::mutex helper_mutex_;
   std::unique_ptr<Helper> helper_;  // last, so that it ends first
@@ -249,23 +250,23 @@ class Sampler {
 
 NB_MODULE(_kernels, m) {
   using namespace nb::literals;
-  using wavesynth::Sampler;
+  using wavesynth::Int8Sampler;
   nb::set_leak_warnings(false);  // a sampler may well live until the interpreter ends
   m.doc() = "The int8 WaveNet sampler and the correction; wavesynth.sampling.backends.cpu and wavesynth.audio.correction are their Python sides.";
   m.def("instruction_sets", &wavesynth::instruction_sets, "The instruction sets this processor can run, fastest first.");
-  nb::class_<Sampler>(m, "Sampler")
+  nb::class_<Int8Sampler>(m, "Int8Sampler")
       .def(nb::init<std::vector<int>, int, wavesynth::Array<float>, wavesynth::Array<float>, wavesynth::Array<int8_t>,
                     wavesynth::Array<float>, wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>,
                     wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>, wavesynth::Array<float>,
                     wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>, wavesynth::Array<float>,
                     wavesynth::Array<float>, wavesynth::Array<int16_t>, wavesynth::Array<float>, wavesynth::Array<float>,
-                    bool, const std::string&>(),
-           "dilations"_a, "hop"_a, "embedding"_a, "input_gain"_a, "dilated"_a, "dilated_step"_a, "gate_gain"_a,
-           "residual"_a, "residual_step"_a, "residual_bias"_a, "skip"_a, "skip_step"_a, "skip_bias"_a, "skip_gain"_a,
-           "hidden"_a, "hidden_step"_a, "hidden_bias"_a, "hidden_gain"_a, "output"_a, "output_step"_a, "output_bias"_a,
-           "fine"_a = false, "instruction_set"_a = "")
-      .def("advance", &Sampler::advance, "queues"_a, "indices"_a, "last"_a, "seeds"_a, "inverse_temperatures"_a,
+                    int, const std::string&>(),
+           "dilations"_a, "hop"_a, "embedding"_a, "input_inverse_scale"_a, "dilated"_a, "dilated_scale"_a, "gate_inverse_scale"_a,
+           "residual"_a, "residual_scale"_a, "residual_bias"_a, "skip"_a, "skip_scale"_a, "skip_bias"_a, "skip_inverse_scale"_a,
+           "hidden"_a, "hidden_scale"_a, "hidden_bias"_a, "hidden_inverse_scale"_a, "output"_a, "output_scale"_a, "output_bias"_a,
+           "activation_bits"_a = 8, "instruction_set"_a = "")
+      .def("advance", &Int8Sampler::advance, "queues"_a, "indices"_a, "last"_a, "seeds"_a, "inverse_temperatures"_a,
            "conditioning"_a, "tokens"_a, "two_cores"_a = false)
-      .def_prop_ro("instruction_set", &Sampler::instruction_set);
-  wavesynth::add_settler(m);
+      .def_prop_ro("instruction_set", &Int8Sampler::instruction_set);
+  wavesynth::add_projector(m);
 }

@@ -36,11 +36,11 @@ Parameters<T> parameters(const std::vector<Floats>& arrays) {
 class Loss {
 public:
     Loss(std::vector<int> dilations, int residual, int skip, int classes, int hop, std::vector<Floats> weights, Integers tokens,
-         Integers targets, Floats conditioning, std::optional<Probabilities> teacher, float share, std::optional<Floats> gains,
+         Integers targets, Floats conditioning, std::optional<Probabilities> teacher, float share, std::optional<Floats> inverse_scales,
          int first, bool backward, int threads, bool amx)
         : shape_{std::move(dilations), residual, skip, classes, hop},
           arrays_(std::move(weights)), tokens_(tokens), targets_(targets), conditioning_(conditioning),
-          teacher_(std::move(teacher)), share_(share), gains_(std::move(gains)), first_(first), threads_(threads), batch_(int(tokens.shape(0))),
+          teacher_(std::move(teacher)), share_(share), inverse_scales_(std::move(inverse_scales)), first_(first), threads_(threads), batch_(int(tokens.shape(0))),
           times_(int(tokens.shape(1))),
           w_(parameters<const float>(arrays_)), packed_(shape_, w_, backward), backward_(backward), amx_(amx) {
         for (int n : {residual, skip, classes, hop})
@@ -50,8 +50,8 @@ public:
             throw std::invalid_argument("conditioning must have a frame for each hop of the tokens");
         if (teacher_ && teacher_->size() != std::size_t(batch_) * times_ * classes)
             throw std::invalid_argument("teacher must have a distribution for each of the tokens");
-        if (gains_ && gains_->size() != std::size_t(shape_.layers()) * 2 * residual)
-            throw std::invalid_argument("gains must have two for each layer's channel");
+        if (inverse_scales_ && inverse_scales_->size() != std::size_t(shape_.layers()) * 2 * residual)
+            throw std::invalid_argument("inverse_scales must have two for each layer's channel");
     }
 
     /// Fills `nats` [B, T], whose times before the first that counts stay as they are; and, where it is given,
@@ -108,7 +108,7 @@ private:
         const std::int64_t at = std::int64_t(i) * times_;
         const std::int64_t frame = std::int64_t(times_ / shape_.hop) * shape_.layers() * 2 * shape_.residual;
         const bf16* teacher = teacher_ ? teacher_->data() + at * shape_.classes : nullptr;
-        return {tokens_.data() + at, targets_.data() + at, conditioning_.data() + i * frame, teacher, share_, gains_ ? gains_->data() : nullptr,
+        return {tokens_.data() + at, targets_.data() + at, conditioning_.data() + i * frame, teacher, share_, inverse_scales_ ? inverse_scales_->data() : nullptr,
                 times_, first_};
     }
 
@@ -130,7 +130,7 @@ private:
     const Floats conditioning_;
     const std::optional<Probabilities> teacher_;
     const float share_;
-    const std::optional<Floats> gains_;
+    const std::optional<Floats> inverse_scales_;
     const int first_, threads_, batch_, times_;
     const Parameters<const float> w_;
     const Packed packed_;
@@ -149,7 +149,7 @@ NB_MODULE(_training, m) {
         .def(nb::init<std::vector<int>, int, int, int, int, std::vector<Floats>, Integers, Integers, Floats,
                       std::optional<Probabilities>, float, std::optional<Floats>, int, bool, int, bool>(),
              "dilations"_a, "residual"_a, "skip"_a, "classes"_a, "hop"_a, "weights"_a, "tokens"_a, "targets"_a,
-             "conditioning"_a, "teacher"_a.none(), "share"_a, "gains"_a.none(), "first"_a, "backward"_a, "threads"_a, "amx"_a)
+             "conditioning"_a, "teacher"_a.none(), "share"_a, "inverse_scales"_a.none(), "first"_a, "backward"_a, "threads"_a, "amx"_a)
         .def("forward", &Loss::forward, "nats"_a, "probabilities"_a.none())
         .def("backward", &Loss::backward, "by"_a, "parameters"_a, "conditioning"_a);
     m.def("has_amx", &wavesynth::training::has_amx);

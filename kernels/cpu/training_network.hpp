@@ -161,26 +161,26 @@ struct Crop {
     const float* conditioning;             ///< [F, L, 2R]
     const bf16* teacher;                   ///< [T, A], the distributions to learn from as well, or null
     float share;                           ///< of the teacher's distributions in what is learned from
-    const float* gains;                    ///< [L, 2, R], of each layer's input and of its z in 8 bits, or null
+    const float* inverse_scales;                    ///< [L, 2, R], of each layer's input and of its z in 8 bits, or null
     int times;
     int first;                             ///< the first time that counts
 };
 
-/// Channels from `i` on of `layer`'s input (`which` 0) or z (1): as 8 bits hold them, if there are gains.
+/// Channels from `i` on of `layer`'s input (`which` 0) or z (1): as 8 bits hold them, if there are inverse_scales.
 class Rounding {
 public:
-    Rounding(const Crop& crop, const Shape& shape, int layer, int which, int i) : rounds_(crop.gains) {
-        if (rounds_) gain_ = _mm512_loadu_ps(crop.gains + (std::int64_t(layer) * 2 + which) * shape.residual + i);
+    Rounding(const Crop& crop, const Shape& shape, int layer, int which, int i) : rounds_(crop.inverse_scales) {
+        if (rounds_) inverse_scale_ = _mm512_loadu_ps(crop.inverse_scales + (std::int64_t(layer) * 2 + which) * shape.residual + i);
     }
     __m512 operator()(__m512 x) const {
         if (!rounds_) return x;
-        const __m512 whole = _mm512_roundscale_ps(_mm512_mul_ps(x, gain_), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-        return _mm512_div_ps(_mm512_max_ps(_mm512_set1_ps(-128), _mm512_min_ps(_mm512_set1_ps(127), whole)), gain_);
+        const __m512 whole = _mm512_roundscale_ps(_mm512_mul_ps(x, inverse_scale_), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        return _mm512_div_ps(_mm512_max_ps(_mm512_set1_ps(-128), _mm512_min_ps(_mm512_set1_ps(127), whole)), inverse_scale_);
     }
 
 private:
     bool rounds_;
-    __m512 gain_ = _mm512_setzero_ps();
+    __m512 inverse_scale_ = _mm512_setzero_ps();
 };
 
 /// c [32][2R] = what goes into the gate of `layer` at 32 times from `time`, but for the conditioning.

@@ -6,7 +6,7 @@ import torch
 
 from wavesynth.audio import correction
 from wavesynth.audio.mel import MelConfig
-from wavesynth.kernels.cpu import Settler, instruction_sets
+from wavesynth.kernels.cpu import SpectralProjector, instruction_sets
 
 ANALYSES = {
     "shipped": MelConfig(),
@@ -78,13 +78,13 @@ def test_the_kernel_refuses_arrays_of_other_shapes():
     bank, ones = np.ones((2, 513), np.float32), np.ones(512, np.float32)
     spread = np.zeros((3, 513), np.float32)
     with pytest.raises(ValueError, match=r"spread has shape \[3, 513\]; it must be \[2, 513\]"):
-        Settler(160, 4, ones, bank, ones, ones, spread, 1e-5, -2, 1, 1.7)
+        SpectralProjector(160, 4, ones, bank, ones, ones, spread, 1e-5, -2, 1, 1.7)
     spread[0, 7] = spread[2, 7] = 1
     with pytest.raises(ValueError, match="bin 7 lies in more than two bands, or in two that are no neighb"):
-        Settler(160, 4, ones, np.ones((3, 513), np.float32), ones, ones, spread, 1e-5, -2, 1, 1.7)
-    kernel = Settler(160, 4, ones, bank, ones, ones, spread[:2], 1e-5, -2, 1, 1.7)
+        SpectralProjector(160, 4, ones, np.ones((3, 513), np.float32), ones, ones, spread, 1e-5, -2, 1, 1.7)
+    kernel = SpectralProjector(160, 4, ones, bank, ones, ones, spread[:2], 1e-5, -2, 1, 1.7)
     target_mel, active = np.zeros((1, 3, 2), np.float32), np.ones((1, 3), np.float32)
     with pytest.raises(ValueError, match="samples has 831 columns; it must be 832"):
-        kernel.settle(np.zeros((1, 831), np.float32), target_mel, active)
-    with pytest.raises(ValueError, match=r"settled has shape \[1, 2\]; it must be \[1, 3\]"):
-        kernel.settle(np.zeros((1, 832), np.float32), target_mel, active[:, :2].copy())
+        kernel.project(np.zeros((1, 831), np.float32), target_mel, active)
+    with pytest.raises(ValueError, match=r"active has shape \[1, 2\]; it must be \[1, 3\]"):
+        kernel.project(np.zeros((1, 832), np.float32), target_mel, active[:, :2].copy())

@@ -31,11 +31,11 @@ def conditioning_for(model, frames, seed=1):
     return torch.randn(frames, model.config.layers, 2 * model.config.residual, generator=generator) * 0.5
 
 
-def int8(model, seed=2, fine=False):
+def int8(model, seed=2, activation_bits=8):
     generator = torch.Generator().manual_seed(seed)
     tokens = torch.randint(model.config.classes, (1, 60 * model.config.hop), generator=generator)
-    gains = calibrate(model, tokens, conditioning_for(model, 60)[None], fine=fine)
-    return Int8Weights.pack(Float32Weights.pack(model), gains, fine)
+    scales = calibrate(model, tokens, conditioning_for(model, 60)[None], activation_bits=activation_bits)
+    return Int8Weights.pack(Float32Weights.pack(model), scales, activation_bits)
 
 
 def float32(model):

@@ -18,14 +18,14 @@ def test_the_gate_is_tanh_times_sigmoid_within_1e_4():
     torch.testing.assert_close(approximate_gate(h).double(), exact, atol=1.5e-4, rtol=0)
 
 
-def test_weights_are_rounded_to_half_a_step():
+def test_weights_are_rounded_to_half_their_scale():
     model = network()
     packed = int8(model)
     for name, exact in (("hidden", model.hidden.weight), ("output", model.output.weight)):
-        step = getattr(packed, f"{name}_step")[:, None]
-        gain = packed.skip_gain if name == "hidden" else packed.hidden_gain
-        error = getattr(packed, name).float() * step - exact / gain
-        assert (error.abs() <= step * 0.5001).all()
+        scale = getattr(packed, f"{name}_scale")[:, None]
+        inverse_scale = packed.skip_inverse_scale if name == "hidden" else packed.hidden_inverse_scale
+        error = getattr(packed, name).float() * scale - exact / inverse_scale
+        assert (error.abs() <= scale * 0.5001).all()
 
 
 def test_the_output_weights_keep_14_bits():
@@ -53,15 +53,17 @@ def test_likelihood_is_within_a_hundredth_of_a_bit():
     assert bits["float32"] < 5.9  # of 6: the network does predict something
 
 
-def test_fine_inputs_are_the_inputs_to_a_512th_of_a_step_and_louder_ones_fit():
-    weights = int8(network(), fine=True)
-    x = torch.linspace(-100, 100, 16) / weights.input_gain[0]
-    held = values(weights.enter(0, x), weights.input_gain[0], fine=True)
-    assert ((held - x).abs() * weights.input_gain[0] <= 1.001 / 256).all()  # 127 of 128 256ths, at a half
-    assert (weights.input_gain < int8(network()).input_gain).all()
+def test_16_bit_inputs_are_exact_to_a_512th_of_the_scale_and_louder_ones_fit():
+    weights = int8(network(), activation_bits=16)
+    x = torch.linspace(-100, 100, 16) / weights.input_inverse_scale[0]
+    held = values(weights.enter(0, x), weights.input_inverse_scale[0], activation_bits=16)
+    assert (
+        (held - x).abs() * weights.input_inverse_scale[0] <= 1.001 / 256
+    ).all()  # 127 of 128 256ths, at a half
+    assert (weights.input_inverse_scale < int8(network()).input_inverse_scale).all()
 
 
-def test_fine_inputs_cost_less_likelihood():
+def test_16_bit_activations_cost_less_likelihood():
     model = network(stacks=2, layers_per_stack=4, residual=32, skip=64, classes=64, hop=8)
     conditioning = conditioning_for(model, 60)
     exact = float32(model)
@@ -69,23 +71,23 @@ def test_fine_inputs_cost_less_likelihood():
     inputs = torch.cat([torch.tensor([exact.start_token]), tokens[:-1]])
     bits = [
         bits_per_sample(weights, inputs, tokens, conditioning)
-        for weights in (exact, int8(model), int8(model, fine=True))
+        for weights in (exact, int8(model), int8(model, activation_bits=16))
     ]
     assert abs(bits[2] - bits[0]) < abs(bits[1] - bits[0])
 
 
-def test_the_next_layer_gets_fine_gated_activations_to_a_512th_of_a_step():
+def test_the_next_layer_gets_16_bit_gated_activations_to_a_512th_of_the_scale():
     model = network()
-    weights = int8(model, fine=True)
-    x = torch.linspace(-1, 1, 16) * 20 / weights.input_gain[0]
+    weights = int8(model, activation_bits=16)
+    x = torch.linspace(-1, 1, 16) * 20 / weights.input_inverse_scale[0]
     conditioning = conditioning_for(model, 1)[0, 0]
     entry = weights.enter(0, x)
     made, _ = weights.layer(0, entry, entry, x, conditioning)
-    held = values(entry, weights.input_gain[0], fine=True) * weights.input_gain[0]
-    h = weights.dilated[0].float() @ torch.cat([held, held]) * weights.dilated_step[0] + conditioning
-    z = approximate_gate(h) * weights.gate_gain[0]
+    held = values(entry, weights.input_inverse_scale[0], activation_bits=16) * weights.input_inverse_scale[0]
+    h = weights.dilated[0].float() @ torch.cat([held, held]) * weights.dilated_scale[0] + conditioning
+    z = approximate_gate(h) * weights.gate_inverse_scale[0]
     whole = weights.residual[0].float()
-    off = (made - x - weights.residual_bias[0]) / weights.residual_step[0] - whole @ z
+    off = (made - x - weights.residual_bias[0]) / weights.residual_scale[0] - whole @ z
     # Half a unit that the sum is rounded by, twice; 8 bits alone would be off by half a step of each activation.
     assert (off.abs() <= whole.abs().sum(1) / 500 + 1 + 1e-2).all()
 
@@ -93,7 +95,9 @@ def test_the_next_layer_gets_fine_gated_activations_to_a_512th_of_a_step():
 @pytest.mark.parametrize("scale", [1e3, 1e-3])
 def test_activations_beyond_the_calibrated_range_saturate(scale):
     weights = int8(network())
-    entry = weights.enter(0, torch.linspace(-1, 1, 16) * scale * weights.input_gain[0].reciprocal() * 500)
+    entry = weights.enter(
+        0, torch.linspace(-1, 1, 16) * scale * weights.input_inverse_scale[0].reciprocal() * 500
+    )
     assert entry.dtype == torch.uint8
     if scale > 1:
         assert entry[0] == 0 and entry[-1] == 255

@@ -19,8 +19,8 @@ def task(tmp_path_factory):
 
 
 def gains(task, monkeypatch, *balances):
-    monkeypatch.setattr(quantisation, "BALANCES", balances)
-    return quantisation.best_gains(task.model, task, torch.Generator().manual_seed(0))
+    monkeypatch.setattr(quantisation, "ALPHAS", balances)
+    return quantisation.best_scales(task.model, task, torch.Generator().manual_seed(0))
 
 
 def same(a, b):
@@ -32,10 +32,10 @@ def test_the_balance_is_the_one_whose_int8_predicts_best(task, monkeypatch, best
     balances, scored = (0.5, 1.0, 1.5), []
 
     expected = gains(task, monkeypatch, balances[best])
-    wanted = Int8Weights.pack(Float32Weights.pack(task.model), expected).input_gain
+    wanted = Int8Weights.pack(Float32Weights.pack(task.model), expected).input_inverse_scale
 
     def likelihood(weights, tokens, targets, conditioning):
-        scored.append(torch.equal(weights.input_gain, wanted))
+        scored.append(torch.equal(weights.input_inverse_scale, wanted))
         return torch.full(targets.shape, 1.0 if scored[-1] else 2.0)
 
     monkeypatch.setattr(quantisation, "likelihood", likelihood)
@@ -46,5 +46,5 @@ def test_the_balance_is_the_one_whose_int8_predicts_best(task, monkeypatch, best
 def test_gains_come_from_calibration_on_the_training_set(task, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     tokens, _, *features = task.batch(generator, 8)
-    expected = calibrate(task.model, tokens, task.conditioning(task.model, *features), balance=0.5)
+    expected = calibrate(task.model, tokens, task.conditioning(task.model, *features), alpha=0.5)
     assert same(gains(task, monkeypatch, 0.5), expected)

@@ -44,7 +44,7 @@ from wavesynth.audio.executor import Executor, per_stream
 from wavesynth.audio.mel import MelConfig, features, filter_bank, mel_tables
 
 if TYPE_CHECKING:
-    from wavesynth.kernels.cpu import Settler
+    from wavesynth.kernels.cpu import SpectralProjector
 
 __all__ = [
     "DEFAULT_FRAMES",
@@ -203,7 +203,7 @@ def project(samples: Tensor, target_mel: Tensor, active: Tensor, config: MelConf
     kernel = _kernel(config) if samples.device.type == "cpu" else None
     if kernel is None:
         return project_reference(samples, target_mel, active, config)
-    kernel.settle(samples.numpy(), target_mel.contiguous().numpy(), active.contiguous().numpy())
+    kernel.project(samples.numpy(), target_mel.contiguous().numpy(), active.contiguous().numpy())
     return samples
 
 
@@ -236,11 +236,11 @@ def window_length(config: MelConfig) -> int:
 
 
 @lru_cache(maxsize=8)
-def _kernel(config: MelConfig) -> Settler | None:
+def _kernel(config: MelConfig) -> SpectralProjector | None:
     """The kernel for an analysis with FFTs of 1,024 samples; None for others, and where it was not built, as from a
     source tree on a GPU's machine."""
     try:
-        from wavesynth.kernels.cpu import Settler
+        from wavesynth.kernels.cpu import SpectralProjector
     except ImportError:
         return None
     if config.n_fft != 1024:
@@ -250,7 +250,7 @@ def _kernel(config: MelConfig) -> Settler | None:
     tables = (table.contiguous().numpy() for table in (analysis, bank.T, window, synthesis, spread))
     gains = config.floor, _LEAST_GAIN, _GREATEST_GAIN, _EXPONENT
     instruction_set = os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")
-    return Settler(config.hop, _ITERATIONS, *tables, *gains, instruction_set)
+    return SpectralProjector(config.hop, _ITERATIONS, *tables, *gains, instruction_set)
 
 
 @lru_cache(maxsize=8)

@@ -22,8 +22,9 @@ def engine(
     streams: Annotated[int, typer.Option(help="Streams at once.", min=1, max=10_000)] = 1,
     seconds: Annotated[float, typer.Option(help="How long to measure.", min=0.1, max=3600)] = 4.0,
     threads: Annotated[int, typer.Option(help="Cores to use.", min=1, max=256)] = 1,
+    activation_bits: Annotated[int, typer.Option(help="Bits of the layers' activations: 8 or 16.")] = 8,
     fine: Annotated[
-        bool, typer.Option("--fine", help="Layers' activations of 16 bits, as some voices have.")
+        bool, typer.Option("--fine", hidden=True, help="The old name of 16 activation bits.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -36,7 +37,8 @@ def engine(
 
         if layers >= 10 and layers % 10:
             raise ValueError(f"layers is {layers}; it must be below 10 or a multiple of 10")
-        result = measure_engine(backend, layers, residual, skip, classes, streams, seconds, threads, fine)
+        bits = 16 if fine else activation_bits
+        result = measure_engine(backend, layers, residual, skip, classes, streams, seconds, threads, bits)
     if as_json:
         say(json.dumps(result))
         return

@@ -19,7 +19,7 @@ _SAMPLE_RATE = 16000
 _PARTS = 10
 
 
-def random_voice(config: WaveNetConfig, fine: bool = False) -> WaveNetVoice:
+def random_voice(config: WaveNetConfig, activation_bits: int = 8) -> WaveNetVoice:
     """A voice that has learnt nothing: as fast as one that has."""
     torch.manual_seed(0)
     model = WaveNet(config).requires_grad_(False).eval()
@@ -27,7 +27,7 @@ def random_voice(config: WaveNetConfig, fine: bool = False) -> WaveNetVoice:
     scales = Scales(
         layers, layers * 4, torch.full((config.skip,), 128.0), torch.full((config.classes,), 128.0)
     )
-    return WaveNetVoice(name="random", model=model, scales=scales, activation_bits=16 if fine else 8)
+    return WaveNetVoice(name="random", model=model, scales=scales, activation_bits=activation_bits)
 
 
 def measure_engine(
@@ -39,7 +39,7 @@ def measure_engine(
     streams: int,
     seconds: float,
     threads: int = 1,
-    fine: bool = False,
+    activation_bits: int = 8,
 ) -> dict[str, object]:
     """Advances `streams` streams for about `seconds` in ten parts; the median part decides.
 
@@ -47,7 +47,7 @@ def measure_engine(
     """
     stacks, depth = (layers // 10, 10) if layers >= 10 else (1, layers)
     config = WaveNetConfig(stacks, depth, residual, skip, classes, mel_bands=0)
-    sampler = make_sampler(random_voice(config, fine), backend, threads, streams)
+    sampler = make_sampler(random_voice(config, activation_bits), backend, threads, streams)
     states = [sampler.start() for _ in range(streams)]
     keys = [SamplingParams(seed) for seed in range(streams)]
     conditioning = [torch.randn(2, config.layers, 2 * residual) * 0.1] * streams

@@ -4,25 +4,26 @@ This file defines it; a backend that follows it agrees with it to the last bit. 
 summed exactly; every step between them is a single-precision operation rounded on its own, in the order
 written here (so no fused multiply-add), and every rounding is to the nearest even.
 
-    entry      = clamp(round(x · input_gain)) + 128                          uint8, what the queue remembers
-    h          = (W_dilated · (past - 128, entry - 128)) · dilated_step + conditioning
-    z          = clamp(round(gate(h) · gate_gain)) + 128                     uint8
-    x          = x + ((W_residual · (z - 128)) · residual_step + residual_bias)
-    s          = clamp(round(relu((W_skip · (z[0] - 128, ...)) · skip_step + skip_bias) · skip_gain))    0..255
-    u          = clamp(round(relu((W_hidden · s) · hidden_step + hidden_bias) · hidden_gain))            0..255
-    logits     = (W_output · u) · output_step + output_bias
+    entry      = clamp(round(x · input_inverse_scale)) + 128                          uint8, what the queue remembers
+    h          = (W_dilated · (past - 128, entry - 128)) · dilated_scale + conditioning
+    z          = clamp(round(gate(h) · gate_inverse_scale)) + 128                     uint8
+    x          = x + ((W_residual · (z - 128)) · residual_scale + residual_bias)
+    s          = clamp(round(relu((W_skip · (z[0] - 128, ...)) · skip_scale + skip_bias) · skip_inverse_scale))  0..255
+    u          = clamp(round(relu((W_hidden · s) · hidden_scale + hidden_bias) · hidden_inverse_scale))          0..255
+    logits     = (W_output · u) · output_scale + output_bias
 
-A network that is `fine` has 16 bits for its layers' inputs and gated activations, as two bytes: the one above, and what
-it leaves, in 256ths. Quiet sounds that ring, such as a piano's, are lost in the steps of loud ones otherwise. (The skip
-product reads the first byte only; the second makes no difference there.)
+With `activation_bits` = 16 the layers' inputs and gated activations have two bytes: the high byte, as above, and a low
+byte for what it leaves, in 256ths. Without it the quantisation error of loud sounds hides quiet ones that ring, such as
+a piano's. (The skip product reads the high byte only; the low byte makes no difference there.)
 
-    fine(v)    = clamp(round((v - clamp(round(v))) · 256))                   of v = x · input_gain, gate(h) · gate_gain
+    low(v)     = clamp(round((v - clamp(round(v))) · 256))   v = x · input_inverse_scale or gate(h) · gate_inverse_scale
     h          = (W_dilated · (past - 128, entry - 128)
-                  + floor((W_dilated · (fine of past, fine of now) + 128) / 256)) · dilated_step + conditioning
-    x          = x + ((W_residual · (z - 128) + floor((W_residual · fine + 128) / 256)) · residual_step + residual_bias)
+                  + floor((W_dilated · (low of past, low of now) + 128) / 256)) · dilated_scale + conditioning
+    x          = x + ((W_residual · (z - 128) + floor((W_residual · low + 128) / 256)) · residual_scale + residual_bias)
 
-Weights have one step for each row, activations one gain for each channel; the gains come from calibration.
-The skip weights of all layers share their rows' steps, so that the sum over layers is one integer sum.
+A weight is its integer times its row's scale. An activation is multiplied by its channel's inverse scale and rounded;
+these scales come from calibration.
+The skip weights of all layers share their rows' scales, so that the sum over layers is one integer sum.
 The output weights have 14 bits, 256 · high + low in two 8-bit matrices: their few large values decide the tails
 of the distribution, and rounding them to 8 bits costs more likelihood than all the rest together. (14, not 16:
 the sum over 1,024 channels then still fits 32 bits.)
@@ -49,7 +50,7 @@ GATE = (155.3146209716797, 1526.5433349609375, 19.298025131225586, 663.415649414
 
 @dataclass(frozen=True)
 class Scales:
-    """How many quantisation steps one unit of each activation is worth: the result of calibration."""
+    """The inverse scales of activations: each is multiplied by its own, then rounded. `calibrate` gives them."""
 
     input: Tensor
     """[L, R]"""
@@ -65,74 +66,79 @@ class Scales:
 class Int8Weights(Weights):
     """Weights and activations of 8 bits; see the module's text for the meaning of each."""
 
-    input_gain: Tensor
+    input_inverse_scale: Tensor
     """[L, R] float32"""
     dilated: Tensor
     """[L, 2R, 2R] int8, columns (past, now)"""
-    dilated_step: Tensor
+    dilated_scale: Tensor
     """[L, 2R] float32"""
-    gate_gain: Tensor
+    gate_inverse_scale: Tensor
     """[L, R] float32"""
     residual: Tensor
     """[L, R, R] int8"""
-    residual_step: Tensor
+    residual_scale: Tensor
     """[L, R] float32"""
     residual_bias: Tensor
     """[L, R] float32"""
     skip: Tensor
     """[S, L * R] int8"""
-    skip_step: Tensor
+    skip_scale: Tensor
     """[S] float32"""
     skip_bias: Tensor
     """[S] float32"""
-    skip_gain: Tensor
+    skip_inverse_scale: Tensor
     """[S] float32"""
     hidden: Tensor
     """[A, S] int8"""
-    hidden_step: Tensor
+    hidden_scale: Tensor
     """[A] float32"""
     hidden_bias: Tensor
     """[A] float32"""
-    hidden_gain: Tensor
+    hidden_inverse_scale: Tensor
     """[A] float32"""
     output: Tensor
     """[A, A] int16"""
-    output_step: Tensor
+    output_scale: Tensor
     """[A] float32"""
     output_bias: Tensor
     """[A] float32"""
-    fine: bool = False
-    """Whether layers' inputs and gated activations have 16 bits."""
+    activation_bits: int = 8
+    """Bits of the layers' inputs and gated activations: 8 or 16."""
 
     entry = (np.uint8, 128)
 
     @classmethod
-    def pack(cls, weights: Float32Weights, gains: Scales, fine: bool = False) -> Int8Weights:
-        """Rounds `weights` to 8 bits for activations of the given gains, of 16 bits in the layers if `fine`."""
+    def pack(cls, weights: Float32Weights, scales: Scales, activation_bits: int = 8) -> Int8Weights:
+        """Rounds `weights` to 8 bits for activations with `scales`, of 8 or 16 bits in the layers.
+
+        Raises ValueError for other `activation_bits`.
+        """
+        if type(activation_bits) is not int or activation_bits not in (8, 16):
+            raise ValueError(f"activation_bits is {activation_bits}; it must be 8 or 16")
         m = weights.model
         with torch.no_grad():
-            dilated, dilated_step = _rows(m.dilated / torch.cat([gains.input, gains.input], 1)[:, None])
-            residual, residual_step = _rows(m.residual / gains.gate[:, None])
-            skip, skip_step = _rows(m.skip.weight / gains.gate.flatten())
-            hidden, hidden_step = _rows(m.hidden.weight / gains.skip)
-            output, output_step = _rows(m.output.weight / gains.hidden, bits=13)
+            dilated, dilated_scale = _rows(m.dilated / torch.cat([scales.input, scales.input], 1)[:, None])
+            residual, residual_scale = _rows(m.residual / scales.gate[:, None])
+            skip, skip_scale = _rows(m.skip.weight / scales.gate.flatten())
+            hidden, hidden_scale = _rows(m.hidden.weight / scales.skip)
+            output, output_scale = _rows(m.output.weight / scales.hidden, bits=13)
         return cls(
             weights.dilations, weights.hop, weights.embedding,
-            gains.input, dilated, dilated_step,
-            gains.gate, residual, residual_step, m.residual_bias.detach(),
-            skip, skip_step, m.skip.bias.detach(),
-            gains.skip, hidden, hidden_step, m.hidden.bias.detach(),
-            gains.hidden, output, output_step, m.output.bias.detach(), fine,
+            scales.input, dilated, dilated_scale,
+            scales.gate, residual, residual_scale, m.residual_bias.detach(),
+            skip, skip_scale, m.skip.bias.detach(),
+            scales.skip, hidden, hidden_scale, m.hidden.bias.detach(),
+            scales.hidden, output, output_scale, m.output.bias.detach(), activation_bits,
         )  # fmt: skip
 
     @property
     @override
     def entry_width(self) -> int:
-        return self.residual_channels * (2 if self.fine else 1)
+        return self.residual_channels * (self.activation_bits // 8)
 
     @override
     def enter(self, index: int, x: Tensor) -> Tensor:
-        return entries(x, self.input_gain[index], self.fine)
+        return entries(x, self.input_inverse_scale[index], self.activation_bits)
 
     @override
     def layer(
@@ -140,35 +146,41 @@ class Int8Weights(Weights):
     ) -> tuple[Tensor, Tensor]:
         inputs = torch.stack([past, entry], -2).split(self.residual_channels, -1)  # one or two of [..., 2, R]
         dilated = _sums_of_parts([part.flatten(-2) for part in inputs], self.dilated[index])
-        h = dilated * self.dilated_step[index] + conditioning
-        z = entries(approximate_gate(h), self.gate_gain[index], self.fine).split(self.residual_channels, -1)
-        y = _sums_of_parts(z, self.residual[index]) * self.residual_step[index]
+        h = dilated * self.dilated_scale[index] + conditioning
+        z = entries(approximate_gate(h), self.gate_inverse_scale[index], self.activation_bits).split(
+            self.residual_channels, -1
+        )
+        y = _sums_of_parts(z, self.residual[index]) * self.residual_scale[index]
         return x + (y + self.residual_bias[index]), z[0]
 
     @override
     def head(self, activations: Tensor) -> Tensor:
-        skip = _product(activations.to(torch.int32) - 128, self.skip, self.skip_step) + self.skip_bias
-        hidden = _product(_unsigned(skip * self.skip_gain), self.hidden, self.hidden_step) + self.hidden_bias
+        skip = _product(activations.to(torch.int32) - 128, self.skip, self.skip_scale) + self.skip_bias
+        hidden = (
+            _product(_unsigned(skip * self.skip_inverse_scale), self.hidden, self.hidden_scale)
+            + self.hidden_bias
+        )
         return (
-            _product(_unsigned(hidden * self.hidden_gain), self.output, self.output_step) + self.output_bias
+            _product(_unsigned(hidden * self.hidden_inverse_scale), self.output, self.output_scale)
+            + self.output_bias
         )
 
 
-def entries(x: Tensor, gain: Tensor, fine: bool) -> Tensor:
-    """The bytes of activations `x` [..., R], such as a queue remembers: uint8 [..., R], or if `fine` [..., 2R]."""
-    steps = x * gain
-    if not fine:
-        return _signed(steps)
-    return torch.cat([_signed(steps), _signed((steps - torch.round(steps).clamp(-128, 127)) * 256)], -1)
+def entries(x: Tensor, inverse_scale: Tensor, activation_bits: int) -> Tensor:
+    """The bytes of activations `x` [..., R], such as a queue remembers: uint8 [..., R], or [..., 2R] for 16 bits."""
+    scaled = x * inverse_scale
+    if activation_bits == 8:
+        return _signed(scaled)
+    return torch.cat([_signed(scaled), _signed((scaled - torch.round(scaled).clamp(-128, 127)) * 256)], -1)
 
 
-def values(entries: Tensor, gain: Tensor, fine: bool) -> Tensor:
+def values(entries: Tensor, inverse_scale: Tensor, activation_bits: int) -> Tensor:
     """The layer's input that is nearest to `entries`: float32 [..., R]."""
-    steps = entries.float() - 128
-    if fine:
-        coarse, rest = steps.chunk(2, -1)
-        steps = coarse + rest / 256
-    return steps / gain
+    scaled = entries.float() - 128
+    if activation_bits == 16:
+        high, low = scaled.chunk(2, -1)
+        scaled = high + low / 256
+    return scaled / inverse_scale
 
 
 def approximate_gate(h: Tensor) -> Tensor:
@@ -183,11 +195,11 @@ def approximate_gate(h: Tensor) -> Tensor:
 
 
 def _rows(weights: Tensor, bits: int = 7) -> tuple[Tensor, Tensor]:
-    """Rows [..., out, in] rounded to whole numbers of `bits` bits and a sign, and each row's step [..., out]."""
+    """Rows [..., out, in] rounded to integers of `bits` bits and a sign, and each row's scale [..., out]."""
     largest = 2**bits - 1
-    step = weights.abs().amax(-1).clamp(min=1e-20) / largest
-    whole = torch.round(weights / step[..., None]).clamp(-largest, largest)
-    return whole.to(torch.int8 if bits == 7 else torch.int16), step
+    scale = weights.abs().amax(-1).clamp(min=1e-20) / largest
+    whole = torch.round(weights / scale[..., None]).clamp(-largest, largest)
+    return whole.to(torch.int8 if bits == 7 else torch.int16), scale
 
 
 def _signed(x: Tensor) -> Tensor:
@@ -203,14 +215,14 @@ def _sums(x: Tensor, weights: Tensor) -> Tensor:
 
 
 def _sums_of_parts(parts: Sequence[Tensor], weights: Tensor) -> Tensor:
-    """Sums over bytes that stand 128 above zero, of which a second part counts 256ths: float32."""
-    coarse, *fine = (_sums(part.to(torch.int32) - 128, weights) for part in parts)
-    for sums in fine:
-        coarse += torch.floor((sums + 128) / 256)
-    return coarse.to(torch.float32)
+    """Sums over high bytes, and over low bytes if there are any, whose zero is 128: float32."""
+    high, *low = (_sums(part.to(torch.int32) - 128, weights) for part in parts)
+    for sums in low:
+        high += torch.floor((sums + 128) / 256)
+    return high.to(torch.float32)
 
 
-def _product(x: Tensor, weights: Tensor, step: Tensor) -> Tensor:
+def _product(x: Tensor, weights: Tensor, scale: Tensor) -> Tensor:
     return (
-        _sums(x, weights).to(torch.float32) * step
+        _sums(x, weights).to(torch.float32) * scale
     )  # the rounding to single precision is the one a backend makes

@@ -15,7 +15,7 @@ _HEADER = np.dtype([("index", "<u8"), ("token", "<u4"), ("rows", "<u4"), ("colum
 class State:
     """One stream's memory: a ring buffer for each layer, the last sample's class, the next sample's index.
 
-    `queues` is [sum of dilations, R], or 2R for weights that are `fine`: the buffers of all layers one below the
+    `queues` is [sum of dilations, R], or 2R for 16-bit activations: the buffers of all layers one below the
     other; layer l's has d[l] rows, and its input at sample t stands in row t % d[l] until sample t + d[l] reads and
     replaces it. Its entries are what the weights say (int8 weights: uint8, 128 for zero; float weights: float32).
     """

@@ -26,7 +26,7 @@ __all__ = ["Example", "copy_of_a_clip", "some_images"]
 
 #: Seconds of a copy: enough to hear words, and sampled in seconds.
 _SECONDS = 2.0
-#: Samples of the clip at which activations are looked at for their 8-bit gains.
+#: Samples of the clip at which activations are looked at for their 8-bit scales.
 _POSITIONS = 2_000
 #: Images that are made, all at once.
 _IMAGES = 16
@@ -50,7 +50,7 @@ def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: Configu
     """The first two seconds of the validation split's first recording, and the copy that is sampled from its features,
     one sample after the other, in 8 bits, as the voice would be served: without correction, always by one seed.
 
-    The 8-bit gains are those of this very clip, so a copy is a little better than an exported voice's.
+    The 8-bit scales are those of this very clip, so a copy is a little better than an exported voice's.
     """
     model = copy.deepcopy(average).cpu()
     assert isinstance(model, WaveNet)
@@ -60,8 +60,9 @@ def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: Configu
     tokens, targets, mel, folder = next(task.validating.sequential(frames))
     speaker = task.speakers[folder]
     conditioning = model.conditioning(mel if c.mel_bands else None, speaker if c.speakers else None, frames)
-    gains = calibrate(model, tokens, conditioning, keep=_POSITIONS, fine=voice.fine)
-    sampler = CpuSampler(Int8Weights.pack(Float32Weights.pack(model), gains, voice.fine))
+    bits = 16 if voice.fine else 8
+    scales = calibrate(model, tokens, conditioning, keep=_POSITIONS, activation_bits=bits)
+    sampler = CpuSampler(Int8Weights.pack(Float32Weights.pack(model), scales, bits))
     key = SamplingParams(configuration.training.seed, voice.temperature)
     drawn = sampler.advance([sampler.start()], [conditioning[0]], [key], frames * c.hop)
 

@@ -1,4 +1,4 @@
-"""From a run to a voice: the averaged weights, and 8-bit gains from what they do on the training set."""
+"""From a run to a voice: the averaged weights, and 8-bit scales from what they do on the training set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wavesynth.files import atomic_path
 from wavesynth.training.checkpoint import Checkpoint, best, newest
 from wavesynth.training.converter import is_converter
 from wavesynth.training.provenance import provenance
-from wavesynth.training.quantisation import best_gains
+from wavesynth.training.quantisation import best_scales
 from wavesynth.training.start import averaged_model
 from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.voices.voice import save_voice
@@ -58,7 +58,7 @@ def export(
         language=texts.language,
         licence=texts.licence,
         model=model,
-        scales=best_gains(model, task, generator, texts.fine, track),
+        scales=best_scales(model, task, generator, 16 if texts.fine else 8, track),
         mel=data.mel,
         preemphasis=data.preemphasis,
         speakers=tuple(data.speakers) if model.config.speakers else (),

@@ -1,4 +1,4 @@
-"""The 8-bit gains of a trained network: of those that calibration can give, the ones that predict audio best."""
+"""The 8-bit scales of a trained network: of those that calibration can give, the ones that predict audio best."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from wavesynth.sampling.int8 import Int8Weights, Scales
 from wavesynth.sampling.weights import Float32Weights
 from wavesynth.training.wavenet import WaveNetTask
 
-__all__ = ["BALANCES", "best_gains"]
+__all__ = ["ALPHAS", "best_scales"]
 
-#: How far channels are balanced between activations and weights; which is best depends on the network.
-BALANCES = (0.5, 0.75, 1.0, 1.25)
+#: SmoothQuant's exponents that are tried; which is best depends on the network.
+ALPHAS = (0.5, 0.75, 1.0, 1.25)
 _CROPS = 8
 
 
 @torch.inference_mode()
-def best_gains(
+def best_scales(
     model: WaveNet,
     task: WaveNetTask,
     generator: torch.Generator,
-    fine: bool = False,
+    activation_bits: int = 8,
     track: Track = untracked,
 ) -> Scales:
-    """Calibrates on crops of the training set, and chooses the balance by the int8 likelihood of another crop."""
+    """Calibrates on crops of the training set, and chooses alpha by the int8 likelihood of another crop."""
     tokens, _, *features = task.batch(generator, _CROPS)
     conditioning = task.conditioning(model, *features)
     inputs, targets, *trial_features = task.batch(generator, 1)
     trial = task.conditioning(model, *trial_features)[0]
     exact = Float32Weights.pack(model)
 
-    def nats(gains: Scales) -> float:
-        costs = likelihood(Int8Weights.pack(exact, gains, fine), inputs[0], targets[0], trial)
+    def nats(scales: Scales) -> float:
+        costs = likelihood(Int8Weights.pack(exact, scales, activation_bits), inputs[0], targets[0], trial)
         return float(costs[task.unscored :].double().mean())
 
     found: list[tuple[float, float, Scales]] = []
 
-    def try_(balance: float) -> None:
-        gains = calibrate(model, tokens, conditioning, balance=balance, fine=fine)
-        found.append((nats(gains), balance, gains))
+    def try_(alpha: float) -> None:
+        scales = calibrate(model, tokens, conditioning, alpha=alpha, activation_bits=activation_bits)
+        found.append((nats(scales), alpha, scales))
 
-    each(try_, BALANCES, "Finding 8-bit gains", track)
+    each(try_, ALPHAS, "Finding 8-bit scales", track)
     return min(found)[2]

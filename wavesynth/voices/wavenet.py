@@ -53,7 +53,7 @@ class WaveNetVoice(Voice):
 
     def int8(self) -> Int8Weights:
         """The weights as the fast samplers serve them."""
-        return Int8Weights.pack(self.float32(), self.scales, self.activation_bits == 16)
+        return Int8Weights.pack(self.float32(), self.scales, self.activation_bits)
 
 
 class WaveNetKind(VoiceKind):
@@ -138,5 +138,5 @@ def _drawing(
             raise ValueError(
                 f"backend triton needs the Python package triton ({error}); use --backend cpu"
             ) from error
-        return TritonSampler(voice.model, voice.scales, max_streams, voice.activation_bits == 16, max_batch)
+        return TritonSampler(voice.model, voice.scales, max_streams, voice.activation_bits, max_batch)
     return BatchSampler(voice.int8() if backend == "reference" else voice.float32())

@@ -24,11 +24,13 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("instruction_set", instruction_sets())
-@pytest.mark.parametrize("fine", [False, True], ids=["", "fine"])
+@pytest.mark.parametrize("activation_bits", [8, 16])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_every_instruction_set_gives_the_references_samples_and_state(instruction_set, shape, fine):
+def test_every_instruction_set_gives_the_references_samples_and_state(
+    instruction_set, shape, activation_bits
+):
     model = network(**shape)
-    weights, n = int8(model, fine=fine), 60
+    weights, n = int8(model, activation_bits=activation_bits), 60
     conditioning = conditioning_for(model, n // weights.hop + 1)
     expected, expected_state = reference.sample(
         weights, weights.start(), conditioning, SamplingParams(2**63 + 9, 1.3), n
@@ -76,8 +78,8 @@ def test_a_streams_samples_do_not_depend_on_batch_neighbours_or_chunks(instructi
 
 
 @pytest.mark.parametrize("instruction_set", instruction_sets())
-def test_fine_inputs_in_any_batch_and_on_two_cores_are_the_same(instruction_set):
-    weights = int8(MODEL, fine=True)
+def test_16_bit_activations_in_any_batch_and_on_two_cores_are_the_same(instruction_set):
+    weights = int8(MODEL, activation_bits=16)
     alone = [
         reference.sample(weights, weights.start(), CONDITIONING[i], KEYS[i], 100)[0].numpy() for i in range(4)
     ]

@@ -36,7 +36,7 @@ from wavesynth.voices.samplers import make_sampler
 
 MODEL = network(stacks=1, layers_per_stack=3, residual=32, skip=32, classes=64, hop=5)
 MODEL.residual_bias.normal_(generator=torch.Generator().manual_seed(5)).mul_(0.2)
-GAINS = calibrate(
+SCALES = calibrate(
     MODEL,
     torch.randint(64, (1, 300), generator=torch.Generator().manual_seed(2)),
     conditioning_for(MODEL, 60)[None],
@@ -47,13 +47,13 @@ N = 40
 
 @pytest.fixture(scope="module")
 def sampler():
-    return TritonSampler(MODEL, GAINS, max_streams=4)
+    return TritonSampler(MODEL, SCALES, max_streams=4)
 
 
 @in_interpreter
 def test_a_server_of_few_live_streams_is_all_rings_however_many_wait(monkeypatch):
     for max_batch, name in ((5, "ring 4+16"), (40, "8")):
-        few = TritonSampler(MODEL, GAINS, max_streams=56, max_batch=max_batch)
+        few = TritonSampler(MODEL, SCALES, max_streams=56, max_batch=max_batch)
         monkeypatch.setattr(few, "_processors", 132)
         monkeypatch.setattr(few, "_capability", 90)
         assert {few.plan(streams).name for streams in (1, 5)} == {name}
@@ -85,7 +85,7 @@ def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(samp
 @in_interpreter
 @pytest.mark.parametrize("samples", [0, 3, 37])
 def test_a_stream_moves_from_the_processor_to_the_gpu_and_back_unchanged(sampler, samples):
-    weights = Int8Weights.pack(float32(MODEL), GAINS)
+    weights = Int8Weights.pack(float32(MODEL), SCALES)
     before = weights.start()
     if samples:
         CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], samples)
@@ -102,7 +102,7 @@ def test_a_stream_moves_from_the_processor_to_the_gpu_and_back_unchanged(sampler
 @pytest.mark.parametrize("speakers", [0, 2])
 def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
     model = network(stacks=1, layers_per_stack=3, residual=32, skip=32, classes=64, hop=5, speakers=speakers)
-    sampler = TritonSampler(model, GAINS, max_streams=2)
+    sampler = TritonSampler(model, SCALES, max_streams=2)
     of = [None, None] if not speakers else [1, 0]
     frames = sampler._frames(
         [Windows(torch.zeros(count, 1, 0), s) for count, s in zip((3, 2), of, strict=True)]
@@ -115,22 +115,22 @@ def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
 
 
 @in_interpreter
-def test_fine_inputs_move_too_as_near_as_half_precision_is():
-    weights = Int8Weights.pack(float32(MODEL), GAINS, fine=True)
-    sampler = TritonSampler(MODEL, GAINS, max_streams=1, fine=True)
+def test_states_of_16_bit_activations_move_as_near_as_half_precision_is():
+    weights = Int8Weights.pack(float32(MODEL), SCALES, activation_bits=16)
+    sampler = TritonSampler(MODEL, SCALES, max_streams=1, activation_bits=16)
     before = weights.start()
     CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], 37)
     saved = sampler.save(sampler.load(before, SamplingParams(9)))
     assert saved.queues.shape == before.queues.shape
-    gains = GAINS.input[sampler.network.layer_of_row()]
-    held, then = (values(torch.from_numpy(s.queues), gains, fine=True) for s in (saved, before))
-    assert torch.allclose(held, then, rtol=2**-10, atol=float(1 / gains.min()) / 128)
+    scales = SCALES.input[sampler.network.layer_of_row()]
+    held, then = (values(torch.from_numpy(s.queues), scales, activation_bits=16) for s in (saved, before))
+    assert torch.allclose(held, then, rtol=2**-10, atol=float(1 / scales.min()) / 128)
     assert not torch.allclose(held, then.new_zeros(()), atol=0.1)
 
 
 @in_interpreter
 def test_the_gpu_goes_on_from_the_processors_state_as_the_kernels_reference_would(sampler):
-    weights = Int8Weights.pack(float32(MODEL), GAINS)
+    weights = Int8Weights.pack(float32(MODEL), SCALES)
     before = weights.start()
     CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], 20)
     state = sampler.load(before, SamplingParams(9, 0.8))
@@ -143,7 +143,7 @@ def test_the_gpu_goes_on_from_the_processors_state_as_the_kernels_reference_woul
 
 @in_interpreter
 def test_a_slot_is_free_again_when_its_stream_is_gone_and_only_then():
-    sampler = TritonSampler(MODEL, GAINS, max_streams=1)
+    sampler = TritonSampler(MODEL, SCALES, max_streams=1)
     streams = [sampler.start(), sampler.start()]
     with pytest.raises(RuntimeError, match="all 1 places for streams on the GPU are taken"):
         sampler.start()

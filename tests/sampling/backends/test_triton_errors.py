@@ -5,7 +5,7 @@ import torch
 from triton.runtime.errors import OutOfResources
 
 from tests.kernels.triton_networks import in_interpreter
-from tests.sampling.backends.test_triton import GAINS, MODEL, VOICE
+from tests.sampling.backends.test_triton import MODEL, SCALES, VOICE
 from wavesynth.kernels.triton.streams import Streams
 from wavesynth.sampling.backends import triton as gpu
 from wavesynth.sampling.backends.sampler import LostError
@@ -93,7 +93,7 @@ def test_memory_that_is_gone_when_it_is_asked_for_is_the_same_sentence(monkeypat
     ],
 )
 def test_a_kernel_that_the_gpu_has_no_room_for_is_refused_at_the_start(monkeypatch, free, error, sentence):
-    sampler = TritonSampler(MODEL, GAINS, max_streams=2)
+    sampler = TritonSampler(MODEL, SCALES, max_streams=2)
     monkeypatch.setattr(sampler._launcher, "advance", raising(error))
     with pytest.raises(ValueError, match=sentence):
         sampler._compile()
@@ -118,7 +118,7 @@ def test_an_error_after_which_the_gpu_answers_is_one_launchs_and_else_the_end(mo
 @in_interpreter
 @pytest.mark.parametrize("never", [-1, 64])
 def test_what_is_no_class_is_an_error_and_never_silence(monkeypatch, never):
-    sampler = TritonSampler(MODEL, GAINS, max_streams=2)
+    sampler = TritonSampler(MODEL, SCALES, max_streams=2)
     drawn = torch.zeros(2, 5, dtype=torch.int32)
     drawn[1, 4] = never
     monkeypatch.setattr(sampler._launcher, "advance", lambda *_, **__: drawn)

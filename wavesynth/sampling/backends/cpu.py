@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wavesynth.kernels.cpu import Sampler
+from wavesynth.kernels.cpu import Int8Sampler
 from wavesynth.sampling.backends.host import HostSampler
 from wavesynth.sampling.draw import inverse_temperature
 from wavesynth.sampling.int8 import Int8Weights
@@ -42,7 +42,7 @@ class CpuSampler(HostSampler):
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
         arrays = {field.name: getattr(weights, field.name) for field in fields(weights)}
-        self._sampler = Sampler(
+        self._sampler = Int8Sampler(
             **{name: a.contiguous().numpy() if isinstance(a, Tensor) else a for name, a in arrays.items()},
             instruction_set=instruction_set,
         )

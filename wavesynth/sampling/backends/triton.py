@@ -60,8 +60,7 @@ class TritonSampler:
     """Samples on a GPU, or in Triton's interpreter where TRITON_INTERPRET=1; for one thread, but for `executor`.
 
     `max_streams` is how many streams there is memory for, `max_batch` how many a launch has at most, if fewer. Raises
-    ValueError, with the way out, when there is no GPU for it, when the network is none that the kernel has, or when so
-    many streams do not fit.
+    ValueError, with the way out, if there is no GPU, if the kernel has no such network, or if the streams do not fit.
     """
 
     #: It makes conditioning frames from windows of mel itself, many at once.
@@ -70,13 +69,13 @@ class TritonSampler:
     def __init__(
         self,
         model: WaveNet,
-        gains: Scales,
+        scales: Scales,
         max_streams: int | None = None,
-        fine: bool = False,
+        activation_bits: int = 8,
         max_batch: int | None = None,
     ) -> None:
         self._device = find_device()
-        self._model, self._gains, self._fine = model, gains, fine
+        self._model, self._scales, self._activation_bits = model, scales, activation_bits
         network = network_of(model)
         self.max_streams = _fitting(network, self._device, max_streams)
         self._max_batch = min(max_batch or self.max_streams, self.max_streams)
@@ -157,7 +156,7 @@ class TritonSampler:
         return self.launch(states, conditioning, keys, n)()
 
     def executor(self, function: Callable[..., Tensor], *inputs: Tensor, **constants: Any) -> Tensor:
-        """`function` of inputs [B, ...], many at once on the GPU, beside the samples (wavesynth.audio.executor); any thread's.
+        """`function` of inputs [B, ...], on the GPU beside the samples (wavesynth.audio.executor); for any thread.
 
         Raises LostError and RuntimeError as `launch` does.
         """
@@ -201,8 +200,8 @@ class TritonSampler:
         """The stream as a state of the `cpu` backend, rounded as that remembers it."""
         token, x = int(self.streams.tokens[state.slot]), self.streams.queues[state.slot].float()
         rows = self.network.layer_of_row()
-        gains = self._gains.input.to(self._device)[rows]
-        saved = entries(x + self.network.offset[rows], gains, self._fine)
+        inverse_scale = self._scales.input.to(self._device)[rows]
+        saved = entries(x + self.network.offset[rows], inverse_scale, self._activation_bits)
         return State(saved.cpu().numpy(), token, state.index)
 
     def load(self, saved: State, key: SamplingParams) -> DeviceState:
@@ -211,7 +210,8 @@ class TritonSampler:
         self._begin([state], [key])
         rows = self.network.layer_of_row()
         queues = torch.from_numpy(saved.queues).to(self._device)
-        x = values(queues, self._gains.input.to(self._device)[rows], self._fine) - self.network.offset[rows]
+        inverse_scale = self._scales.input.to(self._device)[rows]
+        x = values(queues, inverse_scale, self._activation_bits) - self.network.offset[rows]
         self.streams.queues[state.slot] = x.half()
         self.streams.tokens[state.slot] = saved.token
         self.streams.indices[state.slot] = state.index = saved.index

@@ -1,4 +1,4 @@
-// The Python class Settler: keeps what the correction reads, checks what it is given, and runs the steps of one
+// The Python class SpectralProjector: keeps the correction's tables, checks its arguments, and runs the iterations of one
 // instruction set without the interpreter's lock.
 #include <nanobind/stl/string.h>
 
@@ -6,9 +6,9 @@
 
 namespace wavesynth {
 
-class Settler {
+class SpectralProjector {
  public:
-  Settler(int hop, int steps, Array<float> analysis, Array<float> bank, Array<float> scaling, Array<float> synthesis,
+  SpectralProjector(int hop, int iterations, Array<float> analysis, Array<float> bank, Array<float> scaling, Array<float> synthesis,
           Array<float> spread, float floor, float cut, float boost, float power, const std::string& instruction_set)
       : set_(choose(instruction_set)) {
     if (analysis.ndim() != 1 || scaling.ndim() != 1 || bank.ndim() != 2) throw std::invalid_argument("analysis and scaling must be vectors, bank a matrix");
@@ -34,39 +34,39 @@ class Settler {
       if (others) throw std::invalid_argument("bin " + std::to_string(k) + " lies in more than two bands, or in two that are no neighbours");
       lower_band_.push_back(static_cast<int>(band)), lower_.push_back(part(band)), upper_.push_back(part(band + 1));
     }
-    settling_ = {static_cast<int>(window), hop, static_cast<int>(bands), static_cast<int>(inner), steps,
+    projection_ = {static_cast<int>(window), hop, static_cast<int>(bands), static_cast<int>(inner), iterations,
                  analysis_.data(), bank_.data(), first_bin_.data(), end_bin_.data(), scaling_.data(), synthesis_.data(),
                  lower_band_.data(), lower_.data(), upper_.data(), floor, cut, boost, power};
   }
-  Settler(const Settler&) = delete;
-  Settler& operator=(const Settler&) = delete;
+  SpectralProjector(const SpectralProjector&) = delete;
+  SpectralProjector& operator=(const SpectralProjector&) = delete;
 
-  // samples [B, n] are changed in place; wanted [B, frames, bands], settled [B, frames].
-  void settle(nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> samples, Array<float> wanted, Array<float> settled) const {
-    if (wanted.ndim() != 3) throw std::invalid_argument("wanted must have three dimensions");
-    const size_t B = samples.shape(0), n = samples.shape(1), frames = wanted.shape(1), bands = settling_.bands;
-    expect("wanted", wanted, {B, frames, bands}), expect("settled", settled, {B, frames});
-    const size_t needed = frames ? (frames - 1) * settling_.hop + settling_.window : 0;
+  // samples [B, n] are changed in place; target_mel [B, frames, bands], active [B, frames].
+  void project(nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> samples, Array<float> target_mel, Array<float> active) const {
+    if (target_mel.ndim() != 3) throw std::invalid_argument("target_mel must have three dimensions");
+    const size_t B = samples.shape(0), n = samples.shape(1), frames = target_mel.shape(1), bands = projection_.bands;
+    expect("target_mel", target_mel, {B, frames, bands}), expect("active", active, {B, frames});
+    const size_t needed = frames ? (frames - 1) * projection_.hop + projection_.window : 0;
     if (n != needed) throw std::invalid_argument("samples has " + std::to_string(n) + " columns; it must be " + std::to_string(needed));
     nb::gil_scoped_release unlocked;
     for (size_t row = 0; row < B && frames; row++)
-      set_.settle(settling_, samples.data() + row * n, wanted.data() + row * frames * bands, settled.data() + row * frames, static_cast<int>(frames));
+      set_.project(projection_, samples.data() + row * n, target_mel.data() + row * frames * bands, active.data() + row * frames, static_cast<int>(frames));
   }
 
  private:
   const InstructionSet& set_;
   std::vector<float> analysis_, bank_, scaling_, synthesis_, lower_, upper_;
   std::vector<int> first_bin_, end_bin_, lower_band_;
-  Settling settling_;
+  ProjectionTables projection_;
 };
 
-void add_settler(nb::module_& m) {
+void add_projector(nb::module_& m) {
   using namespace nb::literals;
-  nb::class_<Settler>(m, "Settler")
+  nb::class_<SpectralProjector>(m, "SpectralProjector")
       .def(nb::init<int, int, Array<float>, Array<float>, Array<float>, Array<float>, Array<float>, float, float, float, float, const std::string&>(),
-           "hop"_a, "steps"_a, "analysis"_a, "bank"_a, "scaling"_a, "synthesis"_a, "spread"_a, "floor"_a, "cut"_a,
+           "hop"_a, "iterations"_a, "analysis"_a, "bank"_a, "scaling"_a, "synthesis"_a, "spread"_a, "floor"_a, "cut"_a,
            "boost"_a, "power"_a, "instruction_set"_a = "")
-      .def("settle", &Settler::settle, "samples"_a, "wanted"_a, "settled"_a);
+      .def("project", &SpectralProjector::project, "samples"_a, "target_mel"_a, "active"_a);
 }
 
 }  // namespace wavesynth

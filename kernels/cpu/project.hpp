@@ -1,5 +1,5 @@
-// The correction's steps (wavesynth/audio/correction.py): two frames are transformed at a time, as the real and the
-// imaginary part of one. Included once for each instruction set.
+// The iterations of the spectral correction (wavesynth/audio/correction.py). Two frames are transformed at a time, as the
+// real and the imaginary part of one. Included once for each instruction set.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fft.hpp"
-#include "settling.hpp"
+#include "projection_tables.hpp"
 
 namespace wavesynth::WAVESYNTH_ISA {
 
@@ -46,8 +46,8 @@ inline void analyse(const float* first, const float* second, const float* window
   transform(z.re, z.im, work);
 }
 
-// A frame's gains [bands], as logarithms to the base of 10, from its power spectrum and what is wanted of it.
-inline void compare(const Settling& s, const float* power, const float* wanted, float settled, float* gains) {
+// A frame's gains [bands], log10 of amplitude, from its power spectrum and its target log-mel.
+inline void band_gains(const ProjectionTables& s, const float* power, const float* target_mel, float active, float* gains) {
   for (int band = 0; band < s.bands; band++) {
     float sums[4] = {};
     const float* weights = s.bank + static_cast<size_t>(band) * kBins;
@@ -55,21 +55,21 @@ inline void compare(const Settling& s, const float* power, const float* wanted, 
     gains[band] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
   for (int band = 0; band < s.bands; band++) {
-    const float made = (logarithm(std::max(gains[band], s.floor)) + 2.0f) / 2.0f;
-    gains[band] = std::min(std::max(wanted[band] - made, s.cut), s.boost) * (s.power * settled);
+    const float log_mel = (logarithm(std::max(gains[band], s.floor)) + 2.0f) / 2.0f;
+    gains[band] = std::min(std::max(target_mel[band] - log_mel, s.cut), s.boost) * (s.power * active);
   }
   gains[s.bands] = 0;  // which the last bins read, and take nothing of
 }
 
 // How much each bin of a frame is changed, as a part of what it is: [513].
-inline void widen(const Settling& s, const float* gains, float* change) {
+inline void bin_changes(const ProjectionTables& s, const float* gains, float* change) {
   for (int k = 0; k < kBins; k++)
     change[k] = gains[s.lower_band[k]] * s.lower[k] + gains[s.lower_band[k] + 1] * s.upper[k];
   for (int k = 0; k < kBins; k++) change[k] = exponential(change[k]) - 1.0f;
 }
 
 // What is to be added to the two frames of z, 2,048 times: each bin of each frame times its change. z is lost.
-inline void change(Spectrum& z, const float* first, const float* second, Spectrum& to) {
+inline void apply_changes(Spectrum& z, const float* first, const float* second, Spectrum& to) {
   for (int k = 0; k < kBins; k++) {
     const float zr = z.re[k], zi = z.im[k], wr = z.re[kPoints - k], wi = z.im[kPoints - k];
     const float ar = first[k] * (zr + wr), ai = first[k] * (zi - wi), br = second[k] * (zi + wi), bi = second[k] * (wr - zr);
@@ -79,14 +79,14 @@ inline void change(Spectrum& z, const float* first, const float* second, Spectru
   transform(to.im, to.re, z);
 }
 
-// The steps for one row: samples [(frames - 1) hop + window], changed in place; wanted [frames, bands]; settled [frames].
-void settle(const Settling& s, float* samples, const float* wanted, const float* settled, int frames) {
+// All iterations for one stream: samples [(frames - 1) hop + window], changed in place; target_mel [frames, bands]; active [frames].
+void project(const ProjectionTables& s, float* samples, const float* target_mel, const float* active, int frames) {
   const int margin = s.window / 2 - s.inner / 2, reached = (frames - 1) * s.hop + s.inner;
   Spectrum z, work;
   float power[2][kBins], changes[2][kBins];
   std::vector<float> gains(s.bands + 1), sum(reached);
   float* inner = samples + margin;  // what the frames' windows reach
-  for (int step = 0; step < s.steps; step++) {
+  for (int iteration = 0; iteration < s.iterations; iteration++) {
     std::fill(sum.begin(), sum.end(), 0.0f);
     for (int frame = 0; frame < frames; frame += 2) {
       const int pair = std::min(2, frames - frame);
@@ -98,12 +98,12 @@ void settle(const Settling& s, float* samples, const float* wanted, const float*
         power[0][k] = 0.25f * (ar * ar + ai * ai), power[1][k] = 0.25f * (br * br + bi * bi);
       }
       for (int i = 0; i < pair; i++) {
-        compare(s, power[i], wanted + static_cast<size_t>(frame + i) * s.bands, settled[frame + i], gains.data());
-        widen(s, gains.data(), changes[i]);
+        band_gains(s, power[i], target_mel + static_cast<size_t>(frame + i) * s.bands, active[frame + i], gains.data());
+        bin_changes(s, gains.data(), changes[i]);
       }
       if (pair == 1) std::fill(changes[1], changes[1] + kBins, 0.0f);
       analyse(under, pair == 2 ? under + s.hop : nullptr, s.scaling, s.inner, z, work);
-      change(z, changes[0], changes[1], work);
+      apply_changes(z, changes[0], changes[1], work);
       float* to = sum.data() + frame * s.hop;
       for (int i = 0; i < s.inner; i++) to[i] += work.re[i] * s.synthesis[i];
       if (pair == 2) for (int i = 0; i < s.inner; i++) to[s.hop + i] += work.im[i] * s.synthesis[i];

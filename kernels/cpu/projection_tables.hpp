@@ -1,12 +1,12 @@
-// What the correction of made audio reads: wavesynth/audio/correction.py says what it is.
+// The tables that the spectral correction's projection reads; wavesynth/audio/correction.py defines the algorithm.
 #pragma once
 
 namespace wavesynth {
 
 constexpr int kBins = 513;  // of a transform of 1,024 samples
 
-struct Settling {
-  int window, hop, bands, inner, steps;  // inner: samples of the window under which the spectrum is scaled
+struct ProjectionTables {
+  int window, hop, bands, inner, iterations;  // inner: samples of the window under which the spectrum is scaled
   const float* analysis;                 // [window]
   const float* bank;                     // [bands, 513]
   const int* first_bin;                  // [bands]: the first bin in each band
@@ -19,8 +19,8 @@ struct Settling {
   float floor, cut, boost, power;
 };
 
-namespace avx512 { void settle(const Settling&, float* samples, const float* wanted, const float* settled, int frames); }
-namespace avx2 { void settle(const Settling&, float* samples, const float* wanted, const float* settled, int frames); }
-namespace portable { void settle(const Settling&, float* samples, const float* wanted, const float* settled, int frames); }
+namespace avx512 { void project(const ProjectionTables&, float* samples, const float* target_mel, const float* active, int frames); }
+namespace avx2 { void project(const ProjectionTables&, float* samples, const float* target_mel, const float* active, int frames); }
+namespace portable { void project(const ProjectionTables&, float* samples, const float* target_mel, const float* active, int frames); }
 
 }  // namespace wavesynth
