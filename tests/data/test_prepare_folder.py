@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-import wavesynth.data.prepare as module
+import wavesynth.data.sources as module
 from wavesynth.audio import files
 from wavesynth.data.dataset import Recordings
 from wavesynth.data.perturbation import copy_paths

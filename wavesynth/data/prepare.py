@@ -14,31 +14,24 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import soundfile
 import torch
 from torch import Tensor
 
-from wavesynth.audio.files import load, write_flac
-from wavesynth.audio.pcm import pcm16
 from wavesynth.audio.recordings import SUFFIXES, find, summary
-from wavesynth.data.cleaning import Cleaning, UnusableError, centre, clean, divide
 from wavesynth.data.features import Track, untracked
-from wavesynth.data.fingerprints import fingerprint
-from wavesynth.data.journal import Piece, PrepareJournal, Record
-from wavesynth.data.near_copies import HOP, NearCopy, groups, near_copies
-from wavesynth.data.processes import share_out
-from wavesynth.data.split import SHORTEST, SPLITS, Assignment, Recording, assign, split_of, stem_of
+from wavesynth.data.journal import PrepareJournal, Record
+from wavesynth.data.near_copies import NearCopy, groups, near_copies
+from wavesynth.data.sources import Options, SourceReader, read_sources
+from wavesynth.data.split import SHORTEST, SPLITS, Assignment, Recording, assign, stem_of
 from wavesynth.files import atomic_path
-from wavesynth.workers import threads
 
 __all__ = ["FORMAT", "READABLE", "Options", "prepare"]
 
@@ -47,23 +40,6 @@ FORMAT = 2
 READABLE = (1, FORMAT)
 #: What `prepare` and those who train on it write to OUT: no source, should OUT be the folder of recordings.
 _OURS = ("audio", "dataset.json", "prepare.jsonl", "disturbed", "features")
-#: Seconds that recordings are read by this process alone, before others are worth their start.
-_ALONE = 2.0
-
-
-@dataclass(frozen=True)
-class Options:
-    """What decides the result. `test` is an explicit list of test stems, `exclude` are patterns of stems."""
-
-    sample_rate: int = 16000
-    test: frozenset[str] | None = None
-    exclude: tuple[str, ...] = ()
-    cleaning: Cleaning = field(default_factory=Cleaning)
-
-    def to_json(self) -> dict[str, Any]:
-        """As they stand in dataset.json."""
-        test = None if self.test is None else sorted(self.test)
-        return asdict(self) | {"test": test, "exclude": list(self.exclude)}
 
 
 def prepare(
@@ -93,7 +69,7 @@ def prepare(
     for leftover in (out / "audio").glob("*/.*.flac"):  # being written when a run was killed
         leftover.unlink()
     journal = PrepareJournal(out, {"format": FORMAT} | options.to_json())
-    records = _prepared(_Worker(folder, out, options), sources, journal, track, processes)
+    records = read_sources(SourceReader(folder, out, options), sources, journal, track, processes)
     usable = [source for source, record in records.items() if record.pieces]
     if not usable:
         source, record = next(iter(records.items()))
@@ -110,7 +86,7 @@ def prepare(
     for number, other in assignment.instead.items():
         why = "is cut in two" if other == assignment.divided else "the test list holds out"
         reasons[kept[number]] = f"a near copy of {kept[other].as_posix()}, which {why}"
-    _place(_Worker(folder, out, options), kept, reasons, assignment, records, journal)
+    _place(SourceReader(folder, out, options), kept, reasons, assignment, records, journal)
 
     files = [
         asdict(piece) | {"source": source.as_posix()}
@@ -154,108 +130,6 @@ def prepare(
     _write_if_changed(out / "dataset.json", json.dumps(dataset, indent=1) + "\n")
     journal.remove_all_but(piece.path for record in records.values() for piece in record.pieces)
     return dataset
-
-
-@dataclass(frozen=True)
-class _Worker:
-    """Reads, cleans and writes recordings, in whatever process."""
-
-    folder: Path
-    out: Path
-    options: Options
-
-    def __call__(self, source: Path, held_back: float = 0.0) -> Record:
-        """What became of a recording, of whose end so many seconds are for validation."""
-        rate, cleaning, path = self.options.sample_rate, self.options.cleaning, self.folder / source
-        try:
-            loaded = load(path, rate)
-            waveform, offset = centre(loaded.waveform, rate, cleaning)
-            pieces = clean(waveform, rate, cleaning)
-        except UnusableError as error:
-            return Record((), str(error))
-        except (OSError, ValueError) as error:
-            return Record((), getattr(error, "strerror", None) or str(error).removeprefix(f"{path} "))
-        whole = torch.cat(pieces)
-        split = split_of(stem_of(source), self.options.test)
-        end: list[Tensor] = []
-        if held_back:
-            pieces, end = divide(whole, held_back, rate, cleaning)
-            split = "train"
-        splits = [split] * len(pieces) + ["validation"] * len(end)
-        written = []
-        for number, (piece, where) in enumerate(zip([*pieces, *end], splits, strict=True), 1):
-            stem = stem_of(source)
-            name = stem if len(splits) == 1 else f"{stem}-{number:03}"
-            write_flac(self.out / "audio" / where / f"{name}.flac", piece, rate)
-            written.append(Piece(name, where, piece.numel()))
-        words = Record.packed(fingerprint(whole, rate, HOP))
-        digest = sha256(pcm16(whole).astype("<i2").tobytes()).hexdigest()
-        damage = "; ".join(loaded.notes)
-        return Record(tuple(written), "", offset, len(end), held_back, digest, words, damage)
-
-
-def _prepared(
-    worker: _Worker, sources: Sequence[Path], journal: PrepareJournal, track: Track, processes: int
-) -> dict[Path, Record]:
-    """What became of each source, in their order: known from the journal, or found out now."""
-    stems = {stem_of(source) for source in sources}
-    seen: set[str] = set()
-    known: dict[Path, Record] = {}
-    todo = []
-    for source in sources:
-        stem = stem_of(source)
-        # What might be named like another, or like another's piece, waits until the other is written.
-        beginning, _, number = stem.rpartition("-")
-        waits = stem in seen or (number.isdigit() and beginning in stems)
-        seen.add(stem)
-        if _obstacle(worker.folder / source, stem, {}, worker.options) is None and not waits:
-            record = journal.find(source, (worker.folder / source).stat())
-            if record is None:
-                todo.append(source)
-            else:
-                known[source] = record
-
-    if todo:
-        (worker.out / "dataset.json").unlink(missing_ok=True)  # it no longer says what is there
-    results = track(_results(worker, todo, processes), "Preparing", len(todo))
-    for source, record in zip(todo, results, strict=True):
-        known[source] = journal.add(source, (worker.folder / source).stat(), record)
-    records: dict[Path, Record] = {}
-    names: dict[str, Path] = {}
-    for source in sources:
-        record = _obstacle(worker.folder / source, stem_of(source), names, worker.options)
-        record = record or known.get(source) or journal.find(source, (worker.folder / source).stat())
-        if record is None:
-            (worker.out / "dataset.json").unlink(missing_ok=True)
-            record = journal.add(source, (worker.folder / source).stat(), worker(source))
-        records[source] = record
-        names |= dict.fromkeys((piece.stem for piece in records[source].pieces), source)
-    return records
-
-
-def _results(worker: _Worker, todo: Sequence[Path], processes: int) -> Iterator[Record]:
-    """Records in order. One thread computes each, here too, so that sums do not depend on how many there are."""
-    started = monotonic()
-    with threads():
-        for number, source in enumerate(todo):
-            if processes > 1 and monotonic() - started >= _ALONE:
-                yield from share_out(worker, todo[number:], processes)
-                return
-            yield worker(source)
-
-
-def _obstacle(path: Path, stem: str, names: dict[str, Path], options: Options) -> Record | None:
-    """Why a source is not even opened, if there is a reason; not noted, because it may be gone next time."""
-    for pattern in options.exclude:
-        if fnmatchcase(stem, pattern):
-            return Record((), f"excluded by {pattern}")
-    # Sorted by stem, x comes before x-001, so the names of its pieces are known by then.
-    taken = names.get(stem) or names.get(f"{stem}-001")
-    if taken:
-        return Record((), f"its name, {stem}, is already that of {taken.as_posix()}")
-    if not (path.is_file() and os.access(path, os.R_OK)):  # a folder, a dangling link, a pipe, another's
-        return Record((), "not a file that may be read")
-    return None
 
 
 def _duplicates(sources: Sequence[Path], records: dict[Path, Record], options: Options) -> dict[Path, str]:
@@ -306,7 +180,7 @@ def _near_copies(
 
 
 def _place(
-    worker: _Worker,
+    reader: SourceReader,
     kept: Sequence[Path],
     unused: dict[Path, str],
     assignment: Assignment,
@@ -316,12 +190,12 @@ def _place(
     """Moves every recording's pieces to its side, or to the unused ones, and cuts in two what is to be divided."""
     side = {kept[number]: str(split) for number, split in assignment.sides.items()}
     for source in sorted({*kept, *unused}, key=lambda source: (stem_of(source), source)):
-        record, stat = records[source], (worker.folder / source).stat()
+        record, stat = records[source], (reader.folder / source).stat()
         divided = assignment.divided is not None and source == kept[assignment.divided]
         wanted = assignment.held_back if divided else 0.0
         if record.wanted != wanted or bool(record.held_back) != divided:
-            (worker.out / "dataset.json").unlink(missing_ok=True)
-            record = worker(source, wanted)
+            (reader.out / "dataset.json").unlink(missing_ok=True)
+            record = reader(source, wanted)
         first_of_end = len(record.pieces) - record.held_back
         pieces = tuple(
             replace(piece, split="validation" if number >= first_of_end else side.get(source, "unused"))
@@ -329,12 +203,12 @@ def _place(
         )
         if record == records[source] and pieces == record.pieces:
             continue
-        (worker.out / "dataset.json").unlink(missing_ok=True)
+        (reader.out / "dataset.json").unlink(missing_ok=True)
         records[source] = journal.add(source, stat, replace(record, pieces=pieces))
         for before, after in zip(record.pieces, pieces, strict=True):
             if before != after:
-                (worker.out / "audio" / after.split).mkdir(exist_ok=True)
-                os.replace(worker.out / "audio" / before.path, worker.out / "audio" / after.path)
+                (reader.out / "audio" / after.split).mkdir(exist_ok=True)
+                os.replace(reader.out / "audio" / before.path, reader.out / "audio" / after.path)
 
 
 def _notes(names: Sequence[str], together: Sequence[Sequence[int]], assignment: Assignment) -> list[str]:
