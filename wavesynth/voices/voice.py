@@ -41,7 +41,16 @@ from wavesynth.sampling.draw import TEMPERATURES
 if TYPE_CHECKING:
     from wavesynth.voices.kinds import VoiceKind
 
-__all__ = ["SHIPPED", "FormatError", "Needs", "Voice", "find_voices", "load_voice", "save_voice"]
+__all__ = [
+    "SHIPPED",
+    "FormatError",
+    "Needs",
+    "Voice",
+    "find_voices",
+    "load_voice",
+    "save_voice",
+    "voice_folder",
+]
 
 #: The folder of the voices that ship.
 SHIPPED = Path(__file__).parent / "shipped"
@@ -212,13 +221,13 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
     write_folder(Path(folder), "voice.json", description, tensors)
 
 
-def load_voice(folder: str | Path) -> Voice:
-    """The voice in `folder`, its weights in float32.
+def load_voice(voice: str | Path) -> Voice:
+    """A voice that ships, by its name, or the voice in a folder; its weights in float32.
 
     Raises FormatError if a file is missing, truncated or too large, or if a field or a tensor is missing, left
     over, of the wrong type or shape, or not finite.
     """
-    folder = Path(folder)
+    folder = voice_folder(voice)
     path = folder / "voice.json"
     number, values = read_description(path, _FORMAT)
     with in_file(path):
@@ -245,6 +254,19 @@ def load_voice(folder: str | Path) -> Voice:
 def find_voices(folder: str | Path = SHIPPED) -> dict[str, Path]:
     """The folders below `folder` that hold a voice, by their names, in order."""
     return {path.parent.name: path.parent for path in sorted(Path(folder).glob("*/voice.json"))}
+
+
+def voice_folder(voice: str | Path) -> Path:
+    """The folder of a voice: of a text that names a voice that ships, that voice's; else the path itself.
+
+    Raises FormatError when there is no such folder.
+    """
+    shipped = find_voices() if isinstance(voice, str) else {}
+    folder = shipped.get(str(voice), Path(voice))
+    if not folder.is_dir():
+        known = f"one of {', '.join(find_voices())}, or a voice's folder"
+        raise FormatError(f"voice is {str(voice)!r}; it must be {known}")
+    return folder
 
 
 def _voice_kind(name: Any) -> VoiceKind:

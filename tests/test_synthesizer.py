@@ -1,0 +1,331 @@
+"""The door: a voice makes audio in this process, the same as a server makes, and without what serving needs."""
+
+import gc
+import json
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import wavesynth
+from tests.clients.servers import served
+from tests.voices_for_tests import make_voice, tiny_voice
+from wavesynth.clients import Client
+from wavesynth.engine.engine import CapacityError, ClosedError
+from wavesynth.voices.voice import SHIPPED, load_voice, save_voice
+
+RANDOM = np.random.default_rng(0)
+RECORDING = RANDOM.uniform(-0.3, 0.3, 4000)
+MEL = RANDOM.normal(size=(20, 80)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Four voices: tiny, free without mel, of-two with speakers, corrected."""
+    folder = tmp_path_factory.mktemp("voices")
+    tiny_voice(folder, "tiny")
+    tiny_voice(folder, "free", mel=False)
+    tiny_voice(folder, "of-two", speakers=2)
+    save_voice(folder / "corrected", replace(make_voice("corrected"), correction=4))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(folder):
+    with served(None, voices=folder, live_streams=8) as server, Client(f"localhost:{server.port}") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def synthesizers(folder):
+    """The voices in this process, by name."""
+    made = {path.name: wavesynth.Synthesizer(path, threads=1) for path in folder.iterdir()}
+    yield made
+    for synthesizer in made.values():
+        synthesizer.close()
+
+
+@pytest.fixture
+def tiny(synthesizers):
+    return synthesizers["tiny"]
+
+
+def forever():
+    """The pieces of a microphone that nobody switches off."""
+    while True:
+        yield RECORDING[:160]
+
+
+def eventually(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("voice", "given"),
+    [
+        ("tiny", {"audio": RECORDING, "seed": 5}),
+        ("tiny", {"audio": (RECORDING * 32767).astype(np.int16), "seed": 2**64 - 1, "temperature": 0.7}),
+        ("tiny", {"audio": RECORDING, "sample_rate": 22050}),
+        ("tiny", {"audio": 1.2 * np.sign(RECORDING), "sample_rate": 48000}),  # clipped
+        ("tiny", {"audio": RECORDING, "first_sample": 1234}),
+        ("tiny", {"mel": MEL, "seed": 3}),
+        ("tiny", {"audio": RECORDING, "correction": True}),
+        ("corrected", {"audio": RECORDING}),
+        ("corrected", {"audio": RECORDING, "correction": False}),
+        ("of-two", {"audio": RECORDING}),
+        ("of-two", {"mel": MEL, "speaker": "speaker-1"}),
+        ("free", {"seconds": 0.3, "seed": 9}),
+    ],
+)
+def test_what_is_made_here_is_what_a_server_makes(client, synthesizers, voice, given):
+    served = client.synthesize(voice, **given)
+    made = synthesizers[voice].synthesize(**given)
+    assert made.dtype == np.float32 and np.array_equal(made, served.samples)
+    chunks = list(synthesizers[voice].stream(**given))
+    assert len(chunks) > 1 and np.array_equal(np.concatenate(chunks), served.samples)
+
+
+@pytest.mark.parametrize("rate", [16000, 8000, 44100])
+def test_what_is_made_of_pieces_is_what_a_server_makes_of_them(client, tiny, rate):
+    pieces = np.array_split(RECORDING, 23)
+    served = np.concatenate(list(client.resynthesize(iter(pieces), "tiny", sample_rate=rate, seed=7)))
+    made = np.concatenate(list(tiny.stream(iter(pieces), sample_rate=rate, seed=7)))
+    assert np.array_equal(made, served)
+    assert np.array_equal(made, tiny.synthesize(RECORDING, sample_rate=rate, seed=7))
+
+
+def test_frames_may_come_piece_by_piece_too(tiny):
+    chunks = list(tiny.stream(mel=iter(np.array_split(MEL, 7)), seed=3))
+    assert np.array_equal(np.concatenate(chunks), tiny.synthesize(mel=MEL, seed=3))
+
+
+def test_the_first_chunks_come_while_input_is_still_to_come(tiny):
+    heard = threading.Event()
+
+    def pieces():
+        yield RECORDING[:2000]
+        assert heard.wait(60)
+        yield RECORDING[2000:]
+
+    stream = tiny.stream(pieces(), seed=1)
+    first = next(stream)
+    assert len(first) == 160 and stream.statistics is None
+    heard.set()
+    whole = np.concatenate([first, *stream])
+    assert np.array_equal(whole, tiny.synthesize(RECORDING, seed=1))
+    assert stream.statistics.samples == len(whole) == 4000
+
+
+def test_a_piece_may_be_overwritten_when_the_next_is_asked_for(tiny):
+    def pieces():
+        buffer = np.zeros(500)
+        for first in range(0, 4000, 500):
+            buffer[:] = RECORDING[first : first + 500]
+            yield buffer
+
+    assert np.array_equal(np.concatenate(list(tiny.stream(pieces()))), tiny.synthesize(RECORDING))
+
+
+def test_many_threads_may_use_it_at_once(folder):
+    with wavesynth.Synthesizer(folder / "tiny", threads=1, max_streams=3) as synthesizer:
+        alone = [synthesizer.synthesize(RECORDING[: 500 + 100 * seed], seed=seed) for seed in range(8)]
+
+        def one(seed):
+            given = RECORDING[: 500 + 100 * seed]
+            if seed % 3:
+                return synthesizer.synthesize(given, seed=seed)
+            return np.concatenate(list(synthesizer.stream(given, seed=seed)))
+
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(one, range(8)))
+    assert all(map(np.array_equal, together, alone))
+
+
+@pytest.mark.parametrize("end", ["close", "with", "forget"])
+def test_a_stream_that_is_given_up_frees_its_place_and_its_input(folder, end):
+    ended = threading.Event()
+
+    def pieces():
+        try:
+            yield from forever()
+        finally:
+            ended.set()
+
+    with wavesynth.Synthesizer(folder / "tiny", threads=1, max_streams=1) as synthesizer:
+        stream = synthesizer.stream(pieces())
+        next(stream)
+        with pytest.raises(CapacityError, match="all 1 places for live streams are taken"):
+            synthesizer.stream(RECORDING)
+        if end == "close":
+            stream.close()
+        elif end == "with":
+            with stream:
+                pass
+        else:
+            del stream
+            gc.collect()
+
+        def free():
+            try:
+                return np.concatenate(list(synthesizer.stream(RECORDING)))
+            except CapacityError:
+                return None
+
+        eventually(lambda: free() is not None)
+        eventually(ended.is_set)
+        if end != "forget":
+            assert list(stream) == []
+
+
+def test_input_is_taken_no_further_ahead_than_a_few_seconds(tiny):
+    taken = 0
+
+    def pieces():
+        nonlocal taken
+        for piece in forever():
+            taken += len(piece)
+            yield piece
+
+    with tiny.stream(pieces()) as stream:
+        next(stream)
+        before = -1
+        while before != taken:  # until it rests
+            before = taken
+            time.sleep(0.2)
+        assert 8000 < taken < 60_000
+
+
+def test_closing_it_ends_its_streams_with_a_sentence(folder):
+    synthesizer = wavesynth.Synthesizer(folder / "tiny", threads=1)
+    stream = synthesizer.stream(forever())
+    next(stream)
+    synthesizer.close()
+    with pytest.raises(ClosedError, match="the synthesizer was closed before the end of the stream"):
+        list(stream)
+    with pytest.raises(ValueError, match="the synthesizer is closed"):
+        synthesizer.synthesize(RECORDING)
+
+
+def test_forgetting_it_ends_its_threads(folder):
+    def engines():
+        return sum(thread.name == "wavesynth-engine" for thread in threading.enumerate())
+
+    before = engines()
+    synthesizer = wavesynth.Synthesizer(folder / "tiny", threads=1)
+    stream = synthesizer.stream(RECORDING)
+    next(stream)
+    assert engines() == before + 1
+    del synthesizer, stream
+    gc.collect()
+    eventually(lambda: engines() == before)
+
+
+class UnpluggedError(Exception):
+    pass
+
+
+def test_what_the_input_raises_the_stream_raises(tiny):
+    def pieces():
+        yield RECORDING
+        raise UnpluggedError("the microphone was unplugged")
+
+    with pytest.raises(UnpluggedError, match="the microphone was unplugged"):
+        list(tiny.stream(pieces()))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "exactly one of audio, mel and seconds must be given"),
+        ({"audio": RECORDING, "mel": MEL}, "exactly one of audio, mel and seconds must be given"),
+        ({"audio": iter([RECORDING]), "seconds": 1}, "exactly one of audio, mel and seconds must be given"),
+        ({"seconds": 1.0}, "the input is seconds; voice tiny needs mel or audio"),
+        ({"audio": RECORDING, "speaker": "x"}, "speaker is 'x'; voice tiny has but one, so it must be empty"),
+        ({"audio": RECORDING * 1000}, "audio has floating-point samples of up to "),
+        ({"audio": "hello"}, "audio has samples of type str160; they must be integers or floating point"),
+        ({"audio": RECORDING, "seed": -1}, "seed is -1; it must be from 0 to 2^64 - 1"),
+        ({"audio": RECORDING, "sample_rate": 100}, "sample_rate is 100; it must be from 8000 to 96000 hertz"),
+        ({"mel": MEL[:, :40]}, "mel.shape[1] is 40; voice tiny needs 80"),
+    ],
+)
+@pytest.mark.parametrize("call", ["synthesize", "stream"])
+def test_what_cannot_be_used_is_a_sentence_at_once(tiny, call, given, sentence):
+    with pytest.raises(ValueError) as error:
+        getattr(tiny, call)(**given)
+    assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "sentence"),
+    [
+        ([], "the input is empty; it must have at least one sample"),
+        ([[0.0, np.nan]], "audio has NaN or infinite samples; they must be finite"),
+        ([[[0.0]]], "audio has shape [1, 1]; it must be one channel, [n]"),
+    ],
+)
+def test_a_piece_that_cannot_be_used_is_a_sentence_too(tiny, pieces, sentence):
+    with pytest.raises(Exception) as error:
+        list(tiny.stream(iter(pieces)))
+    assert str(error.value) == sentence
+
+
+def test_pieces_are_for_streams(tiny):
+    with pytest.raises(
+        ValueError, match="the input comes in pieces; it must be whole, or be given to stream"
+    ):
+        tiny.synthesize(iter([RECORDING]))
+
+
+def test_a_voice_is_a_name_a_folder_or_one_that_is_loaded(folder):
+    assert wavesynth.voices() == sorted(path.parent.name for path in SHIPPED.glob("*/voice.json"))
+    assert wavesynth.load_voice("babble").name == "babble"
+    for voice in (folder / "free", str(folder / "free"), load_voice(folder / "free")):
+        with wavesynth.Synthesizer(voice, threads=1) as synthesizer:
+            assert (synthesizer.voice.name, synthesizer.sample_rate) == ("free", 16000)
+    with pytest.raises(
+        ValueError, match=r"voice is 'nobody'; it must be one of allison, .*, or a voice's folder"
+    ):
+        wavesynth.Synthesizer("nobody")
+    with pytest.raises(ValueError, match="backend is 'abacus'; it must be one of cpu, "):
+        wavesynth.Synthesizer(folder / "free", backend="abacus")
+
+
+def run(program, *arguments):
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
+
+
+def test_importing_it_imports_next_to_nothing_and_its_names_are_there():
+    program = (
+        "import sys; before = set(sys.modules); import wavesynth, json\n"
+        "print(json.dumps([m for m in set(sys.modules) - before if m.startswith('wavesynth') or m == 'numpy']))\n"
+        "assert {'Synthesizer', 'load_voice', 'voices', '__version__'} <= set(dir(wavesynth))\n"
+        "assert wavesynth.__version__[0].isdigit() and not hasattr(wavesynth, 'speak')\n"
+    )
+    assert json.loads(run(program).stdout) == ["wavesynth"]
+
+
+def test_nothing_of_serving_is_imported_and_a_stream_that_is_open_lets_the_process_end_quietly(folder):
+    program = (
+        "import sys, json, wavesynth\n"
+        "synthesizer = wavesynth.Synthesizer(sys.argv[1])\n"
+        "synthesizer.synthesize([0.0] * 1000)\n"
+        "open_still = synthesizer.stream([0.0] * 1_000_000)\n"
+        "next(open_still)\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
+    )
+    ended = run(program, folder / "tiny")
+    serving = ("grpc", "google.protobuf", "prometheus_client", "starlette", "structlog", "wavesynth.v1")
+    unwanted = (*serving, "wavesynth.server", "wavesynth.clients", "wavesynth.cli")
+    modules = json.loads(ended.stdout)
+    assert "wavesynth.engine.engine" in modules
+    assert [name for name in modules if f"{name}.".startswith(tuple(f"{part}." for part in unwanted))] == []
+    assert ended.stderr == ""

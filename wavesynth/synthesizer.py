@@ -1,0 +1,321 @@
+"""A voice in this process: samples in one piece, or chunk by chunk while they are made. No server, no gRPC."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeGuard
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wavesynth.audio.encodings import pcm16_floats
+from wavesynth.engine.cleanup import Once, call_when_gone
+from wavesynth.engine.engine import ClosedError, Engine, EngineConfig
+from wavesynth.engine.requests import (
+    AudioInput,
+    DurationInput,
+    InputReader,
+    MelInput,
+    SynthesisRequest,
+    prepare,
+)
+from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.stream import EngineStream, Statistics
+from wavesynth.voices.loaded import LoadedVoice
+from wavesynth.voices.samplers import make_sampler
+from wavesynth.voices.voice import Voice, load_voice
+from wavesynth.workers import cores
+
+__all__ = ["SynthesisStream", "Synthesizer"]
+
+#: Samples that the input of a stream may be ahead of its output before no more of it is taken.
+_MOST_AHEAD = 32_000
+
+
+class Synthesizer:
+    """Makes audio with one voice: a name of those that ship (`wavesynth.voices`), a voice's folder, or a `Voice`.
+
+    Any number of threads may use it at the same time. The same input, options and seed give the same samples, here and
+    from a server. Leaving it as a context manager, or `close`, ends its threads; so does forgetting it.
+
+    Raises ValueError, in a sentence, for a voice or a backend that cannot be used.
+
+    >>> import numpy as np
+    >>> import wavesynth
+    >>> recording = np.sin(np.arange(4000) / 10) / 4
+    >>> with wavesynth.Synthesizer("allison-small") as synthesizer:
+    ...     samples = synthesizer.synthesize(recording, sample_rate=8000, seed=1)
+    ...     chunks = list(synthesizer.stream(recording, sample_rate=8000, seed=1))
+    >>> samples.dtype, samples.shape, synthesizer.sample_rate
+    (dtype('float32'), (8000,), 16000)
+    >>> np.array_equal(samples, np.concatenate(chunks))
+    True
+    """
+
+    def __init__(
+        self,
+        voice: str | Path | Voice,
+        *,
+        backend: str = "cpu",
+        threads: int | None = None,
+        max_streams: int = 64,
+        chunk: int = 160,
+    ) -> None:
+        """`backend` is one of `wavesynth.voices.samplers.BACKENDS`; `threads` are the cores that sample, all but one if
+        None. Up to `max_streams` streams are made at the same time, and as many calls of `synthesize`. A chunk has
+        `chunk` samples at 16 kHz, or as many as last as long at the voice's rate.
+        """
+        if max_streams < 1:
+            raise ValueError(f"max_streams is {max_streams}; it must be at least 1")
+        self.voice = voice if isinstance(voice, Voice) else load_voice(voice)
+        """The voice that speaks."""
+        threads = max(1, cores() - 1) if threads is None else threads
+        sampler = make_sampler(self.voice, backend, threads, 2 * max_streams, max_streams)
+        voices = {self.voice.name: LoadedVoice(self.voice, sampler)}
+        self._places = threading.BoundedSemaphore(max_streams)  # of calls of `synthesize`
+        self._listeners = _Listeners()
+        config = EngineConfig(chunk=chunk, waiting=max_streams)
+        self._engine = Engine(voices, Capacity.of(max_streams, voices), config, self._listeners.notify)
+        self._engine.__enter__()
+        self._close = Once(self._engine.__exit__)
+        call_when_gone(self, self._close, at_exit=True)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the samples that are made, in hertz."""
+        return self.voice.sample_rate
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends its threads; streams that are still being made raise ClosedError."""
+        self._close()
+
+    def synthesize(
+        self,
+        audio: ArrayLike | None = None,
+        *,
+        mel: ArrayLike | None = None,
+        seconds: float | None = None,
+        sample_rate: int | None = None,
+        seed: int = 0,
+        temperature: float | None = None,
+        speaker: str = "",
+        correction: bool | None = None,
+        first_sample: int = 0,
+    ) -> NDArray[np.float32]:
+        """All the samples, float32 [N] within ±1 at `self.sample_rate`. What they are made from is one of
+
+        - `audio` [n], mono, floating point within ±1 or integers, at `sample_rate` hertz (the voice's own if None);
+        - `mel` [frames, bands], log-mel as `wavesynth.audio.mel` computes it;
+        - `seconds`, for a voice that takes neither.
+
+        `seed` decides the random choices. `temperature` is their sharpness, from 0.1 (most likely) to 2, where 1 is as
+        trained; `correction` says whether the samples are filtered towards the log-mel that they are made from: both
+        are as the voice has them if None. `speaker` is one of the voice's speakers, the first if empty. With
+        `first_sample` the samples before it are left out.
+
+        Raises ValueError, in a sentence, for what cannot be used.
+        """
+        given = _input(audio, mel, seconds, sample_rate)
+        options = _options(seed, temperature, speaker, correction, first_sample)
+        return self.make(SynthesisRequest(given, live=False, **options))
+
+    def stream(
+        self,
+        audio: ArrayLike | Iterable[ArrayLike] | None = None,
+        *,
+        mel: ArrayLike | Iterable[ArrayLike] | None = None,
+        seconds: float | None = None,
+        sample_rate: int | None = None,
+        seed: int = 0,
+        temperature: float | None = None,
+        speaker: str = "",
+        correction: bool | None = None,
+        first_sample: int = 0,
+    ) -> SynthesisStream:
+        """The samples chunk by chunk while they are made: an iterator of float32 [n].
+
+        The arguments are those of `synthesize`. Besides, `audio` or `mel` may be an iterator of pieces, such as what a
+        microphone hears. It is read on a thread of its own, not further ahead than a few seconds; what it raises, the
+        stream raises.
+
+        Raises ValueError for what cannot be used, and CapacityError when `max_streams` streams are being made.
+        """
+        pieces = next((given for given in (audio, mel) if _is_in_pieces(given)), None)
+        given: DurationInput | MelInput | AudioInput
+        if pieces is None:
+            given = _input(audio, mel, seconds, sample_rate)
+        elif sum(source is not None for source in (audio, mel, seconds)) > 1:
+            raise ValueError(_ONE_OF)
+        else:
+            given = MelInput() if audio is None else AudioInput(sample_rate=sample_rate or 0)
+        options = _options(seed, temperature, speaker, correction, first_sample)
+        return self._open(SynthesisRequest(given, **options), pieces)
+
+    def make(self, request: SynthesisRequest) -> NDArray[np.float32]:
+        """All the samples of a request as plain data, whose input is whole; as `synthesize`."""
+        with self._places, self._open(request) as stream:
+            return np.concatenate(list(stream))
+
+    def _open(self, request: SynthesisRequest, pieces: Iterable[ArrayLike] | None = None) -> SynthesisStream:
+        checked, reader, whole = prepare(request, self.voice)
+        if self._close.done:
+            raise ValueError("the synthesizer is closed")
+        stream = self._engine.open(checked)
+        listener = self._listeners.add(stream)
+        if pieces is None:
+            if whole is not None:
+                stream.push(whole)
+            stream.finish()
+        else:
+            assert reader is not None
+            arguments = stream, listener, reader, iter(pieces)
+            threading.Thread(target=_feed, args=arguments, name="wavesynth-input", daemon=True).start()
+        release = Once(partial(self._listeners.remove, stream))
+        return SynthesisStream(stream, listener, release, self._close, self.sample_rate)
+
+
+class SynthesisStream:
+    """The chunks of one stream, float32 [n] each, as they are made; to be iterated once.
+
+    `close`, leaving it as a context manager, or forgetting it ends the stream.
+    """
+
+    def __init__(
+        self, stream: EngineStream, listener: _Listener, release: Once, closed: Once, sample_rate: int
+    ) -> None:
+        self._stream, self._listener, self._release, self._closed = stream, listener, release, closed
+        self.sample_rate = sample_rate
+        """Hertz."""
+        self.statistics: Statistics | None = None
+        """Figures of the whole, once the last chunk is made."""
+        self._ready: deque[NDArray[np.float32]] = deque()
+        call_when_gone(self, release)
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        return self
+
+    def __next__(self) -> NDArray[np.float32]:
+        while not self._ready:
+            if self._release.done:
+                raise StopIteration
+            self._listener.output.clear()
+            try:
+                chunks = self._stream.take()
+            except Exception as error:
+                self._release()
+                if isinstance(error, ClosedError) and self._closed.done:
+                    raise ClosedError("the synthesizer was closed before the end of the stream") from None
+                raise
+            self._ready += [pcm16_floats(chunk.audio) for chunk in chunks]
+            if not chunks:
+                self._listener.output.wait()
+            elif chunks[-1].statistics is not None:
+                self.statistics = chunks[-1].statistics
+                self._release()
+        return self._ready.popleft()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the stream, if it goes on; no more chunks come."""
+        self._ready.clear()
+        self._release()
+
+
+class _Listener:
+    """Who waits for a stream: its reader for output, its feeder for room."""
+
+    def __init__(self) -> None:
+        self.output, self.room = threading.Event(), threading.Event()
+
+    def wake(self) -> None:
+        self.output.set()
+        self.room.set()
+
+
+class _Listeners:
+    """Those of all streams that are open."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[EngineStream, _Listener] = {}
+
+    def add(self, stream: EngineStream) -> _Listener:
+        """One for a new stream."""
+        listener = self._listeners[stream] = _Listener()
+        return listener
+
+    def remove(self, stream: EngineStream) -> None:
+        """Ends the stream."""
+        stream.cancel()
+        self._listeners.pop(stream).wake()
+
+    def notify(self, streams: Sequence[EngineStream]) -> None:
+        """Wakes who waits for these; called on the engine's thread."""
+        for stream in streams:
+            if listener := self._listeners.get(stream):
+                listener.wake()
+
+
+def _feed(
+    stream: EngineStream, listener: _Listener, reader: InputReader, pieces: Iterator[ArrayLike]
+) -> None:
+    """Moves the pieces of a stream's input to it; what is wrong with them, the stream's reader raises."""
+    try:
+        for piece in pieces:
+            while reader.samples - stream.made > _MOST_AHEAD and not stream.closed:
+                listener.room.clear()  # before looking again: what is made in between is not missed
+                if reader.samples - stream.made > _MOST_AHEAD and not stream.closed:
+                    listener.room.wait()
+            if stream.closed:
+                return
+            stream.push(reader.read(piece)[0])
+        stream.finish()
+    except BaseException as error:
+        stream.fail(error if isinstance(error, Exception) else RuntimeError(f"the input ended: {error!r}"))
+        listener.wake()
+
+
+_ONE_OF = "exactly one of audio, mel and seconds must be given"
+
+
+def _input(
+    audio: Any, mel: Any, seconds: float | None, sample_rate: int | None
+) -> DurationInput | MelInput | AudioInput:
+    if sum(given is not None for given in (audio, mel, seconds)) != 1:
+        raise ValueError(_ONE_OF)
+    if _is_in_pieces(audio) or _is_in_pieces(mel):
+        raise ValueError("the input comes in pieces; it must be whole, or be given to stream")
+    if audio is not None:
+        return AudioInput(audio, sample_rate or 0)
+    return MelInput(mel) if seconds is None else DurationInput(seconds)
+
+
+def _options(
+    seed: int, temperature: float | None, speaker: str, correction: bool | None, first_sample: int
+) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "temperature": temperature,
+        "speaker": speaker,
+        "correction": correction,
+        "first_sample": first_sample,
+    }
+
+
+def _is_in_pieces(given: object) -> TypeGuard[Iterable[ArrayLike]]:
+    """Whether it gives its pieces one after the other, and is no array or list of numbers."""
+    return isinstance(given, Iterable) and not isinstance(given, Sequence) and not hasattr(given, "__array__")
