@@ -114,12 +114,12 @@ async def test_a_failing_sampler_is_internal_and_says_so(config):
     async with serving(config) as (server, channel):
         stub = SynthesisServiceStub(channel)
         sampler = server.engine.voices["tiny"].sampler
-        advance, sampler.advance = sampler.advance, lambda *_: 1 / 0
+        launch, sampler.launch = sampler.launch, lambda *_: 1 / 0
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await streamed(stub, **of_audio())
         assert error.value.code() == grpc.StatusCode.INTERNAL
         assert error.value.details() == "making the audio failed: division by zero"
-        sampler.advance = advance
+        sampler.launch = launch
         assert len(await stream_bytes(stub, **of_audio())) == 2000
 
 

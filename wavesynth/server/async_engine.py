@@ -1,9 +1,9 @@
-"""The engine's streams for asyncio: the engine's thread rings, the event loop wakes who waits."""
+"""The engine's streams for asyncio: the engine's thread notifies, the event loop wakes who waits."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import Tensor
@@ -12,33 +12,28 @@ from wavesynth.engine.engine import CapacityError, Engine
 from wavesynth.engine.stream import EngineOutput, EngineRequest, EngineStream, StreamError
 from wavesynth.server.errors import RefusedError
 
-__all__ = ["AsyncEngine", "AsyncStream"]
+__all__ = ["AsyncEngine", "AsyncStream", "Notify"]
 
-#: Samples of input that a call may be ahead of its output before it is read no further.
-_AHEAD = 32_000
+#: Samples of audio that a call's input may be ahead of its output before more input is read: 2 s at 16 kHz.
+_MAX_AHEAD = 32_000
+
+#: What an engine calls on its own thread, with the streams that have output or take input.
+Notify = Callable[[Sequence[EngineStream]], None]
 
 
 class AsyncEngine:
-    """Opens streams for one event loop; `notify` is for the engine."""
+    """Opens an engine's streams on one event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, make_engine: Callable[[Notify], Engine]) -> None:
         self._loop = loop
         self._open: dict[EngineStream, AsyncStream] = {}
-
-    def notify(self, streams: Sequence[EngineStream]) -> None:
-        """Wakes those who wait for `streams`, all in one go; called on the engine's thread."""
-        self._loop.call_soon_threadsafe(self._ring, streams)
-
-    def _ring(self, streams: Sequence[EngineStream]) -> None:
-        for stream in streams:
-            if opened := self._open.get(stream):
-                opened.ring()
+        self.engine = make_engine(self._notify)
 
     @contextmanager
-    def open(self, engine: Engine, request: EngineRequest) -> Iterator[AsyncStream]:
+    def open(self, request: EngineRequest) -> Iterator[AsyncStream]:
         """A new stream; leaving the block frees its slot. Raises RefusedError."""
         try:
-            stream = engine.open(request)
+            stream = self.engine.open(request)
         except (CapacityError, StreamError) as error:
             raise RefusedError.of(error) from error
         opened = self._open[stream] = AsyncStream(stream)
@@ -47,6 +42,15 @@ class AsyncEngine:
         finally:
             stream.cancel()
             del self._open[stream]
+
+    def _notify(self, streams: Sequence[EngineStream]) -> None:
+        """On the engine's thread: has all be woken that wait for `streams`, in one go."""
+        self._loop.call_soon_threadsafe(self._wake, streams)
+
+    def _wake(self, streams: Sequence[EngineStream]) -> None:
+        for stream in streams:
+            if opened := self._open.get(stream):
+                opened.wake()
 
 
 class AsyncStream:
@@ -57,16 +61,16 @@ class AsyncStream:
         self._pushed = 0
         self._output, self._room = asyncio.Event(), asyncio.Event()
 
-    def ring(self) -> None:
-        """Wakes who waits for output or for room."""
+    def wake(self) -> None:
+        """Wakes who waits for output, or for room for input."""
         self._output.set()
         self._room.set()
 
     async def push(self, piece: Tensor, samples: int) -> None:
         """Gives the next input, which makes `samples` samples; waits while the engine is far behind."""
-        while self._pushed - self._stream.made > _AHEAD:
-            self._room.clear()  # before looking again: a ring in between is not lost
-            if self._pushed - self._stream.made > _AHEAD:
+        while self._pushed - self._stream.made > _MAX_AHEAD:
+            self._room.clear()  # before looking again: a wake-up in between is not lost
+            if self._pushed - self._stream.made > _MAX_AHEAD:
                 await self._room.wait()
         self._stream.push(piece)
         self._pushed += samples
@@ -76,21 +80,21 @@ class AsyncStream:
         self._stream.finish()
 
     def fail(self, error: Exception) -> None:
-        """Ends the stream: `chunks` raises `error` after what is made already."""
+        """Ends the stream: `outputs` raises `error` after what is made already."""
         self._stream.fail(error)
-        self.ring()
+        self.wake()
 
-    async def chunks(self) -> AsyncIterator[list[EngineOutput]]:
-        """The chunks as they are made, those that wait together; ends after the last. Raises RefusedError."""
+    async def outputs(self) -> AsyncIterator[list[EngineOutput]]:
+        """What is made, as it is made; outputs that wait come together. Ends after the last. Raises RefusedError."""
         while True:
             self._output.clear()
             try:
-                chunks = self._stream.take()
+                outputs = self._stream.take()
             except StreamError as error:
                 raise RefusedError.of(error) from error
-            if chunks:
-                yield chunks
-                if chunks[-1].statistics:
+            if outputs:
+                yield outputs
+                if outputs[-1].statistics:
                     return
             else:
                 await self._output.wait()

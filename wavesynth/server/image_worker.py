@@ -39,12 +39,12 @@ class ImageJob:
 
 
 class ImageWorker:
-    """Makes paintings in the order in which they are asked for; at most `waiting` may be under way or wait."""
+    """Makes the images of jobs in the order in which they come; at most `waiting` may be under way or wait."""
 
     def __init__(self, waiting: int = 4) -> None:
         self._waiting, self._calls = waiting, 0
         self._turn = asyncio.Lock()
-        self._receiver = ThreadPoolExecutor(1, "wavesynth-painter")
+        self._receiver = ThreadPoolExecutor(1, "wavesynth-images")
         self._process: multiprocessing.process.BaseProcess | None = None
         self._connection: Connection | None = None
         self._number = 0
@@ -58,8 +58,8 @@ class ImageWorker:
             self._process = None
         self._receiver.shutdown(wait=False)
 
-    async def rows(self, painting: ImageJob) -> AsyncGenerator[bytes]:
-        """The rows of all images of a painting, [count, W, C] intensities each. Raises RefusedError."""
+    async def rows(self, job: ImageJob) -> AsyncGenerator[bytes]:
+        """The rows of all images of a job, [count, W, C] intensities each. Raises RefusedError."""
         if self._calls >= self._waiting:
             raise RefusedError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -68,18 +68,18 @@ class ImageWorker:
             )
         self._calls += 1
         try:
-            async with self._turn, aclosing(self._paint(painting)) as rows:
+            async with self._turn, aclosing(self._made(job)) as rows:
                 async for row in rows:
                     yield row
         finally:
             self._calls -= 1
 
-    async def _paint(self, painting: ImageJob) -> AsyncGenerator[bytes]:
+    async def _made(self, job: ImageJob) -> AsyncGenerator[bytes]:
         connection, loop = self._started(), asyncio.get_running_loop()
         self._number += 1
         number, ended, pending = self._number, False, None
         try:
-            connection.send((number, painting))
+            connection.send((number, job))
             while True:
                 # Shielded: a row that nobody waits for any more must still be taken out of the pipe.
                 pending = loop.run_in_executor(self._receiver, connection.recv)
@@ -106,7 +106,7 @@ class ImageWorker:
             context = multiprocessing.get_context("spawn")
             self._connection, theirs = context.Pipe()
             self._process = context.Process(
-                target=_work, args=(theirs,), name="wavesynth-painter", daemon=True
+                target=_work, args=(theirs,), name="wavesynth-images", daemon=True
             )
             self._process.start()
             theirs.close()
@@ -114,13 +114,13 @@ class ImageWorker:
 
 
 def _drain(connection: Connection, number: int) -> None:
-    """Takes what is left of an abandoned painting, to its end or to the answer that it was stopped."""
+    """Takes what is left of an abandoned job, to its end or to the answer that it was stopped."""
     while connection.recv() != ("stopped", number):
         pass
 
 
 def _work(connection: Connection) -> None:
-    """Makes paintings until the other side closes the pipe."""
+    """Makes images until the other side closes the pipe."""
     begin_worker()
     import torch
 
@@ -132,20 +132,20 @@ def _work(connection: Connection) -> None:
     models: dict[Path, ImageModel] = {}
     with suppress(EOFError, OSError):
         while True:
-            number, painting = connection.recv()
-            if painting is None:  # it was abandoned when it was already done
+            number, job = connection.recv()
+            if job is None:  # it was abandoned when it was already done
                 connection.send(("stopped", number))
                 continue
             try:
-                if painting.folder not in models:
-                    models[painting.folder] = load_image_model(painting.folder)
-                _send(connection, models[painting.folder], painting)
+                if job.folder not in models:
+                    models[job.folder] = load_image_model(job.folder)
+                _send(connection, models[job.folder], job)
             except (ValueError, RuntimeError) as error:
                 connection.send(str(error))
 
 
-def _send(connection: Connection, model: object, painting: ImageJob) -> None:
-    """Sends a painting's rows and None, or stops when it is told to."""
+def _send(connection: Connection, model: object, job: ImageJob) -> None:
+    """Sends a job's rows and None, or stops when it is told to."""
     import torch
 
     from wavesynth.images.model import ImageModel
@@ -154,13 +154,13 @@ def _send(connection: Connection, model: object, painting: ImageJob) -> None:
 
     assert isinstance(model, ImageModel)
     c = model.network.config
-    labels = None if painting.label is None else torch.full((painting.count,), painting.label)
+    labels = None if job.label is None else torch.full((job.count,), job.label)
     known = None
-    if painting.known:
-        image = torch.frombuffer(bytearray(painting.known), dtype=torch.uint8).view(1, *c.shape)
-        known = nearest(image, c.levels).expand(painting.count, *c.shape)
-    keys = params_from(painting.seed, painting.count, painting.temperature)
-    for row in rows(model.network, keys, labels, known, painting.pixels):
+    if job.known:
+        image = torch.frombuffer(bytearray(job.known), dtype=torch.uint8).view(1, *c.shape)
+        known = nearest(image, c.levels).expand(job.count, *c.shape)
+    keys = params_from(job.seed, job.count, job.temperature)
+    for row in rows(model.network, keys, labels, known, job.pixels):
         if connection.poll():
             number, _ = connection.recv()
             connection.send(("stopped", number))

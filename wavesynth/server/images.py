@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import grpc
 from wavesynth.images.model import ImageModel
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.sampling.draw import TEMPERATURES
+from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.image_worker import ImageJob, ImageWorker
 from wavesynth.server.telemetry import Call
@@ -20,24 +21,23 @@ from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
 
 __all__ = ["ImageService"]
 
+#: Images of one call.
 _MAX_COUNT = 64
-
-Around = Callable[[str, grpc.aio.ServicerContext], AbstractAsyncContextManager[Call]]
 
 
 class ImageService(ImageServiceServicer):
-    """Serves `models`, each with the folder that it is in; `around` is what every call of the server goes through."""
+    """Serves `models`, each with the folder that it is in."""
 
     def __init__(
-        self, models: Mapping[str, tuple[ImageModel, Path]], painter: ImageWorker, around: Around
+        self, models: Mapping[str, tuple[ImageModel, Path]], worker: ImageWorker, admission: Admission
     ) -> None:
-        self._models, self._painter, self._around = dict(sorted(models.items())), painter, around
+        self._models, self._worker, self._admission = dict(sorted(models.items())), worker, admission
 
     async def ListImageModels(  # noqa: N802
         self, request: pb.ListImageModelsRequest, context: grpc.aio.ServicerContext
     ) -> pb.ListImageModelsResponse:
         """See the API."""
-        async with self._around("ListImageModels", context):
+        async with self._admission.call("ListImageModels", context):
             return self.listed()
 
     def listed(self) -> pb.ListImageModelsResponse:
@@ -48,9 +48,9 @@ class ImageService(ImageServiceServicer):
         self, request: pb.SampleImageRequest, context: grpc.aio.ServicerContext
     ) -> None:
         """See the API."""
-        async with self._around("SampleImage", context) as call:
-            painting, _ = self._painting(call, request.synthesis)
-            async with aclosing(self._painter.rows(painting)) as rows:
+        async with self._admission.call("SampleImage", context) as call:
+            job, _ = self._job(call, request.synthesis)
+            async with aclosing(self._worker.rows(job)) as rows:
                 async for row in _numbered(rows):
                     await context.write(pb.SampleImageResponse(row=row))
 
@@ -58,8 +58,8 @@ class ImageService(ImageServiceServicer):
         self, request: pb.CompleteImageRequest, context: grpc.aio.ServicerContext
     ) -> None:
         """See the API."""
-        async with self._around("CompleteImage", context) as call:
-            painting, c = self._painting(call, request.synthesis)
+        async with self._admission.call("CompleteImage", context) as call:
+            job, c = self._job(call, request.synthesis)
             if len(request.pixels) != c.dimensions:
                 raise invalid(
                     f"pixels has {len(request.pixels)} bytes; it must have {c.dimensions}, "
@@ -69,12 +69,12 @@ class ImageService(ImageServiceServicer):
                 raise invalid(
                     f"known_pixels is {request.known_pixels}; it must be from 0 to {c.height * c.width}"
                 )
-            painting = replace(painting, known=request.pixels, pixels=request.known_pixels)
-            async with aclosing(self._painter.rows(painting)) as rows:
+            job = replace(job, known=request.pixels, pixels=request.known_pixels)
+            async with aclosing(self._worker.rows(job)) as rows:
                 async for row in _numbered(rows):
                     await context.write(pb.CompleteImageResponse(row=row))
 
-    def _painting(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[ImageJob, ImageModelConfig]:
+    def _job(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[ImageJob, ImageModelConfig]:
         """What is asked for; RefusedError names the field, what came and what is allowed."""
         if not self._models:
             raise RefusedError(

@@ -22,6 +22,7 @@ from wavesynth.engine.engine import Engine, EngineConfig
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.extras import extra
 from wavesynth.images.model import load_image_models
+from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService
@@ -35,14 +36,17 @@ from wavesynth.v1 import images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
-from wavesynth.voices.loaded import load_voices
+from wavesynth.voices.loaded import LoadedVoice, load_voices
 from wavesynth.voices.voice import SHIPPED
 from wavesynth.workers import cores
 
 __all__ = ["Server", "ServerConfig", "serve"]
 
-_SERVICE = pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name
-_IMAGES = images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name
+_SERVICES = (
+    pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name,
+    images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name,
+)
+_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 #: Milliseconds between a client's pings, at least; gRPC's own limit of five minutes would end calls that are silent.
 PING_INTERVAL_MS = 1_000
@@ -91,62 +95,37 @@ class Server:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        credentials = _checked(config)
-        engine_config = EngineConfig(chunk=config.chunk)
-        live = config.live_streams
-        # Offline streams that wait take memory too, but no step has more streams than may be live.
-        max_streams = None if live is None else live + engine_config.waiting
-        voices = load_voices(config.voices, config.backend, config.threads, max_streams, live)
-        capacity = measure_capacity(voices, engine_config) if live is None else Capacity.of(live, voices)
+        credentials = _credentials(config)
+        voices, capacity, engine_config = _loaded(config)
         loop = asyncio.get_running_loop()
-        bridge = AsyncEngine(loop)
 
         def lost() -> None:
             loop.call_soon_threadsafe(self._engine_lost)
 
-        self.engine = Engine(voices, capacity, engine_config, bridge.notify, lost)
+        async_engine = AsyncEngine(loop, lambda notify: Engine(voices, capacity, engine_config, notify, lost))
+        self.engine = async_engine.engine
         self.metrics = Metrics(lambda: self.engine.live)
         self.requests = Requests((loaded.voice for loaded in voices.values()), config.max_seconds)
-        self.service = SynthesisService(self.engine, bridge, self.requests, self.metrics, config.token)
+        self._admission = Admission(self.metrics, config.token)
+        service = SynthesisService(async_engine, self.requests, self._admission)
+        image_worker = ImageWorker()
+        images = ImageService(load_image_models(config.images), image_worker, self._admission)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
-        options = [
-            ("grpc.max_receive_message_length", MAX_MESSAGE),
-            ("grpc.max_send_message_length", MAX_MESSAGE),
-            ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server on it
-            ("grpc.keepalive_time_ms", 20_000),  # a caller that vanished gives its slot back
-            ("grpc.keepalive_timeout_ms", 20_000),  # is TCP's; gRPC has another for the ping (of 60 s)
-            ("grpc.http2.ping_timeout_ms", 20_000),
-            ("grpc.http2.max_pings_without_data", 0),
-            # Input is read no further ahead than it is needed. With windows that grow by themselves, a fast sender
-            # fills a slow line with megabytes, and its pings wait behind them.
-            ("grpc.http2.bdp_probe", 0),
-            # Clients ask whether we are there, over a silent call and between calls; more often is abuse.
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
-        ]
-        self._grpc = grpc.aio.server(options=options)
-        add_SynthesisServiceServicer_to_server(self.service, self._grpc)
-        painter = ImageWorker()
-        images = ImageService(load_image_models(config.images), painter, self.service.around)
+        self._grpc = grpc.aio.server(options=_grpc_options())
+        add_SynthesisServiceServicer_to_server(service, self._grpc)
         add_ImageServiceServicer_to_server(images, self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
-        names = (
-            _SERVICE,
-            _IMAGES,
-            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-            reflection.SERVICE_NAME,
-        )
-        reflection.enable_server_reflection(names, self._grpc)
+        reflection.enable_server_reflection((*_SERVICES, _HEALTH, reflection.SERVICE_NAME), self._grpc)
         self.port = self._bind(credentials)
         async with AsyncExitStack() as stack:
             if config.metrics_port is not None:
                 stack.enter_context(_metrics(config.host, config.metrics_port, self.metrics))
             stack.enter_context(self.engine)
-            stack.callback(painter.close)
+            stack.callback(image_worker.close)
             stack.push_async_callback(self._grpc.stop, 0)
             await self._grpc.start()
             if config.web is not None:
-                served = _page(self.service, self.requests, images, config, config.web)
+                served = _page(service, self.requests, images, config, config.web)
                 self.web_port = await stack.enter_async_context(served)
             await self._set_health(health_pb2.HealthCheckResponse.SERVING)
             self._stack = stack.pop_all()
@@ -159,14 +138,14 @@ class Server:
     async def drain(self) -> None:
         """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way."""
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
-        await self.service.drain(self.config.grace)
+        await self._admission.drain(self.config.grace)
 
     def _engine_lost(self) -> None:
         """Health says so, for whoever starts servers to start another."""
         self._unhealthy = asyncio.create_task(self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING))
 
     async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
-        for name in ("", _SERVICE, _IMAGES):
+        for name in ("", *_SERVICES):
             await self._health.set(name, status)
 
     def _bind(self, credentials: grpc.ServerCredentials | None) -> int:
@@ -180,7 +159,36 @@ class Server:
             raise OSError(f"cannot listen on {address}: gRPC refuses it") from error
 
 
-def _checked(config: ServerConfig) -> grpc.ServerCredentials | None:
+def _loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], Capacity, EngineConfig]:
+    """The voices, how many streams they can carry, and how the engine runs."""
+    engine_config = EngineConfig(chunk=config.chunk)
+    live = config.live_streams
+    # Offline streams that wait take memory too, but no step has more streams than may be live.
+    max_streams = None if live is None else live + engine_config.waiting
+    voices = load_voices(config.voices, config.backend, config.threads, max_streams, live)
+    capacity = measure_capacity(voices, engine_config) if live is None else Capacity.of(live, voices)
+    return voices, capacity, engine_config
+
+
+def _grpc_options() -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", MAX_MESSAGE),
+        ("grpc.max_send_message_length", MAX_MESSAGE),
+        ("grpc.so_reuseport", 0),  # a port in use is an error, not a second server on it
+        ("grpc.keepalive_time_ms", 20_000),  # a caller that vanished gives its slot back
+        ("grpc.keepalive_timeout_ms", 20_000),  # is TCP's; gRPC has another for the ping (of 60 s)
+        ("grpc.http2.ping_timeout_ms", 20_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        # Input is read no further ahead than it is needed. With windows that grow by themselves, a fast sender
+        # fills a slow line with megabytes, and its pings wait behind them.
+        ("grpc.http2.bdp_probe", 0),
+        # Clients ask whether the server is there, over a silent call and between calls; more often is abuse.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
+    ]
+
+
+def _credentials(config: ServerConfig) -> grpc.ServerCredentials | None:
     """The credentials of TLS, if there are any. Raises ValueError or OSError, in a sentence, for files and ports that
     cannot be used: before voices are loaded."""
     ports = {"listen": config.port, "serve metrics": config.metrics_port}
@@ -221,7 +229,9 @@ def _page(
     """Serves the page beside gRPC; what it needs is loaded here, for those who want it."""
     with extra("web", "the page"):
         from wavesynth.server.web.page import page, serve_page
-    return serve_page(page(service, requests, images, web), config.host, web.port, config.tls)
+    return serve_page(
+        page(service, requests, images, web, config.token is not None), config.host, web.port, config.tls
+    )
 
 
 async def serve(config: ServerConfig, ready: Callable[[Server], None]) -> None:

@@ -16,7 +16,8 @@ from wavesynth.engine.stream import EngineOutput
 
 __all__ = ["Call", "Metrics", "log", "log_as_json"]
 
-_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
+#: Bounds of the buckets of the histograms, in seconds.
+_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
 
 
 def log_as_json() -> None:
@@ -52,9 +53,9 @@ class Metrics:
         samples = ("wavesynth_samples", "Samples of audio handed to gRPC", ["voice"])
         self.samples = Counter(*samples, registry=self.registry)
         first = ("wavesynth_time_to_first_audio_seconds", "From the request to the first chunk")
-        self.first = Histogram(*first, buckets=_SECONDS, registry=self.registry)
+        self.time_to_first_audio = Histogram(*first, buckets=_BUCKETS, registry=self.registry)
         chunk = ("wavesynth_chunk_latency_seconds", "From a chunk's making until gRPC took it")
-        self.chunk = Histogram(*chunk, buckets=_SECONDS, registry=self.registry)
+        self.chunk_latency = Histogram(*chunk, buckets=_BUCKETS, registry=self.registry)
         streams = Gauge("wavesynth_streams_live", "Live streams that are open", registry=self.registry)
         streams.set_function(live)
 
@@ -64,29 +65,30 @@ class Call:
     """What is remembered of one call until it ends."""
 
     method: str
+    metrics: Metrics
     voice: str = ""
     samples: int = 0
     time_to_first_audio: float | None = None
     real_time_factor: float | None = None
     started: float = field(default_factory=time.monotonic)
 
-    def sent(self, chunks: list[EngineOutput], metrics: Metrics) -> None:
-        """Notes chunks that gRPC took."""
+    def sent(self, outputs: list[EngineOutput]) -> None:
+        """Notes outputs that gRPC took."""
         now = time.monotonic()
-        for chunk in chunks:
-            self.samples += chunk.samples
-            metrics.chunk.observe(now - chunk.made)
-            metrics.samples.labels(self.voice).inc(chunk.samples)
-            if chunk.statistics:
-                self.time_to_first_audio = chunk.statistics.time_to_first_audio
-                self.real_time_factor = chunk.statistics.real_time_factor
-                metrics.first.observe(chunk.statistics.time_to_first_audio)
+        for output in outputs:
+            self.samples += output.samples
+            self.metrics.chunk_latency.observe(now - output.made)
+            self.metrics.samples.labels(self.voice).inc(output.samples)
+            if output.statistics:
+                self.time_to_first_audio = output.statistics.time_to_first_audio
+                self.real_time_factor = output.statistics.real_time_factor
+                self.metrics.time_to_first_audio.observe(output.statistics.time_to_first_audio)
 
-    def ended(self, code: str, message: str, metrics: Metrics) -> None:
+    def ended(self, code: str, message: str) -> None:
         """Counts and logs the call."""
-        metrics.calls.labels(self.method, code).inc()
+        self.metrics.calls.labels(self.method, code).inc()
         if code == "RESOURCE_EXHAUSTED":
-            metrics.refused.labels(self.method).inc()
+            self.metrics.refused.labels(self.method).inc()
         rounded = {
             name: round(value, 4)
             for name in ("time_to_first_audio", "real_time_factor")

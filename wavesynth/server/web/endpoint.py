@@ -18,7 +18,10 @@ from wavesynth.server.errors import invalid
 
 __all__ = ["AbortedError", "Context", "Endpoint", "Messages"]
 
-_REFUSED, _AHEAD = 1008, 16
+#: The code of a close that says why: a policy is violated (RFC 6455, section 7.4.1).
+_POLICY_VIOLATION = 1008
+#: Messages that are read ahead of the call.
+_MAX_AHEAD = 16
 
 Messages = asyncio.Queue[str | bytes]
 
@@ -38,10 +41,10 @@ class Endpoint(ABC):
     async def serve(self, socket: WebSocket) -> None:
         """One call, from its first message to the close."""
         if not self._may(socket):
-            await socket.close(_REFUSED)
+            await socket.close(_POLICY_VIOLATION)
             return
         await socket.accept()
-        messages: Messages = asyncio.Queue(_AHEAD)
+        messages: Messages = asyncio.Queue(_MAX_AHEAD)
         call = asyncio.create_task(self._call(socket, messages))
         reader = asyncio.create_task(_read(socket, messages))
         try:

@@ -23,15 +23,21 @@ from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import listening
 from wavesynth.server.validation import MAX_MESSAGE, Requests
 from wavesynth.server.web.config import WebConfig
-from wavesynth.server.web.pictures import Pictures
-from wavesynth.server.web.stream import Stream
+from wavesynth.server.web.pictures import PicturesEndpoint
+from wavesynth.server.web.stream import StreamEndpoint
 
 __all__ = ["page", "serve_page"]
 
 _STATIC = Path(__file__).parent / "static"
 
 
-def page(service: SynthesisService, requests: Requests, images: ImageService, config: WebConfig) -> Starlette:
+def page(
+    service: SynthesisService,
+    requests: Requests,
+    images: ImageService,
+    config: WebConfig,
+    wants_token: bool,
+) -> Starlette:
     """The application: /, /voices, /models, /example, and the WebSockets /stream and /pictures."""
 
     async def index(_: Request) -> Response:
@@ -39,9 +45,7 @@ def page(service: SynthesisService, requests: Requests, images: ImageService, co
 
     async def voices(_: Request) -> Response:
         listed = json_format.MessageToDict(requests.listed(), always_print_fields_with_no_presence=True)
-        return JSONResponse(
-            listed | {"example": config.example is not None, "wantsToken": service.wants_token}
-        )
+        return JSONResponse(listed | {"example": config.example is not None, "wantsToken": wants_token})
 
     async def models(_: Request) -> Response:
         return JSONResponse(
@@ -56,8 +60,8 @@ def page(service: SynthesisService, requests: Requests, images: ImageService, co
         Route("/voices", voices),
         Route("/models", models),
         Route("/example", example),
-        WebSocketRoute("/stream", Stream(service, config.origins).serve),
-        WebSocketRoute("/pictures", Pictures(images, config.origins).serve),
+        WebSocketRoute("/stream", StreamEndpoint(service, config.origins).serve),
+        WebSocketRoute("/pictures", PicturesEndpoint(images, config.origins).serve),
         Mount("/static", StaticFiles(directory=_STATIC)),
     ]
     return Starlette(routes=routes, middleware=[Middleware(_Headers)])

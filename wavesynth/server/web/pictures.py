@@ -18,10 +18,10 @@ from wavesynth.server.images import ImageService
 from wavesynth.server.web.endpoint import Context, Endpoint, Messages
 from wavesynth.v1 import images_pb2 as pb
 
-__all__ = ["Pictures"]
+__all__ = ["PicturesEndpoint"]
 
 
-class Pictures(Endpoint):
+class PicturesEndpoint(Endpoint):
     """SampleImage and CompleteImage of `service`."""
 
     def __init__(self, service: ImageService, origins: Sequence[str]) -> None:

@@ -19,10 +19,10 @@ from wavesynth.server.service import SynthesisService
 from wavesynth.server.web.endpoint import Context, Endpoint, Messages
 from wavesynth.v1 import synthesis_pb2 as pb
 
-__all__ = ["Stream"]
+__all__ = ["StreamEndpoint"]
 
 
-class Stream(Endpoint):
+class StreamEndpoint(Endpoint):
     """StreamSynthesize and Resynthesize of `service`."""
 
     def __init__(self, service: SynthesisService, origins: Sequence[str]) -> None:

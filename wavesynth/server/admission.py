@@ -1,0 +1,85 @@
+"""What every call of the server goes through: who may call, how many calls there are, how each one ended."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import structlog
+
+from wavesynth.server.errors import RefusedError
+from wavesynth.server.telemetry import Call, Metrics, log
+
+__all__ = ["Admission"]
+
+_log = structlog.get_logger()
+
+
+class Admission:
+    """Admits calls; with a `token`, those who send it as `authorization: Bearer TOKEN`."""
+
+    def __init__(self, metrics: Metrics, token: str | None = None) -> None:
+        self._metrics, self._token = metrics, token
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether callers must send a token."""
+        return self._token is not None
+
+    @asynccontextmanager
+    async def call(self, method: str, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
+        """One call, from its admission to the line in the log; what is raised inside becomes its status."""
+        call, code, message = Call(method, self._metrics), "OK", ""
+        self._calls += 1
+        self._idle.clear()
+        try:
+            self._check(context)
+            yield call
+        except RefusedError as refusal:
+            code, message = refusal.code.name, str(refusal)
+            await context.abort(refusal.code, message, refusal.metadata)
+        except asyncio.CancelledError:
+            left = context.time_remaining()
+            code = "CANCELLED" if left is None or left > 0 else "DEADLINE_EXCEEDED"
+            raise
+        except Exception as error:
+            code, message = "INTERNAL", "the service failed"
+            _log.error("a call failed", method=method, exc_info=error)
+            await context.abort(grpc.StatusCode.INTERNAL, message)
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._idle.set()
+            call.ended(code, message)
+
+    async def drain(self, grace: float) -> None:
+        """Refuses new calls from now on, and waits until those under way have ended, at most `grace` seconds."""
+        self._draining = True
+        log(
+            "ending: new calls are refused, and those under way have some seconds",
+            calls=self._calls,
+            seconds=grace,
+        )
+        try:
+            await asyncio.wait_for(self._idle.wait(), grace)
+        except TimeoutError:
+            _log.warning("calls cut off", calls=self._calls)
+
+    def _check(self, context: grpc.aio.ServicerContext) -> None:
+        if self._draining:
+            raise RefusedError(grpc.StatusCode.UNAVAILABLE, "the service is shutting down")
+        if self._token is None:
+            return
+        given = dict(context.invocation_metadata() or ()).get("authorization", "")
+        if not hmac.compare_digest(str(given).encode(), f"Bearer {self._token}".encode()):
+            raise RefusedError(
+                grpc.StatusCode.UNAUTHENTICATED,
+                "metadata authorization is missing or wrong; it must be Bearer TOKEN",
+            )
