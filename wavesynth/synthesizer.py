@@ -18,22 +18,19 @@ from wavesynth.engine.engine import ClosedError, Engine, EngineConfig
 from wavesynth.engine.requests import (
     AudioInput,
     DurationInput,
-    InputReader,
     MelInput,
     SynthesisRequest,
     prepare,
 )
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineStream, Statistics
+from wavesynth.engine.threaded import Listener, Listeners, feed
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import Voice, load_voice
 from wavesynth.workers import cores
 
 __all__ = ["SynthesisStream", "Synthesizer"]
-
-#: Samples that the input of a stream may be ahead of its output before no more of it is taken.
-_MOST_AHEAD = 32_000
 
 
 class Synthesizer:
@@ -77,7 +74,7 @@ class Synthesizer:
         sampler = make_sampler(self.voice, backend, threads, 2 * max_streams, max_streams)
         voices = {self.voice.name: LoadedVoice(self.voice, sampler)}
         self._places = threading.BoundedSemaphore(max_streams)  # of calls of `synthesize`
-        self._listeners = _Listeners()
+        self._listeners = Listeners()
         config = EngineConfig(chunk=chunk, waiting=max_streams)
         self._engine = Engine(voices, Capacity.of(max_streams, voices), config, self._listeners.notify)
         self._engine.__enter__()
@@ -179,7 +176,7 @@ class Synthesizer:
         else:
             assert reader is not None
             arguments = stream, listener, reader, iter(pieces)
-            threading.Thread(target=_feed, args=arguments, name="wavesynth-input", daemon=True).start()
+            threading.Thread(target=feed, args=arguments, name="wavesynth-input", daemon=True).start()
         release = Once(partial(self._listeners.remove, stream))
         return SynthesisStream(stream, listener, release, self._close, self.sample_rate)
 
@@ -191,7 +188,7 @@ class SynthesisStream:
     """
 
     def __init__(
-        self, stream: EngineStream, listener: _Listener, release: Once, closed: Once, sample_rate: int
+        self, stream: EngineStream, listener: Listener, release: Once, closed: Once, sample_rate: int
     ) -> None:
         self._stream, self._listener, self._release, self._closed = stream, listener, release, closed
         self.sample_rate = sample_rate
@@ -234,59 +231,6 @@ class SynthesisStream:
         """Ends the stream, if it goes on; no more chunks come."""
         self._ready.clear()
         self._release()
-
-
-class _Listener:
-    """Who waits for a stream: its reader for output, its feeder for room."""
-
-    def __init__(self) -> None:
-        self.output, self.room = threading.Event(), threading.Event()
-
-    def wake(self) -> None:
-        self.output.set()
-        self.room.set()
-
-
-class _Listeners:
-    """Those of all streams that are open."""
-
-    def __init__(self) -> None:
-        self._listeners: dict[EngineStream, _Listener] = {}
-
-    def add(self, stream: EngineStream) -> _Listener:
-        """One for a new stream."""
-        listener = self._listeners[stream] = _Listener()
-        return listener
-
-    def remove(self, stream: EngineStream) -> None:
-        """Ends the stream."""
-        stream.cancel()
-        self._listeners.pop(stream).wake()
-
-    def notify(self, streams: Sequence[EngineStream]) -> None:
-        """Wakes who waits for these; called on the engine's thread."""
-        for stream in streams:
-            if listener := self._listeners.get(stream):
-                listener.wake()
-
-
-def _feed(
-    stream: EngineStream, listener: _Listener, reader: InputReader, pieces: Iterator[ArrayLike]
-) -> None:
-    """Moves the pieces of a stream's input to it; what is wrong with them, the stream's reader raises."""
-    try:
-        for piece in pieces:
-            while reader.samples - stream.made > _MOST_AHEAD and not stream.closed:
-                listener.room.clear()  # before looking again: what is made in between is not missed
-                if reader.samples - stream.made > _MOST_AHEAD and not stream.closed:
-                    listener.room.wait()
-            if stream.closed:
-                return
-            stream.push(reader.read(piece)[0])
-        stream.finish()
-    except BaseException as error:
-        stream.fail(error if isinstance(error, Exception) else RuntimeError(f"the input ended: {error!r}"))
-        listener.wake()
 
 
 _ONE_OF = "exactly one of audio, mel and seconds must be given"
