@@ -37,7 +37,7 @@ bench: $(READY) ## measure the engine and the service on this machine
 	$(BIN)/wavesynth bench service
 
 bench-gpu: ## on a machine with an NVIDIA GPU: its tests and its speed, in 8 minutes
-	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) tools/bench_gpu.py
+	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m wavesynth.benchmarks.gpu
 
 proto: $(READY) ## generate the Python code of the API from proto/
 	tools/proto.sh

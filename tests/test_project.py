@@ -75,6 +75,17 @@ MAY_IMPORT: dict[str, set[str]] = {
         "extras",
         "v1",
     },
+    "benchmarks": {
+        "kernels",
+        "server",
+        "engine",
+        "training",
+        "voices",
+        "sampling",
+        "models",
+        "audio",
+        "v1",
+    },
     "clients": {"audio", "files", "extras", "v1"},
     "batch": {"clients", "server", "engine", "voices", "audio", "files", "workers", "v1"},
 }

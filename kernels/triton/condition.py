@@ -13,9 +13,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from wavesynth.kernels.triton.network import Network, interleave
+from wavesynth.kernels.triton.network import PackedNetwork, interleave
 
-__all__ = ["Conditioner", "linear", "pack_conditioner"]
+__all__ = ["PackedConditioner", "linear", "pack_conditioner"]
 
 _ROWS, _COLUMNS, _DEPTH = 16, 64, 64
 
@@ -54,7 +54,7 @@ def linear(x: Tensor, weights: Tensor, bias: Tensor, which: Tensor, relu: bool) 
 
 
 @dataclass(frozen=True)
-class Conditioner:
+class PackedConditioner:
     """The conditioning network's weights: two convolutions as products, and a product for all layers at once."""
 
     hidden: Tensor
@@ -83,7 +83,7 @@ class Conditioner:
 
 
 def pack_conditioner(
-    network: Network,
+    network: PackedNetwork,
     *,
     hidden: Tensor,
     hidden_bias: Tensor,
@@ -92,7 +92,7 @@ def pack_conditioner(
     output: Tensor,
     bias: Tensor,
     speakers: Tensor | None,
-) -> Conditioner:
+) -> PackedConditioner:
     """Rounds a conditioning network to half precision, for `network` and on its device.
 
     Shapes: hidden [C, bands, 5], smooth [C, C, 3], output [L * 2R, C], bias [L * 2R], speakers [speakers, L * 2R].
@@ -111,4 +111,4 @@ def pack_conditioner(
         smooth.transpose(1, 2).flatten(1).half(), smooth_bias.float()[None],
         rows(output).half(), whole,
     )  # fmt: skip
-    return Conditioner(*(tensor.contiguous().to(device) for tensor in tensors))
+    return PackedConditioner(*(tensor.contiguous().to(device) for tensor in tensors))

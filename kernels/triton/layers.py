@@ -12,7 +12,7 @@ import triton.language as tl
 
 from wavesynth.kernels.triton.draw import gate
 
-__all__ = ["chain", "queue_row", "wide_layers"]
+__all__ = ["narrow_layers", "queue_row", "wide_layers"]
 
 
 @triton.jit
@@ -30,7 +30,7 @@ def queue_row(layer, index, table_ptr, L: tl.constexpr, CYCLE: tl.constexpr):
 
 
 @triton.jit
-def chain(
+def narrow_layers(
     x, index, active, queue, conditioning, activations, past_weights, current_weights, residual_weights,
     table_ptr, L: tl.constexpr, CYCLE: tl.constexpr, R: tl.constexpr, B: tl.constexpr,
     STAGES: tl.constexpr, APPROXIMATE: tl.constexpr,

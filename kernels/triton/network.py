@@ -11,18 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["SIZES", "Network", "interleave", "pack", "unit_cycle"]
+__all__ = ["SIZES", "PackedNetwork", "interleave", "pack", "unit_cycle"]
 
 #: What R, S and A may be.
 SIZES = (32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
-class Network:
+class PackedNetwork:
     """L layers, R residual, S skip, A output channels; matrices float16, biases float32. `pack` makes one."""
 
     dilations: tuple[int, ...]
@@ -76,23 +77,24 @@ class Network:
         return self.embedding.shape[0]
 
     @property
-    def rows(self) -> int:
+    def queue_rows(self) -> int:
         """Rows of a stream's queues: the sum of the dilations."""
         return sum(self.dilations)
 
     @property
     def bytes_per_stream(self) -> int:
         """What a stream's queues take."""
-        return self.rows * self.residual_channels * 2
+        return self.queue_rows * self.residual_channels * 2
 
-    def to(self, device: torch.device | str) -> Network:
+    def to(self, device: torch.device | str) -> PackedNetwork:
         """The same on another device."""
         return self.changed(lambda tensor: tensor.to(device))
 
-    def changed(self, change: Callable[[Tensor], Tensor]) -> Network:
+    def changed(self, change: Callable[[Tensor], Tensor]) -> PackedNetwork:
         """The same with every tensor changed."""
         tensors = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
-        return replace(self, **{name: change(tensor) for name, tensor in tensors.items()})
+        changed: dict[str, Any] = {name: change(tensor) for name, tensor in tensors.items()}
+        return replace(self, **changed)
 
     def layer_of_row(self) -> Tensor:
         """The layer that each row of a stream's queues belongs to, int64 [rows]."""
@@ -124,7 +126,7 @@ def pack(
     hidden_bias: Tensor,
     output: Tensor,
     output_bias: Tensor,
-) -> Network:
+) -> PackedNetwork:
     """Rounds a network to half precision.
 
     Shapes: embedding [A, R], dilated [L, 2R, 2R] with columns (past, now), residual [L, R, R], residual_bias
@@ -146,7 +148,7 @@ def pack(
     # Folded with the weights as they are rounded: the kernel's own products are to be made up for.
     fold = torch.einsum("lhr,lr->lh", past.half().float() + current.half().float(), offset)
     first = torch.tensor([0, *dilations[:-1]]).cumsum(0)
-    network = Network(
+    network = PackedNetwork(
         tuple(dilations), hop, embedding.half(),
         past.reshape(-1, r).half(), current.reshape(-1, r).half(), residual.reshape(-1, r).half(),
         skip.half(), skip_bias.float(), hidden.half(), hidden_bias.float(), output.half(), output_bias.float(),

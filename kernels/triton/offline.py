@@ -1,4 +1,4 @@
-"""Compiling the kernel with no GPU present: what it takes of one, and what is in its instructions.
+"""Compiling all variants of the kernel with no GPU present: what it takes of one, and what is in its instructions.
 
     python -m wavesynth.kernels.triton.offline > tests/kernels/compiled.json        the table of all that ships
 
@@ -16,29 +16,29 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource, CompiledKernel
-from triton.experimental.gluon._runtime import GluonASTSource
+from triton.compiler import CompiledKernel
 
-from wavesynth.kernels.triton.belt import SWIZZLED, belt
-from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import BELTS, Belt, Plan, Ring, tiles
-from wavesynth.kernels.triton.ring import ring
-from wavesynth.kernels.triton.sampler import sampler
+from wavesynth.kernels.triton.kernel_config import KernelConfig
+from wavesynth.kernels.triton.network import PackedNetwork, pack
+from wavesynth.kernels.triton.persistent import Persistent
+from wavesynth.kernels.triton.selection import WARP_SPECIALIZED, tiled_configs
 
-__all__ = ["SHIPPED", "Figures", "compile_sampler", "figures", "layer_loop_reads", "shape"]
+__all__ = ["SHIPPED", "Figures", "figures", "layer_loop_reads", "shape"]
 
 
-#: What ships: (layers, S, plan, compute capability), R = 64, A = 256.
-SHIPPED = [
-    *((layers, s, belts, 90) for layers, s in ((30, 256), (20, 128), (50, 256)) for belts in BELTS),
-    *((30, 256, plan, capability) for capability in (90, 80, 100) for plan in tiles(capability)),
-    *((layers, s, Ring(), 90) for layers, s in ((20, 128), (30, 256), (50, 256))),
-    *((30, 256, Ring(), capability) for capability in (80, 100)),
+#: What ships: (layers, S, variant, compute capability), R = 64, A = 256.
+SHIPPED: list[tuple[int, int, KernelConfig, int]] = [
+    *(
+        (layers, s, config, 90)
+        for layers, s in ((30, 256), (20, 128), (50, 256))
+        for config in WARP_SPECIALIZED
+    ),
+    *((30, 256, config, capability) for capability in (90, 80, 100) for config in tiled_configs(capability)),
+    *((layers, s, Persistent(), 90) for layers, s in ((20, 128), (30, 256), (50, 256))),
+    *((30, 256, Persistent(), capability) for capability in (80, 100)),
 ]
 _INSTRUCTIONS = {
     "tensor_core": r"\b(wgmma\.mma_async|mma\.sync|tcgen05\.mma)\b",
@@ -59,10 +59,10 @@ class Figures:
     bulk_copy: int
     barrier: int
     exchanges: int
-    """Turns through shared memory in the loop over layers, or in all of a ring, each with its barriers: docs/gpu.md."""
+    """Turns through shared memory in the loop over layers, or in all of a persistent kernel, each with its barriers."""
 
 
-def shape(layers: int, residual: int = 64, skip: int = 256, classes: int = 256) -> Network:
+def shape(layers: int, residual: int = 64, skip: int = 256, classes: int = 256) -> PackedNetwork:
     """A network of that shape, in stacks of ten layers, whose weights are all zero."""
     z, r, s, a = torch.zeros, residual, skip, classes
     return pack(
@@ -70,44 +70,6 @@ def shape(layers: int, residual: int = 64, skip: int = 256, classes: int = 256) 
         residual=z(layers, r, r), residual_bias=z(layers, r), skip=z(s, layers * r), skip_bias=z(s), hidden=z(a, s),
         hidden_bias=z(a), output=z(a, a), output_bias=z(a),
     )  # fmt: skip
-
-
-def compile_sampler(network: Network, plan: Plan | Belt | Ring, capability: int) -> CompiledKernel:
-    """The kernel for `network` by `plan`, for GPUs of a compute capability such as 90, 9.0."""
-    constants = {**plan.constants(network), "FORCED": False, "APPROXIMATE": True}
-    types = {
-        "*fp32": (
-            "skip_bias_ptr", "hidden_bias_ptr", "output_bias_ptr", "inverse_ptr", "logits_ptr", "single_ptr",
-            "given_ptr",
-        ),
-        "*i64": ("index_ptr", "seed_ptr", "box_ptr"),
-        "*i32": ("table_ptr", "token_ptr", "slot_ptr", "forced_ptr", "drawn_ptr"),
-    }  # fmt: skip
-    type_of = {name: kind for kind, names in types.items() for name in names}
-    kernel: Any = ring if isinstance(plan, Ring) else belt if isinstance(plan, Belt) else sampler
-    layout = f",{SWIZZLED.value!r}" if isinstance(plan, Belt) else ""
-    blocks = {} if isinstance(plan, Ring) else plan.blocks(network)
-
-    def kind(name: str) -> str:
-        if name in constants:
-            return "constexpr"
-        if name.endswith("_weights"):
-            rows, columns = blocks[name.removesuffix("_weights")]
-            return f"tensordesc<fp16[{rows},{columns}]{layout}>"
-        if not name.endswith("_ptr"):
-            return "i32"
-        return type_of.get(name, "*fp16")
-
-    signature = {name: kind(name) for name in kernel.arg_names}
-    aligned = {
-        (i,): [["tt.divisibility", 16]] for i, name in enumerate(kernel.arg_names) if name.endswith("_ptr")
-    }
-    source = GluonASTSource if isinstance(plan, Belt) else ASTSource
-    return triton.compile(
-        source(kernel, signature, constants, aligned),
-        target=GPUTarget("cuda", capability, 32),
-        options=plan.options,
-    )
 
 
 def figures(kernel: CompiledKernel) -> Figures:
@@ -136,7 +98,7 @@ def layer_loop_reads(kernel: CompiledKernel) -> set[str]:
     Each load's address is followed back through all that it was computed from.
     """
     text = kernel.asm["ttgir"]
-    made = {}  # what each value was computed from
+    made: dict[str, set[str]] = {}  # what each value was computed from
     for line in text.splitlines():
         if match := re.match(r"\s*(%[\w.]+)(?::\d+)? = (.*)", line):
             # What was loaded is a number, not a place: an address is not followed through it.
@@ -155,7 +117,7 @@ def _layer_loop(text: str) -> list[str]:
     """The lines of the loop over layers: the innermost one that has the gate, and so a split, in it."""
     lines = text.splitlines()
     at = next((i for i, line in enumerate(lines) if "tt.split" in line), None)
-    if at is None:  # a ring, whose layers are no loop
+    if at is None:  # the persistent kernel's layers are no loop
         return lines
     depth = len(lines[at]) - len(lines[at].lstrip())
     first = next(
@@ -185,16 +147,16 @@ def _arguments(value: str, made: dict[str, set[str]]) -> Iterator[str]:
 def main() -> None:
     """Prints the table."""
     table = []
-    for layers, s, plan, capability in SHIPPED:
-        kernel = compile_sampler(shape(layers, skip=s), plan, capability)
+    for layers, s, config, capability in SHIPPED:
+        kernel = config.compile(shape(layers, skip=s), capability)
         row = {
             "layers": layers,
             "skip": s,
-            "plan": plan.name,
+            "config": config.name,
             "capability": capability,
             "triton": triton.__version__,
         }
-        reads = [] if isinstance(plan, Ring) else sorted(layer_loop_reads(kernel))
+        reads = [] if isinstance(config, Persistent) else sorted(layer_loop_reads(kernel))
         table.append({**row, **asdict(figures(kernel)), "layer_loop_reads": reads})
         print(table[-1], file=sys.stderr, flush=True)
     print(json.dumps(table, indent=1))

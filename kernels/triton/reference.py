@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wavesynth.kernels.triton.draw import GATE
-from wavesynth.kernels.triton.network import Network
+from wavesynth.kernels.triton.network import PackedNetwork
 from wavesynth.kernels.triton.streams import Streams
 
 __all__ = ["Draw", "advance", "gate", "linear"]
@@ -23,7 +23,7 @@ Draw = Callable[[Tensor, int, int, float], int]
 
 
 def advance(
-    network: Network,
+    network: PackedNetwork,
     streams: Streams,
     conditioning: Tensor,
     slots: Tensor,
@@ -35,10 +35,10 @@ def advance(
 ) -> Tensor:
     """Draws the next `n` samples of the streams in `slots` [C] (-1: none), int32 [C, n]; `streams` moves on in place.
 
-    `conditioning` [C, F, L, 2R] float16 begins with the frame of each stream's next sample (`Network.conditioning`
-    makes it). With `forced` [C, n] the samples before each are those, whatever is drawn, and `logits` [C, n, A] is
-    filled. `draw` is the one definition of the draw, which the kernel has inside. A class of -1 says that logits were
-    not finite; rows of absent streams are -1.
+    `conditioning` [C, F, L, 2R] float16 begins with the frame of each stream's next sample
+    (`PackedNetwork.conditioning` makes it). With `forced` [C, n] the samples before each are those, whatever is drawn,
+    and `logits` [C, n, A] is filled. `draw` is the one definition of the draw, which the kernel has inside. A class of
+    -1 says that logits were not finite; rows of absent streams are -1.
     """
     drawn = torch.full((len(slots), n), -1, dtype=torch.int32)
     for column, slot in enumerate(slots.tolist()):
@@ -63,7 +63,7 @@ def advance(
     return drawn
 
 
-def _step(network: Network, queue: Tensor, token: int, index: int, conditioning: Tensor) -> Tensor:
+def _step(network: PackedNetwork, queue: Tensor, token: int, index: int, conditioning: Tensor) -> Tensor:
     """Logits [A] of sample `index`; the stream's `queue` [rows, R] moves on in place."""
     x = network.embedding[token].float()
     r, top, activations = network.residual_channels, 0, []

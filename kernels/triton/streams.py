@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wavesynth.kernels.triton.network import Network
+from wavesynth.kernels.triton.network import PackedNetwork
 
 __all__ = ["Streams"]
 
@@ -28,11 +28,13 @@ class Streams:
     """[slots] float32: log2(e) / temperature."""
 
     @classmethod
-    def empty(cls, network: Network, slots: int) -> Streams:
+    def empty(cls, network: PackedNetwork, slots: int) -> Streams:
         """Slots whose queues are not yet those of any stream; on the network's device."""
         device = network.embedding.device
         return cls(
-            torch.empty(slots, network.rows, network.residual_channels, dtype=torch.float16, device=device),
+            torch.empty(
+                slots, network.queue_rows, network.residual_channels, dtype=torch.float16, device=device
+            ),
             torch.full((slots,), network.classes // 2, dtype=torch.int32, device=device),
             torch.zeros(slots, dtype=torch.int64, device=device),
             torch.zeros(slots, dtype=torch.int64, device=device),
@@ -42,7 +44,7 @@ class Streams:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def start(self, network: Network, slots: Tensor) -> None:
+    def start(self, network: PackedNetwork, slots: Tensor) -> None:
         """Begins new streams in `slots` [k], whoever had them before."""
         self.queues[slots] = network.silence
         self.tokens[slots] = network.classes // 2

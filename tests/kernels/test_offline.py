@@ -12,18 +12,18 @@ import triton
 TABLE = Path(__file__).with_name("compiled.json")
 #: Bytes of stack that could not be got rid of.
 SPILLS = {
-    (30, 256, "8w8", 80): 24,
-    (30, 256, "16w8", 80): 40,
-    (30, 256, "32w8", 80): 496,
-    (30, 256, "64w8", 80): 784,
-    (30, 256, "64w8", 100): 32,
-    (20, 128, "ring 4+4", 90): 48,
-    (30, 256, "ring 4+4", 90): 56,
-    (50, 256, "ring 4+4", 90): 56,
-    (30, 256, "ring 4+4", 80): 48,
-    (30, 256, "ring 4+4", 100): 72,
+    (30, 256, "tiled 8w8", 80): 24,
+    (30, 256, "tiled 16w8", 80): 40,
+    (30, 256, "tiled 32w8", 80): 496,
+    (30, 256, "tiled 64w8", 80): 784,
+    (30, 256, "tiled 64w8", 100): 32,
+    (20, 128, "persistent 4+4", 90): 48,
+    (30, 256, "persistent 4+4", 90): 56,
+    (50, 256, "persistent 4+4", 90): 56,
+    (30, 256, "persistent 4+4", 80): 48,
+    (30, 256, "persistent 4+4", 100): 72,
 }
-KEYS = ("layers", "skip", "plan", "capability")
+KEYS = ("layers", "skip", "config", "capability")
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +63,12 @@ def test_nothing_takes_more_than_the_table_says(compiled):
 
 
 def test_sixteen_streams_leave_registers_free(compiled):
-    for (*_, plan, _), row in compiled_on_hopper(compiled).items():
-        if plan in ("16", "belt 16"):
+    for (*_, config, _), row in compiled_on_hopper(compiled).items():
+        if config in ("tiled 16", "warp_specialized 16"):
             assert row["registers"] <= 168, row
 
 
-def test_no_plan_needs_a_stack_but_those_that_are_known_to(compiled):
+def test_no_config_needs_a_stack_but_those_that_are_known_to(compiled):
     for key, row in compiled.items():
         assert row["stack"] <= SPILLS.get(key, 0), row
 
@@ -76,11 +76,11 @@ def test_no_plan_needs_a_stack_but_those_that_are_known_to(compiled):
 def test_the_layer_loop_reads_weights_queues_and_conditioning_only(compiled):
     streams = {"queue_ptr", "conditioning_ptr"}
     weights = {"past_weights", "current_weights", "residual_weights"}
-    for (*_, plan, _), row in compiled_on_hopper(compiled).items():
-        if plan.startswith("ring"):
+    for (*_, config, _), row in compiled_on_hopper(compiled).items():
+        if config.startswith("persistent"):
             continue  # reads none: its layers are no loop, their weights in registers
-        # A belt's weights are brought by other warps than those that compute.
-        expected = streams if plan.startswith("belt") else streams | weights
+        # The weights of a warp-specialized kernel are brought by other warps than those that compute.
+        expected = streams if config.startswith("warp_specialized") else streams | weights
         assert set(row["layer_loop_reads"]) == expected, row
 
 

@@ -9,7 +9,7 @@ import torch
 from triton.runtime.interpreter import InterpreterBuilder
 
 from tests.kernels.triton_networks import (
-    TILE,
+    CONFIG,
     advance,
     conditioning_for,
     copy,
@@ -21,9 +21,11 @@ from tests.kernels.triton_networks import (
     started,
 )
 from wavesynth.kernels.triton.draw import EXP2, GATE
+from wavesynth.kernels.triton.kernel_config import Launch
 from wavesynth.kernels.triton.launch import Launcher
 from wavesynth.kernels.triton.network import interleave, unit_cycle
-from wavesynth.kernels.triton.plans import Ring, choose
+from wavesynth.kernels.triton.persistent import Persistent
+from wavesynth.kernels.triton.selection import choose
 from wavesynth.sampling import draw, int8
 
 pytestmark = in_interpreter
@@ -36,12 +38,12 @@ def sums_without_order(monkeypatch):
     monkeypatch.setattr(InterpreterBuilder, "create_dot", order_free_dot)
 
 
-def agrees(net, slots, n, plan=TILE, streams=None):
+def agrees(net, slots, n, config=CONFIG, streams=None):
     """Whether kernel and reference agree on classes and state; the classes."""
     streams = started(net, max(slots) + 1) if streams is None else streams
     defined = copy(streams)
     conditioning = conditioning_for(net, len(slots), n)
-    drawn = advance(net, streams, conditioning, slots, n, plan)
+    drawn = advance(net, streams, conditioning, slots, n, config)
     assert torch.equal(drawn, expected(net, defined, conditioning, slots, n))
     assert same_streams(streams, defined)
     return drawn
@@ -73,9 +75,9 @@ def test_any_dilations_give_the_references_samples(dilations, residual):
 
 
 @pytest.mark.parametrize("tile", [8, 16, 32, 64])
-def test_any_number_of_streams_in_any_slots_by_any_plan(tile):
-    plan = replace(TILE, tile=tile)
-    agrees(network(skip=64), [7, 3, -1, 0, 12, -1, 20, 5, 19, 1, 2, 4, 6, 8, 9, 10, 11, 13, 14], 6, plan)
+def test_any_number_of_streams_in_any_slots_by_any_tile(tile):
+    config = replace(CONFIG, tile=tile)
+    agrees(network(skip=64), [7, 3, -1, 0, 12, -1, 20, 5, 19, 1, 2, 4, 6, 8, 9, 10, 11, 13, 14], 6, config)
 
 
 def test_streams_at_different_samples_far_into_the_audio():
@@ -144,20 +146,24 @@ def run_at_once(prepared, shared, count, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("streams", "plan", "shape"),
+    ("streams", "config", "shape"),
     [
-        (1, Ring(group=2, heads=2, warps=4), {"dilations": (1, 2, 4), "skip": 64}),
-        (2, Ring(group=1, heads=1, warps=8), {"dilations": (1, 3), "residual": 64, "classes": 64}),
+        (1, Persistent(layers_per_cta=2, head_ctas=2, warps=4), {"dilations": (1, 2, 4), "skip": 64}),
+        (
+            2,
+            Persistent(layers_per_cta=1, head_ctas=1, warps=8),
+            {"dilations": (1, 3), "residual": 64, "classes": 64},
+        ),
     ],
 )
-def test_a_ring_draws_the_references_samples(streams, plan, shape, monkeypatch):
+def test_the_persistent_kernel_draws_the_references_samples(streams, config, shape, monkeypatch):
     """Its sums have another order, so that its state is the reference's but for the last bit of half precision."""
     net, n = network(**shape), 7
     slots = torch.tensor([2, -1, 0][-1 - streams :], dtype=torch.int32)
     shared, defined = started(net, 3), started(net, 3)
     conditioning = conditioning_for(net, len(slots), n)
-    prepared = Launcher(net).prepare(shared, conditioning, slots, n, plan=plan)
-    run_at_once(prepared, shared, plan.programs(len(slots), net), monkeypatch)
+    prepared = Launcher(net).prepare(Launch(shared, conditioning, slots, n), config)
+    run_at_once(prepared, shared, config.programs(len(slots), net), monkeypatch)
     assert torch.equal(prepared.drawn, expected(net, defined, conditioning, slots, n))
     assert torch.allclose(shared.queues, defined.queues, rtol=2e-3, atol=1e-6)
     for name in ("tokens", "indices", "seeds", "inverses"):
@@ -203,21 +209,23 @@ def test_whole_stacks_are_recognised(dilations, cycle):
 def test_tiles_are_as_small_as_the_load_allows():
     loads = (1, 1056, 1057, 2112, 2113, 4224, 4225, 8448)
     net = network((1, 2, 4, 8, 16), residual=64, skip=128, classes=256)
-    belts, plain = (8, 8, 16, 16, 32, 32, 32, 32), (8, 8, 16, 16, 32, 32, 64, 64)
-    assert [choose(net, n, 8448, 132).name for n in loads] == [f"belt {tile}" for tile in belts]
+    specialized, plain = (8, 8, 16, 16, 32, 32, 32, 32), (8, 8, 16, 16, 32, 32, 64, 64)
+    assert [choose(net, n, 8448, 132).name for n in loads] == [
+        f"warp_specialized {tile}" for tile in specialized
+    ]
     for other in (network(), network(residual=128), network((1, 2), residual=64, skip=128, classes=256)):
         assert [choose(other, n, 8448, 132).tile for n in loads] == list(plain)
     chosen = [choose(net, 2000, 8448, 148, capability).name for capability in (80, 86, 90, 100)]
-    assert chosen == ["16w8", "16w8", "belt 16", "16w8"]
+    assert chosen == ["tiled 16w8", "tiled 16w8", "warp_specialized 16", "tiled 16w8"]
 
 
-def test_streams_are_rings_where_there_are_places_for_no_more_than_fit():
+def test_streams_are_persistent_where_no_more_than_fit_are_asked_for():
     net = network((1, 2, 4) * 10, residual=64)
-    assert {choose(net, n, 11, 132).name for n in (1, 11)} == {"ring 4+4"}
-    assert [choose(net, 1, places, 132).name for places in (1, 5, 6, 8, 9, 12)] == [
-        "ring 4+16", "ring 4+16", "ring 4+8", "ring 4+8", "ring 4+4", "8",
+    assert {choose(net, n, 11, 132).name for n in (1, 11)} == {"persistent 4+4"}
+    assert [choose(net, 1, max_batch, 132).name for max_batch in (1, 5, 6, 8, 9, 12)] == [
+        "persistent 4+16", "persistent 4+16", "persistent 4+8", "persistent 4+8", "persistent 4+4", "tiled 8",
     ]  # fmt: skip
-    assert choose(network((1, 2, 4) * 10, residual=128), 1, 1, 132).name == "8"
+    assert choose(network((1, 2, 4) * 10, residual=128), 1, 1, 132).name == "tiled 8"
 
 
 def test_given_samples_without_room_for_their_logits_are_refused():

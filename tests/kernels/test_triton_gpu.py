@@ -16,7 +16,8 @@ import torch
 
 from tests.kernels.triton_networks import conditioning_for, copy, network, started
 from wavesynth.kernels.triton.launch import Launcher
-from wavesynth.kernels.triton.plans import BELTS, TILES, Ring, choose
+from wavesynth.kernels.triton.persistent import Persistent
+from wavesynth.kernels.triton.selection import TILED, WARP_SPECIALIZED, choose
 from wavesynth.kernels.triton.streams import Streams
 
 pytestmark = pytest.mark.gpu
@@ -37,8 +38,8 @@ SIZE = (
 )
 SECOND, STREAMS = (20, 5) if SMALL else (16000, 37)
 # In the interpreter, programs of a launch that wait for one another would wait for ever, and there is no Gluon.
-PLANS = [*TILES, *(() if SMALL else BELTS)]
-RINGS = [] if SMALL else [Ring(heads=16), Ring()]
+CONFIGS = [*TILED, *(() if SMALL else WARP_SPECIALIZED)]
+PERSISTENT = [] if SMALL else [Persistent(head_ctas=16), Persistent()]
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +62,9 @@ def frames(net, streams, samples):
     return conditioning_for(net.to("cpu"), streams, samples).to(DEVICE)
 
 
-def advance(launcher, streams, conditioning, slots, n, plan, **others):
+def advance(launcher, streams, conditioning, slots, n, config, **others):
     slots = torch.tensor(slots, dtype=torch.int32, device=DEVICE)
-    return launcher.advance(streams, conditioning, slots, n, plan=plan, **others)
+    return launcher.advance(streams, conditioning, slots, n, config=config, **others)
 
 
 def random_tokens(net, streams, n):
@@ -91,14 +92,14 @@ def float32_logits(net, conditioning, tokens):
     return hidden @ net.output.float().T + net.output_bias
 
 
-@pytest.mark.parametrize("plan", PLANS + RINGS, ids=lambda plan: plan.name)
-def test_logits_and_likelihood_are_the_float32_definitions(net, launcher, plan):
+@pytest.mark.parametrize("config", CONFIGS + PERSISTENT, ids=lambda config: config.name)
+def test_logits_and_likelihood_are_the_float32_definitions(net, launcher, config):
     torch.backends.cuda.matmul.allow_tf32 = False
     n = min(SECOND, 1600)
     tokens = random_tokens(net, 3, n)
     logits = torch.zeros(3, n, net.classes, device=DEVICE)
     conditioning = frames(net, 3, n)
-    advance(launcher, on_gpu(net, 3), conditioning, [0, 1, 2], n, plan, forced=tokens, logits=logits)
+    advance(launcher, on_gpu(net, 3), conditioning, [0, 1, 2], n, config, forced=tokens, logits=logits)
     for stream in range(3):
         expected = float32_logits(net, conditioning[stream], tokens[stream])
         error = (logits[stream] - expected).norm() / expected.norm()
@@ -112,36 +113,38 @@ def test_logits_and_likelihood_are_the_float32_definitions(net, launcher, plan):
         assert abs(bits[0] - bits[1]) <= 0.005
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
-def test_a_stream_is_the_same_to_the_byte_in_any_company_plan_and_chunk(net, launcher, plan):
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
+def test_a_stream_is_the_same_to_the_byte_in_any_company_config_and_chunk(net, launcher, config):
     n, count, mine = 5 * net.hop, STREAMS, STREAMS // 2
     conditioning = frames(net, count, n)
     alone = advance(
-        launcher, on_gpu(net, count), conditioning[mine : mine + 1].contiguous(), [mine], n, TILES[0]
+        launcher, on_gpu(net, count), conditioning[mine : mine + 1].contiguous(), [mine], n, TILED[0]
     )
     assert len(set(alone.flatten().tolist())) > 10
     order = [mine, *(s for s in range(count) if s != mine)]
-    company = advance(launcher, on_gpu(net, count), conditioning[order].contiguous(), order, n, plan)
+    company = advance(launcher, on_gpu(net, count), conditioning[order].contiguous(), order, n, config)
     assert torch.equal(company[:1], alone)
     streams, pieces = on_gpu(net, count), []
     for at in range(0, n, net.hop):
         given = conditioning[order][:, at // net.hop :].contiguous()
-        pieces.append(advance(launcher, streams, given, order, net.hop, plan))
+        pieces.append(advance(launcher, streams, given, order, net.hop, config))
     assert torch.equal(torch.cat(pieces, 1), company)
 
 
-@pytest.mark.parametrize("plan", RINGS, ids=lambda plan: plan.name)
-def test_a_ring_is_the_same_to_the_byte_by_any_heads_in_company_and_in_chunks(net, launcher, plan):
+@pytest.mark.parametrize("config", PERSISTENT, ids=lambda config: config.name)
+def test_a_persistent_stream_is_the_same_to_the_byte_by_any_heads_in_company_and_in_chunks(
+    net, launcher, config
+):
     n = 5 * net.hop
     conditioning = frames(net, 3, n)
-    alone = advance(launcher, on_gpu(net, 3), conditioning[1:2].contiguous(), [1], n, RINGS[0])
+    alone = advance(launcher, on_gpu(net, 3), conditioning[1:2].contiguous(), [1], n, PERSISTENT[0])
     assert len(set(alone.flatten().tolist())) > 10
-    company = advance(launcher, on_gpu(net, 3), conditioning, [0, 1, 2], n, plan)
+    company = advance(launcher, on_gpu(net, 3), conditioning, [0, 1, 2], n, config)
     assert torch.equal(company[1:2], alone)
     streams, pieces = on_gpu(net, 3), []
     for at in range(0, n, net.hop):
         given = conditioning[1:2, at // net.hop :].contiguous()
-        pieces.append(advance(launcher, streams, given, [1], net.hop, plan))
+        pieces.append(advance(launcher, streams, given, [1], net.hop, config))
     assert torch.equal(torch.cat(pieces, 1), alone)
 
 
@@ -163,13 +166,13 @@ def test_ten_minutes_of_a_stream_have_no_drift(net, launcher):
     streams.seeds.fill_(7)
     streams.inverses.fill_(1.0)
     streams.indices.copy_(torch.arange(seconds) * SECOND)
-    plan = choose(net, seconds, 10_000, 132) if DEVICE == "cuda" else TILES[0]
+    config = choose(net, seconds, 10_000, 132) if DEVICE == "cuda" else TILED[0]
 
     def go_on(at, n):
         logits = torch.zeros(seconds, n, net.classes, device=DEVICE)
         given = conditioning[:, at // net.hop :].contiguous()
         forced = tokens[:, at : at + n].contiguous()
-        advance(launcher, streams, given, list(range(seconds)), n, plan, forced=forced, logits=logits)
+        advance(launcher, streams, given, list(range(seconds)), n, config, forced=forced, logits=logits)
         return logits
 
     go_on(0, lead)
@@ -192,16 +195,16 @@ def test_what_a_stream_draws_after_ten_minutes_it_draws_from_float32s_logits(net
     """Half a minute of its own samples that ends ten minutes into a stream; its logits are then of the last of them."""
     chunk, end = SECOND, 10 * 60 * 16000
     window = 2 * (1 + sum(net.dilations))
-    count, plan = (2, TILES[0]) if SMALL else (30, BELTS[0])
+    count, config = (2, TILED[0]) if SMALL else (30, WARP_SPECIALIZED[0])
     streams = on_gpu(net, 1)
     streams.indices.fill_(end - count * chunk)
     conditioning = frames(net, 1, chunk)  # the same in each chunk
-    drawn = [advance(launcher, streams, conditioning, [0], chunk, plan)[0] for _ in range(count)]
+    drawn = [advance(launcher, streams, conditioning, [0], chunk, config)[0] for _ in range(count)]
     assert int(streams.indices[0]) == end
     tokens = torch.cat(drawn)[-window:]
     assert (tokens >= 0).all()
     logits = torch.zeros(1, 1, net.classes, device=DEVICE)
-    advance(launcher, streams, conditioning, [0], 1, plan, forced=tokens[-1:].view(1, 1), logits=logits)
+    advance(launcher, streams, conditioning, [0], 1, config, forced=tokens[-1:].view(1, 1), logits=logits)
     # Inputs come one sample late: those of samples end - window + 1 to end.
     at = torch.arange(end - window + 1, end + 1, device=DEVICE) % chunk // net.hop
     expected = float32_logits(replace(net, hop=1), conditioning[0][at], tokens)[-1]
@@ -212,12 +215,13 @@ def test_memory_is_used_as_it_may_be():
     tool = None if SMALL else shutil.which("compute-sanitizer")
     if tool is None:
         pytest.skip("compute-sanitizer is not on this machine")
-    # As tools/bench_gpu.py does where the package is not installed.
+    # As `make bench-gpu` does where the package is not installed.
     program = (
-        "import sys; sys.path[:0] = ['.', 'tools']; import bench_gpu; bench_gpu.find_kernels()\n"
+        "import sys; sys.path.insert(0, '.'); from wavesynth.benchmarks.gpu import find_kernels; find_kernels()\n"
         "from tests.kernels.test_triton_gpu import *; from tests.kernels.triton_networks import network\n"
         "net = network((1, 2, 4, 8, 16), residual=64, skip=128, classes=128, hop=5).to('cuda')\n"
-        "for plan in PLANS: advance(Launcher(net), on_gpu(net, 19), frames(net, 19, 7), list(range(19)), 7, plan)\n"
+        "given = (Launcher(net), on_gpu(net, 19), frames(net, 19, 7), list(range(19)), 7)\n"
+        "for config in CONFIGS: advance(*given, config)\n"
         "torch.cuda.synchronize()\n"
     )
     run = subprocess.run(

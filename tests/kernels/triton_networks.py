@@ -9,14 +9,15 @@ import torch
 from triton.runtime import interpreter
 
 from wavesynth.kernels.triton import reference
-from wavesynth.kernels.triton.launch import Launcher, interpreting
+from wavesynth.kernels.triton.kernel_config import interpreting
+from wavesynth.kernels.triton.launch import Launcher
 from wavesynth.kernels.triton.network import pack
-from wavesynth.kernels.triton.plans import Plan
 from wavesynth.kernels.triton.streams import Streams
+from wavesynth.kernels.triton.tiled import Tiled
 from wavesynth.sampling.draw import draw
 
 __all__ = [
-    "TILE",
+    "CONFIG",
     "advance",
     "conditioning_for",
     "copy",
@@ -27,7 +28,7 @@ __all__ = [
     "started",
 ]
 
-TILE = Plan(tile=16, warps=4)
+CONFIG = Tiled(tile=16, warps=4)
 in_interpreter = pytest.mark.skipif(
     not interpreting(), reason="runs in Triton's interpreter, TRITON_INTERPRET=1"
 )
@@ -90,10 +91,10 @@ def same_streams(a, b):
     return all(torch.equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(a))
 
 
-def advance(net, streams, conditioning, slots, n, plan=TILE, **others):
+def advance(net, streams, conditioning, slots, n, config=CONFIG, **others):
     """The kernel's samples for the streams in `slots`, a list."""
     return Launcher(net).advance(
-        streams, conditioning, torch.tensor(slots, dtype=torch.int32), n, plan=plan, **others
+        streams, conditioning, torch.tensor(slots, dtype=torch.int32), n, config=config, **others
     )
 
 

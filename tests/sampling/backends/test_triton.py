@@ -1,32 +1,22 @@
-"""The backend triton, in the interpreter: states, conditioning, the engine, and what it says when it cannot."""
+"""The backend triton, in the interpreter: states, conditioning, and the engine's audio."""
 
 import gc
-import json
-import os
-import re
-import subprocess
-import sys
-import threading
 
 import numpy as np
 import pytest
 import torch
 
-from tests.engine.engines import Delegating, audio, clip, opened, running, until
+from tests.engine.engines import clip, opened, running, until
 from tests.kernels.triton_networks import in_interpreter
-from tests.sampling.networks import conditioning_for, float32, network
-from tests.voices_for_tests import make_voice
-from wavesynth.audio.correction import SpectralCorrection
-from wavesynth.audio.executor import FixedBatch
+from tests.sampling.backends.triton_voices import CONDITIONING, MODEL, SCALES, SPEAKERS, VOICE
+from tests.sampling.networks import float32, network
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource
-from wavesynth.engine.stream import EngineRequest, StreamError
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.kernels.triton import reference as plain
 from wavesynth.sampling import reference
 from wavesynth.sampling.backends.cpu import CpuSampler
-from wavesynth.sampling.backends.sampler import LostError
 from wavesynth.sampling.backends.triton import TritonSampler, network_of
-from wavesynth.sampling.calibration import calibrate
 from wavesynth.sampling.draw import draw
 from wavesynth.sampling.int8 import Int8Weights, values
 from wavesynth.sampling.reference import SamplingParams
@@ -34,14 +24,6 @@ from wavesynth.sampling.windows import Windows
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 
-MODEL = network(stacks=1, layers_per_stack=3, residual=32, skip=32, classes=64, hop=5)
-MODEL.residual_bias.normal_(generator=torch.Generator().manual_seed(5)).mul_(0.2)
-SCALES = calibrate(
-    MODEL,
-    torch.randint(64, (1, 300), generator=torch.Generator().manual_seed(2)),
-    conditioning_for(MODEL, 60)[None],
-)
-CONDITIONING = conditioning_for(MODEL, 40)
 N = 40
 
 
@@ -51,12 +33,12 @@ def sampler():
 
 
 @in_interpreter
-def test_a_server_of_few_live_streams_is_all_rings_however_many_wait(monkeypatch):
-    for max_batch, name in ((5, "ring 4+16"), (40, "8")):
+def test_a_server_of_few_live_streams_is_all_persistent_however_many_wait(monkeypatch):
+    for max_batch, name in ((5, "persistent 4+16"), (40, "tiled 8")):
         few = TritonSampler(MODEL, SCALES, max_streams=56, max_batch=max_batch)
         monkeypatch.setattr(few, "_processors", 132)
         monkeypatch.setattr(few, "_capability", 90)
-        assert {few.plan(streams).name for streams in (1, 5)} == {name}
+        assert {few.kernel_config(streams).name for streams in (1, 5)} == {name}
 
 
 @in_interpreter
@@ -67,8 +49,8 @@ def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(samp
     sampler.streams.start(sampler.network, torch.tensor([state.slot]))
     logits = torch.zeros(1, N, 64)
     sampler._launcher.advance(
-        sampler.streams, sampler._frames([CONDITIONING]), torch.tensor([state.slot], dtype=torch.int32), N,
-        forced=tokens, logits=logits, plan=sampler.plan(1),
+        sampler.streams, sampler._conditioning.frames([CONDITIONING]), torch.tensor([state.slot], dtype=torch.int32), N,
+        forced=tokens, logits=logits, config=sampler.kernel_config(1),
     )  # fmt: skip
     weights, host = float32(MODEL), float32(MODEL).start()
     expected = []
@@ -104,7 +86,7 @@ def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
     model = network(stacks=1, layers_per_stack=3, residual=32, skip=32, classes=64, hop=5, speakers=speakers)
     sampler = TritonSampler(model, SCALES, max_streams=2)
     of = [None, None] if not speakers else [1, 0]
-    frames = sampler._frames(
+    frames = sampler._conditioning.frames(
         [Windows(torch.zeros(count, 1, 0), s) for count, s in zip((3, 2), of, strict=True)]
     )
     assert frames.shape == (2, 3, 3, 64)
@@ -135,7 +117,7 @@ def test_the_gpu_goes_on_from_the_processors_state_as_the_kernels_reference_woul
     CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], 20)
     state = sampler.load(before, SamplingParams(9, 0.8))
     streams = type(sampler.streams)(**{k: v.clone() for k, v in vars(sampler.streams).items()})
-    frames = sampler._frames([CONDITIONING[4:8]])
+    frames = sampler._conditioning.frames([CONDITIONING[4:8]])
     expected = plain.advance(sampler.network, streams, frames, torch.tensor([state.slot]), 15, draw=draw)
     drawn = sampler.advance([state], [CONDITIONING[4:8]], [SamplingParams(9, 0.8)], 15)
     assert drawn.tolist() == expected.tolist()
@@ -163,10 +145,6 @@ def heard(stream):
     return b"".join(chunk.audio for chunk in read)
 
 
-VOICE = make_voice("tiny", layers=2)
-SPEAKERS = make_voice("of-two", layers=2, speakers=2)
-
-
 @in_interpreter
 @pytest.mark.parametrize("voice", [VOICE, SPEAKERS], ids=lambda voice: voice.name)
 def test_frames_made_many_at_once_are_each_as_if_alone_and_the_models(voice):
@@ -174,9 +152,9 @@ def test_frames_made_many_at_once_are_each_as_if_alone_and_the_models(voice):
     speakers = len(voice.speakers)
     mel = torch.randn(20, 7, 80, generator=torch.Generator().manual_seed(1))
     windows = [Windows(mel[i : i + 5], i % 2 if speakers else None) for i in range(0, 20, 5)]
-    together = sampler._frames(windows)
+    together = sampler._conditioning.frames(windows)
     for i, each in enumerate(windows):
-        assert torch.equal(sampler._frames([each])[0], together[i])
+        assert torch.equal(sampler._conditioning.frames([each])[0], together[i])
         with torch.inference_mode():
             speaker = torch.full((5,), each.speaker) if speakers else None
             frames = sampler.network.conditioning(voice.model.conditioning(each.mel, speaker)[:, 0])
@@ -211,178 +189,6 @@ def test_the_engines_audio_is_the_kernels_whatever_the_chunk_and_the_neighbours(
     assert made[0] == made[1]
     assert len(made[0]) == 180
     assert len(set(made[0])) > 20
-
-
-class Elsewhere(Delegating):
-    """A sampler whose results are waited for, as a GPU's are; notes what is begun and what is waited for."""
-
-    def __init__(self, sampler):
-        super().__init__(sampler)
-        self.seen, self.error = [], None
-        self.lengths, self.go_on = {}, threading.Event()
-        self.go_on.set()
-
-    def launch(self, states, conditioning, keys, n):
-        number = sum(kind == "begun" for kind, _ in self.seen)
-        self.seen.append(("begun", number))
-        for key in keys:
-            self.lengths.setdefault(key.seed, []).append(n)
-        drawn = self.sampler.advance(states, conditioning, keys, n)
-
-        def wait():
-            self.seen.append(("waited", number))
-            assert self.go_on.wait(20)
-            if self.error:
-                raise self.error
-            return drawn
-
-        wait.ready = lambda: True
-        return wait
-
-
-@pytest.fixture
-def elsewhere():
-    return Elsewhere(make_sampler(VOICE))
-
-
-def test_the_next_chunk_is_begun_before_the_last_one_is_waited_for(elsewhere):
-    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
-    here = {"tiny": LoadedVoice(VOICE, make_sampler(VOICE))}
-    there = {"tiny": LoadedVoice(VOICE, elsewhere)}
-    with running(here, chunk=50) as engine:
-        expected = audio(opened(engine, request, clip(190)))
-    with running(there, chunk=50) as engine:
-        assert audio(opened(engine, request, clip(190))) == expected
-    order = [
-        ("begun", 0),
-        ("begun", 1),
-        ("waited", 0),
-        ("begun", 2),
-        ("waited", 1),
-        ("begun", 3),
-        ("waited", 2),
-    ]
-    assert elsewhere.seen == [*order, ("waited", 3)]
-
-
-def test_an_unread_stream_is_not_made_beyond_its_queue(elsewhere):
-    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
-    with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=50, queue=100) as engine:
-        stream = opened(engine, request, clip(500))
-        until(lambda: stream.waiting == 100)
-        assert sum(kind == "begun" for kind, _ in elsewhere.seen) == 2
-        assert len(audio(stream)) == 1000
-
-
-def test_a_launch_that_fails_ends_its_streams_and_no_others(elsewhere):
-    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
-    with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
-        elsewhere.error = RuntimeError("an illegal address")
-        with pytest.raises(Exception, match="making the audio failed: an illegal address"):
-            audio(opened(engine, request, clip(1000)))
-        elsewhere.error = None
-        assert len(audio(opened(engine, request, clip(1000)))) == 2000
-
-
-def test_a_lost_gpu_ends_all_streams_and_the_engine_says_so(elsewhere):
-    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
-    with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
-        waiting = engine.open(request)  # without input: it has no part in the launch
-        elsewhere.error = LostError("the GPU failed: gone; start the service again")
-        with pytest.raises(StreamError, match="the GPU failed: gone"):
-            audio(opened(engine, request, clip(1000)))
-        with pytest.raises(Exception, match="the GPU failed: gone"):
-            until(waiting.take)
-        with pytest.raises(Exception, match="the GPU failed: gone; start the service again"):
-            engine.open(request)
-
-
-@pytest.mark.parametrize("chunk", [50, 160])
-def test_streams_analysed_and_corrected_together_are_each_as_if_alone(elsewhere, chunk):
-    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7), correction=4)
-    together, blocks = [], FixedBatch(torch.device("cpu"), 64)
-    elsewhere.executor = lambda f, *given, **others: (
-        together.append(len(given[0])) or blocks(f, *given, **others)
-    )
-    with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
-        expected = [audio(opened(engine, request, clip(400, seed))) for seed in range(4)]
-    with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=chunk) as engine:
-        streams = [opened(engine, request, clip(400, seed)) for seed in range(4)]
-        assert [audio(stream) for stream in streams] == expected
-    assert max(together) > 4
-
-
-@pytest.mark.parametrize("given", [2000, 900])  # as much input as it takes until something is heard, and less
-def test_a_corrected_stream_that_comes_is_made_in_one_go_until_it_is_heard(elsewhere, given):
-    def request(seed):
-        return EngineRequest(
-            "tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(seed), correction=4
-        )
-
-    hop, sound = VOICE.mel.hop, clip(2000)
-    lead = -(-SpectralCorrection(VOICE.mel, 4).look_ahead // hop) * hop
-    with running({"tiny": LoadedVoice(VOICE, make_sampler(VOICE))}) as engine:
-        expected = audio(opened(engine, request(2), sound))
-    with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=hop) as engine:
-        elsewhere.go_on.clear()
-        opened(engine, request(1), sound)
-        until(lambda: ("waited", 0) in elsewhere.seen)
-        stream = engine.open(request(2))
-        stream.push(sound[:given])
-        elsewhere.go_on.set()
-        until(lambda: 2 in elsewhere.lengths)
-        stream.push(sound[given:])
-        stream.finish()
-        assert audio(stream) == expected
-    assert elsewhere.lengths[2][0] == (lead if given == 2000 else hop)
-
-
-@pytest.mark.parametrize("sample", [10, 1000])  # needed for the first chunk, and looked at ahead
-def test_a_stream_whose_input_cannot_be_used_does_not_trouble_those_analysed_with_it(elsewhere, sample):
-    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
-    good, bad = clip(2000), clip(2000)
-    bad[sample] = float("nan")
-    with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
-        streams = [opened(engine, request, sound) for sound in (good, bad, good)]
-        with pytest.raises(Exception, match="mel has NaN or infinite values"):
-            audio(streams[1])
-        assert audio(streams[0]) == audio(streams[2])
-
-
-def test_a_gpu_that_is_lost_in_the_analysis_ends_all_streams(elsewhere):
-    def lost(*_, **__):
-        raise LostError("the GPU failed: gone; start the service again")
-
-    elsewhere.executor = lost
-    request = EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7))
-    with running({"tiny": LoadedVoice(VOICE, elsewhere)}) as engine:
-        with pytest.raises(StreamError, match="the GPU failed: gone"):
-            audio(opened(engine, request, clip(1000)))
-        with pytest.raises(Exception, match="the GPU failed: gone; start the service again"):
-            engine.open(request)
-
-
-@pytest.mark.parametrize(
-    ("before", "sentence"),
-    [
-        ("", "backend triton needs an NVIDIA GPU (.*); use --backend cpu$"),
-        (
-            "sys.modules['triton'] = None; ",
-            "backend triton needs the Python package triton (.*); use --backend cpu$",
-        ),
-    ],
-)
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_machine_that_cannot_have_it_says_so_in_a_sentence(before, sentence):
-    program = f"import sys; {before}from wavesynth.cli import main; main()"
-    run = subprocess.run(
-        [sys.executable, "-c", program, "serve", "--port", "0", "--backend", "triton"],
-        capture_output=True, text=True, env=os.environ | {"TRITON_INTERPRET": "0"},
-    )  # fmt: skip
-    assert run.returncode == 1
-    loading, refusal = run.stderr.splitlines()
-    assert json.loads(loading)["event"].startswith("loading voices")
-    assert re.search(sentence, refusal), run.stderr
 
 
 @in_interpreter

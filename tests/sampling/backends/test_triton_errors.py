@@ -1,15 +1,23 @@
 """What the backend triton says of a machine, a GPU or a voice that it cannot do with; the CUDA call is faked."""
 
+import json
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 import torch
 from triton.runtime.errors import OutOfResources
 
 from tests.kernels.triton_networks import in_interpreter
-from tests.sampling.backends.test_triton import MODEL, SCALES, VOICE
+from tests.sampling.backends.triton_voices import MODEL, SCALES, VOICE
 from wavesynth.kernels.triton.streams import Streams
-from wavesynth.sampling.backends import triton as gpu
+from wavesynth.sampling.backends import triton_device
 from wavesynth.sampling.backends.sampler import LostError
-from wavesynth.sampling.backends.triton import TritonSampler, find_device
+from wavesynth.sampling.backends.triton import TritonSampler, network_of
+from wavesynth.sampling.backends.triton_device import DeviceGuard, find_device, fitting_streams
+from wavesynth.sampling.reference import SamplingParams
 from wavesynth.voices.samplers import make_sampler
 
 CUDA = torch.device("cuda")
@@ -25,7 +33,7 @@ def raising(error):
 @pytest.fixture
 def compiling(monkeypatch):
     """As where kernels are compiled."""
-    monkeypatch.setattr(gpu, "interpreting", lambda: False)
+    monkeypatch.setattr(triton_device, "interpreting", lambda: False)
 
 
 @pytest.fixture
@@ -56,16 +64,16 @@ def test_a_gpu_that_is_too_old_is_named(monkeypatch, compiling):
 
 
 def test_more_streams_than_memory_are_refused_with_the_number_that_would_fit(free):
-    network = gpu.network_of(MODEL)
+    network = network_of(MODEL)
     with pytest.raises(
         ValueError, match=r"4.0 GB are free; at most \d+ would fit: .* --live-streams"
     ) as error:
-        gpu._fitting(network, CUDA, 10_000_000)
+        fitting_streams(network, CUDA, 10_000_000)
     fit = int(str(error.value).split("at most ")[1].split()[0])
-    assert gpu._fitting(network, CUDA, fit) == fit
+    assert fitting_streams(network, CUDA, fit) == fit
     with pytest.raises(ValueError, match=f"at most {fit} would fit"):
-        gpu._fitting(network, CUDA, fit + 1)
-    assert 1 <= gpu._fitting(network, CUDA, None) <= fit
+        fitting_streams(network, CUDA, fit + 1)
+    assert 1 <= fitting_streams(network, CUDA, None) <= fit
 
 
 @in_interpreter
@@ -103,12 +111,12 @@ def test_an_error_after_which_the_gpu_answers_is_one_launchs_and_else_the_end(mo
     first = RuntimeError("CUDA error: invalid argument")
     on_cpu = torch.ones
     monkeypatch.setattr(torch, "ones", lambda *shape, device: on_cpu(*shape))
-    with pytest.raises(RuntimeError) as error, gpu._Guard(CUDA):
+    with pytest.raises(RuntimeError) as error, DeviceGuard(CUDA):
         raise first
     assert error.value is first
     gone = RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with ...")
     monkeypatch.setattr(torch, "ones", raising(gone))
-    with pytest.raises(LostError) as lost, gpu._Guard(CUDA):
+    with pytest.raises(LostError) as lost, DeviceGuard(CUDA):
         raise first
     assert str(lost.value) == (
         "the GPU failed: CUDA error: an illegal memory access was encountered; start the service again"
@@ -123,4 +131,27 @@ def test_what_is_no_class_is_an_error_and_never_silence(monkeypatch, never):
     drawn[1, 4] = never
     monkeypatch.setattr(sampler._launcher, "advance", lambda *_, **__: drawn)
     with pytest.raises(RuntimeError, match="the GPU gave samples that are no classes"):
-        sampler.advance([sampler.start()], [torch.zeros(2, 3, 64)], [gpu.SamplingParams(1)], 5)
+        sampler.advance([sampler.start()], [torch.zeros(2, 3, 64)], [SamplingParams(1)], 5)
+
+
+@pytest.mark.parametrize(
+    ("before", "sentence"),
+    [
+        ("", "backend triton needs an NVIDIA GPU (.*); use --backend cpu$"),
+        (
+            "sys.modules['triton'] = None; ",
+            "backend triton needs the Python package triton (.*); use --backend cpu$",
+        ),
+    ],
+)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_machine_that_cannot_have_it_says_so_in_a_sentence(before, sentence):
+    program = f"import sys; {before}from wavesynth.cli import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", program, "serve", "--port", "0", "--backend", "triton"],
+        capture_output=True, text=True, env=os.environ | {"TRITON_INTERPRET": "0"},
+    )  # fmt: skip
+    assert run.returncode == 1
+    loading, refusal = run.stderr.splitlines()
+    assert json.loads(loading)["event"].startswith("loading voices")
+    assert re.search(sentence, refusal), run.stderr

@@ -20,31 +20,33 @@ from torch import Tensor
 from triton.runtime.errors import OutOfResources
 
 from wavesynth.audio.executor import FixedBatch, to_device
-from wavesynth.kernels.triton.condition import Conditioner, pack_conditioner
-from wavesynth.kernels.triton.launch import Launcher, interpreting
-from wavesynth.kernels.triton.network import Network, pack
-from wavesynth.kernels.triton.plans import TILES, Belt, Plan, Ring, choose
+from wavesynth.kernels.triton.kernel_config import KernelConfig
+from wavesynth.kernels.triton.launch import Launcher
+from wavesynth.kernels.triton.network import PackedNetwork, pack
+from wavesynth.kernels.triton.selection import TILED, choose
 from wavesynth.kernels.triton.streams import Streams
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.sampling.backends.sampler import LostError
+from wavesynth.sampling.backends.triton_conditioning import DeviceConditioning
+from wavesynth.sampling.backends.triton_device import (
+    SLOTS_PER_STREAM,
+    DeviceGuard,
+    PendingDraws,
+    find_device,
+    fitting_streams,
+    out_of_memory,
+)
 from wavesynth.sampling.draw import inverse_temperature
 from wavesynth.sampling.int8 import Scales, entries, values
 from wavesynth.sampling.reference import SamplingParams
 from wavesynth.sampling.state import State
 from wavesynth.sampling.windows import Windows
 
-__all__ = ["DeviceState", "TritonSampler", "find_device", "network_of"]
+__all__ = ["DeviceState", "TritonSampler", "network_of"]
 
-#: Streams that there is memory for when nobody says how many; and in the interpreter.
-_MAX_STREAMS, _INTERPRETED = 10_000, 64
-#: Part of the GPU's free memory that one voice's streams may take when nobody says how many they are.
-_SHARE = 0.4
-#: And when somebody does.
-_MOST = 0.9
-#: Streams of a batch of what is computed beside the samples (wavesynth.audio.executor).
-_BATCH = 256
-#: Slots for each stream that there is memory for.
-_SLOTS = 2
+#: Streams whose features and corrections are computed at once (wavesynth.audio.executor).
+_FIXED_BATCH = 256
+#: The same in Triton's interpreter.
+_INTERPRETED_BATCH = 4
 
 
 @dataclass(eq=False)
@@ -77,24 +79,22 @@ class TritonSampler:
         self._device = find_device()
         self._model, self._scales, self._activation_bits = model, scales, activation_bits
         network = network_of(model)
-        self.max_streams = _fitting(network, self._device, max_streams)
+        self.max_streams = fitting_streams(network, self._device, max_streams)
         self._max_batch = min(max_batch or self.max_streams, self.max_streams)
-        # A stream that was given up in the middle of a launch holds its slot to the launch's end: room for all of them.
-        slots = _SLOTS * self.max_streams
+        slots = SLOTS_PER_STREAM * self.max_streams
         try:
             self.network = network.to(self._device)
             self.streams = Streams.empty(self.network, slots)
         except torch.OutOfMemoryError as error:  # somebody else was quicker
-            raise _too_many(network, self._device, self.max_streams) from error
+            raise out_of_memory(network, self._device, self.max_streams) from error
         self._launcher = Launcher(self.network)
-        mel = model.config.mel_bands
-        self._conditioner = conditioner_of(model, self.network) if mel else None
-        self._still = None if mel else self._same_in_every_frame()
+        self._conditioning = DeviceConditioning(model, self.network)
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
-        self._executor = FixedBatch(self._device, _BATCH if self._device.type == "cuda" else 4)
+        on_gpu = self._device.type == "cuda"
+        self._executor = FixedBatch(self._device, _FIXED_BATCH if on_gpu else _INTERPRETED_BATCH)
         self._processors = self._capability = 0
-        if self._device.type == "cuda":
+        if on_gpu:
             gpu = torch.cuda.get_device_properties(self._device)
             self._processors, self._capability = gpu.multi_processor_count, 10 * gpu.major + gpu.minor
             self._compile()
@@ -124,26 +124,26 @@ class TritonSampler:
         conditioning: Sequence[Tensor | Windows],
         keys: Sequence[SamplingParams],
         n: int,
-    ) -> _Drawn:
+    ) -> PendingDraws:
         """Begins the next `n` samples of every stream; the result waits for them, int32 [B, n].
 
         The states move on at once. Raises LostError when the GPU can do nothing any more, RuntimeError when this
         launch failed; so does the result.
         """
-        with self._guarded():
+        with DeviceGuard(self._device):
             self._begin(states, keys)
             slots = torch.tensor([state.slot for state in states], dtype=torch.int32)
             drawn = self._launcher.advance(
                 self.streams,
-                self._frames(conditioning),
+                self._conditioning.frames(conditioning),
                 to_device(slots, self._device),
                 n,
-                plan=self.plan(len(states)),
+                config=self.kernel_config(len(states)),
             )
-            made = self._copy(drawn)
+            pending = self._copy(drawn)
         for state in states:
             state.index += n
-        return made
+        return pending
 
     def advance(
         self,
@@ -160,7 +160,7 @@ class TritonSampler:
 
         Raises LostError and RuntimeError as `launch` does.
         """
-        with self._guarded():
+        with DeviceGuard(self._device):
             return self._executor(function, *inputs, **constants)
 
     def _compile(self) -> None:
@@ -174,26 +174,23 @@ class TritonSampler:
                 f"{error.required} of {error.name}, and there are {error.limit}; use --backend cpu"
             ) from error
         except torch.OutOfMemoryError as error:
-            raise _too_many(self.network, self._device, self.max_streams) from error
+            raise out_of_memory(self.network, self._device, self.max_streams) from error
 
     def _launch_all(self) -> None:
         loads = [self.max_streams, *(2**i for i in range(self.max_streams.bit_length()))]
         nobody = torch.tensor([-1], dtype=torch.int32, device=self._device)
         shape = (1, 1, self.network.layers, 2 * self.network.residual_channels)
         nothing = torch.zeros(shape, dtype=torch.float16, device=self._device)
-        for plan in {self.plan(streams) for streams in loads}:
-            self._launcher.advance(self.streams, nothing, nobody, 1, plan=plan)
-        if self._conditioner is not None:
-            config = self._model.config
-            window = torch.zeros(1, 1 + 2 * config.mel_context, config.mel_bands, device=self._device)
-            self._conditioner(window, torch.zeros(1, dtype=torch.int32, device=self._device))
+        for config in {self.kernel_config(streams) for streams in loads}:
+            self._launcher.advance(self.streams, nothing, nobody, 1, config=config)
+        self._conditioning.warm_up()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
-    def plan(self, streams: int) -> Plan | Belt | Ring:
-        """How so many streams are launched."""
+    def kernel_config(self, streams: int) -> KernelConfig:
+        """The variant of the kernel for so many streams."""
         if not self._processors:  # in the interpreter, programs that wait for one another would wait for ever
-            return TILES[0]
+            return TILED[0]
         return choose(self.network, streams, self._max_batch, self._processors, self._capability)
 
     def save(self, state: DeviceState) -> State:
@@ -235,122 +232,21 @@ class TritonSampler:
         for i in changed:
             states[i].key = keys[i]
 
-    def _frames(self, conditioning: Sequence[Tensor | Windows]) -> Tensor:
-        """[C, F, L, 2R] float16 on the device; streams with fewer frames than others have zeros behind them."""
-        lengths = [len(c) for c in conditioning]
-        most = max(lengths)
-        shape = (self.network.layers, 2 * self.network.residual_channels)
-        windows = [c for c in conditioning if isinstance(c, Windows)]
-        if windows and len(windows) < len(lengths):
-            raise TypeError("conditioning is part frames, part windows; it must be one of them")
-        if windows and self._still is not None:
-            speakers = to_device(torch.tensor([w.speaker or 0 for w in windows]), self._device)
-            return self._still[speakers][:, None].expand(-1, most, -1, -1).contiguous()
-        counts = torch.tensor(lengths)
-        if windows:
-            assert self._conditioner is not None
-            mel = to_device(torch.cat([w.mel for w in windows]), self._device)
-            speakers = torch.repeat_interleave(
-                torch.tensor([w.speaker or 0 for w in windows], dtype=torch.int32), counts
-            )
-            made = self._conditioner(mel, to_device(speakers, self._device)).unflatten(1, shape)
-        else:
-            made = self.network.conditioning(to_device(torch.cat(list(conditioning)), self._device))  # type: ignore[arg-type]
-        if (counts == most).all():
-            return made.view(len(counts), most, *shape)
-        frames = torch.zeros(len(counts), most, *shape, dtype=torch.float16, device=self._device)
-        places = (torch.arange(most) < counts[:, None]).flatten().nonzero()[:, 0]
-        frames.view(-1, *shape).index_copy_(0, to_device(places, self._device), made)
-        return frames
-
-    def _same_in_every_frame(self) -> Tensor:
-        """The conditioning of each speaker, or of nobody, of a network that hears nothing: [speakers or 1, L, 2R]."""
-        speakers = self._model.config.speakers
-        with torch.inference_mode():
-            frames = self._model.conditioning(speaker=torch.arange(speakers) if speakers else None)[:, 0]
-        return self.network.conditioning(frames.to(self._device))
-
-    def _copy(self, drawn: Tensor) -> _Drawn:
+    def _copy(self, drawn: Tensor) -> PendingDraws:
         """`drawn` on its way to the host."""
         event = None
         if drawn.device.type == "cuda":
             host = torch.empty(drawn.shape, dtype=drawn.dtype, pin_memory=True)
             drawn, event = host.copy_(drawn, non_blocking=True), torch.cuda.Event()
             event.record()
-        return _Drawn(drawn, event, self.network.classes, self._guarded())
-
-    def _guarded(self) -> _Guard:
-        return _Guard(self._device)
+        return PendingDraws(drawn, event, self.network.classes, DeviceGuard(self._device))
 
     def _release(self, slot: int) -> None:
         with self._lock:
             self._free.append(slot)
 
 
-class _Guard:
-    """Around what the GPU does: an error after which it answers nothing is a LostError."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, RuntimeError) or self._device.type != "cuda":
-            return
-        try:
-            torch.ones(1, device=self._device).add_(1).cpu()
-        except RuntimeError as gone:
-            raise LostError(
-                f"the GPU failed: {str(gone).splitlines()[0]}; start the service again"
-            ) from error
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Classes on their way from the GPU: see `samplers.Pending`."""
-
-    host: Tensor
-    event: torch.cuda.Event | None
-    """What says that they are there; None if they are."""
-    classes: int
-    guard: _Guard
-
-    def ready(self) -> bool:
-        return self.event is None or self.event.query()
-
-    def __call__(self) -> NDArray[np.int32]:
-        with self.guard:
-            if self.event is not None:
-                self.event.synchronize()
-        drawn: NDArray[np.int32] = self.host.numpy()
-        if (drawn < 0).any() or (drawn >= self.classes).any():
-            raise RuntimeError(
-                "the GPU gave samples that are no classes: logits that are not finite, or none at all"
-            )
-        return drawn
-
-
-def find_device() -> torch.device:
-    """The GPU to sample on; the CPU in Triton's interpreter. Raises ValueError, with the way out, if there is none."""
-    if interpreting():
-        return torch.device("cpu")
-    try:
-        torch.cuda.init()
-        major, minor = torch.cuda.get_device_capability()
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ValueError(f"backend triton needs an NVIDIA GPU ({reason}); use --backend cpu") from error
-    if major < 8:
-        raise ValueError(
-            f"backend triton needs a GPU of compute capability 8.0 or newer, and {torch.cuda.get_device_name()} "
-            f"has {major}.{minor}; use --backend cpu"
-        )
-    return torch.device("cuda", torch.cuda.current_device())
-
-
-def network_of(model: WaveNet) -> Network:
+def network_of(model: WaveNet) -> PackedNetwork:
     """The network's weights for the kernel. Raises ValueError when it is none that the kernel has."""
     c = model.config
     with torch.no_grad():
@@ -360,41 +256,3 @@ def network_of(model: WaveNet) -> Network:
             hidden=model.hidden.weight, hidden_bias=model.hidden.bias,
             output=model.output.weight, output_bias=model.output.bias,
         )  # fmt: skip
-
-
-def conditioner_of(model: WaveNet, network: Network) -> Conditioner:
-    """The conditioning network's weights for the kernel."""
-    with torch.no_grad():
-        return pack_conditioner(
-            network, hidden=model.mel_hidden.weight, hidden_bias=model.mel_hidden.bias,
-            smooth=model.mel_smooth.weight, smooth_bias=model.mel_smooth.bias,
-            output=model.mel_output.weight, bias=model.bias,
-            speakers=model.speaker.weight if model.config.speakers else None,
-        )  # fmt: skip
-
-
-def _fitting(network: Network, device: torch.device, max_streams: int | None) -> int:
-    """How many streams there is memory for: `max_streams`, or ValueError; or as many as are likely to be needed."""
-    if device.type != "cuda":
-        return max_streams or _INTERPRETED
-    if max_streams is None:
-        return max(1, min(_MAX_STREAMS, _room(network, device, _SHARE)))
-    if max_streams > _room(network, device, _MOST):
-        raise _too_many(network, device, max_streams)
-    return max_streams
-
-
-def _room(network: Network, device: torch.device, share: float) -> int:
-    """How many streams fit in this share of the memory that is free now."""
-    free, _ = torch.cuda.mem_get_info(device)
-    return int(free * share) // (_SLOTS * network.bytes_per_stream)
-
-
-def _too_many(network: Network, device: torch.device, max_streams: int) -> ValueError:
-    free, _ = torch.cuda.mem_get_info(device)
-    needed = max_streams * _SLOTS * network.bytes_per_stream
-    return ValueError(
-        f"{max_streams} streams of this voice need {needed / 1e9:.1f} GB of the GPU's memory, of which "
-        f"{free / 1e9:.1f} GB are free; at most {_room(network, device, _MOST)} would fit: ask for fewer with "
-        "--live-streams"
-    )

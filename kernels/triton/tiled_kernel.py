@@ -1,6 +1,6 @@
-"""The kernel: n samples of tiles of streams, all of each sample inside, by one program a tile.
+"""The tiled kernel: n samples of tiles of streams, all of each sample inside, by one program a tile.
 
-Plain pieces in other files do the work; here is where in memory they find what.
+The functions of `layers`, `head` and `draw` do the work; this file says where in memory their operands are.
 """
 
 # ruff: noqa: N803
@@ -11,14 +11,14 @@ import triton.language as tl
 
 from wavesynth.kernels.triton.draw import draw, philox
 from wavesynth.kernels.triton.head import head, rectified
-from wavesynth.kernels.triton.layers import chain, wide_layers
+from wavesynth.kernels.triton.layers import narrow_layers, wide_layers
 
-__all__ = ["sampler"]
+__all__ = ["tiled_kernel"]
 
 
 # A chunk of another length is no other kernel.
 @triton.jit(do_not_specialize=["n", "frames", "first"])
-def sampler(
+def tiled_kernel(
     embedding_ptr, past_weights, current_weights, residual_weights, skip_weights, skip_bias_ptr, hidden_weights,
     hidden_bias_ptr, output_weights, output_bias_ptr, table_ptr,
     queue_ptr, token_ptr, index_ptr, seed_ptr, inverse_ptr,
@@ -29,7 +29,7 @@ def sampler(
     S_COLUMNS: tl.constexpr, A_COLUMNS: tl.constexpr, STAGES: tl.constexpr, HEAD_STAGES: tl.constexpr,
     FORCED: tl.constexpr, APPROXIMATE: tl.constexpr,
 ):  # fmt: skip
-    """The next `n` samples of the streams in the slots `slot_ptr` [tiles * B], -1 for none: see `launch`."""
+    """The next `n` samples of the streams in the slots `slot_ptr` [tiles * B], -1 for none: see `Launch`."""
     program = tl.program_id(0) + first
     b = tl.arange(0, B)
     column = (program * B + b).to(tl.int64)
@@ -64,7 +64,7 @@ def sampler(
                 residual_weights, table_ptr, L, CYCLE, R, B, BLOCK, R_COLUMNS, APPROXIMATE,
             )  # fmt: skip
         else:
-            chain(
+            narrow_layers(
                 x, index, active, queue, frame, activations, past_weights, current_weights, residual_weights,
                 table_ptr, L, CYCLE, R, B, STAGES, APPROXIMATE,
             )  # fmt: skip

@@ -1,15 +1,24 @@
-"""Where a sample's bytes, multiply-adds and time go: the model of docs/gpu.md, in cycles of one multiprocessor.
+"""Where a sample's bytes, multiply-adds and time go on a GPU: a model in cycles of one multiprocessor.
 
-Bounds come from the network's shape and the GPU's data sheet. `Chain` says what a compiled kernel should reach, from
-what stands in its loop over layers: its four costs and the sample's two were fitted to the timed prototypes of
-`MEASURED`, all on one H100; nothing else was timed.
+    python -m experiments.bounds [bench-gpu/results.json ...]
+
+Found, on one H100: the model explains the timed prototypes, to which it was fitted, and the warp-specialized kernel,
+which was timed afterwards, within a fifth; no kernel is predicted above the bound by bytes and arithmetic
+(docs/lab/2026-11-27-gpu-kernels.md).
+
+Prints what the model says of each kernel that was timed, and what share of the bound the kernels reach in the results
+of `wavesynth bench gpu`. Bounds come from the network's shape and the GPU's data sheet. `Chain` says what a compiled
+kernel should reach, from what stands in its loop over layers.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["BELTS", "H100", "MEASURED", "Chain", "Gpu", "Measurement", "Shape"]
+__all__ = ["H100", "MEASURED", "WARP_SPECIALIZED", "Chain", "Gpu", "Measurement", "Shape"]
 
 
 @dataclass(frozen=True)
@@ -134,9 +143,11 @@ MEASURED = (
     Measurement("v6, 1 stream, 50 layers", Shape(50), _V6, 14.3),
     Measurement("v6, 2,112 streams, 50 layers", Shape(50), _V6, 14.4),
 )
-#: What the model foretold of the kernel of many streams (docs/gpu.md), and what was timed afterwards.
-BELTS = tuple(
-    Measurement(f"belt {tile}, {layers} layers", Shape(layers), Chain(2, 2, tile, warps), kilohertz)
+#: The kernel of many streams, timed after the model had been fitted.
+WARP_SPECIALIZED = tuple(
+    Measurement(
+        f"warp_specialized {tile}, {layers} layers", Shape(layers), Chain(2, 2, tile, warps), kilohertz
+    )
     for layers, tile, warps, kilohertz in (
         (30, 8, 4, 41.34),
         (30, 16, 4, 35.69),
@@ -146,3 +157,26 @@ BELTS = tuple(
         (50, 32, 8, 14.45),
     )
 )
+
+
+def main() -> None:
+    """Prints both tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("results", nargs="*", type=Path)
+    arguments = parser.parse_args()
+    for measured in MEASURED + WARP_SPECIALIZED:
+        model = measured.chain.kilohertz(measured.shape)
+        print(f"{measured.name:34} {measured.kilohertz:6.2f} kHz, model {model:6.2f}")
+    for path in arguments.results:
+        for name, result in json.loads(path.read_text("utf-8")).items():
+            if name.startswith("speed") and "khz_per_stream" in result:
+                layers, streams = map(int, name.split()[1:])
+                bound = Shape(layers, skip=128 if layers == 20 else 256).bound(H100, streams)
+                share = result["khz_per_stream"] / bound
+                print(f"{layers} layers, {streams} streams: {share:.0%} of {bound:.1f} kHz")
+
+
+if __name__ == "__main__":
+    main()

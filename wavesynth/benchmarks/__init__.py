@@ -1,0 +1,1 @@
+"""What `wavesynth bench gpu` and `wavesynth bench host` measure."""

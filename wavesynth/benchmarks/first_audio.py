@@ -1,0 +1,114 @@
+"""How long a stream that joins the engine waits for its first audio."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["first_audio"]
+
+
+@contextmanager
+def as_served() -> Iterator[None]:
+    """One thread for PyTorch, and what is loaded left out of collections: as the server has it."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        torch.set_num_threads(threads)
+
+
+@as_served()
+def first_audio(
+    neighbours: int,
+    joins: int,
+    from_audio: bool,
+    small: bool = False,
+    sampler: Callable[[Any], Any] | None = None,
+    chunk: int = 160,
+) -> dict[str, Any]:
+    """Milliseconds until a stream that joins the engine has its first 10 ms, beside live neighbours.
+
+    The whole engine, without gRPC. With `from_audio` each stream's input is audio, which is analysed, and its output is
+    corrected by eight frames, as most voices have it; without, it has no input. `real_time_factor` is the seconds of
+    audio that each neighbour is made in a second meanwhile: below 1, they are late. `sampler` makes one of a voice, if
+    not this GPU's.
+    """
+    import torch
+
+    from wavesynth.engine.benchmark import random_voice
+    from wavesynth.engine.engine import Engine, EngineConfig
+    from wavesynth.engine.scheduler import Capacity
+    from wavesynth.engine.source import AudioSource, DurationSource
+    from wavesynth.engine.stream import EngineRequest, EngineStream
+    from wavesynth.models.wavenet import WaveNetConfig
+    from wavesynth.sampling.reference import SamplingParams
+    from wavesynth.voices.loaded import LoadedVoice
+    from wavesynth.voices.samplers import make_sampler
+
+    bands = 80 if from_audio else 0
+    config = WaveNetConfig(3, 10, mel_bands=bands)
+    if small:
+        config = WaveNetConfig(1, 1, 32, 32, 32, mel_bands=bands, mel_channels=16)
+    voice = random_voice(config)
+
+    def of_this_gpu(voice: Any) -> Any:
+        # One joins at a time; a stream that has left keeps its slot for a while.
+        return make_sampler(voice, "triton", max_streams=neighbours + joins, max_batch=neighbours + 1)
+
+    voices = {voice.name: LoadedVoice(voice, (sampler or of_this_gpu)(voice))}
+    chunk = 8 if small and not from_audio else chunk
+    noise = torch.rand(60 * 16000, generator=torch.Generator().manual_seed(0)) - 0.5
+    made: dict[EngineStream, float] = {}
+
+    def notify(streams: Sequence[EngineStream]) -> None:
+        now = time.perf_counter()
+        for stream in streams:
+            if not stream.closed and stream.take():
+                made.setdefault(stream, now)
+
+    def opened(engine: Engine, seed: int) -> EngineStream:
+        def source() -> AudioSource | DurationSource:
+            return AudioSource(voice, None, 16000) if from_audio else DurationSource(voice, None, 60 * 16000)
+
+        frames = (1 if small else 8) if from_audio else 0  # corrected jointly
+        stream = engine.open(EngineRequest(voice.name, source, SamplingParams(seed), correction=frames))
+        if from_audio:
+            stream.push(noise)
+        stream.finish()
+        return stream
+
+    def wait_for(streams: Sequence[EngineStream]) -> None:
+        end = time.perf_counter() + 60
+        while not all(stream in made for stream in streams):
+            if time.perf_counter() > end:
+                raise RuntimeError("no audio came within a minute")
+            time.sleep(0.0002)
+
+    places = Capacity.of(neighbours + joins, voices)
+    with Engine(voices, places, EngineConfig(chunk=chunk), notify) as engine:
+        others = [opened(engine, seed) for seed in range(neighbours)]
+        wait_for(others)
+        waits, began, before = [], time.perf_counter(), sum(stream.made for stream in others)
+        for seed in range(joins):
+            joined = time.perf_counter()
+            stream = opened(engine, neighbours + seed)
+            wait_for([stream])
+            waits.append(1000 * (made[stream] - joined))
+            stream.cancel()
+        samples = sum(stream.made for stream in others) - before
+        seconds = time.perf_counter() - began
+    waits.sort()
+    return {
+        "neighbours": neighbours, "median_ms": waits[len(waits) // 2], "longest_ms": waits[-1],
+        "real_time_factor": samples / 16000 / neighbours / seconds if neighbours else None,
+    }  # fmt: skip
