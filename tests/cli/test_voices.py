@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+import wavesynth
 from wavesynth.cli import app
 
 
@@ -21,10 +22,17 @@ def test_a_folder_and_the_service_of_it_list_the_same(server):
     assert voices[1]["mel_bands"] == 80 and voices[1]["layers"] == 4 and voices[1]["speakers"] == []
 
 
-def test_without_options_it_is_a_table_of_the_voices_that_ship():
-    result = CliRunner().invoke(app, ["voices"])
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_a_list_for_people_fits_the_terminal_and_says_what_each_voice_is(columns):
+    result = CliRunner().invoke(app, ["voices"], env={"COLUMNS": columns})
     assert result.exit_code == 0
-    assert "allison" in result.stdout
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    said = " ".join(result.stdout.split())
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == wavesynth.voices()
+    assert "the default; en-US; from audio or log-mel; 16,000 Hz; 30 layers; CC-BY-SA-3.0" in said
+    assert "from nothing but a duration" in said
+    assert "speakers allison, june, carlo, ivr, nsh" in said
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wavesynth.cli.common import Certificates, TokenFile, connect, fail, not_served, one_sentence_errors
-from wavesynth.cli.terminal import say, terminal
+from wavesynth.cli.terminal import describe, say
 
 if TYPE_CHECKING:
     from wavesynth.v1 import synthesis_pb2 as pb
@@ -38,13 +38,17 @@ def voices(
 
         say(json.dumps({"voices": found}, indent=2))
         return
-    from rich.table import Table
+    describe([(voice["name"], f"{voice['description']}\n{_facts(voice)}") for voice in found])
 
-    table = Table("voice", "language", "layers", "licence", "description")
-    for voice in found:
-        name = f"{voice['name']} (default)" if voice["default"] else voice["name"]
-        table.add_row(name, voice["language"], str(voice["layers"]), voice["licence"], voice["description"])
-    terminal().print(table)
+
+def _facts(voice: dict[str, Any]) -> str:
+    """What distinguishes a voice for who calls it, in a line or two."""
+    facts = ["the default"] if voice["default"] else []
+    facts += [voice["language"]] if voice["language"] else []
+    facts += ["from audio or log-mel" if voice["mel_bands"] else "from nothing but a duration"]
+    facts += [f"{voice['sample_rate']:,} Hz", f"{voice['layers']} layers"]
+    facts += [f"speakers {', '.join(voice['speakers'])}"] if voice["speakers"] else []
+    return "; ".join([*facts, voice["licence"]])
 
 
 def _of_service(address: str, token_file: Path | None, certificates: Path | None) -> list[dict[str, Any]]:
