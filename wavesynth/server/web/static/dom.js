@@ -8,6 +8,12 @@ export function say(id, text, wrong = false) {
   $(id).classList.toggle("wrong", wrong);
 }
 
+/** Says above everything what stands in the way; "" takes it back. */
+export function notice(text) {
+  if ($("notice").textContent !== text) $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
+
 /** How far work has come, from 0 to 1; null hides the bar, undefined means that nobody knows. */
 export function progress(id, done) {
   $(id).hidden = done === null;
