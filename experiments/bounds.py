@@ -85,7 +85,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Chain:
-    """What stands in a kernel's loop over layers, one after the other; see docs/gpu.md for how it was counted."""
+    """What stands in a kernel's loop over layers, one after the other, counted as docs/explanation/gpu.md says."""
 
     products: int
     """Products of matrices that each wait for the one before."""

@@ -69,3 +69,16 @@ def test_every_path_of_the_source_that_a_page_names_exists(page):
     paths = r"`((?:wavesynth|kernels|clients|proto|tests|tools|experiments|docs)/[\w./-]+)`"
     for path in re.findall(paths, prose(page)):
         assert list(ROOT.glob(path.replace("NAME", "*"))), f"{page.name}: {path}"
+
+
+def test_every_page_that_the_source_names_exists():
+    suffixes = {".py", ".toml", ".sh", ".cpp", ".hpp", ".mjs", ".proto"}
+    folders = ("wavesynth", "kernels", "clients", "experiments", "tools", "proto")
+    sources = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
+    named = {
+        (path.relative_to(ROOT), page)
+        for path in sources
+        for page in re.findall(r"\bdocs/[\w/.-]+\.(?:md|png|ipynb)\b", path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert not {(path, page) for path, page in named if not (ROOT / page).exists()}
