@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from wavesynth.audio.stage import Pipeline, Sampling
 from wavesynth.batch.segments import LONGEST, Cut, cuts, join, seed_of
-from wavesynth.engine.excerpt import Surroundings
 
 RATE, HOP = 16000, 160
-AROUND = Surroundings(5000, 2100)
+AROUND = Pipeline(HOP, [], [Sampling(5000, look_ahead=2100)])
 
 
 def noise(seconds, seed=0):
@@ -25,13 +25,11 @@ def with_pauses(*pauses):
 
 
 def test_what_is_not_long_stays_whole():
-    assert cuts(noise(LONGEST), RATE, HOP, AROUND) == [
-        Cut(0, round(LONGEST * RATE), 0, round(LONGEST * RATE))
-    ]
+    assert cuts(noise(LONGEST), RATE, AROUND) == [Cut(0, round(LONGEST * RATE), 0, round(LONGEST * RATE))]
 
 
 def test_cuts_are_in_the_pauses():
-    places = cuts(with_pauses(13.3, 31.2, 44.0, 60.5), RATE, HOP, AROUND)
+    places = cuts(with_pauses(13.3, 31.2, 44.0, 60.5), RATE, AROUND)
     middles = [(before.last + after.first) / 2 / RATE for before, after in pairwise(places)]
     assert len(middles) == 4
     for middle, pause in zip(middles, (13.3, 31.2, 44.0, 60.5), strict=True):
@@ -40,7 +38,7 @@ def test_cuts_are_in_the_pauses():
 
 def test_pieces_cover_the_recording_and_begin_on_a_frame_with_what_the_voice_remembers():
     recording = with_pauses(13.3)
-    places = cuts(recording, RATE, HOP, AROUND)
+    places = cuts(recording, RATE, AROUND)
     assert places[0].first == 0 and places[-1].last == places[-1].end == len(recording)
     for before, after in pairwise(places):
         assert before.last - after.first == 320
@@ -54,7 +52,7 @@ def pieces_of(whole, places):
 
 def test_joining_what_was_never_different_changes_nothing():
     whole = (noise(40) * 32767).astype(np.int16)
-    places = cuts(noise(40), RATE, HOP, AROUND)
+    places = cuts(noise(40), RATE, AROUND)
     assert len(places) == 3
     assert np.array_equal(join(pieces_of(whole, places), places), whole)
 

@@ -14,7 +14,8 @@ from wavesynth.batch import segments as cutting
 from wavesynth.batch.manifest import Entry
 from wavesynth.batch.work import Collector, Setting, Synthesizer, cut
 from wavesynth.clients import Client
-from wavesynth.engine.excerpt import heard_from, memories, surroundings
+from wavesynth.engine.excerpt import heard_from, memories
+from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.voices.voice import load_voice, save_voice
 
@@ -133,7 +134,7 @@ def test_a_piece_begins_with_what_the_converter_remembers_of_all_before(
 
 
 def cuts_of(path, voice):
-    return read(path).numpy(), voice.sample_rate, voice.mel.hop, surroundings(voice, voice.correction)
+    return read(path).numpy(), voice.sample_rate, pipeline_of(voice, voice.correction)
 
 
 def test_mel_and_seconds_are_made_too(synthesizer, setting, tmp_path):

@@ -8,6 +8,7 @@ import torch
 from tests.engine.engines import VOICES, audio, clip, from_audio, opened, running, until
 from wavesynth.audio.mel import log_mel
 from wavesynth.engine.conversion import StreamingConverter
+from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.source import AudioSource, MelSource
 from wavesynth.engine.stream import EngineRequest, StreamError
 from wavesynth.models.converter import Converter, ConverterConfig
@@ -41,7 +42,7 @@ def request(voice, correction=0):
 @pytest.mark.parametrize("correction", [0, 1])
 def test_the_samples_are_those_of_the_converted_log_mel(engine, voice, correction):
     waveform = clip(1280)
-    converting = StreamingConverter(voice.converter, voice.mel.silence)
+    converting = StreamingConverter(voice.converter, voice.mel)
     said = torch.cat([converting.push(log_mel(waveform, voice.mel)), converting.finish()])
     plain = VOICES["tiny"].voice
     want = EngineRequest("tiny", lambda: MelSource(plain, None), correction=correction)
@@ -53,10 +54,10 @@ def test_the_samples_are_those_of_the_converted_log_mel(engine, voice, correctio
 def test_the_first_sample_comes_when_the_frames_ahead_are_there(engine, voice):
     waveform = clip(4000)
     needed = (voice.model.config.mel_context + LOOK_AHEAD) * voice.mel.hop + voice.mel.window // 2
-    assert voice.frames_ahead == voice.model.config.mel_context + LOOK_AHEAD
+    assert pipeline_of(voice).needed(1) == needed
     source = AudioSource(voice, None, 16000)
     source.push(waveform[: needed - 1])
-    assert len(source.due(0, 1)) == voice.frames_ahead
+    assert len(source.due(0, 1)) == voice.model.config.mel_context + LOOK_AHEAD
     source.push(waveform[needed - 1 :])
     stream = engine.open(request(voice))
     stream.push(waveform)

@@ -7,8 +7,8 @@ import torch
 
 from tests.engine.engines import Delegating, audio, clip, opened, running, until
 from tests.sampling.backends.triton_voices import VOICE
-from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.executor import FixedBatch
+from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.source import AudioSource
 from wavesynth.engine.stream import EngineRequest, StreamError
 from wavesynth.sampling.backends.sampler import LostError
@@ -124,7 +124,8 @@ def test_a_corrected_stream_that_comes_is_made_in_one_go_until_it_is_heard(elsew
         )
 
     hop, sound = VOICE.mel.hop, clip(2000)
-    lead = -(-SpectralCorrection(VOICE.mel, 4).look_ahead // hop) * hop
+    lead = pipeline_of(VOICE, correction=4).held_back
+    assert lead == 1120
     with running({"tiny": LoadedVoice(VOICE, make_sampler(VOICE))}) as engine:
         expected = audio(opened(engine, request(2), sound))
     with running({"tiny": LoadedVoice(VOICE, elsewhere)}, chunk=hop) as engine:

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wavesynth.audio.mel import MelConfig
 from wavesynth.engine.conversion import StreamingConverter
 from wavesynth.models.converter import Converter, ConverterConfig
 
@@ -25,7 +26,7 @@ CONVERTER = converter()
 
 
 def in_pieces(sizes):
-    converting = StreamingConverter(CONVERTER, SILENCE)
+    converting = StreamingConverter(CONVERTER, MelConfig())
     said, at = [], 0
     for size in [*sizes, len(MEL)]:
         said.append(converting.push(MEL[at : at + size]))
@@ -46,7 +47,7 @@ def test_a_stream_is_said_as_a_whole_recording_is():
 
 
 def test_a_frame_comes_as_soon_as_what_it_hears_is_there():
-    converting = StreamingConverter(CONVERTER, SILENCE)
+    converting = StreamingConverter(CONVERTER, MelConfig())
     assert [len(converting.push(MEL[t : t + 1])) for t in range(6)] == [0, 0, 0, 1, 1, 1]
     assert len(converting.finish()) == 3
 
@@ -76,7 +77,7 @@ def test_nats_are_those_of_a_laplace_distribution():
 )
 def test_a_mel_that_cannot_be_used_is_refused(mel, message):
     with pytest.raises(ValueError, match=message):
-        StreamingConverter(CONVERTER, SILENCE).push(mel)
+        StreamingConverter(CONVERTER, MelConfig()).push(mel)
 
 
 @pytest.mark.parametrize("name", ["bands", "channels", "layers", "past", "look_ahead"])

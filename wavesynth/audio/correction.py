@@ -81,8 +81,8 @@ class SpectralCorrection:
     >>> hop, frame = np.zeros(160, np.float32), np.zeros((1, 80), np.float32)
     >>> [len(correction.push(hop, frame)) for _ in range(6)], len(correction.finish())
     ([0, 0, 0, 64, 160, 160], 576)
-    >>> correction.look_ahead  # samples, so 4 hops
-    560
+    >>> correction.start_up, correction.look_ahead  # samples
+    (560, 655)
     """
 
     def __init__(self, config: MelConfig, frames: int) -> None:
@@ -105,8 +105,10 @@ class SpectralCorrection:
         self._before = len(self._samples) - self._margin  # samples of it that lie before the stream
         # Each committed frame makes a hop final; the first of these are the samples before the stream.
         ahead = self._before // config.hop * config.hop + self._block - len(self._samples)
-        self.look_ahead = ahead if frames else 0
+        self.start_up = ahead if frames else 1
         """Samples that a stream must have before its first sample is final."""
+        self.look_ahead = self._block - self._margin - 1 if frames else 0
+        """Samples after a sample that must be there before it is final, at the most."""
         self.warm_up = self._block if frames else 0
         """Samples before a sample that may change it."""
         self._received = self._sent = 0

@@ -89,7 +89,7 @@ class StreamingLogMel:
 
     All the state is `pending` (the samples from the next frame's first one on), `samples` and `frames` (how
     many went in and came out). Each frame is computed alone, by operations of one fixed shape, so its bits do
-    not depend on how the stream was cut into chunks. Latency: half a window, 25 ms.
+    not depend on how the stream was cut into chunks. A `Stage` (wavesynth.audio.stage).
 
     >>> mel = StreamingLogMel()
     >>> [len(mel.push(torch.zeros(n))) for n in (399, 1, 160)], len(mel.finish())
@@ -101,6 +101,21 @@ class StreamingLogMel:
         self.pending = torch.zeros(self.config.window // 2, dtype=torch.float64)
         self.samples = 0
         self.frames = 0
+
+    @property
+    def look_ahead(self) -> int:
+        """Samples after a frame's first one that must be in: half a window, 25 ms."""
+        return self.config.window - self.config.window // 2 - 1
+
+    @property
+    def warm_up(self) -> int:
+        """Samples before a frame's first one that decide it; the window begins with 0."""
+        return self.config.window // 2 - 1
+
+    @property
+    def start_up(self) -> int:
+        """Samples that must be in before the first frame comes out."""
+        return self.look_ahead + 1
 
     def push(self, samples: Tensor) -> Tensor:
         """Takes the next samples [N]; returns the frames that are now complete, float32 [f, bands]."""

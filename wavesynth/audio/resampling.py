@@ -27,7 +27,8 @@ class StreamingResampler:
     2002), beyond whose ends is silence.
 
     Blocks of one fixed size are resampled with their neighbourhood, so the bits do not depend on how the stream
-    was cut; a block is given out when its neighbourhood is in, about 12 ms after its last sample.
+    was cut; a block is given out when its neighbourhood is in. A `Stage` (wavesynth.audio.stage) whose output is at the
+    voice's rate, `target`.
     """
 
     def __init__(self, source: int, target: int) -> None:
@@ -43,6 +44,24 @@ class StreamingResampler:
         self._block = -(-source // 100 // period) * period
         self._pending = torch.zeros(self._reach)
         self._pushed = self._given = 0
+
+    @property
+    def look_ahead(self) -> int:
+        """Output samples that last as long as what must be in after an output sample: at the most a block, 10 ms, and
+        the neighbourhood behind it."""
+        return (self._block + self._reach) * self._up // self._down - 1
+
+    @property
+    def warm_up(self) -> int:
+        """Output samples that last as long as the filter reaches back, at the most."""
+        reach = _WIDTH / (min(self._up, self._down) * _ROLL_OFF)  # periods of the ratio
+        first = [math.floor((phase / self._up - reach) * self._down) + 1 for phase in range(self._up)]
+        return math.ceil(max(p - k * self._up / self._down for p, k in enumerate(first)))
+
+    @property
+    def start_up(self) -> int:
+        """Output samples that last as long as what must be in before the first one comes out."""
+        return self.look_ahead + 1
 
     def length(self, samples: int) -> int:
         """Samples that come out for so many in, altogether."""

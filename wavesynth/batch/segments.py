@@ -1,7 +1,7 @@
 """Long recordings in pieces that are made at the same time, and joined where nobody hears it.
 
 A piece is cut where the recording is quietest. Its input begins early and ends late, by what its voice sees around a
-sample (wavesynth.engine.excerpt), so that its kept samples are made in the middle of speech as any other; and they
+sample (wavesynth.audio.stage), so that its kept samples are made in the middle of speech as any other; and they
 go on a little into the next piece. In that overlap one fades out while the other fades in, with their power kept.
 """
 
@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from wavesynth.audio.stage import Pipeline
 from wavesynth.clients.crossfade import crossfade
-from wavesynth.engine.excerpt import Surroundings
 
 __all__ = ["LONGEST", "Cut", "cuts", "join", "seed_of"]
 
@@ -43,8 +43,8 @@ class Cut:
     """After its last sample that is kept; the overlap with the next piece is in it."""
 
 
-def cuts(recording: NDArray[np.float32], sample_rate: int, hop: int, surroundings: Surroundings) -> list[Cut]:
-    """How to cut a recording [N], for a voice with `hop` samples a frame that sees so much around a sample."""
+def cuts(recording: NDArray[np.float32], sample_rate: int, pipeline: Pipeline) -> list[Cut]:
+    """How to cut a recording [N], whose pieces go through `pipeline`."""
     n = len(recording)
     if n <= LONGEST * sample_rate:
         return [Cut(0, n, 0, n)]
@@ -53,8 +53,8 @@ def cuts(recording: NDArray[np.float32], sample_rate: int, hop: int, surrounding
     found = []
     for start, stop in pairwise(places):
         first, last = max(0, start - half), n if stop == n else stop + half
-        begin = max(0, first - surroundings.before) // hop * hop
-        found.append(Cut(begin, min(n, last + surroundings.after), first, last))
+        begin = max(0, first - pipeline.before) // pipeline.hop * pipeline.hop
+        found.append(Cut(begin, min(n, last + pipeline.after), first, last))
     return found
 
 

@@ -18,7 +18,8 @@ from wavesynth.audio.files import load
 from wavesynth.clients.inputs import check_input
 from wavesynth.clients.messages import read_mel, synthesis_of
 from wavesynth.engine.engine import Engine, EngineConfig
-from wavesynth.engine.excerpt import heard_from, memories, surroundings
+from wavesynth.engine.excerpt import heard_from, memories
+from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.requests import choose_voice
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import Source
@@ -101,7 +102,7 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
         return [Segment(line, error=f"{shown(entry.audio or entry.mel or '')} is too large for the memory")]
     waveform, notes = loaded.waveform, "\n".join(loaded.notes)
     recording, hop = waveform.numpy(), voice.hop
-    places = cuts(recording, voice.sample_rate, hop, surroundings(voice, voice.correction))
+    places = cuts(recording, voice.sample_rate, pipeline_of(voice, voice.correction))
     memory = _memories(voice, waveform, [place.begin // hop for place in places])
     segments = []
     for number, place in enumerate(places):

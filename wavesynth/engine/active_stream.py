@@ -19,6 +19,7 @@ from wavesynth.audio.companding import Deemphasis, deemphasize
 from wavesynth.audio.correction import SpectralCorrection, correct
 from wavesynth.audio.mel import features
 from wavesynth.audio.pcm import pcm16
+from wavesynth.audio.stage import Pipeline, Sampling
 from wavesynth.engine.stream import EngineOutput, EngineStream, InputError, Statistics
 from wavesynth.voices.loaded import LoadedVoice
 
@@ -45,6 +46,9 @@ class ActiveStream:
         """Samples that the next tick makes of it."""
         self.deemphasis = Deemphasis(loaded.voice.preemphasis)
         self.correction = SpectralCorrection(loaded.voice.mel, stream.request.correction)
+        sampling = Sampling(loaded.voice.receptive_field)
+        synthesis = sampling, self.deemphasis, self.correction
+        self.pipeline = Pipeline(loaded.voice.hop, self.source.stages, synthesis)
         self.error: Exception | None = None
         """Why its input cannot be used."""
         self.asked = self.end = 0
@@ -55,8 +59,7 @@ class ActiveStream:
     @property
     def lead(self) -> int:
         """Samples that are still to be made before any can be handed out, in whole frames."""
-        hop = self.loaded.voice.mel.hop
-        return max(0, -(-self.correction.look_ahead // hop) * hop - self.state.index)
+        return max(0, self.pipeline.held_back - self.state.index)
 
     def ready(self, n: int) -> bool:
         """Whether the next `n` samples, or those to the end, can be made now, of the input analysed so far.

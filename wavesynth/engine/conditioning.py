@@ -25,7 +25,7 @@ class StreamingConditioner:
     A frame's conditioning needs the `mel_context` mel frames after it, so it comes that much later; `finish`
     gives the rest, as if silence followed. Each frame is computed by itself from its own window, so that the
     bits do not depend on how the mel was cut. With `deferred`, the windows [f, 1 + 2 * mel_context, bands] come
-    themselves.
+    themselves. A `Stage` (wavesynth.audio.stage).
 
     Raises ValueError for a mel of the wrong width or with NaN or infinite values.
     """
@@ -34,6 +34,21 @@ class StreamingConditioner:
         self._voice, self._speaker, self._silence = voice, speaker, voice.mel.silence
         self._window = torch.full((voice.mel_context, voice.mel_bands), self._silence)
         self.deferred = False
+
+    @property
+    def look_ahead(self) -> int:
+        """Samples that the frames last that the network sees after a frame."""
+        return self._voice.mel_context * self._voice.hop
+
+    @property
+    def warm_up(self) -> int:
+        """Samples that the frames last that the network sees before a frame."""
+        return self.look_ahead
+
+    @property
+    def start_up(self) -> int:
+        """Samples up to the first frame that must be in before a frame comes out."""
+        return self.look_ahead + 1
 
     def push(self, mel: Tensor) -> Tensor:
         """The conditioning of the frames that `mel` [f, mel_bands] completes."""

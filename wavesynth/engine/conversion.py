@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from wavesynth.audio.mel import MelConfig
 from wavesynth.engine.conditioning import check_mel
 from wavesynth.models.converter import Converter
 
@@ -17,18 +18,36 @@ class StreamingConverter:
     What is said of a frame comes `look_ahead` frames later; `finish` gives the rest, as if silence followed. Each
     frame is computed by itself, so that the bits do not depend on how the mel was cut.
 
+    A `Stage` (wavesynth.audio.stage), but that it remembers all that it heard: `warm_up` leaves its memory out, which
+    `wavesynth.engine.excerpt` hands over.
+
     Raises ValueError for a mel of the wrong width or with NaN or infinite values.
     """
 
-    def __init__(self, converter: Converter, silence: float) -> None:
-        self._converter, self._silence = converter, silence
+    def __init__(self, converter: Converter, mel: MelConfig) -> None:
+        self._converter, self._silence, self._hop = converter, mel.silence, mel.hop
         c = converter.config
         self._track = torch.full(
-            (c.past, c.bands), silence
+            (c.past, c.bands), self._silence
         )  # what the next frame hears, as far as it is known
         self._memory: Tensor | None = None
         self._said = 0  # frames
         self._resumed: tuple[int, Tensor] | None = None
+
+    @property
+    def look_ahead(self) -> int:
+        """Samples that the frames last that it hears after a frame."""
+        return self._converter.config.look_ahead * self._hop
+
+    @property
+    def warm_up(self) -> int:
+        """Samples that the frames last that it hears before a frame; its memory is left out."""
+        return self._converter.config.past * self._hop
+
+    @property
+    def start_up(self) -> int:
+        """Samples up to the first frame that must be in before a frame comes out."""
+        return self.look_ahead + 1
 
     def resume(self, frame: int, memory: Tensor) -> None:
         """Has the frame of this number be said with `memory` [layers, 1, channels], as if what gave it had been heard

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.audio.resampling import StreamingResampler
+from wavesynth.audio.stage import Pipeline, Reach
 from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.engine.conversion import StreamingConverter
 from wavesynth.sampling.windows import Windows
@@ -34,6 +35,11 @@ class Source(ABC):
     def __init__(self, voice: Voice) -> None:
         self._hop = voice.hop
         self._mel_config = voice.mel
+
+    @property
+    def stages(self) -> list[Reach]:
+        """What the input passes through, in order; nothing where there is none."""
+        return []
 
     @abstractmethod
     def push(self, piece: Tensor) -> None:
@@ -128,18 +134,25 @@ class _InputSource(Source):
         self._frames: deque[Tensor] = deque()  # [L, 2R] each, or what they are made of
         self._first = 0  # the number of the first of them
         self._conditioner = StreamingConditioner(voice, speaker)
-        self._converting = (
-            None if voice.converter is None else StreamingConverter(voice.converter, voice.mel.silence)
-        )
+        self._converting = None if voice.converter is None else StreamingConverter(voice.converter, voice.mel)
         self._speaker = speaker
         self._pieces: deque[Tensor] = deque()
         self._ended = False  # no more will be pushed
         self._over = False  # and all has been looked at
-        self._ahead = voice.frames_ahead
+        self._ahead = Pipeline(voice.hop, self._frame_stages, ()).frames_ahead
         self._seen = 0  # log-mel frames of the input looked at so far
         self._samples = 0  # that it makes
         self._mel = [np.zeros((0, voice.mel.bands), np.float32)]
         self._nothing = torch.zeros(0, voice.mel.window, dtype=torch.float64)
+
+    @property
+    def _frame_stages(self) -> list[Reach]:
+        """Those that take frames."""
+        return [stage for stage in (self._converting, self._conditioner) if stage is not None]
+
+    @property
+    def stages(self) -> list[Reach]:
+        return self._frame_stages
 
     def defer(self) -> None:
         self._conditioner.deferred = True
@@ -249,6 +262,12 @@ class AudioSource(_InputSource):
         self._step = max(1, self._hop * sample_rate // voice.sample_rate)
         other = sample_rate != voice.sample_rate
         self._resampler = StreamingResampler(sample_rate, voice.sample_rate) if other else None
+
+    @property
+    def stages(self) -> list[Reach]:
+        """Those that take samples, too."""
+        resampler = [] if self._resampler is None else [self._resampler]
+        return [*resampler, self._analysis, *self._frame_stages]
 
     def due(self, index: int, n: int) -> Tensor:
         """The windows of the frames that the `n` samples from `index` need."""

@@ -163,24 +163,6 @@ class Voice:
         return 256, True
 
     @property
-    def frames_ahead(self) -> int:
-        """Mel frames after a frame that must be known before its samples can be made."""
-        converted = 0 if self.converter is None else self.converter.config.look_ahead
-        return self.mel_context + converted
-
-    @property
-    def look_ahead(self) -> int:
-        """Samples that the frames after a frame last which must be known before its samples can be made."""
-        return self.frames_ahead * self.hop
-
-    @property
-    def warm_up(self) -> int:
-        """Samples after which the start is forgotten, but for what a converter remembers: what its network sees, and
-        the frames before a frame."""
-        past = 0 if self.converter is None else self.converter.config.past
-        return self.receptive_field + (self.mel_context + past) * self.hop
-
-    @property
     def cost(self) -> tuple[bool, int]:
         """What orders voices: the lower, the less a second of audio takes to make."""
         return self.converter is not None, self.layers

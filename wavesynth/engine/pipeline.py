@@ -1,0 +1,38 @@
+"""The stages that a voice's streams pass through."""
+
+from __future__ import annotations
+
+from wavesynth.audio.companding import Deemphasis
+from wavesynth.audio.correction import SpectralCorrection
+from wavesynth.audio.mel import StreamingLogMel
+from wavesynth.audio.resampling import StreamingResampler
+from wavesynth.audio.stage import Pipeline, Reach, Sampling
+from wavesynth.engine.conditioning import StreamingConditioner
+from wavesynth.engine.conversion import StreamingConverter
+from wavesynth.voices.voice import Voice
+
+__all__ = ["hearing", "pipeline_of"]
+
+
+def pipeline_of(voice: Voice, correction: int = 0, sample_rate: int | None = None) -> Pipeline:
+    """The stages of a stream whose input, if the voice takes any, is audio at `sample_rate` hertz (None: the voice's
+    own), with `correction` frames corrected jointly (0: none)."""
+    analysis: list[Reach] = []
+    if voice.takes_mel:
+        if sample_rate not in (None, voice.sample_rate):
+            analysis.append(StreamingResampler(sample_rate or 0, voice.sample_rate))
+        analysis += [*hearing(voice).analysis, StreamingConditioner(voice)]
+    synthesis = (
+        Sampling(voice.receptive_field),
+        Deemphasis(voice.preemphasis),
+        SpectralCorrection(voice.mel, correction),
+    )
+    return Pipeline(voice.hop, analysis, synthesis)
+
+
+def hearing(voice: Voice) -> Pipeline:
+    """The stages up to the log-mel that the voice is to say."""
+    stages: list[Reach] = [StreamingLogMel(voice.mel)]
+    if voice.converter is not None:
+        stages.append(StreamingConverter(voice.converter, voice.mel))
+    return Pipeline(voice.hop, stages, ())
