@@ -13,9 +13,9 @@ from wavesynth.audio.companding import decode
 from wavesynth.audio.mel import MelConfig, filter_bank
 from wavesynth.models.pixels import Head
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.training.configuration import Configuration
+from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.start import starting_model, teaching_model
-from wavesynth.training.trainer import Batch
+from wavesynth.training.task import Tensors
 from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.voices.voice import SHIPPED
 from wavesynth.voices.wavenet import load_wavenet
@@ -39,15 +39,15 @@ _MIXTURE = 10
 _ORDER = 16
 
 
-def plain(configuration: Configuration) -> WaveNetTask:
+def plain(configuration: WaveNetConfiguration) -> WaveNetTask:
     """What `wavesynth train` does."""
     return WaveNetTask(starting_model(configuration), configuration, teaching_model(configuration))
 
 
-def anew(*parts: str) -> Callable[[Configuration], WaveNetTask]:
+def anew(*parts: str) -> Callable[[WaveNetConfiguration], WaveNetTask]:
     """Goes on from BASE, but for the parameters whose names begin with one of `parts`: these are random."""
 
-    def task(configuration: Configuration) -> WaveNetTask:
+    def task(configuration: WaveNetConfiguration) -> WaveNetTask:
         torch.manual_seed(0)
         model = WaveNet(configuration.model)
         known = load_wavenet(SHIPPED / BASE).model.state_dict()
@@ -57,7 +57,7 @@ def anew(*parts: str) -> Callable[[Configuration], WaveNetTask]:
     return task
 
 
-def one_frame(configuration: Configuration) -> WaveNetTask:
+def one_frame(configuration: WaveNetConfiguration) -> WaveNetTask:
     """The conditioning network anew, and it sees nothing but the frame itself, none of its neighbours."""
     task = anew("mel_")(configuration)
     for layer in (task.model.mel_hidden, task.model.mel_smooth):
@@ -69,7 +69,7 @@ def one_frame(configuration: Configuration) -> WaveNetTask:
     return task
 
 
-def dropout(configuration: Configuration) -> WaveNetTask:
+def dropout(configuration: WaveNetConfiguration) -> WaveNetTask:
     """A tenth of the conditioning network's hidden units is left out while it trains (Srivastava et al., 2014)."""
     task = plain(configuration)
     task.model.mel_smooth.register_forward_hook(
@@ -87,10 +87,10 @@ class Noisy(WaveNetTask):
     #: Standard deviation of the noise, in classes.
     deviation = 1.5
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: WaveNetConfiguration) -> None:
         super().__init__(starting_model(configuration), configuration)
 
-    def batch(self, generator: torch.Generator, size: int) -> Batch:
+    def batch(self, generator: torch.Generator, size: int) -> Tensors:
         """The crops, the inputs with noise; the targets have none."""
         tokens, *others = super().batch(generator, size)
         noise = torch.randn(tokens.shape, generator=generator) * self.deviation
@@ -102,7 +102,7 @@ class Interpolated(WaveNetTask):
 
     _step = 32
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: WaveNetConfiguration) -> None:
         model = starting_model(configuration)
         model.config = replace(model.config, hop=self._step)
         super().__init__(model, configuration)
@@ -119,7 +119,7 @@ class Interpolated(WaveNetTask):
         return smooth.transpose(1, 2).unflatten(2, held.shape[2:])
 
 
-def ten_bits(configuration: Configuration) -> WaveNetTask:
+def ten_bits(configuration: WaveNetConfiguration) -> WaveNetTask:
     """1,024 classes; each of the 256 is four of the new ones to begin with, which costs 2 bits more and no more."""
     torch.manual_seed(0)
     model, known = WaveNet(configuration.model), load_wavenet(SHIPPED / BASE).model
@@ -138,7 +138,7 @@ def ten_bits(configuration: Configuration) -> WaveNetTask:
 class Mixture(WaveNetTask):
     """Ten logistic distributions instead of a softmax (Salimans et al., "PixelCNN++", 2017), over the same classes."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: WaveNetConfiguration) -> None:
         task = anew("output")(configuration)
         self._head = Head(256, _MIXTURE)
         torch.manual_seed(0)
@@ -147,9 +147,9 @@ class Mixture(WaveNetTask):
         self.fused = False
 
     def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
-        """Nats [B · (T - unscored)]."""
-        params = model(tokens, self.conditioning(model, mel, speaker))[:, self.unscored :]
-        return self._head.nll(params.float(), targets[:, self.unscored :]).flatten()
+        """Nats [B · (T - burn_in)]."""
+        params = model(tokens, self.conditioning(model, mel, speaker))[:, self.burn_in :]
+        return self._head.nll(params.float(), targets[:, self.burn_in :]).flatten()
 
 
 class _WithPrediction(nn.Embedding):
@@ -171,7 +171,7 @@ class Predicted(WaveNetTask):
     expects of the next sample is a second input.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: WaveNetConfiguration) -> None:
         model = starting_model(configuration)
         model.embedding = _WithPrediction(model.embedding)
         super().__init__(model, configuration)
@@ -179,7 +179,7 @@ class Predicted(WaveNetTask):
         self._coefficient = configuration.data.preemphasis
 
     def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
-        """Nats [B · (T - unscored)]."""
+        """Nats [B · (T - burn_in)]."""
         context = model.config.mel_context
         expected = predictions(tokens, mel[:, context:-context], self._coefficient, self.validating.config)
         return super().loss(model, tokens + 256 * expected, targets, mel, speaker)

@@ -42,11 +42,13 @@ from experiments.choice_tasks import (
     plain,
     ten_bits,
 )
+from wavesynth.checks import build
 from wavesynth.files import atomic_path
-from wavesynth.training.configuration import Configuration, parse
+from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.export import export
 from wavesynth.training.processes import Processes
-from wavesynth.training.trainer import Report, Trainer, Validation
+from wavesynth.training.task import Report, Validation
+from wavesynth.training.trainer import Trainer
 from wavesynth.training.wavenet import WaveNetTask
 
 #: Samples learned from with bits/sample, as it went; what the copies are worth, by the flag of the correction.
@@ -65,7 +67,7 @@ class Choice:
 
     changes: dict[str, Any] = field(default_factory=dict)
     """Sections and keys as in a configuration."""
-    task: Callable[[Configuration], WaveNetTask] = plain
+    task: Callable[[WaveNetConfiguration], WaveNetTask] = plain
     judged_alike: bool = True
     """Whether it is judged on the crops of the first run; with other frames or classes it has its own."""
     served: bool = True
@@ -87,7 +89,7 @@ GROUPS: dict[str, dict[str, Choice]] = {
         "no averaging": Choice({"training": {"ema_decay": 0.0}}),
         "crops of 0.5 s": Choice({"data": {"crop_frames": 50}, "training": {"batch_size": 8}}),
         "crops of 2 s": Choice({"data": {"crop_frames": 200}, "training": {"batch_size": 2}}),
-        "1600 samples unscored": Choice({"data": {"unscored_samples": 1600}}),
+        "1600 samples of burn-in": Choice({"data": {"burn_in_samples": 1600}}),
         "weight decay 0.1": Choice({"training": {"weight_decay": 0.1}}),
         "random weights": Choice({"start_from": None, "training": {"learning_rate": 2e-3}}),
         "other speakers too": Choice({"data": {"speakers": {"all": [*JUNE, *OTHERS]}}}),
@@ -149,7 +151,7 @@ def learn(name: str, choice: Choice, folder: Path, steps: int) -> list[tuple[int
     if result.exists():
         return [tuple(point) for point in json.loads(result.read_text())]
     shutil.rmtree(folder, ignore_errors=True)  # what was interrupted is made again
-    configuration = parse(values(choice, steps))
+    configuration = build("", WaveNetConfiguration, values(choice, steps))
     curve: list[tuple[int, float]] = []
     seen = 0
 
@@ -164,7 +166,7 @@ def learn(name: str, choice: Choice, folder: Path, steps: int) -> list[tuple[int
     task = choice.task(configuration)
     if choice.judged_alike and choice.changes.get("data") != ALLISON:
         # By June alone, in crops of one length, whatever it learns from.
-        task.validation = plain(parse(values(Choice(), steps))).validation  # type: ignore[method-assign]
+        task.validation = plain(build("", WaveNetConfiguration, values(Choice(), steps))).validation  # type: ignore[method-assign]
     alone = Processes(0, 1, torch.device("cpu"))
     Trainer(task, configuration.training, folder, alone, configuration.to_json(), collect).run()
     with atomic_path(result) as path:

@@ -30,8 +30,8 @@ from wavesynth.files import atomic_path, check_output
 from wavesynth.images.sampling import params_from, sample
 from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import Variant, intensities
-from wavesynth.training.configuration import read_toml
-from wavesynth.training.images import ImageConfiguration, ImageTask, fixed_images, parse_images
+from wavesynth.training.images import ImageConfiguration, ImageTask, fixed_images
+from wavesynth.training.run import read_run
 from wavesynth.workers import threads, worker_pool
 
 __all__ = ["Compared", "compare_variant"]
@@ -197,7 +197,8 @@ def main() -> None:
         "--out", type=Path, default=Path("out"), help="folder for the table and the picture (default out)"
     )
     arguments = parser.parse_args()
-    configuration = read_toml(arguments.config, parse_images)
+    configuration = read_run(arguments.config)
+    assert isinstance(configuration, ImageConfiguration)
     fixed_images(configuration.model, configuration.data, "test")  # refuses what does not fit before the wait
     for name in ("image-comparison.md", "image-comparison.png"):
         check_output(arguments.out / name)

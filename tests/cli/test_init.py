@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from wavesynth.cli.configurations import shipped_configurations
 from wavesynth.cli.init import init
-from wavesynth.training.converter import read_run
+from wavesynth.training.run import read_run
 
 
 def run(*arguments):

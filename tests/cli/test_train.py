@@ -14,7 +14,8 @@ from wavesynth.cli.export import export
 from wavesynth.cli.train import train
 from wavesynth.training import examples
 from wavesynth.training.checkpoint import Checkpoint, newest
-from wavesynth.training.trainer import Stopped, Trainer
+from wavesynth.training.task import Stopped
+from wavesynth.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[2]
 
@@ -157,7 +158,7 @@ def test_a_converter_is_validated_by_its_first_speaker_and_only_of_that_one_are_
     folders = [prepared(tmp_path / name, seed) for seed, name in enumerate("ab")]
     configuration = {
         "converter": {"channels": 16, "layers": 1},
-        "data": {"speakers": {"a": folders[:1], "b": folders[1:]}, "disturb": 1, "crop_frames": 20},
+        "data": {"speakers": {"a": folders[:1], "b": folders[1:]}, "perturb": 1, "crop_frames": 20},
         "training": {
             "batch_size": 2, "steps": 1, "warmup_steps": 1, "precision": "float32", "compile": False,
         },

@@ -34,7 +34,7 @@ def test_the_likelihood_is_that_of_the_sampler(example, monkeypatch):
 
 def test_bits_are_the_mean_over_what_is_scored(example):
     nats = likelihood(*example)
-    assert bits_per_sample(*example, unscored=7) == pytest.approx(float(nats[7:].mean()) / math.log(2))
+    assert bits_per_sample(*example, burn_in=7) == pytest.approx(float(nats[7:].mean()) / math.log(2))
 
 
 def test_lengths_that_do_not_fit_are_refused(example):

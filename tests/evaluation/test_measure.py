@@ -4,7 +4,15 @@ import torch
 
 from wavesynth.evaluation import measure as module
 from wavesynth.evaluation.clips import Clip
-from wavesynth.evaluation.measure import COLUMNS, NAMES, Measured, Task, check_libraries, measure, summarise
+from wavesynth.evaluation.measure import (
+    COLUMNS,
+    NAMES,
+    Comparison,
+    Measured,
+    check_libraries,
+    measure,
+    summarise,
+)
 
 LIKENESS = {"like_target", "like_source"}
 #: What needs libraries that only evaluation has.
@@ -32,11 +40,11 @@ def test_an_unknown_name_to_leave_out_is_refused():
 
 
 def test_what_is_left_out_is_left_out():
-    measured = measure(Task(Clip("a", noise(0), True), noise(1), "words", HEAVY))
+    measured = measure(Comparison(Clip("a", noise(0), True), noise(1), "words", HEAVY))
     assert set(measured.rows) == {"original", "copy", "mu_law"}
     assert measured.rows["original"] == {} and measured.words == 0 and measured.heard == {}
     assert all(set(row) == {"log_mel_db"} for name, row in measured.rows.items() if name != "original")
-    fewer = measure(Task(Clip("a", noise(0), True), noise(1), None, HEAVY | {"griffin-lim", "mu-law"}))
+    fewer = measure(Comparison(Clip("a", noise(0), True), noise(1), None, HEAVY | {"griffin-lim", "mu-law"}))
     assert set(fewer.rows) == {"original", "copy"}
     assert fewer.rows["copy"] == measured.rows["copy"] and measured.seconds == 1
 
@@ -45,7 +53,7 @@ def test_with_a_target_a_version_is_held_against_both_speakers(monkeypatch):
     original, copy = noise(0), noise(1)
     source, between, target = np.eye(3)[0], np.array([0.6, 0.0, 0.8]), np.eye(3)[2]
     monkeypatch.setattr(module, "speaker", lambda given: source if given[0] is original else between)
-    task = Task(Clip("a", original, True), copy, None, HEAVY | {"griffin-lim", "mu-law"}, target=target)
+    task = Comparison(Clip("a", original, True), copy, None, HEAVY | {"griffin-lim", "mu-law"}, target=target)
     rows = measure(task).rows
     assert (rows["original"]["like_target"], rows["original"]["like_source"]) == (0, 1)
     assert (rows["copy"]["like_target"], rows["copy"]["like_source"]) == pytest.approx((0.8, 0.6))
@@ -58,13 +66,13 @@ def test_words_are_counted_in_all_versions_and_a_cut_text_ends_where_the_origina
         module.words, "recognise", lambda samples: understood[0 if samples is original else 1]
     )
     without = HEAVY - {"wer"} | {"griffin-lim", "mu-law"}
-    cut = measure(Task(Clip("a", original, False), copy, "Press 1 for help.", without))
+    cut = measure(Comparison(Clip("a", original, False), copy, "Press 1 for help.", without))
     assert cut.words == 2 and cut.rows["original"]["wer_percent"] == 0
     assert cut.rows["copy"]["wer_percent"] == 50 and cut.heard == {
         "original": "press one",
         "copy": "press none",
     }
-    whole = measure(Task(Clip("a", original, True), copy, "Press 1 for help.", without))
+    whole = measure(Comparison(Clip("a", original, True), copy, "Press 1 for help.", without))
     assert whole.words == 4 and whole.rows["original"]["wer_percent"] == 50
 
 
@@ -81,7 +89,7 @@ def test_all_measures_together():
         for library in NAMES[name]:
             pytest.importorskip(library)
     samples = noise(0)
-    measured = measure(Task(Clip("a", samples, True), samples, "no words at all"))
+    measured = measure(Comparison(Clip("a", samples, True), samples, "no words at all"))
     assert set(measured.rows) == set(module.ROWS) and measured.words == 4
     for name, row in measured.rows.items():
         assert set(row) == (set(COLUMNS) - LIKENESS if name != "original" else {"dnsmos", "wer_percent"})

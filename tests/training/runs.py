@@ -7,10 +7,9 @@ import soundfile
 import torch
 
 from wavesynth.data.prepare import FORMAT
-from wavesynth.training.configuration import parse
 from wavesynth.training.processes import Processes
-from wavesynth.training.trainer import Report, Validation
-from wavesynth.training.wavenet import trainer
+from wavesynth.training.run import parse_run, trainer
+from wavesynth.training.task import Report, Validation
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 
@@ -77,13 +76,8 @@ def toml(path, configuration):
     return str(path)
 
 
-def train(
-    configuration, run, resume=False, log=lambda report: None, processes=ALONE, begin=trainer, parse=parse
-):
-    """Trains, and returns the trainer, the losses of its steps and its validations, by their steps.
-
-    `begin` and `parse` are those of the kind of model.
-    """
+def train(configuration, run, resume=False, log=lambda report: None, processes=ALONE):
+    """Trains, and returns the trainer, the losses of its steps and its validations, by their steps."""
     losses, validations = {}, {}
 
     def collect(report):
@@ -92,6 +86,6 @@ def train(
         kept[report.step] = report.bits
         log(report)
 
-    t = begin(parse(configuration), Path(run), processes, resume=resume, log=collect)
+    t = trainer(parse_run(configuration), Path(run), processes, resume=resume, log=collect)
     t.run()
     return t, losses, validations

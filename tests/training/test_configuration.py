@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.runs import values
-from wavesynth.training.configuration import parse
-from wavesynth.training.converter import ConverterConfiguration, parse_converter, read_run
+from wavesynth.training.converter import ConverterConfiguration
+from wavesynth.training.run import parse_run, read_run
 
 SHIPPED = sorted((Path(__file__).parents[2] / "wavesynth" / "configurations").glob("*.toml"))
 
@@ -30,7 +30,7 @@ def with_(section, **keys):
         (
             "",
             {"modle": {}},
-            r"modle is not a key; it must be one of data, voice, model, training, start_from, teacher, "
+            r"modle is not a key; it must be one of data, voice, model, training, kind, start_from, teacher, "
             "teacher_share, quantised, converter",
         ),
         ("training", {"steps": "many"}, r"\[training\] steps is 'many'; it must be a whole number"),
@@ -45,7 +45,7 @@ def with_(section, **keys):
             r"\[training\] precision is 'fp8'; it must be 'bf16' or 'float32'",
         ),
         ("training", {"compile": 1}, r"\[training\] compile is 1; it must be true or false"),
-        ("voice", {"fine": 1}, r"\[voice\] fine is 1; it must be true or false"),
+        ("voice", {"activation_bits": 1}, r"\[voice\] activation_bits is 1; it must be 8 or 16"),
         ("model", {"stacks": 0}, r"\[model\] stacks is 0; it must be a whole number from 1 to 20"),
         ("model", {"speakers": 3}, r"\[model\] speakers is 3; it must be 1, .*, or 0 .*"),
         ("model", {"mel_bands": 40}, r"\[model\] mel_bands is 40; it must be data.mel.bands, 80, or 0"),
@@ -55,31 +55,31 @@ def with_(section, **keys):
         ("data", {"speakers": {}}, r"\[data\] speakers is {}; it must be at least one name with its folders"),
         ("data", {"speakers": {"a": []}}, r"\[data\] speakers.a is empty; .*"),
         ("data", {"speakers": {"a": "x"}}, r"\[data\] speakers is .*; it must be a list of texts"),
-        ("data", {"unscored_samples": 640}, r"\[data\] unscored_samples is 640; it must be from 0 to 639"),
-        ("data", {"disturb": -1}, r"\[data\] disturb is -1; it must be from 0 to 100"),
+        ("data", {"burn_in_samples": 640}, r"\[data\] burn_in_samples is 640; it must be from 0 to 639"),
+        ("data", {"perturb": -1}, r"\[data\] perturb is -1; it must be from 0 to 100"),
         ("", {"voice": {}}, r"\[voice\] name is missing; it has no default"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_sentence(section, keys, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
-        parse(with_(section, **keys))
+        parse_run(with_(section, **keys))
 
 
 @pytest.mark.parametrize(
-    ("disturb", "converter", "bands"), [(2, None, 80), (0, "runs/c", 80), (2, "runs/c", 0)]
+    ("perturb", "converter", "bands"), [(2, None, 80), (0, "runs/c", 80), (2, "runs/c", 0)]
 )
-def test_a_voice_hears_disturbed_copies_through_a_converter_or_neither(disturb, converter, bands):
-    v = with_("data", disturb=disturb)
+def test_a_voice_hears_perturbed_copies_through_a_converter_or_neither(perturb, converter, bands):
+    v = with_("data", perturb=perturb)
     v["model"]["mel_bands"] = bands
     v["converter"] = converter
     with pytest.raises(ValueError, match=r"a voice that hears through a converter needs all three"):
-        parse(v)
+        parse_run(v)
 
 
 @pytest.mark.parametrize(
     ("section", "keys", "message"),
     [
-        ("data", {"disturb": 0}, r"\[data\] disturb is 0; for a converter it must be at least 1"),
+        ("data", {"perturb": 0}, r"\[data\] perturb is 0; for a converter it must be at least 1"),
         ("converter", {"bands": 40}, r"\[converter\] bands is 40; it must be data.mel.bands, 80"),
         (
             "converter",
@@ -89,18 +89,16 @@ def test_a_voice_hears_disturbed_copies_through_a_converter_or_neither(disturb, 
     ],
 )
 def test_what_is_wrong_with_a_converters_run_is_named(section, keys, message):
-    v = {"converter": {}, "data": {"speakers": {"a": ["x"]}, "disturb": 2}}
+    v = {"converter": {}, "data": {"speakers": {"a": ["x"]}, "perturb": 2}}
     v[section] |= keys
     with pytest.raises(ValueError, match=f"^{message}$"):
-        parse_converter(v)
+        parse_run(v)
 
 
 def test_inputs_are_trained_for_8_bits_or_served_in_16():
-    v = with_("voice", fine=True) | {"quantised": True}
-    with pytest.raises(
-        ValueError, match=r"\[voice\] fine, which serves them in 16; one of them must be false"
-    ):
-        parse(v)
+    v = with_("voice", activation_bits=16) | {"quantised": True}
+    with pytest.raises(ValueError, match=r"\[voice\] activation_bits is 16, which serves them in 16; one of"):
+        parse_run(v)
 
 
 def test_a_file_that_is_no_configuration_is_named(tmp_path):
@@ -126,8 +124,8 @@ def test_a_file_may_begin_with_a_byte_order_mark_and_utf_16_is_named(tmp_path):
 
 
 def test_a_checkpoint_gives_back_the_configuration():
-    configuration = parse(with_("training", clip=float("inf"), betas=[0.5, 0.9]))
-    assert parse(json.loads(json.dumps(configuration.to_json()))) == configuration
+    configuration = parse_run(with_("training", clip=float("inf"), betas=[0.5, 0.9]))
+    assert parse_run(json.loads(json.dumps(configuration.to_json()))) == configuration
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -140,9 +138,47 @@ def test_the_shipped_configurations_are_valid(path):
 
 
 def test_the_learning_rate_rises_and_falls_as_configured():
-    c = parse(with_("training", steps=110, learning_rate=0.1, warmup_steps=10, final_fraction=0.2)).training
+    c = parse_run(
+        with_("training", steps=110, learning_rate=0.1, warmup_steps=10, final_fraction=0.2)
+    ).training
     rates = [c.rate(step) for step in range(111)]
     assert rates[0] == pytest.approx(0.01) and rates[9] == rates[10] == 0.1
     assert rates[60] == pytest.approx(0.1 * (0.2 + 0.8 / 2))
     assert rates[110] == pytest.approx(0.02)
     assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new"),
+    [
+        ("data", {"altered": 0.5}, {"augment": 0.5}),
+        ("data", {"unscored_samples": 3}, {"burn_in_samples": 3}),
+        ("voice", {"fine": True}, {"activation_bits": 16}),
+        ("voice", {"fine": False}, {"activation_bits": 8}),
+    ],
+)
+def test_a_key_is_read_by_its_old_name_as_by_its_new_one(section, old, new):
+    assert parse_run(with_(section, **old)) == parse_run(with_(section, **new))
+    with pytest.raises(ValueError, match=rf"^\[{section}\] has \w+ and \w+, which are one"):
+        parse_run(with_(section, **old, **new))
+
+
+def test_the_copies_of_a_converters_run_are_read_by_their_old_name():
+    data = {"speakers": {"a": ["x"]}}
+    old, new = ({"converter": {}, "data": data | {name: 2}} for name in ("disturb", "perturb"))
+    assert parse_run(old) == parse_run(new | {"kind": "converter"})
+
+
+def test_the_variant_of_a_model_of_images_is_read_by_its_old_name():
+    rest = {"card": {"name": "a"}, "data": {"folder": "x"}}
+    for old, new in (("pixelcnn", "plain"), ("row-lstm", "row-lstm")):
+        assert parse_run(rest | {"model": {"kind": old}}) == parse_run(
+            rest | {"kind": "pixelcnn", "model": {"variant": new}}
+        )
+
+
+def test_an_unknown_kind_is_answered_with_the_known_ones():
+    with pytest.raises(
+        ValueError, match=r"^kind is 'choir'; it must be one of converter, .*pixelcnn, .*wavenet"
+    ):
+        parse_run(with_("data") | {"kind": "choir"})

@@ -10,11 +10,12 @@ from tests.training import runs
 from tests.training.runs import prepared
 from wavesynth.audio.mel import log_mel
 from wavesynth.data.dataset import Recordings
+from wavesynth.models.wavenet import WaveNet
 from wavesynth.training.checkpoint import newest
-from wavesynth.training.configuration import parse
-from wavesynth.training.converter import converter_trainer, parse_converter, trained_converter
-from wavesynth.training.export import export
-from wavesynth.training.wavenet import crops
+from wavesynth.training.converter import trained_converter
+from wavesynth.training.export import ExportOptions, export
+from wavesynth.training.run import parse_run
+from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.voices.voice import load_voice
 
 COPIES = 2
@@ -29,7 +30,7 @@ def values(folder, **training):
     """A configuration as a TOML file would give it."""
     return {
         "converter": {"channels": 16, "layers": 1},
-        "data": {"speakers": {"a": [folder]}, "disturb": COPIES, "crop_frames": 20},
+        "data": {"speakers": {"a": [folder]}, "perturb": COPIES, "crop_frames": 20},
         "training": {
             "batch_size": 4, "steps": 6, "learning_rate": 1e-2, "warmup_steps": 2, "validate_every": 100,
             "checkpoint_every": 3, "precision": "float32", "compile": False, **training,
@@ -38,9 +39,7 @@ def values(folder, **training):
 
 
 def train(configuration, run, resume=False):
-    trainer, losses, _ = runs.train(
-        configuration, run, resume, begin=converter_trainer, parse=parse_converter
-    )
+    trainer, losses, _ = runs.train(configuration, run, resume)
     return trainer, losses
 
 
@@ -76,43 +75,44 @@ def test_others_speak_for_themselves_while_it_learns_and_are_not_kept(folder, tm
         right = model.nll(model.becoming(batch.source, batch.speaker), batch.target).mean()
         swapped = model.nll(model.becoming(batch.source, 1 - batch.speaker), batch.target).mean()
     assert right < swapped - 0.05
-    kept = trained_converter(tmp_path / "run", parse_converter(v).data)
+    kept = trained_converter(tmp_path / "run", parse_run(v).data)
     assert "others" not in kept.state_dict()
     torch.testing.assert_close(kept(batch.source)[0], model.becoming(batch.source, 0 * batch.speaker))
     assert {int(speaker) for pair in task.validation(4) for speaker in pair[-1]} == {0}
 
 
 def through(folder, converter, **others):
-    v = runs.values(folder, data={"disturb": COPIES}, **others)
+    v = runs.values(folder, data={"perturb": COPIES}, **others)
     return {**v, "converter": str(converter)}
 
 
 def test_a_voice_learns_from_copies_as_the_converter_says_them(folder, run):
     path, _, _ = run
-    configuration = parse(through(folder, path))
+    configuration = parse_run(through(folder, path))
     converter = trained_converter(path, configuration.data)
     [(stem, waveform)] = Recordings(folder).split("validation")
     copies = Recordings(folder).copies("validation", stem, waveform, COPIES)
     want = converter.convert(torch.stack([log_mel(copy) for copy in copies]), configuration.data.mel.silence)
-    assert torch.equal(crops(configuration, "validation", converter).mel, want.flatten(0, 1))
+    mel = WaveNetTask(WaveNet(configuration.model), configuration).validating.mel
+    assert torch.equal(mel, want.flatten(0, 1))
 
 
 def test_an_exported_voice_has_the_converter_it_learned_through(folder, run, tmp_path):
     path, _, _ = run
     runs.train(through(folder, path, steps=1), tmp_path / "run")
-    export(tmp_path / "run", tmp_path / "voice", seconds=0.1)
+    export(tmp_path / "run", tmp_path / "voice", options=ExportOptions(seconds=0.1))
     voice = load_voice(tmp_path / "voice")
     mel = torch.randn(1, 9, 80)
-    want = trained_converter(path, parse(through(folder, path)).data).convert(mel, -1.5)
+    want = trained_converter(path, parse_run(through(folder, path)).data).convert(mel, -1.5)
     torch.testing.assert_close(voice.converter.convert(mel, -1.5), want, atol=1e-2, rtol=1e-2)
-    data = parse(through(folder, path)).data
+    data = parse_run(through(folder, path)).data
     again = trained_converter(tmp_path / "voice", data)
     assert torch.equal(again.say.weight, voice.converter.say.weight)
 
 
 def test_what_is_no_converter_is_refused(folder, run, tmp_path):
     path, _, _ = run
-    data = parse(through(folder, path)).data
+    data = parse_run(through(folder, path)).data
     with pytest.raises(
         ValueError, match=r"nowhere, which does not exist; it must be a voice, a run or a checkpoint"
     ):
@@ -124,6 +124,6 @@ def test_what_is_no_converter_is_refused(folder, run, tmp_path):
         trained_converter(tmp_path / "run", data)
     with pytest.raises(ValueError, match="is a converter's run; name it as the converter of a voice's"):
         export(path, tmp_path / "voice")
-    other = parse(through(folder, path) | {"data": values(folder)["data"] | {"mel": {"low": 50.0}}}).data
+    other = parse_run(through(folder, path) | {"data": values(folder)["data"] | {"mel": {"low": 50.0}}}).data
     with pytest.raises(ValueError, match=r"\[data\] mel is not the configured one"):
         trained_converter(newest(path), other)

@@ -7,16 +7,14 @@ from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.images import sampling as pixels
 from wavesynth.models.images import image_model
 from wavesynth.training import examples
-from wavesynth.training.configuration import parse
 from wavesynth.training.examples import copy_of_a_clip, some_images
-from wavesynth.training.images import parse_images
-from wavesynth.training.wavenet import trainer
+from wavesynth.training.run import parse_run, trainer
 from wavesynth.workers import threads
 
 
 @pytest.mark.parametrize("model", [{}, {"speakers": 1, "classes": 512}, {"mel_bands": 0}])
 def test_a_copy_is_drawn_sample_by_sample_beside_the_clip_that_it_copies(tmp_path, model):
-    configuration = parse(values(prepared(tmp_path / "data"), model=model))
+    configuration = parse_run(values(prepared(tmp_path / "data"), model=model))
     t = trainer(configuration, tmp_path / "run", ALONE)
     with torch.no_grad():
         t.average.output.weight.mul_(20)
@@ -34,7 +32,7 @@ def test_a_copy_is_drawn_sample_by_sample_beside_the_clip_that_it_copies(tmp_pat
 
 
 def test_images_are_those_of_the_averaged_weights_where_they_are_quick(tmp_path):
-    configuration = parse_images(image_values(digits(tmp_path / "mnist", count=120), {"labels": 3}))
+    configuration = parse_run(image_values(digits(tmp_path / "mnist", count=120), {"labels": 3}))
     picture = some_images(image_model(configuration.model)).picture
     assert picture is not None and picture.dtype == torch.uint8 and len(picture.unique()) == 3
 
@@ -44,12 +42,12 @@ def test_images_are_made_with_one_thread(tmp_path, monkeypatch):
     monkeypatch.setattr(
         examples, "sample", lambda *of: used.append(torch.get_num_threads()) or pixels.sample(*of)
     )
-    configuration = parse_images(image_values(tmp_path, {}))
+    configuration = parse_run(image_values(tmp_path, {}))
     with threads(2):
         some_images(image_model(configuration.model))
     assert used == [1]
 
 
 def test_networks_that_are_slow_make_no_images():
-    slow = parse_images(image_values("x", {"kind": "row-lstm"}))
+    slow = parse_run(image_values("x", {"kind": "row-lstm"}))
     assert some_images(image_model(slow.model)).picture is None

@@ -6,7 +6,7 @@ import torch
 
 from tests.training.runs import prepared, train, values
 from wavesynth.training.checkpoint import Checkpoint, checkpoints, newest
-from wavesynth.training.export import export
+from wavesynth.training.export import ExportOptions, export
 from wavesynth.voices.voice import load_voice
 
 
@@ -23,7 +23,7 @@ def run(folder, tmp_path_factory):
 
 
 def test_a_voice_has_the_averaged_weights(run, tmp_path):
-    exported = export(run, tmp_path / "voice", seconds=0.1)
+    exported = export(run, tmp_path / "voice", options=ExportOptions(seconds=0.1))
     voice, checkpoint = load_voice(tmp_path / "voice"), Checkpoint.load(newest(run))
     assert exported.step == checkpoint.step == 6
     for name, tensor in voice.model.state_dict().items():
@@ -37,7 +37,7 @@ def test_the_best_is_the_checkpoint_with_the_lowest_validation_loss(run, tmp_pat
     assert first.validation > second.validation
     first.save(tmp_path)
     replace(second, validation=9.0).save(tmp_path)  # as if the later one were worse
-    exported = export(tmp_path, tmp_path / "voice", lowest=True, seconds=0.5)
+    exported = export(tmp_path, tmp_path / "voice", lowest=True, options=ExportOptions(seconds=0.5))
     assert exported.step == first.step
     # The validation set is half a second, so the figure is the one that training gave.
     assert exported.seconds == pytest.approx(0.5, abs=0.03)
@@ -46,7 +46,7 @@ def test_the_best_is_the_checkpoint_with_the_lowest_validation_loss(run, tmp_pat
 
 def test_eight_bits_predict_as_well(folder, tmp_path):
     train(values(folder, steps=40), tmp_path / "run")
-    exported = export(tmp_path / "run", tmp_path / "voice", seconds=0.5)
+    exported = export(tmp_path / "run", tmp_path / "voice", options=ExportOptions(seconds=0.5))
     assert exported.float32 < 7
     assert abs(exported.int8 - exported.float32) < 0.015
     assert exported.int8 != exported.float32
@@ -55,7 +55,7 @@ def test_eight_bits_predict_as_well(folder, tmp_path):
 def test_a_voice_of_several_speakers_names_them(folder, tmp_path):
     both = {"speakers": {"a": [folder], "b": [folder]}}
     train(values(folder, steps=2, model={"speakers": 2}, data=both), tmp_path / "run")
-    exported = export(tmp_path / "run", tmp_path / "voice", seconds=0.1)
+    exported = export(tmp_path / "run", tmp_path / "voice", options=ExportOptions(seconds=0.1))
     assert load_voice(tmp_path / "voice").speakers == ("a", "b")
     assert math.isfinite(exported.int8)
 

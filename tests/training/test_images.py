@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.data.images import digits
 from tests.training import runs
@@ -13,12 +14,13 @@ from tests.training.runs import ALONE
 from tests.training.runs import image_values as values
 from wavesynth.data.images import ImageSet
 from wavesynth.evaluation.images import likelihood_of, receptive_field
+from wavesynth.formats import FormatError
 from wavesynth.images.model import ImageModel, load_image_model, save_image_model
 from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.training.checkpoint import newest
-from wavesynth.training.configuration import read_toml
-from wavesynth.training.images import ImageTask, fixed_images, image_trainer, parse_images, trained
+from wavesynth.training.images import ImageTask, fixed_images, trained
+from wavesynth.training.run import parse_run, read_run, trainer
 
 CONFIGURATIONS = sorted(
     (Path(__file__).parents[2] / "wavesynth" / "configurations" / "images").glob("*.toml")
@@ -32,7 +34,7 @@ def folder(tmp_path_factory):
 
 
 def train(configuration, run, resume=False):
-    trainer, losses, _ = runs.train(configuration, run, resume, begin=image_trainer, parse=parse_images)
+    trainer, losses, _ = runs.train(configuration, run, resume)
     return trainer, losses
 
 
@@ -49,7 +51,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path, variant):
 
 
 def test_training_learns_the_images(folder, tmp_path):
-    configuration = parse_images(values(folder, steps=120))
+    configuration = parse_run(values(folder, steps=120))
     trainer, losses = train(configuration.to_json(), tmp_path / "run")
     assert losses[1] > 0.9
     # White with probability n / 255, n to 99: without the context 0.71 bits a pixel, with all of it 0.65.
@@ -59,9 +61,9 @@ def test_training_learns_the_images(folder, tmp_path):
 
 def test_dynamic_images_are_drawn_anew_and_static_ones_once(folder):
     one = values(folder)
-    dynamic = ImageTask(image_model(parse_images(one).model), parse_images(one))
+    dynamic = ImageTask(image_model(parse_run(one).model), parse_run(one))
     one["data"]["binarisation"] = "static"
-    static = ImageTask(dynamic.model, parse_images(one))
+    static = ImageTask(dynamic.model, parse_run(one))
     assert static.training.images.max() == 1 and dynamic.training.images.max() > 1
     draws = [
         dynamic.batch(torch.Generator().manual_seed(seed), 400)[0].double().mean((1, 2, 3))
@@ -114,12 +116,12 @@ def test_the_receptive_field_is_what_the_layers_reach():
 )
 def test_a_wrong_configuration_is_named(folder, tmp_path, model, data, message):
     with pytest.raises(ValueError, match=message):
-        image_trainer(parse_images(values(folder, model, data)), tmp_path, ALONE)
+        trainer(parse_run(values(folder, model, data)), tmp_path, ALONE)
 
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
 def test_the_shipped_configurations_are_valid(path):
-    configuration = read_toml(path, parse_images)
+    configuration = read_run(path)
     assert image_model(configuration.model).config.shape == (28, 28, 1)
 
 
@@ -149,10 +151,16 @@ def test_an_exported_model_is_the_averaged_network_in_half_precision(folder, tmp
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, r"format is 2; wavesynth \S+ reads 1: install a newer version"),
-        ({"format": 2, "wavesynth": "9.1"}, "install 9.1, which wrote it, or newer"),
+        (
+            {"format": 3, "wavesynth": None},
+            r"format is 3; wavesynth \S+ reads 1 to 2: install a newer version",
+        ),
+        ({"format": 3, "wavesynth": "9.1"}, "install 9.1, which wrote it, or newer"),
         ({"colour": "red"}, "model.json has colour, which it must not have"),
         ({"model": {}}, "model lacks channels"),
+        ({"steps": "many"}, "steps is 'many'; it must be a whole number, at least 0"),
+        ({"kind": "wavenet"}, "kind is 'wavenet'; it must be a kind of models of images"),
+        ({"format": 1}, "model.json has kind, wavesynth, which it must not have"),
     ],
 )
 def test_a_model_of_another_format_is_refused(tmp_path, change, message):
@@ -164,7 +172,26 @@ def test_a_model_of_another_format_is_refused(tmp_path, change, message):
         load_image_model(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("skip.bias"), "weights lacks skip.bias"),
+        (lambda t: t.update(extra=torch.zeros(1)), "weights has extra, which it must not have"),
+        (lambda t: t.update({"skip.bias": torch.zeros(3)}), r"skip.bias has shape \[3\]; it must be \[4\]"),
+        (lambda t: t["skip.bias"].fill_(float("nan")), "skip.bias has NaN or infinite values"),
+    ],
+)
+def test_a_models_weights_with_a_fault_are_refused_as_a_voices_are(tmp_path, change, message):
+    network = image_model(ImageModelConfig(height=2, width=2, levels=2, features=4, hidden=4, layers=1))
+    save_image_model(tmp_path, ImageModel("a", "", "", "", network, 0))
+    tensors = load_file(tmp_path / "weights.safetensors")
+    change(tensors)
+    save_file(tensors, tmp_path / "weights.safetensors")
+    with pytest.raises(FormatError, match=message):
+        load_image_model(tmp_path)
+
+
 def test_the_test_set_is_always_the_same_draw(folder):
-    configuration = parse_images(values(folder))
+    configuration = parse_run(values(folder))
     first, again = (fixed_images(configuration.model, configuration.data, "test") for _ in range(2))
     assert torch.equal(first.images, again.images) and first.images.shape == (3, 4, 4, 1)

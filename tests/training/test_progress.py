@@ -9,7 +9,7 @@ from tensorboard.summary.writer import event_file_writer
 from wavesynth.training import progress
 from wavesynth.training.examples import Example
 from wavesynth.training.progress import Display
-from wavesynth.training.trainer import Report, Validation
+from wavesynth.training.task import Report, Validation
 
 
 @pytest.fixture

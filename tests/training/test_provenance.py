@@ -4,8 +4,8 @@ import shutil
 
 from tests.training.runs import prepared, values
 from wavesynth.data.provenance import Provenance
-from wavesynth.training.configuration import parse
 from wavesynth.training.provenance import provenance
+from wavesynth.training.run import parse_run
 
 
 def test_where_data_is_gone_what_else_was_heard_is_told(tmp_path):
@@ -15,12 +15,12 @@ def test_where_data_is_gone_what_else_was_heard_is_told(tmp_path):
     voice = tmp_path / "voice"
     voice.mkdir()
     (voice / "voice.json").touch()
-    provenance(parse(values(taught))).save(voice)
-    configuration = parse(values(own, data={"speakers": {"a": [gone, own]}}) | {"teacher": str(voice)})
+    provenance(parse_run(values(taught))).save(voice)
+    configuration = parse_run(values(own, data={"speakers": {"a": [gone, own]}}) | {"teacher": str(voice)})
     whole = provenance(configuration)
     assert whole.complete and len(whole.frames) == 12
     shutil.rmtree(gone)
     rest = provenance(configuration)
     assert not rest.complete
-    wanted = provenance(parse(values(own))) + Provenance.load(voice)
+    wanted = provenance(parse_run(values(own))) + Provenance.load(voice)
     assert sorted(rest.words) == sorted(wanted.words) and len(rest.frames) == 8

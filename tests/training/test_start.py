@@ -7,8 +7,8 @@ from tests.sampling.networks import network
 from tests.training.runs import prepared, train, values
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.training.checkpoint import Checkpoint, newest
-from wavesynth.training.configuration import parse
-from wavesynth.training.export import export
+from wavesynth.training.export import ExportOptions, export
+from wavesynth.training.run import parse_run
 from wavesynth.training.start import grow, located, starting_model, teaching_model
 from wavesynth.voices.voice import SHIPPED, load_voice
 
@@ -95,7 +95,7 @@ def test_a_network_of_another_shape_is_refused(others, message):
 def test_a_run_begins_with_the_averaged_weights_of_another(folder, run, tmp_path):
     trained = Checkpoint.load(newest(run))
     for number, source in enumerate((run, newest(run))):
-        model = starting_model(parse(values(folder) | {"start_from": str(source)}))
+        model = starting_model(parse_run(values(folder) | {"start_from": str(source)}))
         for name, parameter in model.named_parameters():
             assert torch.equal(parameter, trained.average[name]) and parameter.requires_grad
         _, _, validations = train(
@@ -105,9 +105,9 @@ def test_a_run_begins_with_the_averaged_weights_of_another(folder, run, tmp_path
 
 
 def test_a_run_begins_with_a_voice(folder, run, tmp_path):
-    export(run, tmp_path / "voice", seconds=0.1)
-    trained = starting_model(parse(values(folder) | {"start_from": str(run)}))
-    model = starting_model(parse(values(folder) | {"start_from": str(tmp_path / "voice")}))
+    export(run, tmp_path / "voice", options=ExportOptions(seconds=0.1))
+    trained = starting_model(parse_run(values(folder) | {"start_from": str(run)}))
+    model = starting_model(parse_run(values(folder) | {"start_from": str(tmp_path / "voice")}))
     for (name, a), b in zip(model.named_parameters(), trained.parameters(), strict=True):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-5), name  # a voice's weights are float16
 
@@ -117,7 +117,7 @@ def test_a_voice_that_ships_is_found_by_its_name_wherever_one_is(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     assert located("start_from", source) == SHIPPED / "allison-small"
     given = {"model": {"stacks": 3}, "data": {"speakers": {"a": ["x"]}}, "voice": {"name": "a"}}
-    model = starting_model(parse(given | {"start_from": source}))
+    model = starting_model(parse_run(given | {"start_from": source}))
     assert torch.equal(model.output.weight, load_voice(SHIPPED / "allison-small").model.output.weight)
 
 
@@ -131,26 +131,26 @@ def test_what_cannot_be_begun_with_is_named(folder, run, tmp_path):
     with pytest.raises(
         ValueError, match=r"start_from is .*nothing, which does not exist; it must be a voice"
     ):
-        starting_model(parse(values(folder) | {"start_from": str(tmp_path / "nothing")}))
+        starting_model(parse_run(values(folder) | {"start_from": str(tmp_path / "nothing")}))
     with pytest.raises(ValueError, match=r"start_from is .* preemphasis is not the configured one"):
-        starting_model(parse(values(folder, data={"preemphasis": 0.5}) | {"start_from": str(run)}))
+        starting_model(parse_run(values(folder, data={"preemphasis": 0.5}) | {"start_from": str(run)}))
     damaged = tmp_path / "step-00000001.safetensors"
     damaged.write_bytes((run / "step-00000006.safetensors").read_bytes()[:1000])
     with pytest.raises(ValueError, match="cannot be read"):
-        starting_model(parse(values(folder) | {"start_from": str(damaged)}))
+        starting_model(parse_run(values(folder) | {"start_from": str(damaged)}))
 
 
 def test_a_teacher_may_be_of_another_size_but_not_of_other_inputs(folder, tmp_path):
     train(values(folder, steps=1, model={"stacks": 2, "skip": 64}), tmp_path / "run")
     given = values(folder) | {"teacher": str(tmp_path / "run")}
-    teacher = teaching_model(parse(given))
+    teacher = teaching_model(parse_run(given))
     assert teacher.config.stacks == 2 and not any(p.requires_grad for p in teacher.parameters())
-    assert teaching_model(parse(values(folder))) is None
+    assert teaching_model(parse_run(values(folder))) is None
     with pytest.raises(
         ValueError, match=r"\[model\] classes is 128; to learn from the teacher .* must be 256"
     ):
-        teaching_model(parse(values(folder, model={"classes": 128}) | {"teacher": str(tmp_path / "run")}))
+        teaching_model(parse_run(values(folder, model={"classes": 128}) | {"teacher": str(tmp_path / "run")}))
     with pytest.raises(ValueError, match=r"teacher is .*nothing, which does not exist; it must be a voice"):
-        teaching_model(parse(values(folder) | {"teacher": str(tmp_path / "nothing")}))
+        teaching_model(parse_run(values(folder) | {"teacher": str(tmp_path / "nothing")}))
     with pytest.raises(ValueError, match=r"teacher_share is 0.0; it must be above 0 and at most 1"):
-        parse(given | {"teacher_share": 0})
+        parse_run(given | {"teacher_share": 0})

@@ -12,9 +12,8 @@ import torch
 
 from tests.training.runs import ALONE, prepared, train, values
 from wavesynth.training.checkpoint import Checkpoint, checkpoints, newest
-from wavesynth.training.configuration import parse
-from wavesynth.training.trainer import Report, Stopped
-from wavesynth.training.wavenet import trainer
+from wavesynth.training.run import parse_run, trainer
+from wavesynth.training.task import Report, Stopped
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def stop_at(step, signum=signal.SIGTERM):
 
 
 def test_training_lowers_the_loss_on_the_validation_set(folder, tmp_path):
-    configuration = values(folder, steps=60, ema_decay=0.9, data={"unscored_samples": 8})
+    configuration = values(folder, steps=60, ema_decay=0.9, data={"burn_in_samples": 8})
     _, _, validations = train(configuration, tmp_path)
     assert validations[60] < validations[0] - 1
 
@@ -51,7 +50,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path, signum):
 
 def interrupted(configuration, run, at, resume=False):
     """Trains until a validation after step `at`, and is sent a signal when that has looked at its first batch."""
-    t = trainer(parse(configuration), run, ALONE, resume=resume)
+    t = trainer(parse_run(configuration), run, ALONE, resume=resume)
     seen = []
 
     def stop(done, total):
@@ -102,7 +101,7 @@ with Signals() as signals:
 def test_steps_that_are_only_timed_leave_the_run_as_it_was(folder, tmp_path):
     _, losses, _ = train(values(folder), tmp_path / "plain")
     timed = {}
-    t = trainer(parse(values(folder)), tmp_path / "timed", ALONE)
+    t = trainer(parse_run(values(folder)), tmp_path / "timed", ALONE)
     t.log = lambda report: timed.update({report.step: report.bits}) if isinstance(report, Report) else None
     assert t.seconds_per_step() > 0
     t.run()
@@ -110,7 +109,7 @@ def test_steps_that_are_only_timed_leave_the_run_as_it_was(folder, tmp_path):
 
 
 def test_a_run_is_fitted_into_a_time_with_all_of_its_schedule(folder, tmp_path):
-    t = trainer(parse(values(folder, steps=1000, warmup_steps=500, final_fraction=0.1)), tmp_path, ALONE)
+    t = trainer(parse_run(values(folder, steps=1000, warmup_steps=500, final_fraction=0.1)), tmp_path, ALONE)
     t.fit(seconds=10, seconds_per_step=0.5)
     reports = []
     t.log = reports.append
@@ -130,8 +129,8 @@ def test_the_signal_handlers_are_put_back(folder, tmp_path):
 
 
 def test_every_step_has_its_own_crops_and_every_seed(folder, tmp_path):
-    t = trainer(parse(values(folder)), tmp_path, ALONE)
-    other = trainer(parse(values(folder, seed=1)), tmp_path, ALONE)
+    t = trainer(parse_run(values(folder)), tmp_path, ALONE)
+    other = trainer(parse_run(values(folder, seed=1)), tmp_path, ALONE)
     batches = [t._batch(0), t._batch(1), other._batch(0)]
     assert torch.equal(t._batch(0)[1], batches[0][1])
     assert all(not torch.equal(a[1], b[1]) for i, a in enumerate(batches) for b in batches[:i])
@@ -208,7 +207,7 @@ def test_validation_is_of_the_averaged_weights(folder, tmp_path):
 
 def test_the_average_follows_the_weights(folder, tmp_path):
     weights = []
-    t = trainer(parse(values(folder, ema_decay=0.25)), tmp_path, ALONE)
+    t = trainer(parse_run(values(folder, ema_decay=0.25)), tmp_path, ALONE)
     expected = t.model.hidden.weight.detach().clone()
     t.log = lambda report: weights.append(t.model.hidden.weight.detach().clone()) if report.step else None
     t.run()
@@ -227,7 +226,7 @@ def test_what_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(folder, t
                 else:
                     t.model.output.weight.register_hook(lambda gradient: gradient * math.inf)
 
-    t = trainer(parse(values(folder, checkpoint_every=2)), tmp_path, ALONE, log=poison)
+    t = trainer(parse_run(values(folder, checkpoint_every=2)), tmp_path, ALONE, log=poison)
     with pytest.raises(FloatingPointError, match=r"step 5 has a loss of .*; both must be finite"):
         t.run()
     last = Checkpoint.load(newest(tmp_path))

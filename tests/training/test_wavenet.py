@@ -6,7 +6,7 @@ from wavesynth.models.wavenet import WaveNet, rounded
 from wavesynth.sampling.calibration import calibrate
 from wavesynth.sampling.int8 import Int8Weights
 from wavesynth.sampling.weights import Float32Weights
-from wavesynth.training.configuration import parse
+from wavesynth.training.run import parse_run
 from wavesynth.training.wavenet import WaveNetTask
 
 
@@ -16,14 +16,14 @@ def folders(tmp_path_factory):
 
 
 def task(folders, **kwargs):
-    configuration = parse(values(folders[0], **kwargs))
+    configuration = parse_run(values(folders[0], **kwargs))
     torch.manual_seed(0)
     return WaveNetTask(WaveNet(configuration.model), configuration)
 
 
 def test_samples_whose_context_the_crop_cuts_short_do_not_count(folders):
     t = task(folders)
-    assert t.unscored == t.model.config.receptive_field == 8
+    assert t.burn_in == t.model.config.receptive_field == 8
     tokens, *others = t.batch(torch.Generator().manual_seed(0), 3)
     nats = t.loss(t.model, tokens, *others)
     assert nats.shape == (3 * (640 - 8),)
@@ -32,8 +32,8 @@ def test_samples_whose_context_the_crop_cuts_short_do_not_count(folders):
 
 
 def test_at_most_half_of_a_crop_does_not_count(folders):
-    assert task(folders, model={"layers_per_stack": 10}).unscored == 320
-    assert task(folders, model={"layers_per_stack": 10}, data={"unscored_samples": 600}).unscored == 600
+    assert task(folders, model={"layers_per_stack": 10}).burn_in == 320
+    assert task(folders, model={"layers_per_stack": 10}, data={"burn_in_samples": 600}).burn_in == 600
 
 
 def test_a_speakers_folders_have_one_number(folders):
@@ -61,20 +61,20 @@ def test_any_conditioning_can_be_trained(folders, model):
 
 def test_a_quantised_run_rounds_what_the_served_queue_rounds_and_lets_gradients_through(folders):
     exact = task(folders)
-    quantised = WaveNetTask(exact.model, parse(values(folders[0]) | {"quantised": True}))
+    quantised = WaveNetTask(exact.model, parse_run(values(folders[0]) | {"quantised": True}))
     quantised.calibrate(exact.model)
     batch = exact.batch(torch.Generator().manual_seed(0), 8)
     tokens, targets, *features = batch
     conditioning = exact.conditioning(exact.model, *features).detach()
     gains = calibrate(exact.model, tokens, conditioning)
-    assert torch.equal(quantised.gains, torch.stack([gains.input, gains.gate], 1))
+    assert torch.equal(quantised.scales, torch.stack([gains.input, gains.gate], 1))
     served = Int8Weights.pack(Float32Weights.pack(exact.model), gains)
     x = (torch.randn(50, 16) * 3).requires_grad_()  # some of it beyond what 8 bits hold
-    ours = rounded(x, quantised.gains[1, 0])
-    assert torch.allclose(ours * quantised.gains[1, 0], served.enter(1, x.detach()).float() - 128, atol=1e-3)
+    ours = rounded(x, quantised.scales[1, 0])
+    assert torch.allclose(ours * quantised.scales[1, 0], served.enter(1, x.detach()).float() - 128, atol=1e-3)
     ours.sum().backward()
     assert torch.equal(x.grad, torch.ones(50, 16))
-    rounds = exact.model(tokens, conditioning, quantised.gains)[:, 8:].flatten(0, 1)
+    rounds = exact.model(tokens, conditioning, quantised.scales)[:, 8:].flatten(0, 1)
     expected = torch.nn.functional.cross_entropy(rounds, targets[:, 8:].flatten(), reduction="none")
     assert torch.equal(quantised.loss(exact.model, *batch), expected)
     assert not torch.allclose(exact.loss(exact.model, *batch), expected, rtol=1e-4)
@@ -84,7 +84,7 @@ def test_a_teacher_is_learned_from_but_not_judged_by(folders):
     alone = task(folders)
     torch.manual_seed(1)
     teacher = WaveNet(alone.model.config)
-    taught = WaveNetTask(alone.model, parse(values(folders[0]) | {"teacher_share": 0.75}), teacher)
+    taught = WaveNetTask(alone.model, parse_run(values(folders[0]) | {"teacher_share": 0.75}), teacher)
     tokens, targets, mel, speaker = alone.batch(torch.Generator().manual_seed(0), 2)
     with torch.no_grad():
         expected = teacher(tokens, teacher.conditioning(mel)).softmax(-1)[:, 8:]

@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavesynth.audio.executor import per_stream
+from wavesynth.checks import require_value
 
 __all__ = ["MelConfig", "StreamingLogMel", "features", "filter_bank", "log_mel", "mel_tables"]
 
@@ -46,8 +47,7 @@ class MelConfig:
 
     def __post_init__(self) -> None:
         def check(holds: bool, name: str, allowed: str) -> None:
-            if not holds:
-                raise ValueError(f"mel {name} is {getattr(self, name)!r}; it must be {allowed}")
+            require_value(f"mel {name}", getattr(self, name), holds, allowed)
 
         check(1000 <= self.sample_rate <= 192_000, "sample_rate", "from 1000 to 192000 hertz")
         check(2 <= self.n_fft <= 65536, "n_fft", "from 2 to 65536 samples")

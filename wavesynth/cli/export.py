@@ -26,15 +26,16 @@ def export(
     ] = 8.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Writes a training run's averaged weights as a voice, with the gains for 8-bit sampling.
+    """Writes a training run's averaged weights as a voice, with what its kind needs beside them.
 
-    Prints bits/sample of the voice on validation audio, in float32 and in int8.
+    Prints what its kind measures: of a WaveNet bits/sample on validation audio, in float32 and in int8.
 
     Example: wavesynth export runs/allison-small voices/allison-small --best
     """
     from dataclasses import asdict
 
     from wavesynth.files import check_output
+    from wavesynth.training.export import ExportOptions
     from wavesynth.training.export import export as export_voice
 
     with one_sentence_errors():
@@ -43,14 +44,11 @@ def export(
             run,
             out,
             lowest=best,
-            seconds=seconds,
-            track=track,
+            options=ExportOptions(seconds=seconds, track=track),
         )
     if as_json:
         say(json.dumps(asdict(exported)))
     else:
-        say(
-            f"{exported.name}, step {exported.step:,} → {out}\n"
-            f"{exported.float32:.4f} bits/sample in float32, {exported.int8:.4f} in int8 "
-            f"({exported.int8 - exported.float32:+.4f}), on {exported.seconds:.1f} s of validation audio"
-        )
+        say(f"{exported.name}, step {exported.step:,} → {out}")
+        if exported.sentence:
+            say(exported.sentence)

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from wavesynth.cli.common import one_sentence_errors
-from wavesynth.cli.image_evaluate import measured
+from wavesynth.cli.common import one_sentence_errors, say_ignored_images
 from wavesynth.cli.image_options import Data
-from wavesynth.cli.terminal import say
+from wavesynth.cli.terminal import say, track
 
 __all__ = ["export"]
 
@@ -27,28 +26,11 @@ def export(
 
     Example: wavesynth image export runs/mnist-binary models/mnist-binary --data datasets/mnist --best
     """
+    from wavesynth.training.export import ExportOptions
+    from wavesynth.training.export import export as export_run
+
     with one_sentence_errors():
-        import torch
-
-        from wavesynth.evaluation.pictures import grid, save_png
-        from wavesynth.files import atomic_path, check_output
-        from wavesynth.images.model import load_image_model, save_image_model
-        from wavesynth.images.sampling import params_from
-        from wavesynth.images.sampling import sample as draw
-        from wavesynth.models.pixels import intensities
-        from wavesynth.training.images import card, trained
-        from wavesynth.workers import threads
-
-        for name in ("model.json", "weights.safetensors", "samples.png", "CARD.md"):
-            check_output(out / name)
-        save_image_model(out, trained(run, lowest=best))
-        written = load_image_model(out)
-        figures = measured(written, data, "test", images)
-        c, columns = written.network.config, 10
-        labels = torch.arange(4 * columns) % c.labels if c.labels else None
-        with threads():
-            made = draw(written.network, params_from(0, 4 * columns), labels)
-        save_png(out / "samples.png", grid(intensities(made, c.levels), columns))
-        with atomic_path(out / "CARD.md") as path:
-            path.write_text(card(written, figures), encoding="utf-8")
-    say(f"{out}: {figures['nats']:.3f} nats/image, {figures['bits_per_dim']:.4f} bits/dim")
+        options = ExportOptions(data=data, images=images, track=track)
+        exported = export_run(run, out, lowest=best, options=options)
+        say_ignored_images(data)
+    say(f"{out}: {exported.sentence}")

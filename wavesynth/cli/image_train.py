@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wavesynth.cli.common import one_sentence_errors, say_ignored_images
+from wavesynth.cli.common import one_sentence_errors
 from wavesynth.cli.configurations import find_configuration
-from wavesynth.cli.train import Minutes, follow
+from wavesynth.cli.train import Minutes, run
 
 __all__ = ["train"]
 
@@ -32,18 +31,5 @@ def train(
 
     Example: wavesynth image train mnist-binary
     """
-    from wavesynth.training.configuration import read_toml
-    from wavesynth.training.examples import some_images
-    from wavesynth.training.images import image_trainer, parse_images
-    from wavesynth.training.processes import Processes
-
     with one_sentence_errors():
-        config = find_configuration(config, images=True)
-        configuration = read_toml(config, parse_images)
-        with Processes.joined() as processes:
-            training = image_trainer(
-                configuration, out or Path("runs") / config.stem, processes, resume=resume
-            )
-            if processes.first:
-                say_ignored_images(configuration.data.folder)
-            follow(training, "dim", minutes, partial(some_images, training.average))
+        run(find_configuration(config, images=True), out, resume, minutes)

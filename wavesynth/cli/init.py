@@ -40,7 +40,7 @@ def init(
     Example: wavesynth init alice
     """
     from wavesynth.files import atomic_path, read_text
-    from wavesynth.training.converter import read_run
+    from wavesynth.training.run import read_run
 
     with one_sentence_errors():
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +14,10 @@ from wavesynth.cli.configurations import find_configuration
 from wavesynth.cli.terminal import say, terminal, track
 
 if TYPE_CHECKING:
-    from wavesynth.data.split import Split
-    from wavesynth.training.configuration import DataConfig
     from wavesynth.training.examples import Example
-    from wavesynth.training.processes import Processes
     from wavesynth.training.trainer import Trainer
 
-__all__ = ["Minutes", "follow", "train"]
+__all__ = ["Minutes", "follow", "run", "train"]
 
 Minutes = Annotated[
     float | None,
@@ -33,7 +28,6 @@ Minutes = Annotated[
 
 #: A run of no more steps than this begins without an estimate of how long it will take.
 _FEW_STEPS = 50
-_SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
 def train(
@@ -46,7 +40,7 @@ def train(
     ] = None,
     minutes: Minutes = None,
 ) -> None:
-    """Trains a WaveNet, or a converter for one, as a configuration says, on a GPU if there is one, or on the CPU.
+    """Trains what a configuration says, a voice or a converter for one, on a GPU if there is one, or on the CPU.
 
     Ctrl-C (exit code 130) and SIGTERM (143) end it after the step it is at, and save that step; with --resume
     it goes on as if it had never stopped. A second Ctrl-C ends it at once. Several GPUs: torchrun
@@ -54,56 +48,29 @@ def train(
 
     Example: wavesynth train alice.toml --minutes 30
     """
+    with one_sentence_errors():
+        run(find_configuration(config), out, resume, minutes)
+
+
+def run(config: Path, out: Path | None, resume: bool, minutes: float | None) -> None:
+    """Trains what the configuration in a file says, of any kind, and says what to do next."""
     from wavesynth.data.features import untracked
-    from wavesynth.training.configuration import Configuration
-    from wavesynth.training.converter import ConverterConfiguration, converter_trainer, read_run
-    from wavesynth.training.examples import copy_of_a_clip
     from wavesynth.training.processes import Processes
-    from wavesynth.training.wavenet import WaveNetTask, trainer
+    from wavesynth.training.run import read_run, recipe_of, trainer
 
-    with one_sentence_errors(), Processes.joined() as processes:
-        config = find_configuration(config)
-        configuration = read_run(config)
-        others: tuple[Split, ...]
-        if isinstance(configuration, ConverterConfiguration):
-            begin, others, unit = partial(converter_trainer, configuration), ("train",), "value"
-        else:
-            begin, others, unit = partial(trainer, configuration), _SPLITS, "sample"
-        if configuration.data.disturb:
-            _disturb(configuration.data, processes, others)
-        folder = out or Path("runs") / config.stem
-        training = begin(folder, processes, resume=resume, track=track if processes.first else untracked)
-        example = None
-        if isinstance(training.task, WaveNetTask) and isinstance(configuration, Configuration):
-            example = partial(copy_of_a_clip, training.task, training.average, configuration)
-        follow(training, unit, minutes, example)
-        if processes.first and isinstance(configuration, ConverterConfiguration):
-            say(
-                f'Next: converter = "{folder}", above all sections of a voice\'s configuration, and train that'
-            )
-        elif processes.first:
-            voice = Path("voices") / folder.name
-            say("Next:")
-            say(f"  {shlex.join(['wavesynth', 'export', str(folder), str(voice), '--best'])}")
-            say("  wavesynth serve --voices voices")
-            say(
-                f"  {shlex.join(['wavesynth', 'stream', folder.name, '--audio'])} speech.wav --out spoken-again.wav"
-            )
-
-
-def _disturb(data: DataConfig, processes: Processes, others: tuple[Split, ...]) -> None:
-    """Makes the copies that the features come from, where they are not there yet: minutes, the first time. `others` are
-    the splits that are read of speakers but the first."""
-    from wavesynth.data.dataset import Recordings
-
-    if processes.first:
-        for number, folder in data.folders:
-            recordings = Recordings(folder)
-            for split in others if number else _SPLITS:
-                name, total = f"Disturbing {folder}, {split}", len(recordings.files(split))
-                for stem, waveform in track(recordings.split(split), name, total):
-                    recordings.copies(split, stem, waveform, data.disturb)
-    processes.wait()
+    configuration = read_run(config)
+    recipe, folder = recipe_of(configuration.kind), out or Path("runs") / config.stem
+    with Processes.joined() as processes:
+        shown = track if processes.first else untracked
+        recipe.prepare(configuration, processes, shown)
+        training = trainer(configuration, folder, processes, resume=resume, track=shown)
+        if processes.first:
+            for line in recipe.notes(configuration):
+                say(line, err=True)
+        follow(training, recipe.unit, minutes, recipe.example(training, configuration))
+        if processes.first:
+            for line in recipe.next_steps(folder):
+                say(line)
 
 
 def follow(
@@ -121,7 +88,7 @@ def follow(
     import torch
 
     from wavesynth.training.progress import Display
-    from wavesynth.training.trainer import Stopped
+    from wavesynth.training.task import Stopped
 
     processes, folder = training.processes, training.folder
     if training.fused:

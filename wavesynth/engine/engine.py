@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from wavesynth.checks import require, require_whole
 from wavesynth.engine.active_stream import ActiveStream, prepare
 from wavesynth.engine.scheduler import Capacity, chunks_in_tick, schedule
 from wavesynth.engine.step import SLICE, Result, Tick, Ticker
@@ -57,11 +58,8 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "waiting": (1, 10_000)}
-        for name, (low, high) in limits.items():
-            if not low <= (value := getattr(self, name)) <= high:
-                raise ValueError(f"{name} is {value}; it must be from {low} to {high}")
-        if self.queue < self.chunk:
-            raise ValueError(f"queue is {self.queue}; it must be at least a chunk, {self.chunk}")
+        require_whole(self, limits)
+        require(self, "queue", self.queue >= self.chunk, f"at least a chunk, {self.chunk}")
 
 
 class Engine:

@@ -18,7 +18,7 @@ from wavesynth.data.provenance import Provenance
 from wavesynth.data.split import Split
 from wavesynth.evaluation.clips import LONGEST, Clip, choose_clips
 from wavesynth.evaluation.long_form import long_input, measure_long_form
-from wavesynth.evaluation.measure import Measured, Task, measure, summarise
+from wavesynth.evaluation.measure import Comparison, Measured, measure, summarise
 from wavesynth.evaluation.report import Heard
 from wavesynth.evaluation.speakers import speaker
 from wavesynth.kinds import part
@@ -125,7 +125,7 @@ def evaluate(
         texts, figures["notes"] = _texts(clips, transcripts, language, settings)
         classes, mid_tread = voice.companding
         tasks = [
-            Task(
+            Comparison(
                 clip,
                 copy,
                 texts.get(clip.name),

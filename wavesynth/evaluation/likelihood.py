@@ -16,10 +16,10 @@ _POSITIONS_AT_ONCE = 8192  # in the head, whose input is the widest
 
 
 def bits_per_sample(
-    weights: Weights, tokens: Tensor, targets: Tensor, conditioning: Tensor, unscored: int = 0
+    weights: Weights, tokens: Tensor, targets: Tensor, conditioning: Tensor, burn_in: int = 0
 ) -> float:
-    """The mean of `likelihood` over a recording, in bits, without its first `unscored` samples."""
-    nats = likelihood(weights, tokens, targets, conditioning)[unscored:]
+    """The mean of `likelihood` over a recording, in bits, without its first `burn_in` samples."""
+    nats = likelihood(weights, tokens, targets, conditioning)[burn_in:]
     return float(nats.double().mean()) / math.log(2)
 
 

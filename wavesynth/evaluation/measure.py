@@ -22,9 +22,9 @@ __all__ = [
     "NAMES",
     "ROWS",
     "Column",
+    "Comparison",
     "Measured",
     "Row",
-    "Task",
     "check_libraries",
     "measure",
     "summarise",
@@ -95,7 +95,7 @@ def check_libraries(without: Collection[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Task:
+class Comparison:
     """A clip to be measured, and the voice's copy of it."""
 
     clip: Clip
@@ -135,7 +135,7 @@ class Measured:
         }
 
 
-def measure(task: Task) -> Measured:
+def measure(task: Comparison) -> Measured:
     """Makes the reference copies of a clip and measures all there is."""
     clip, without = task.clip, task.without
     original = clip.samples

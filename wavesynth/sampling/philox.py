@@ -12,7 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["philox"]
+__all__ = ["philox", "uniforms"]
 
 
 _MASK = 0xFFFFFFFF
@@ -39,3 +39,9 @@ def philox(seed: Any, index: Any) -> Any:
         )
         key0, key1 = key0 + 0x9E3779B9 & _MASK, key1 + 0xBB67AE85 & _MASK
     return c0
+
+
+def uniforms(seed: int, index: int, n: int) -> NDArray[np.float32]:
+    """Numbers between 0 and 1, neither of them included, of the samples `index` to `index` + n - 1 of a stream: [n]."""
+    words = philox(np.full(n, seed, np.uint64), np.arange(index, index + n, dtype=np.uint64))
+    return ((words >> np.uint64(9)).astype(np.float32) + np.float32(0.5)) / np.float32(2**23)

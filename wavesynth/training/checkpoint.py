@@ -18,10 +18,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from wavesynth.files import atomic_path
+from wavesynth.formats import check_format, version
+from wavesynth.training.names import kind_in
 
 __all__ = ["Checkpoint", "best", "checkpoint_of", "checkpoints", "fits", "newest", "prune", "resumable"]
 
-_FORMAT = 1
+#: From 2 on `kind` is in the header, and the configuration has the names of then (wavesynth.training.names).
+_FORMAT = 2
 _GROUPS = ("model", "average", "optimizer")
 
 
@@ -42,6 +45,11 @@ class Checkpoint:
     validation: float | None = None
     content: str = ""
 
+    @property
+    def kind(self) -> str:
+        """The name of what was trained."""
+        return kind_in(self.configuration)
+
     def save(self, folder: Path) -> Path:
         """Writes the checkpoint to `folder`; OSError when that fails, and then nothing is left of it."""
         path = folder / f"step-{self.step:08}.safetensors"
@@ -52,6 +60,8 @@ class Checkpoint:
         }
         rest = {
             "format": _FORMAT,
+            "kind": self.kind,
+            "wavesynth": version(),
             "step": self.step,
             "validation": self.validation,
             "configuration": self.configuration,
@@ -166,6 +176,8 @@ def _header(path: Path) -> dict[str, Any]:
             rest = json.loads((file.metadata() or {})["wavesynth"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"checkpoint {path} cannot be read: {error}") from error
-    if rest["format"] != _FORMAT:
-        raise ValueError(f"checkpoint {path} has format {rest['format']!r}; this version reads {_FORMAT}")
+    try:
+        check_format("its header", rest, _FORMAT)
+    except ValueError as error:
+        raise ValueError(f"checkpoint {path} cannot be read: {error}") from error
     return rest

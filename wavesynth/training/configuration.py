@@ -1,9 +1,10 @@
 """A training run's configuration: a TOML file as frozen, checked dataclasses.
 
+    kind = "wavenet"                                  # what is trained: wavesynth.kinds
     start_from = "allison-small"                      # a voice, a run, or one checkpoint; leave out to begin anew
     teacher = "allison"                               # a voice or run whose distributions are learned from as well
 
-    [model]                                           # WaveNetConfig
+    [model]                                           # the network's configuration: WaveNetConfig
     stacks = 3
 
     [data]                                            # DataConfig
@@ -16,82 +17,76 @@
     name = "alice"
 
 Paths are relative to the working directory, not to the file. Whatever is wrong raises ValueError with one
-sentence that names the key, what came and what is allowed. docs/reference/configuration.md explains every key.
+sentence that names the key, what came and what is allowed. docs/reference/configuration.md explains
+every key; `wavesynth.training.run` reads such a file.
 """
 
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
-from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from wavesynth.audio.correction import MAX_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
-from wavesynth.files import read_text
+from wavesynth.checks import require
+from wavesynth.kinds import kind_of
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.sampling.draw import TEMPERATURES
 
 __all__ = [
-    "Configuration",
     "DataConfig",
     "TrainingConfig",
     "VoiceConfig",
-    "build",
-    "parse",
-    "read_toml",
+    "VoiceConfiguration",
+    "WaveNetConfiguration",
+    "WaveNetVoiceConfig",
 ]
-
-Kind = TypeVar("Kind")
-Parsed = TypeVar("Parsed")
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """What is learned from. `speakers` are folders that `wavesynth prepare` made, by the speaker's name.
 
-    With `disturb`, there are so many copies of each recording in other people's voices, made once (see
+    With `perturb`, there are so many copies of each recording in other people's voices, made once (see
     wavesynth.data.perturbation): what a converter hears, and a voice that has one hears through it.
 
-    The first `unscored_samples` of a crop, whose context the crop's beginning cuts short, count for nothing in
-    the loss: as many as the receptive field unless said otherwise, but at most half of the crop. `altered` is the
+    The first `burn_in_samples` of a crop, whose context the crop's beginning cuts short, count for nothing in
+    the loss: as many as the receptive field unless said otherwise, but at most half of the crop. `augment` is the
     share of the crops that are altered at random (wavesynth.data.augmentation).
     """
 
     speakers: dict[str, tuple[str, ...]]
     preemphasis: float = 0.85
     crop_frames: int = 100
-    unscored_samples: int | None = None
-    altered: float = 0.0
-    disturb: int = 0
+    burn_in_samples: int | None = None
+    augment: float = 0.0
+    perturb: int = 0
     mel: MelConfig = field(default_factory=MelConfig)
 
     def __post_init__(self) -> None:
-        _require(self, "preemphasis", 0 <= self.preemphasis < 1, "from 0 to below 1")
-        _require(self, "crop_frames", 1 <= self.crop_frames <= 10_000, "from 1 to 10000")
-        _require(self, "altered", 0 <= self.altered <= 1, "from 0 to 1")
-        _require(self, "disturb", 0 <= self.disturb <= 100, "from 0 to 100")
-        _require(self, "altered", not (self.altered and self.disturb), "0 with disturb")
-        if self.unscored_samples is not None:
+        require(self, "preemphasis", 0 <= self.preemphasis < 1, "from 0 to below 1")
+        require(self, "crop_frames", 1 <= self.crop_frames <= 10_000, "from 1 to 10000")
+        require(self, "augment", 0 <= self.augment <= 1, "from 0 to 1")
+        require(self, "perturb", 0 <= self.perturb <= 100, "from 0 to 100")
+        require(self, "augment", not (self.augment and self.perturb), "0 with perturb")
+        if self.burn_in_samples is not None:
             most = self.crop_frames * self.mel.hop - 1
-            _require(self, "unscored_samples", 0 <= self.unscored_samples <= most, f"from 0 to {most}")
+            require(self, "burn_in_samples", 0 <= self.burn_in_samples <= most, f"from 0 to {most}")
         for name, folders in self.speakers.items():
             if not folders:
                 raise ValueError(f"speakers.{name} is empty; it must name at least one prepared folder")
-        _require(self, "speakers", bool(self.speakers), "at least one name with its folders")
+        require(self, "speakers", bool(self.speakers), "at least one name with its folders")
 
     @property
     def folders(self) -> list[tuple[int, str]]:
         """Each folder with its speaker's number, in order."""
         return [(n, folder) for n, folders in enumerate(self.speakers.values()) for folder in folders]
 
-    def unscored(self, receptive_field: int) -> int:
+    def burn_in(self, receptive_field: int) -> int:
         """Samples at the beginning of a crop that the loss leaves out."""
-        if self.unscored_samples is not None:
-            return self.unscored_samples
+        if self.burn_in_samples is not None:
+            return self.burn_in_samples
         return min(receptive_field, self.crop_frames * self.mel.hop // 2)
 
 
@@ -117,15 +112,15 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "steps", "validate_every", "checkpoint_every", "keep"):
-            _require(self, name, getattr(self, name) >= 1, "at least 1")
-        _require(self, "learning_rate", 0 < self.learning_rate <= 1, "above 0 and at most 1")
-        _require(self, "warmup_steps", self.warmup_steps >= 0, "at least 0")
-        _require(self, "final_fraction", 0 <= self.final_fraction <= 1, "from 0 to 1")
-        _require(self, "betas", all(0 <= beta < 1 for beta in self.betas), "two numbers from 0 to below 1")
-        _require(self, "weight_decay", 0 <= self.weight_decay < math.inf, "at least 0")
-        _require(self, "clip", self.clip > 0, "above 0 (inf: no clipping)")
-        _require(self, "ema_decay", 0 <= self.ema_decay < 1, "from 0 to below 1")
-        _require(self, "seed", 0 <= self.seed < 2**63, "from 0 to 2^63 - 1")
+            require(self, name, getattr(self, name) >= 1, "at least 1")
+        require(self, "learning_rate", 0 < self.learning_rate <= 1, "above 0 and at most 1")
+        require(self, "warmup_steps", self.warmup_steps >= 0, "at least 0")
+        require(self, "final_fraction", 0 <= self.final_fraction <= 1, "from 0 to 1")
+        require(self, "betas", all(0 <= beta < 1 for beta in self.betas), "two numbers from 0 to below 1")
+        require(self, "weight_decay", 0 <= self.weight_decay < math.inf, "at least 0")
+        require(self, "clip", self.clip > 0, "above 0 (inf: no clipping)")
+        require(self, "ema_decay", 0 <= self.ema_decay < 1, "from 0 to below 1")
+        require(self, "seed", 0 <= self.seed < 2**63, "from 0 to 2^63 - 1")
 
     def rate(self, step: int) -> float:
         """The learning rate of a step: a linear rise over `warmup_steps`, then half a cosine down.
@@ -149,23 +144,78 @@ class VoiceConfig:
     licence: str = ""
     temperature: float = 1.0
     correction: int = 0
-    fine: bool = False
 
     def __post_init__(self) -> None:
-        _require(self, "name", bool(self.name.strip()), "a name")
+        require(self, "name", bool(self.name.strip()), "a name")
         low, high = TEMPERATURES
-        _require(self, "temperature", low <= self.temperature <= high, f"from {low} to {high}")
-        _require(self, "correction", 0 <= self.correction <= MAX_FRAMES, f"from 0 to {MAX_FRAMES}")
+        require(self, "temperature", low <= self.temperature <= high, f"from {low} to {high}")
+        require(self, "correction", 0 <= self.correction <= MAX_FRAMES, f"from 0 to {MAX_FRAMES}")
 
 
 @dataclass(frozen=True)
-class Configuration:
-    """A whole training run."""
+class WaveNetVoiceConfig(VoiceConfig):
+    """With the bits that its layers' activations have when it is served."""
+
+    activation_bits: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "activation_bits", self.activation_bits in (8, 16), "8 or 16")
+
+
+@dataclass(frozen=True)
+class VoiceConfiguration:
+    """A whole run of a voice of any kind. `model` is the kind's configuration of its network."""
 
     data: DataConfig
     voice: VoiceConfig
-    model: WaveNetConfig = field(default_factory=WaveNetConfig)
+    model: Any
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    kind: str = "wavenet"
+
+    def __post_init__(self) -> None:
+        kind: Any = kind_of(self.kind)
+        needs, mel, names = kind.needs(self.model), self.data.mel, len(self.data.speakers)
+        if needs.speakers not in (0, names):
+            raise ValueError(
+                f"[model] speakers is {needs.speakers}; it must be {names}, the number of names under "
+                "data.speakers, or 0 for a voice that is not told who speaks"
+            )
+        if self.voice.correction and not can_correct(needs.mel_bands, mel):
+            raise ValueError(
+                f"[voice] correction is {self.voice.correction}; it must be 0 without mel bands that overlap by half"
+            )
+        if needs.mel_bands not in (0, mel.bands):
+            raise ValueError(
+                f"[model] mel_bands is {needs.mel_bands}; it must be data.mel.bands, {mel.bands}, or 0"
+            )
+        if needs.hop != mel.hop:
+            raise ValueError(f"[model] hop is {needs.hop}; it must be data.mel.hop, {mel.hop}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Every key with its value, such that `wavesynth.training.run.parse_run` gives this configuration again."""
+        return asdict(self)
+
+    def fixed(self) -> dict[str, Any]:
+        """What a run cannot change when it is resumed: the network and what its inputs mean."""
+        fixed = {
+            "kind": self.kind,
+            **{f"[model] {name}": value for name, value in asdict(self.model).items()},
+            **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
+            "[data] preemphasis": self.data.preemphasis,
+        }
+        kind: Any = kind_of(self.kind)
+        if kind.needs(self.model).speakers:
+            fixed["[data] speakers"] = list(self.data.speakers)  # each embedding is that of a place
+        return fixed
+
+
+@dataclass(frozen=True)
+class WaveNetConfiguration(VoiceConfiguration):
+    """A whole run of a WaveNet."""
+
+    voice: WaveNetVoiceConfig
+    model: WaveNetConfig = field(default_factory=WaveNetConfig)
     start_from: str | None = None
     teacher: str | None = None
     teacher_share: float = 0.5
@@ -173,132 +223,21 @@ class Configuration:
     converter: str | None = None
 
     def __post_init__(self) -> None:
-        _require(self, "teacher_share", 0 < self.teacher_share <= 1, "above 0 and at most 1")
-        model, mel, names = self.model, self.data.mel, len(self.data.speakers)
-        if model.speakers not in (0, names):
+        super().__post_init__()
+        require(self, "teacher_share", 0 < self.teacher_share <= 1, "above 0 and at most 1")
+        model, perturb = self.model, self.data.perturb
+        if (self.converter is None) != (not perturb) or (self.converter and not model.mel_bands):
             raise ValueError(
-                f"[model] speakers is {model.speakers}; it must be {names}, the number of names under "
-                "data.speakers, or 0 for a voice that is not told who speaks"
-            )
-        if self.voice.correction and not can_correct(model.mel_bands, mel):
-            raise ValueError(
-                f"[voice] correction is {self.voice.correction}; it must be 0 without mel bands that overlap by half"
-            )
-        if (self.converter is None) != (not self.data.disturb) or (self.converter and not model.mel_bands):
-            raise ValueError(
-                f"converter is {self.converter!r}, [data] disturb {self.data.disturb} and [model] mel_bands "
+                f"converter is {self.converter!r}, [data] perturb {perturb} and [model] mel_bands "
                 f"{model.mel_bands}; a voice that hears through a converter needs all three, any other no converter "
-                "and disturb 0"
+                "and perturb 0"
             )
-        if model.mel_bands not in (0, mel.bands):
+        if self.quantised and self.voice.activation_bits == 16:
             raise ValueError(
-                f"[model] mel_bands is {model.mel_bands}; it must be data.mel.bands, {mel.bands}, or 0"
+                "quantised is true, which rounds layers' activations to 8 bits, and [voice] activation_bits is 16, "
+                "which serves them in 16; one of them must be another"
             )
-        if self.quantised and self.voice.fine:
-            raise ValueError(
-                "quantised is true, which rounds layers' activations to 8 bits, and so is [voice] fine, which serves "
-                "them in 16; one of them must be false"
-            )
-        if model.hop != mel.hop:
-            raise ValueError(f"[model] hop is {model.hop}; it must be data.mel.hop, {mel.hop}")
-
-    def to_json(self) -> dict[str, Any]:
-        """Every key with its value, such that `parse` gives this configuration again."""
-        return asdict(self)
 
     def fixed(self) -> dict[str, Any]:
         """What a run cannot change when it is resumed: the network and what its inputs mean."""
-        fixed = {
-            **{f"[model] {name}": value for name, value in asdict(self.model).items()},
-            **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
-            "[data] preemphasis": self.data.preemphasis,
-            "converter": self.converter,
-        }
-        if self.model.speakers:
-            fixed["[data] speakers"] = list(self.data.speakers)  # each embedding is that of a place
-        return fixed
-
-
-def read_toml(path: str | Path, parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
-    """What `parse` makes of a TOML file; ValueError, naming the file, if anything in it is wrong."""
-    try:
-        values = tomllib.loads(read_text(path))
-    except OSError as error:
-        raise ValueError(f"configuration {path} cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"configuration {path} is not TOML: {error}") from error
-    try:
-        return parse(values)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def parse(values: dict[str, Any]) -> Configuration:
-    """The configuration of a nested dictionary, as tomllib or json give it."""
-    return build("", Configuration, values)
-
-
-def build(section: str, kind: type[Kind], values: Any) -> Kind:
-    """A dataclass of the kind from a dictionary; ValueError, naming `section` and key, if anything is wrong."""
-    where = f"[{section}] " if section else ""
-    if not isinstance(values, dict):
-        raise ValueError(f"{section} is {values!r}; it must be a section, [{section}]")
-    known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
-    for name in values:
-        if name not in known:
-            raise ValueError(f"{where}{name} is not a key; it must be one of {', '.join(known)}")
-    for name, f in known.items():
-        if f.default is MISSING and f.default_factory is MISSING and name not in values:
-            raise ValueError(f"{where}{name} is missing; it has no default")
-    hints = get_type_hints(kind)
-    built = {}
-    for name, value in values.items():
-        if is_dataclass(hints[name]):
-            built[name] = build(f"{section}.{name}" if section else name, hints[name], value)
-        else:
-            try:
-                built[name] = _convert(hints[name], value)
-            except TypeError as error:
-                raise ValueError(f"{where}{name} is {value!r}; it must be {error}") from None
-    try:
-        return kind(**built)
-    except ValueError as error:
-        raise ValueError(f"{where}{error}") from None
-
-
-def _convert(hint: Any, value: Any) -> Any:
-    """`value` as `hint` wants it; TypeError with what is allowed if it is something else."""
-    arguments = get_args(hint)
-    if get_origin(hint) in (
-        Union,
-        UnionType,
-    ):  # X | None; a checkpoint's JSON has a null where X was left out
-        some = next(argument for argument in arguments if argument is not NoneType)
-        return None if value is None else _convert(some, value)
-    if get_origin(hint) is Literal:
-        if value not in arguments:
-            raise TypeError(" or ".join(map(repr, arguments)))
-        return value
-    if get_origin(hint) is dict:
-        if not isinstance(value, dict):
-            raise TypeError('a table, such as speakers.alice = ["datasets/alice"]')
-        return {key: _convert(arguments[1], item) for key, item in value.items()}
-    if get_origin(hint) is tuple:
-        item, open_ended = arguments[0], arguments[-1] is ...
-        if not isinstance(value, list | tuple) or not (open_ended or len(value) == len(arguments)):
-            raise TypeError(f"a list of {'' if open_ended else f'{len(arguments)} '}{_PLURAL[item]}")
-        return tuple(_convert(item, element) for element in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        raise TypeError(_SINGULAR[hint])
-    return value
-
-
-_SINGULAR = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-_PLURAL = {float: "numbers", str: "texts"}
-
-
-def _require(config: Any, name: str, holds: bool, allowed: str) -> None:
-    if not holds:
-        raise ValueError(f"{name} is {getattr(config, name)!r}; it must be {allowed}")
+        return super().fixed() | {"converter": self.converter}

@@ -1,12 +1,14 @@
 """Training a converter: whoever speaks to one speaker's log-mel, by the loop that all models share.
 
+    kind = "converter"
+
     [converter]                                       # ConverterConfig
     channels = 256
 
     [data]                                            # DataConfig: the speaker to become, and copies in other voices
     speakers.alice = ["datasets/alice"]               # the first: whom everybody becomes
-    speakers.bob = ["datasets/bob"]                   # others, if any: more mouths to learn words from
-    disturb = 8
+    speakers.bob = ["datasets/bob"]                   # others, if any: more speakers to learn words from
+    perturb = 8
 
     [training]                                        # TrainingConfig
 
@@ -15,7 +17,7 @@ A voice that names the run as its `converter` is then trained on what it says (d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,33 +26,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavesynth.checks import build
 from wavesynth.data.features import Track, untracked
 from wavesynth.data.pairs import Pairs
 from wavesynth.data.split import Split
 from wavesynth.models.converter import Converter, ConverterConfig
-from wavesynth.training.checkpoint import checkpoint_of
-from wavesynth.training.configuration import (
-    Configuration,
-    DataConfig,
-    TrainingConfig,
-    build,
-    parse,
-    read_toml,
-)
+from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
+from wavesynth.training.configuration import DataConfig, TrainingConfig
+from wavesynth.training.names import names_of_now
 from wavesynth.training.processes import Processes
+from wavesynth.training.recipe import Exported, ExportOptions, Recipe
 from wavesynth.training.start import located
-from wavesynth.training.trainer import Batch, Report, Trainer, Validation, begin
+from wavesynth.training.task import Task, Tensors
+from wavesynth.training.voices import make_copies
 from wavesynth.voices.voice import load_voice
 
-__all__ = [
-    "ConverterConfiguration",
-    "ConverterTask",
-    "converter_trainer",
-    "is_converter",
-    "parse_converter",
-    "read_run",
-    "trained_converter",
-]
+__all__ = ["ConverterConfiguration", "ConverterRecipe", "ConverterTask", "trained_converter"]
 
 
 @dataclass(frozen=True)
@@ -60,46 +51,58 @@ class ConverterConfiguration:
     data: DataConfig
     converter: ConverterConfig = field(default_factory=ConverterConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    kind: str = "converter"
 
     def __post_init__(self) -> None:
-        if not self.data.disturb:
-            raise ValueError(f"[data] disturb is {self.data.disturb}; for a converter it must be at least 1")
+        if not self.data.perturb:
+            raise ValueError(f"[data] perturb is {self.data.perturb}; for a converter it must be at least 1")
         if self.converter.bands != self.data.mel.bands:
             raise ValueError(
                 f"[converter] bands is {self.converter.bands}; it must be data.mel.bands, {self.data.mel.bands}"
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Every key with its value, such that `parse_converter` gives this configuration again."""
+        """Every key with its value, such that `wavesynth.training.run.parse_run` gives this configuration again."""
         return asdict(self)
 
     def fixed(self) -> dict[str, Any]:
         """What a run cannot change when it is resumed: the network and what its inputs mean."""
         return {
+            "kind": self.kind,
             **{f"[converter] {name}": value for name, value in asdict(self.converter).items()},
             **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
             "[data] speakers": list(self.data.speakers),  # the first is whom everybody becomes
         }
 
 
-def parse_converter(values: dict[str, Any]) -> ConverterConfiguration:
-    """The configuration of a nested dictionary, as tomllib or json give it."""
-    return build("", ConverterConfiguration, values)
+class ConverterRecipe(Recipe[ConverterConfiguration]):
+    """On pairs of recordings and their copies; a voice's configuration names the run, and nothing is exported."""
 
+    unit = "value"
 
-def is_converter(values: dict[str, Any]) -> bool:
-    """Whether a configuration, as tomllib or json give it, is a converter's."""
-    return isinstance(values.get("converter"), dict)
+    def parse(self, values: dict[str, Any]) -> ConverterConfiguration:
+        """A ConverterConfiguration."""
+        return build("", ConverterConfiguration, values)
 
+    def task(self, configuration: ConverterConfiguration, *, resume: bool, track: Track) -> Task:
+        """Pairs, and what a recording's log-mel costs."""
+        return ConverterTask(configuration, track)
 
-def read_run(path: str | Path) -> Configuration | ConverterConfiguration:
-    """The configuration in a TOML file, of a voice or, if it has [converter], of a converter; ValueError, naming the
-    file, if anything in it is wrong."""
+    def prepare(self, configuration: ConverterConfiguration, processes: Processes, track: Track) -> None:
+        """Makes the copies; of speakers but the first, only the training split is heard."""
+        make_copies(configuration.data, processes, ("train",), track)
 
-    def parse_either(values: dict[str, Any]) -> Configuration | ConverterConfiguration:
-        return parse_converter(values) if is_converter(values) else parse(values)
+    def export(self, checkpoint: Checkpoint, out: Path, options: ExportOptions) -> Exported:
+        """Raises ValueError: there is no voice to export."""
+        raise ValueError(
+            "a converter's run makes no voice; name it as the `converter` of a voice's configuration"
+        )
 
-    return read_toml(path, parse_either)
+    def next_steps(self, folder: Path) -> list[str]:
+        """How a voice takes it."""
+        return [
+            f'Next: converter = "{folder}", above all sections of a voice\'s configuration, and train that'
+        ]
 
 
 class _Taught(Converter):
@@ -128,11 +131,11 @@ class ConverterTask:
         self.training = _pairs(configuration, "train", track)
         self.validating = _pairs(configuration, "validation", track)
 
-    def batch(self, generator: torch.Generator, size: int) -> Batch:
+    def batch(self, generator: torch.Generator, size: int) -> Tensors:
         """Crops: heard [B, past + F + look_ahead, bands], wanted [B, F, bands] and by whom [B]."""
         return self.training.batch(generator, size, self.frames)
 
-    def validation(self, size: int) -> Iterator[Batch]:
+    def validation(self, size: int) -> Iterator[Tensors]:
         """The first speaker's validation split, in crops that do not overlap."""
         return self.validating.sequential(self.frames, size)
 
@@ -151,23 +154,6 @@ class ConverterTask:
         return model.nll(model.becoming(heard, speaker).float(), wanted)
 
 
-def converter_trainer(
-    configuration: ConverterConfiguration,
-    folder: Path,
-    processes: Processes,
-    *,
-    resume: bool = False,
-    log: Callable[[Report | Validation], None] = lambda report: None,
-    track: Track = untracked,
-) -> Trainer:
-    """The configured run in `folder`; errors as `begin` has them."""
-
-    def task() -> ConverterTask:
-        return ConverterTask(configuration, track)
-
-    return begin(configuration, parse_converter, task, folder, processes, resume=resume, log=log)
-
-
 def trained_converter(source: str | Path, data: DataConfig) -> Converter:
     """The converter of a voice, or the averaged weights of a run's newest checkpoint or of one checkpoint.
 
@@ -183,11 +169,11 @@ def trained_converter(source: str | Path, data: DataConfig) -> Converter:
         converter, mel = voice.converter, voice.mel
     else:
         checkpoint = checkpoint_of(path)
-        if not is_converter(checkpoint.configuration):
+        if checkpoint.kind != "converter":
             raise ValueError(
-                f"converter is {path}, a run of another kind; its configuration must have [converter]"
+                f"converter is {path}, a run of kind {checkpoint.kind}; it must be of kind converter"
             )
-        configuration = parse_converter(checkpoint.configuration)
+        configuration = build("", ConverterConfiguration, names_of_now(checkpoint.configuration))
         converter, mel = Converter(configuration.converter), configuration.data.mel
         converter.load_state_dict({k: v for k, v in checkpoint.average.items() if k != "others"})
     if mel != data.mel:
@@ -201,7 +187,7 @@ def _pairs(configuration: ConverterConfiguration, split: Split, track: Track) ->
         [(number, folder) for number, folder in c.data.folders if number == 0 or split == "train"],
         split,
         c.data.mel,
-        copies=c.data.disturb,
+        copies=c.data.perturb,
         past=c.converter.past,
         look_ahead=c.converter.look_ahead,
         track=track,

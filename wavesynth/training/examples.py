@@ -18,7 +18,7 @@ from wavesynth.sampling.calibration import calibrate
 from wavesynth.sampling.int8 import Int8Weights
 from wavesynth.sampling.reference import SamplingParams
 from wavesynth.sampling.weights import Float32Weights
-from wavesynth.training.configuration import Configuration
+from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.workers import threads
 
@@ -46,7 +46,7 @@ class Example:
 
 
 @torch.inference_mode()
-def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: Configuration) -> Example:
+def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: WaveNetConfiguration) -> Example:
     """The first two seconds of the validation split's first recording, and the copy that is sampled from its features,
     one sample after the other, in 8 bits, as the voice would be served: without correction, always by one seed.
 
@@ -60,7 +60,7 @@ def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: Configu
     tokens, targets, mel, folder = next(task.validating.sequential(frames))
     speaker = task.speakers[folder]
     conditioning = model.conditioning(mel if c.mel_bands else None, speaker if c.speakers else None, frames)
-    bits = 16 if voice.fine else 8
+    bits = voice.activation_bits
     scales = calibrate(model, tokens, conditioning, keep=_POSITIONS, activation_bits=bits)
     sampler = CpuSampler(Int8Weights.pack(Float32Weights.pack(model), scales, bits))
     key = SamplingParams(configuration.training.seed, voice.temperature)

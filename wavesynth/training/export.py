@@ -1,4 +1,4 @@
-"""From a run to a voice: the averaged weights, and 8-bit scales from what they do on the training set."""
+"""From a run to what is used: `export`, of any kind; and a WaveNet with its scales for 8 bits, measured."""
 
 from __future__ import annotations
 
@@ -6,73 +6,83 @@ import math
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from wavesynth.data.features import Track, each, untracked
+from wavesynth.data.features import Track, each
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.files import atomic_path
-from wavesynth.training.checkpoint import Checkpoint, best, newest
-from wavesynth.training.converter import is_converter
+from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.provenance import provenance
 from wavesynth.training.quantisation import best_scales
+from wavesynth.training.recipe import Exported, ExportOptions
+from wavesynth.training.run import recipe_of
 from wavesynth.training.start import averaged_model
 from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.voices.voice import save_voice
 from wavesynth.voices.wavenet import WaveNetVoice, load_wavenet
 
-__all__ = ["Exported", "export"]
+if TYPE_CHECKING:
+    from wavesynth.training.wavenet import WaveNetRecipe
+
+__all__ = ["ExportOptions", "Exported", "ExportedWaveNet", "export", "export_wavenet"]
+
+
+def export(run: Path, out: Path, *, lowest: bool = False, options: ExportOptions | None = None) -> Exported:
+    """Writes the newest checkpoint in `run`, or the one with the lowest validation loss, to `out`, as its kind does.
+
+    Raises ValueError if there is no such checkpoint, if the kind is not exported, or if the data are not where the
+    configuration says, OSError if `out` cannot be written.
+    """
+    checkpoint = checkpoint_of(run, lowest=lowest)
+    try:
+        return recipe_of(checkpoint.kind).export(checkpoint, out, options or ExportOptions())
+    except ValueError as error:
+        raise ValueError(f"{run}: {error}") from error
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedWaveNet(Exported):
     """A voice that was written, and bits/sample of it on `seconds` of its run's validation set."""
 
-    name: str
-    step: int
     float32: float
     int8: float
     seconds: float
 
+    @property
+    def sentence(self) -> str:
+        """Its bits/sample."""
+        return (
+            f"{self.float32:.4f} bits/sample in float32, {self.int8:.4f} in int8 "
+            f"({self.int8 - self.float32:+.4f}), on {self.seconds:.1f} s of validation audio"
+        )
+
 
 @torch.inference_mode()
-def export(
-    run: Path, out: Path, *, lowest: bool = False, seconds: float = 8.0, track: Track = untracked
-) -> Exported:
-    """Writes the newest checkpoint in `run`, or the one with the lowest validation loss, as a voice to `out`.
-
-    Then reads it again and measures it, in full precision and in 8 bits, on about `seconds` of validation
-    audio; `track` wraps whatever takes long, to show progress. Raises ValueError if there is no such checkpoint or the
-    data are not where the configuration says, OSError if `out` cannot be written.
-    """
-    checkpoint = Checkpoint.load(best(run) if lowest else newest(run))
-    if is_converter(checkpoint.configuration):
-        raise ValueError(f"{run} is a converter's run; name it as the converter of a voice's configuration")
+def export_wavenet(
+    recipe: WaveNetRecipe, checkpoint: Checkpoint, out: Path, options: ExportOptions
+) -> ExportedWaveNet:
+    """Writes a checkpoint's averaged weights as a voice, reads it again and measures it, in full precision and in 8
+    bits, on about `options.seconds` of validation audio."""
+    track = options.track
     model, configuration = averaged_model(checkpoint)
     task = WaveNetTask(model, configuration, track=track)
-    data, texts = configuration.data, configuration.voice
     generator = torch.Generator().manual_seed(configuration.training.seed)
+    bits = configuration.voice.activation_bits
     voice = WaveNetVoice(
-        name=texts.name,
-        description=texts.description,
-        language=texts.language,
-        licence=texts.licence,
-        model=model,
-        scales=best_scales(model, task, generator, 16 if texts.fine else 8, track),
-        mel=data.mel,
-        preemphasis=data.preemphasis,
-        speakers=tuple(data.speakers) if model.config.speakers else (),
-        temperature=texts.temperature,
-        correction=texts.correction,
-        activation_bits=16 if texts.fine else 8,
+        **recipe.common(configuration, model),
+        scales=best_scales(model, task, generator, bits, track),
+        activation_bits=bits,
         converter=task.converter,
     )
     save_voice(out, voice)
     provenance(configuration, track).save(out)
-    figures = _measure(load_wavenet(out), task, seconds, track)
-    exported = Exported(texts.name, checkpoint.step, *figures)
+    figures = _measure(load_wavenet(out), task, options.seconds, track)
+    exported = ExportedWaveNet(voice.name, checkpoint.step, *figures)
     with atomic_path(out / "CARD.md") as path:
-        path.write_text(_card(voice, exported, [folder for _, folder in data.folders]), encoding="utf-8")
+        folders = [folder for _, folder in configuration.data.folders]
+        path.write_text(_card(voice, exported, folders), encoding="utf-8")
     return exported
 
 
@@ -80,7 +90,7 @@ def _measure(
     voice: WaveNetVoice, task: WaveNetTask, seconds: float, track: Track
 ) -> tuple[float, float, float]:
     """Bits/sample in full precision and in 8 bits, and the seconds they are the mean of."""
-    scored = task.frames * voice.mel.hop - task.unscored
+    scored = task.frames * voice.mel.hop - task.burn_in
     wanted = max(1, round(seconds * voice.sample_rate / scored))
     every = max(1, len(task.validating) // task.frames // wanted)  # spread over the whole set
     crops = list(islice(task.validation(1), 0, every * wanted, every))
@@ -92,7 +102,7 @@ def _measure(
         tokens, targets, *features = crops[number]
         conditioning = task.conditioning(voice.model, *features)[0]
         for i, weights in enumerate(arithmetics):
-            nats[number, i] = likelihood(weights, tokens[0], targets[0], conditioning)[task.unscored :].sum()
+            nats[number, i] = likelihood(weights, tokens[0], targets[0], conditioning)[task.burn_in :].sum()
 
     each(measure, range(len(crops)), "Measuring", track)
     samples = scored * len(crops)
@@ -100,7 +110,7 @@ def _measure(
     return float32, int8, samples / voice.sample_rate
 
 
-def _card(voice: WaveNetVoice, exported: Exported, folders: list[str]) -> str:
+def _card(voice: WaveNetVoice, exported: ExportedWaveNet, folders: list[str]) -> str:
     c = voice.model.config
     return f"""# {voice.name}
 

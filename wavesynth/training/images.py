@@ -1,5 +1,7 @@
 """Training a model of images: what each value costs in nats, by the loop that all models share.
 
+kind = "pixelcnn"
+
 [data]                          # ImageDataConfig
 folder = "datasets/mnist"
 binarisation = "dynamic"
@@ -19,31 +21,35 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from wavesynth.data.images import ImageSet, quantise, read_images
+from wavesynth.checks import build, require
+from wavesynth.data.features import Track
+from wavesynth.data.images import ImageSet, ignored_images, quantise, read_images
 from wavesynth.data.split import Split
 from wavesynth.images.model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
-from wavesynth.models.images import image_model
-from wavesynth.models.pixels import ImageModelConfig, PixelModel, renamed
-from wavesynth.training.checkpoint import checkpoint_of
-from wavesynth.training.configuration import TrainingConfig, build
-from wavesynth.training.processes import Processes
-from wavesynth.training.trainer import Batch, Report, Trainer, Validation, begin
+from wavesynth.kinds import kind_of
+from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
+from wavesynth.training.configuration import TrainingConfig
+from wavesynth.training.names import names_of_now
+from wavesynth.training.recipe import Exported, ExportOptions, Recipe
+from wavesynth.training.task import Task, Tensors
+from wavesynth.training.trainer import Trainer
 
 __all__ = [
     "CardConfig",
     "ImageConfiguration",
     "ImageDataConfig",
+    "ImageRecipe",
     "ImageTask",
-    "card",
+    "averaged_image_model",
     "fixed_images",
-    "image_trainer",
-    "parse_images",
     "trained",
 ]
 
@@ -71,8 +77,7 @@ class CardConfig:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise ValueError(f"name is {self.name!r}; it must be a name")
+        require(self, "name", bool(self.name.strip()), "a name")
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class ImageConfiguration:
     card: CardConfig
     model: ImageModelConfig = field(default_factory=ImageModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    kind: str = "pixelcnn"
 
     def __post_init__(self) -> None:
         binary = self.model.levels == 2
@@ -94,20 +100,47 @@ class ImageConfiguration:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Every key with its value, such that `parse_images` gives this configuration again."""
+        """Every key with its value, such that `wavesynth.training.run.parse_run` gives this configuration again."""
         return asdict(self)
 
     def fixed(self) -> dict[str, Any]:
         """What a run cannot change when it is resumed: the network and what its inputs mean."""
-        fixed = {f"[model] {name}": value for name, value in asdict(self.model).items()}
+        fixed: dict[str, Any] = {"kind": self.kind}
+        fixed |= {f"[model] {name}": value for name, value in asdict(self.model).items()}
         return fixed | {"[data] binarisation": self.data.binarisation}
 
 
-def parse_images(values: dict[str, Any]) -> ImageConfiguration:
-    """The configuration of a nested dictionary, as tomllib or json give it."""
-    return build(
-        "", ImageConfiguration, values | ({"model": renamed(values["model"])} if "model" in values else {})
-    )
+class ImageRecipe(Recipe[ImageConfiguration]):
+    """By the negative log-likelihood; exported with its likelihood on a test set and forty images."""
+
+    unit = "dim"
+
+    def parse(self, values: dict[str, Any]) -> ImageConfiguration:
+        """An ImageConfiguration."""
+        return build("", ImageConfiguration, values)
+
+    def task(self, configuration: ImageConfiguration, *, resume: bool, track: Track) -> Task:
+        """Images, and what their values cost."""
+        return ImageTask(self.kind.network(configuration.model), configuration)
+
+    def example(self, training: Trainer, configuration: ImageConfiguration) -> Callable[[], Any]:
+        """Some images."""
+        from wavesynth.training.examples import some_images
+
+        return partial(some_images, training.average)
+
+    def notes(self, configuration: ImageConfiguration) -> list[str]:
+        """What of the folder is not taken as an image, and why."""
+        return [
+            f"{entry['source']} is ignored: {entry['reason']}"
+            for entry in ignored_images(configuration.data.folder)
+        ]
+
+    def export(self, checkpoint: Checkpoint, out: Path, options: ExportOptions) -> Exported:
+        """A model, its card and its samples; measured on the test images in `options.data`."""
+        from wavesynth.training.image_export import export_images
+
+        return export_images(averaged_image_model(checkpoint), out, options)
 
 
 class ImageTask:
@@ -122,7 +155,7 @@ class ImageTask:
         if configuration.data.binarisation == "static":
             self.training = _drawn(self.training, 2)
 
-    def batch(self, generator: torch.Generator, size: int) -> Batch:
+    def batch(self, generator: torch.Generator, size: int) -> Tensors:
         """Random images: levels [B, H, W, C], and labels [B] if the network has classes."""
         chosen = torch.randint(len(self.training), (size,), generator=generator)
         images = self.training.images[chosen]
@@ -130,7 +163,7 @@ class ImageTask:
             images = quantise(images, 2, generator)
         return images.long(), *self._labels(self.training, chosen)
 
-    def validation(self, size: int) -> Iterator[Batch]:
+    def validation(self, size: int) -> Iterator[Tensors]:
         """The validation set in order."""
         for start in range(0, len(self.validating), size):
             some = slice(start, start + size)
@@ -185,22 +218,6 @@ def _drawn(images: ImageSet, levels: int) -> ImageSet:
     return ImageSet(torch.cat(parts), images.labels, images.classes)
 
 
-def image_trainer(
-    configuration: ImageConfiguration,
-    folder: Path,
-    processes: Processes,
-    *,
-    resume: bool = False,
-    log: Callable[[Report | Validation], None] = lambda report: None,
-) -> Trainer:
-    """The configured run in `folder`; errors as `begin` has them."""
-
-    def task() -> ImageTask:
-        return ImageTask(image_model(configuration.model), configuration)
-
-    return begin(configuration, parse_images, task, folder, processes, resume=resume, log=log)
-
-
 def trained(path: Path, *, lowest: bool = False) -> ImageModel:
     """A model that ships, by its name, the model in an exported folder, or the averaged weights of a run's newest
     checkpoint or of one checkpoint.
@@ -217,39 +234,23 @@ def trained(path: Path, *, lowest: bool = False) -> ImageModel:
             f"model is {path}, which does not exist; it must be a model, a run, a checkpoint or one of {names}"
         )
     checkpoint = checkpoint_of(path, lowest=lowest)
-    if "card" not in checkpoint.configuration:
-        raise ValueError(
-            f"{path} is a run of another kind of model; it must be one of `wavesynth image train`"
-        )
-    configuration = parse_images(checkpoint.configuration)
-    network = image_model(configuration.model)
+    try:
+        return averaged_image_model(checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def averaged_image_model(checkpoint: Checkpoint) -> ImageModel:
+    """The averaged weights of a run, with what it says of itself. ValueError if it is a run of another kind."""
+    if kind_of(checkpoint.kind).makes != "images":
+        raise ValueError(f"it is a run of kind {checkpoint.kind}; it must be one of a model of images")
+    configuration = build("", ImageConfiguration, names_of_now(checkpoint.configuration))
+    network = kind_of(checkpoint.kind).network(configuration.model)
     network.load_state_dict(checkpoint.average)
     return ImageModel(
         **asdict(configuration.card),
         binarisation=configuration.data.binarisation or "",
         network=network.requires_grad_(False).eval(),
         steps=checkpoint.step,
+        kind=checkpoint.kind,
     )
-
-
-def card(model: ImageModel, figures: dict[str, Any]) -> str:
-    """The card of an exported model, with the figures of `wavesynth image evaluate`."""
-    c = model.network.config
-    parameters = sum(parameter.numel() for parameter in model.network.parameters())
-    head = f"{c.mixture} logistic components" if c.mixture else f"softmax over {c.levels} levels"
-    return f"""# {model.name}
-
-{model.description}
-
-![Forty images that it made, seed 0](samples.png)
-
-| | |
-|---|---|
-| licence of the images | {model.licence} |
-| images | {c.height} x {c.width}, {c.channels} channels, {figures["values"]} |
-| classes | {c.labels or "not conditioned"} |
-| network | {c.variant}, {c.layers} layers of {c.features} features, {parameters:,} parameters, {head} |
-| trained | {model.steps:,} steps |
-| test | {figures["nats"]:.3f} ± {figures["standard_error"]:.3f} nats/image, {figures["bits_per_dim"]:.4f} bits/dim |
-| measured on | {figures["images"]:,} images, with the weights as they are written here (float16) |
-"""

@@ -14,7 +14,8 @@ from torch import Tensor
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.training.configuration import TrainingConfig
 from wavesynth.training.processes import Processes
-from wavesynth.training.trainer import Batch, Report, Trainer, Validation
+from wavesynth.training.task import Report, Tensors, Validation
+from wavesynth.training.trainer import Trainer
 
 __all__ = ["measure_loop"]
 
@@ -28,14 +29,14 @@ class _Noise:
         self.model = model
         self._frames = frames
 
-    def batch(self, generator: torch.Generator, size: int) -> Batch:
+    def batch(self, generator: torch.Generator, size: int) -> Tensors:
         """Tokens and targets [B, T], mel [B, F + 2 · context, bands]."""
         c = self.model.config
         tokens = torch.randint(c.classes, (size, self._frames * c.hop + 1), generator=generator)
         mel = torch.randn(size, self._frames + 2 * c.mel_context, c.mel_bands, generator=generator)
         return tokens[:, :-1], tokens[:, 1:], mel
 
-    def validation(self, size: int) -> Iterator[Batch]:
+    def validation(self, size: int) -> Iterator[Tensors]:
         """One example."""
         yield self.batch(torch.Generator().manual_seed(0), 1)
 

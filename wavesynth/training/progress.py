@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from wavesynth.audio.plots import spectrograms
 from wavesynth.extras import install_command
 from wavesynth.training.examples import Example
-from wavesynth.training.trainer import Report, Validation
+from wavesynth.training.task import Report, Validation
 
 __all__ = ["Display"]
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from wavesynth.data.dataset import Recordings
 from wavesynth.data.features import Track, untracked
 from wavesynth.data.provenance import Provenance
 from wavesynth.training.checkpoint import checkpoint_of
-from wavesynth.training.configuration import Configuration, parse
-from wavesynth.training.converter import ConverterConfiguration, is_converter, parse_converter
+from wavesynth.training.run import parse_run
 from wavesynth.training.start import located
 
 __all__ = ["provenance"]
 
 
-def provenance(configuration: Configuration | ConverterConfiguration, track: Track = untracked) -> Provenance:
-    """Of a run of that configuration. It is not complete where a voice, a run or its data can no longer be read."""
+def provenance(configuration: Any, track: Track = untracked) -> Provenance:
+    """Of a run of that configuration, of a voice of any kind or of a converter. It is not complete where a voice, a run
+    or its data can no longer be read."""
     found = Provenance.of_folders([])
     for _, folder in configuration.data.folders:
         try:
@@ -36,8 +37,7 @@ def _of(name: str, source: str) -> Provenance:
         path: Path = located(name, source)
         if (path / "voice.json").exists():
             return Provenance.load(path) or Provenance.unknown()
-        raw = checkpoint_of(path).configuration
-        configuration = parse_converter(raw) if is_converter(raw) else parse(raw)
+        configuration: Any = parse_run(checkpoint_of(path).configuration)
     except (OSError, ValueError):
         return Provenance.unknown()
     return provenance(configuration)

@@ -36,7 +36,7 @@ def best_scales(
 
     def nats(scales: Scales) -> float:
         costs = likelihood(Int8Weights.pack(exact, scales, activation_bits), inputs[0], targets[0], trial)
-        return float(costs[task.unscored :].double().mean())
+        return float(costs[task.burn_in :].double().mean())
 
     found: list[tuple[float, float, Scales]] = []
 

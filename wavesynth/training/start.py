@@ -7,16 +7,18 @@ from pathlib import Path
 
 import torch
 
+from wavesynth.checks import build
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
-from wavesynth.training.configuration import Configuration, parse
+from wavesynth.training.configuration import WaveNetConfiguration
+from wavesynth.training.names import names_of_now
 from wavesynth.voices.voice import find_voices
 from wavesynth.voices.wavenet import load_wavenet
 
 __all__ = ["averaged_model", "grow", "located", "starting_model", "teaching_model"]
 
 
-def starting_model(configuration: Configuration) -> WaveNet:
+def starting_model(configuration: WaveNetConfiguration) -> WaveNet:
     """A network of the configured size with the weights that `start_from` names, or random ones by the seed.
 
     `start_from` is the name of a voice that ships, a voice's folder, a run's folder (its newest checkpoint) or a
@@ -31,7 +33,7 @@ def starting_model(configuration: Configuration) -> WaveNet:
     return model
 
 
-def teaching_model(configuration: Configuration) -> WaveNet | None:
+def teaching_model(configuration: WaveNetConfiguration) -> WaveNet | None:
     """The network that `teacher` names, whose distributions are learned from (Hinton et al., 2015), or None.
 
     It may have any layers and channels. Raises ValueError when it cannot be read, or when it is told or says
@@ -79,9 +81,11 @@ def grow(source: WaveNet, model: WaveNet) -> None:
             tensor[tuple(slice(length) for length in weights[name].shape)] = weights[name]
 
 
-def averaged_model(checkpoint: Checkpoint) -> tuple[WaveNet, Configuration]:
-    """The moving average of a run's weights, and the run's configuration."""
-    configuration = parse(checkpoint.configuration)
+def averaged_model(checkpoint: Checkpoint) -> tuple[WaveNet, WaveNetConfiguration]:
+    """The moving average of a WaveNet's run, and the run's configuration. Raises ValueError for another kind of run."""
+    if checkpoint.kind != "wavenet":
+        raise ValueError(f"the run is of kind {checkpoint.kind}; it must be of kind wavenet")
+    configuration = build("", WaveNetConfiguration, names_of_now(checkpoint.configuration))
     model = WaveNet(configuration.model)
     model.load_state_dict(checkpoint.average)
     return model.requires_grad_(False).eval(), configuration
@@ -107,7 +111,7 @@ def located(name: str, source: str | Path) -> Path:
     )
 
 
-def _read(name: str, source: str, configuration: Configuration) -> WaveNet:
+def _read(name: str, source: str, configuration: WaveNetConfiguration) -> WaveNet:
     """The network of a voice, run or checkpoint that has the configured features; `name` is what names it."""
     path = located(name, source)
     if (path / "voice.json").exists():

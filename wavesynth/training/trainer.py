@@ -17,27 +17,25 @@ import copy
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from signal import SIGTERM
-from signal import Signals as SignalName
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wavesynth.training.checkpoint import Checkpoint, fits, prune, resumable
+from wavesynth.training.checkpoint import Checkpoint, prune
 from wavesynth.training.configuration import TrainingConfig
 from wavesynth.training.processes import Processes
 from wavesynth.training.signals import Signals
+from wavesynth.training.task import Report, Stopped, Task, Tensors, Validation
 
-__all__ = ["Batch", "Configured", "Report", "Stopped", "Task", "Trainer", "Validation", "begin"]
-
-Batch = tuple[Tensor, ...]
+__all__ = ["Trainer"]
 
 #: Examples that a CPU validates at once: after each such batch a signal is heard.
 _MOST_VALIDATED = 16
@@ -45,72 +43,6 @@ _MOST_VALIDATED = 16
 _STEPS_TIMED = 3
 #: Of a run that has to fit into some time, the learning rate rises for at most one step in so many.
 _MOST_WARMUP = 10
-
-
-class Task(Protocol):
-    """What the loop needs to know of a model."""
-
-    @property
-    def model(self) -> nn.Module:
-        """What is trained."""
-
-    @property
-    def loss(self) -> Callable[..., Tensor]:
-        """`loss(model, *batch)` is the nats that `model` pays for each sample that counts, in any shape."""
-
-    @property
-    def fused(self) -> bool:
-        """Whether `loss` has a kernel of its own on this CPU in bfloat16, which leaves nothing to compile."""
-
-    def batch(self, generator: torch.Generator, size: int) -> Batch:
-        """`size` random examples of the training set, [size, ...] each, on the CPU."""
-
-    def validation(self, size: int) -> Iterable[Batch]:
-        """The whole validation set, in batches of at most `size` examples."""
-
-    @property
-    def validated(self) -> int:
-        """How many examples the validation set has."""
-
-    @property
-    def content(self) -> str:
-        """A hash of the training and the validation set."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """A step, over all processes."""
-
-    step: int
-    bits: float
-    """Bits/sample of the batch, before the step."""
-    samples: int
-    """Samples that this is the mean of."""
-    rate: float
-    """The learning rate."""
-    gradient: float
-    """The gradient's norm, before it was clipped."""
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The validation set after a step: bits/sample of the moving average of the weights."""
-
-    step: int
-    bits: float
-
-
-class Stopped(Exception):  # noqa: N818  (not an error)
-    """A signal ended the run; its state is saved, if there was one."""
-
-    def __init__(self, signum: int, step: int) -> None:
-        what = (
-            f"at step {step}, which is saved; --resume goes on from there"
-            if step
-            else "before the first step; there is nothing to save yet"
-        )
-        super().__init__(f"stopped by {SignalName(signum).name} {what}")
-        self.signum = signum
 
 
 class Trainer:
@@ -282,7 +214,7 @@ class Trainer:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
-    def _batch(self, step: int) -> Batch:
+    def _batch(self, step: int) -> Tensors:
         """The joint batch of a step, whatever came before it."""
         seed = np.random.SeedSequence((self.config.seed, step)).generate_state(1)[0]
         return self.task.batch(torch.Generator().manual_seed(int(seed)), self.config.batch_size)
@@ -316,44 +248,3 @@ class _Loss(nn.Module):
 
     def forward(self, *batch: Tensor) -> Tensor:
         return self._loss(self.model, *batch)
-
-
-class Configured(Protocol):
-    """What a run needs to know of the configuration of a model, whatever it is of."""
-
-    @property
-    def training(self) -> TrainingConfig:
-        """How it is learned."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Every key with its value, for the checkpoints."""
-
-    def fixed(self) -> dict[str, Any]:
-        """What a run cannot change when it is resumed, by name."""
-
-
-def begin(
-    configuration: Configured,
-    parse: Callable[[dict[str, Any]], Configured],
-    task: Callable[[], Task],
-    folder: Path,
-    processes: Processes,
-    *,
-    resume: bool,
-    log: Callable[[Report | Validation], None],
-) -> Trainer:
-    """The configured run in `folder`, before its first step or, with `resume`, after its newest checkpoint.
-
-    `task` is made by the configured seed when nothing stands in the way; `parse` reads what `to_json` gave. Raises
-    ValueError when there is something to resume but it was not asked for, when there is nothing, when the run is at its
-    last step, or when something that is fixed was another.
-    """
-    last = resumable(folder, resume)
-    if last is not None:
-        before = parse(last.configuration).fixed()
-        fits(last, folder, configuration.training.steps, configuration.fixed(), before)
-    torch.manual_seed(configuration.training.seed)
-    run = Trainer(task(), configuration.training, folder, processes, configuration.to_json(), log)
-    if last is not None:
-        run.resume(last)
-    return run

@@ -28,7 +28,7 @@ class VoiceKind(Kind):
     """What all kinds of voices have; a kind overrides what it has of its own."""
 
     makes: ClassVar[Literal["voices", "converters", "images"]] = "voices"
-    recipe: ClassVar[Any] = "wavesynth.training.voices:VoiceRecipe"
+    recipe: ClassVar[Any] = "wavesynth.training.voices:AnyVoiceRecipe"
     #: Fields of voice.json, and of its voices, that only this kind has.
     own_fields: ClassVar[tuple[str, ...]] = ()
     #: What tensors were called before format 3, by their names now.

@@ -1,16 +1,8 @@
-"""What a voice is, whatever its kind, and on disk: a folder with voice.json, weights.safetensors and CARD.md.
-
-`format` in voice.json says which fields it has, all of them and no others (wavesynth.formats):
-
-- 1, of the voices that ship: `temperature`, `correction`, `fine` and `converter` may be absent.
-- 2: all fields are there, with `mid_tread` and `wavesynth`, the version that wrote it.
-- 3, which is written: with `kind` and what fields that has of its own, such as `activation_bits` instead of `fine`.
-  Formats 1 and 2 are of the kind wavenet.
-"""
+"""What a voice is, whatever its kind: a trained network and what is needed to use it; loading and saving."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from wavesynth.audio.correction import MAX_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.checks import require_value
 from wavesynth.formats import (
@@ -35,8 +26,8 @@ from wavesynth.formats import (
     write_folder,
 )
 from wavesynth.kinds import kind_of
-from wavesynth.models.converter import Converter, ConverterConfig
-from wavesynth.sampling.draw import TEMPERATURES
+from wavesynth.models.converter import Converter
+from wavesynth.voices.description import FIELDS, FORMAT, TEXTS, Needs, as_newest, checked, make_converter
 
 if TYPE_CHECKING:
     from wavesynth.voices.kinds import VoiceKind
@@ -54,41 +45,6 @@ __all__ = [
 
 #: The folder of the voices that ship.
 SHIPPED = Path(__file__).parent / "shipped"
-_FORMAT = 3
-#: What voices of format 1 mean by a field that they lack.
-_ABSENT = {"temperature": 1.0, "correction": 0, "fine": False, "converter": None}
-_TEXTS = ("name", "description", "language", "licence")
-_FIELDS = {
-    *_TEXTS,
-    "format",
-    "wavesynth",
-    "kind",
-    "model",
-    "mel",
-    "preemphasis",
-    "speakers",
-    "temperature",
-    "correction",
-    "converter",
-}
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a voice's network takes and sees, as its kind says of its configuration."""
-
-    hop: int
-    """Samples that one frame of conditioning lasts."""
-    mel_bands: int = 0
-    """Bands of the log-mel that it takes; 0 for none, only how long it is to speak."""
-    mel_context: int = 0
-    """Mel frames on each side of a frame that it sees."""
-    speakers: int = 0
-    """Speakers that it is told apart by number; 0: it is not told who speaks."""
-    receptive_field: int = 1
-    """Samples that a sample depends on, the ones before it."""
-    layers: int = 1
-    """As voices are listed, and ordered by what they cost."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,9 +139,9 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
     """Writes `voice` to `folder`: the weights as float16, what its kind has beside them as the kind says."""
     kind = voice.of_kind
     tensors = tensors_of(voice.model, "model.") | kind.tensors(voice)
-    description = {name: getattr(voice, name) for name in _TEXTS}
+    description = {name: getattr(voice, name) for name in TEXTS}
     description |= {
-        "format": _FORMAT,
+        "format": FORMAT,
         "wavesynth": version(),
         "kind": voice.kind,
         "model": asdict(voice.model.config),
@@ -211,20 +167,20 @@ def load_voice(voice: str | Path) -> Voice:
     """
     folder = voice_folder(voice)
     path = folder / "voice.json"
-    number, values = read_description(path, _FORMAT)
+    number, values = read_description(path, FORMAT)
     with in_file(path):
-        values = _as_newest(number, values)
+        values = as_newest(number, values)
         kind = _voice_kind(values["kind"])
-        check_fields("voice.json", values, {*_FIELDS, *kind.own_fields})
+        check_fields("voice.json", values, {*FIELDS, *kind.own_fields})
         config = read_config("model", values["model"], kind.config)
         needs = kind.needs(config)
-        common, converter = _checked(values, needs), _converter(values["converter"], needs.mel_bands)
+        common, converter = checked(values, needs), make_converter(values["converter"], needs.mel_bands)
         own = kind.read({name: values[name] for name in kind.own_fields})
     network = partial(kind.network, config)
     shapes = shapes_of(network, "model.") | kind.shapes(config)
     shapes |= {} if converter is None else shapes_of(converter, "converter.")
     # The name that each tensor has in a file of this format.
-    names = {name: kind.old_tensors.get(name, name) if number < _FORMAT else name for name in shapes}
+    names = {name: kind.old_tensors.get(name, name) if number < FORMAT else name for name in shapes}
     found = read_weights(folder, {names[name]: shape for name, shape in shapes.items()})
     tensors = {name: found[names[name]] for name in shapes}
     common["model"] = filled(network, tensors, "model.")
@@ -255,84 +211,3 @@ def _voice_kind(name: Any) -> VoiceKind:
     kind: Any = kind_of(name)
     require_value("kind", name, kind.makes == "voices", "a kind of voices")
     return kind
-
-
-def _as_newest(number: int, values: dict[str, Any]) -> dict[str, Any]:
-    """A description of any format with the fields of the newest one, but for those of its kind."""
-    if number >= _FORMAT:
-        check_fields("voice.json", values, _FIELDS | set(values))
-        return values
-    names = {*_FIELDS, "fine"} - {"kind", "wavesynth"}
-    if number == 1:
-        values = _ABSENT | values
-    else:
-        names |= {"mid_tread", "wavesynth"}
-    check_fields("voice.json", values, names)
-    fine = values.pop("fine")
-    require_value("fine", fine, isinstance(fine, bool), "true or false")
-    its = {"kind": "wavenet", "activation_bits": 16 if fine else 8}
-    return {"mid_tread": False, "wavesynth": ""} | values | its
-
-
-def _checked(values: dict[str, Any], needs: Needs) -> dict[str, Any]:
-    """What a voice of any kind has but its networks, as `Voice` takes it; ValueError for what is not allowed."""
-    for name in (*_TEXTS, "wavesynth"):
-        require_value(name, values[name], isinstance(values[name], str), "a text")
-    preemphasis, temperature, correction = (
-        values[name] for name in ("preemphasis", "temperature", "correction")
-    )
-    require_value(
-        "preemphasis",
-        preemphasis,
-        _is_number(preemphasis) and 0 <= preemphasis < 1,
-        "a number from 0 to below 1",
-    )
-    low, high = TEMPERATURES
-    require_value(
-        "temperature",
-        temperature,
-        _is_number(temperature) and low <= temperature <= high,
-        f"a number from {low} to {high}",
-    )
-    whole = isinstance(correction, int) and not isinstance(correction, bool)
-    require_value(
-        "correction",
-        correction,
-        whole and 0 <= correction <= MAX_FRAMES,
-        f"a whole number from 0 to {MAX_FRAMES}",
-    )
-    speakers = values["speakers"]
-    names = isinstance(speakers, list) and all(isinstance(speaker, str) for speaker in speakers)
-    require_value("speakers", speakers, names, "a list of names")
-    if len(speakers) != needs.speakers:
-        raise ValueError(f"speakers has {len(speakers)} names; model.speakers is {needs.speakers}")
-    mel = read_config("mel", values["mel"], MelConfig)
-    if (needs.mel_bands or mel.bands, needs.hop) != (mel.bands, mel.hop):
-        raise ValueError(
-            f"mel has {mel.bands} bands and hop {mel.hop}; the model needs {needs.mel_bands} and {needs.hop}"
-        )
-    if correction and not can_correct(needs.mel_bands, mel):
-        raise ValueError(f"correction is {correction}; it must be 0 without mel bands that overlap by half")
-    return {
-        "kind": values["kind"],
-        **{name: values[name] for name in _TEXTS},
-        "mel": mel,
-        "preemphasis": float(preemphasis),
-        "speakers": tuple(speakers),
-        "temperature": float(temperature),
-        "correction": correction,
-    }
-
-
-def _converter(values: Any, bands: int) -> Callable[[], Converter] | None:
-    """What makes the converter that is described, if there is one, without its weights."""
-    if values is None:
-        return None
-    config = read_config("converter", values, ConverterConfig)
-    if config.bands != bands:
-        raise ValueError(f"converter.bands is {config.bands}; model.mel_bands is {bands}")
-    return partial(Converter, config)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
