@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ import torch
 
 from wavesynth.audio.executor import per_stream
 from wavesynth.benchmarks.first_audio import first_audio
-from wavesynth.benchmarks.listeners import SECONDS, STREAMS
 from wavesynth.engine.active_stream import ActiveStream, make, prepare
 from wavesynth.engine.benchmark import random_voice
 from wavesynth.engine.source import AudioSource, DurationSource
@@ -53,9 +52,9 @@ class ReadySampler:
 
     takes_windows, device, bytes_per_stream, max_streams = True, "none", 0, None
 
-    def __init__(self, executor: Any) -> None:
+    def __init__(self, executor: Any, streams: int) -> None:
         self.executor = executor
-        self._samples = np.random.default_rng(0).uniform(-0.1, 0.1, (STREAMS, 16000)).astype(np.float32)
+        self._samples = np.random.default_rng(0).uniform(-0.1, 0.1, (streams, 16000)).astype(np.float32)
 
     def start(self) -> Position:
         """A stream."""
@@ -88,9 +87,8 @@ class WaitingSampler(ReadySampler):
     """A backend that takes as long as an H100, one launch after the other, and computes nothing."""
 
     def __init__(self, executor: Any) -> None:
-        super().__init__(executor)
+        super().__init__(executor, 1)
         self._free = 0.0
-        self._few = self._samples[:1]
 
     def launch(self, states: Any, conditioning: Any, keys: Any, n: int) -> Any:
         """Samples that are there later."""
@@ -98,7 +96,7 @@ class WaitingSampler(ReadySampler):
             state.index += n
         kilohertz = next(rate for most, rate in _H100 if len(states) <= most)
         self._free = max(self._free, time.perf_counter()) + n / kilohertz / 1000
-        return LaterSamples(np.broadcast_to(self._few[:, :n], (len(states), n)), self._free)
+        return LaterSamples(np.broadcast_to(self._samples[:, :n], (len(states), n)), self._free)
 
 
 def gpu_round_trip(function: Any, *rows: torch.Tensor, **constants: Any) -> torch.Tensor:
@@ -112,22 +110,24 @@ def no_work(function: Any, *rows: torch.Tensor, **constants: Any) -> torch.Tenso
     return torch.zeros(len(rows[0]), 80) if function.__name__ == "features" else rows[0]
 
 
-def engine_cost(executor: Any, chunk: int, bands: int, correction: bool) -> float:
-    """Microseconds of the engine's thread for 10 ms of a stream, in steps of `chunk` samples."""
+def engine_cost(
+    executor: Any, chunk: int, bands: int, correction: bool, streams: int, seconds: float
+) -> float:
+    """Microseconds of the engine's thread for 10 ms of one of so many streams, in steps of `chunk` samples."""
     voice = random_voice(WaveNetConfig(3, 10, mel_bands=bands))
-    loaded = LoadedVoice(voice, ReadySampler(executor))  # type: ignore[arg-type]
-    noise = torch.rand(int((SECONDS + 1) * 16000), generator=torch.Generator().manual_seed(0)) - 0.5
+    loaded = LoadedVoice(voice, ReadySampler(executor, streams))  # type: ignore[arg-type]
+    noise = torch.rand(int((seconds + 1) * 16000), generator=torch.Generator().manual_seed(0)) - 0.5
 
     def source() -> AudioSource | DurationSource:
         return AudioSource(voice, None, 16000) if bands else DurationSource(voice, None, len(noise))
 
     jobs = []
-    for _ in range(STREAMS):
+    for _ in range(streams):
         request = EngineRequest(voice.name, source, correction=FRAMES if correction else 0)
         jobs.append(ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded))
         if bands:
             jobs[-1].source.push(noise)
-    steps, began = int(SECONDS * 16000 / chunk), 0.0
+    steps, began = int(seconds * 16000 / chunk), 0.0
     for step in range(-2, steps):
         if step == 0:
             began = time.thread_time()
@@ -135,38 +135,45 @@ def engine_cost(executor: Any, chunk: int, bands: int, correction: bool) -> floa
         conditioning = [job.source.conditioning(job.state.index, chunk) for job in jobs]
         ends = [job.state.index + chunk for job in jobs]
         make(jobs, loaded.sampler.launch([job.state for job in jobs], conditioning, [], chunk), ends)  # type: ignore[arg-type]
-    return (time.thread_time() - began) * 1e6 / (steps * STREAMS) * 160 / chunk
+    return (time.thread_time() - began) * 1e6 / (steps * streams) * 160 / chunk
 
 
-async def service_cost() -> float:
+async def service_cost(streams: int, seconds: float) -> float:
     """Microseconds of a server's process for a message of 10 ms, the engine's bookkeeping included."""
     with tempfile.TemporaryDirectory() as folder:
         save_voice(Path(folder) / "random", random_voice(WaveNetConfig(1, 2, mel_bands=0)))
-        async with Server(ServerConfig(port=0, voices=Path(folder), live_streams=STREAMS)) as server:
-            server.engine.voices["random"].sampler.launch = ReadySampler(per_stream).launch  # type: ignore[method-assign]
+        async with Server(ServerConfig(port=0, voices=Path(folder), live_streams=streams)) as server:
+            server.engine.voices["random"].sampler.launch = ReadySampler(per_stream, streams).launch  # type: ignore[method-assign]
             began = time.process_time()
-            command = [sys.executable, "-m", "wavesynth.benchmarks.listeners", str(server.port)]
+            arguments = map(str, (server.port, streams, seconds))
+            command = [sys.executable, "-m", "wavesynth.benchmarks.listeners", *arguments]
             listeners = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
             messages, _ = await listeners.communicate()
             return (time.process_time() - began) * 1e6 / int(messages)
 
 
-def host_cost() -> Iterator[dict[str, Any]]:
-    """Microseconds of one core for 10 ms of one stream, for each length of an engine step and with the features and
-    corrections computed here or on a GPU; and last for a message of gRPC."""
+def host_cost(streams: int = 50, seconds: float = 4.0) -> Iterator[dict[str, Any]]:
+    """Microseconds of one core for 10 ms of one of so many streams, each of `seconds` of audio.
+
+    For each length of an engine step, with the features and corrections computed here or on a GPU; and last for a
+    message of gRPC.
+    """
     torch.set_num_threads(1)
     for chunk in (160, 640):
         for name, executor in (("here", per_stream), ("gpu", no_work)):
             inputs = {"no_input": (0, False), "analysed": (80, False), "corrected": (80, True)}
-            costs = {what: engine_cost(executor, chunk, *how) for what, how in inputs.items()}
+            costs = {
+                what: engine_cost(executor, chunk, *how, streams, seconds) for what, how in inputs.items()
+            }
             yield {"step_ms": chunk / 16, "computed": name, **costs}
-    yield {"grpc_message": asyncio.run(service_cost())}
+    yield {"grpc_message": asyncio.run(service_cost(streams, seconds))}
 
 
-def joining() -> Iterator[dict[str, Any]]:
-    """Milliseconds until streams that join have their first audio, beside a backend that waits as long as an H100."""
+def joining(loads: Sequence[tuple[int, bool]] = ((2000, False), (200, True))) -> Iterator[dict[str, Any]]:
+    """Milliseconds until streams that join have their first audio, beside each of `loads`: so many streams, and whether
+    they are of audio and corrected. A sampler that waits as long as an H100 stands for the GPU."""
     for chunk in (160, 640):
-        for streams, from_audio in ((2000, False), (200, True)):
+        for streams, from_audio in loads:
             measured = first_audio(
                 streams, 20, from_audio, sampler=lambda _: WaitingSampler(gpu_round_trip), chunk=chunk
             )

@@ -18,6 +18,8 @@ def host(
         bool,
         typer.Option("--joining", help="First audio of streams that join, beside a simulated H100."),
     ] = False,
+    streams: Annotated[int, typer.Option(help="Streams at once.", min=1, max=10_000)] = 50,
+    seconds: Annotated[float, typer.Option(help="Audio of each stream.", min=0.1, max=3600)] = 4.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line on standard output.")
     ] = False,
@@ -28,8 +30,11 @@ def host(
     """
     with one_sentence_errors():
         from wavesynth.benchmarks import host
+        from wavesynth.server.telemetry import log_as_json
 
-        for row in host.joining() if joining else host.host_cost():
+        log_as_json()
+
+        for row in host.joining() if joining else host.host_cost(streams, seconds):
             if as_json:
                 say(json.dumps(row))
             else:
