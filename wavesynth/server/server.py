@@ -17,6 +17,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import start_http_server
 
+from wavesynth.checks import require, require_whole
 from wavesynth.engine.capacity import measure_capacity
 from wavesynth.engine.engine import Engine, EngineConfig
 from wavesynth.engine.scheduler import Capacity
@@ -80,6 +81,15 @@ class ServerConfig:
     """What clients must send as `authorization: Bearer TOKEN`."""
     web: WebConfig | None = None
     """The web page, if there is to be one."""
+
+    def __post_init__(self) -> None:
+        require_whole(self, {"port": (0, 65535), "threads": (1, 1024)})
+        if self.metrics_port is not None:
+            require_whole(self, {"metrics_port": (1, 65535)})
+        if self.live_streams is not None:
+            require_whole(self, {"live_streams": (1, 100_000)})
+        require(self, "max_seconds", 0 < self.max_seconds <= 86_400, "above 0 and at most 86400 seconds")
+        require(self, "grace", 0 <= self.grace <= 3600, "from 0 to 3600 seconds")
 
 
 class Server:
