@@ -48,6 +48,15 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     assert torch.equal(read(tmp_path / "a.wav"), torch.full((100,), 0.125))
 
 
+def test_channels_that_cancel_each_other_are_named(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", torch.stack([tone(), -tone()], 1).numpy(), 16000)
+    soundfile.write(tmp_path / "b.wav", torch.stack([tone(), 0 * tone()], 1).numpy(), 16000)
+    soundfile.write(tmp_path / "c.wav", torch.zeros(9000, 2).numpy(), 16000)
+    [note] = load(tmp_path / "a.wav").notes
+    assert note == "has channels of opposite phase, whose mean is nearly silent: export one of them alone"
+    assert not load(tmp_path / "b.wav").notes and not load(tmp_path / "c.wav").notes
+
+
 @pytest.mark.parametrize("write", [write_wav, write_flac])
 def test_sixteen_bit_samples_come_back_as_they_were(tmp_path: Path, write) -> None:
     samples = torch.arange(-32768, 32768, 7) / 32768

@@ -1,5 +1,7 @@
 """Samples of every type come out in one scale, and what is in another is refused."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -80,6 +82,15 @@ def test_16_bit_samples_in_an_int32_array_are_refused_and_a_silent_room_is_not()
     assert as_float(samples * 65536).max() > 0.99
     assert np.any(as_float(np.array([256, -512, 0], np.int32)))
     assert not np.any(as_float(np.zeros(3, np.int32)))
+
+
+def test_24_bit_samples_in_an_int32_array_are_pointed_out() -> None:
+    samples = np.array([100, -2_000_001, 8_388_607], np.int32)
+    with pytest.warns(UserWarning, match=r"x has int32 samples of up to 8388607, .* multiply them by 256"):
+        assert as_float(samples, "x").max() < 0.004
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert as_float(samples * 256).max() > 0.99
 
 
 @pytest.mark.parametrize("tensor", [torch.zeros(3).requires_grad_(), torch.zeros(3).bfloat16()])

@@ -9,7 +9,6 @@ import soundfile
 
 from tests.data.folders import NAMES, contents, record, snapshot
 from wavesynth.data import sources
-from wavesynth.data.perturbation import copy_paths
 from wavesynth.data.prepare import Options, prepare
 from wavesynth.data.split import SPLITS, split_of
 
@@ -101,16 +100,25 @@ def test_two_recordings_of_one_name_do_not_overwrite_each_other(tmp_path: Path) 
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
 
 
-def test_what_it_made_itself_and_what_is_hidden_is_no_source(folder: Path) -> None:
+def test_what_is_hidden_and_what_it_made_itself_is_no_source(folder: Path) -> None:
     record(folder / ".trash/old.wav")
-    first = prepare(folder, folder)
-    for path in copy_paths(folder, "train/hello", 1):  # as training leaves them there
-        record(path.with_suffix(".wav"), seed=99)
-        path.with_suffix(".wav").rename(path)
-    (folder / "features").mkdir()
-    (folder / "features/v1-train.safetensors").touch()
-    assert prepare(folder, folder) == first
+    first = prepare(folder, folder / "prepared")
+    assert prepare(folder, folder / "prepared") == first
     assert len(first["files"]) == len(NAMES) and not first["ignored"]
+
+
+@pytest.mark.parametrize("out", [".", "../voice", "digits/.."])
+def test_no_folder_is_prepared_into_itself(folder: Path, out: str) -> None:
+    before = snapshot(folder)
+    with pytest.raises(ValueError, match=r"^OUT is .*, and would replace files of .*; it must be another"):
+        prepare(folder, folder / out)
+    assert snapshot(folder) == before
+
+
+def test_no_folder_is_prepared_from_what_it_holds_itself(folder: Path) -> None:
+    record(folder / "audio/train/hello.wav")
+    with pytest.raises(ValueError, match="and would replace files of"):
+        prepare(folder / "audio" / "train", folder)
 
 
 def test_a_name_that_is_not_utf8_does_not_end_the_run(folder: Path, tmp_path: Path) -> None:

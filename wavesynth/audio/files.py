@@ -8,10 +8,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import soxr
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from wavesynth.audio.decoders import TOLERANCE, decode
@@ -72,7 +73,14 @@ def load(path: str | Path, sample_rate: int = 16000) -> Recording:
         notes.append(
             f"ends early: {there:.1f} s are there of the {decoded.promised:.1f} s that its header says"
         )
+    if _cancel(samples, mono):
+        notes.append("has channels of opposite phase, whose mean is nearly silent: export one of them alone")
     return Recording(waveform, tuple(notes))
+
+
+def _cancel(samples: NDArray[np.float32], mono: NDArray[np.float32]) -> bool:
+    """Whether next to nothing, -40 dB, is left of channels [N, channels] in their mean [N]."""
+    return bool(samples.shape[1] > 1 and np.square(mono).mean() < 1e-4 * np.square(samples).mean())
 
 
 def _is_text(head: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,12 +85,21 @@ def as_samples(audio: ArrayLike) -> NDArray[Any]:
 
 
 def _check_int32(array: NDArray[np.signedinteger], name: str) -> None:
-    """ValueError, beginning with `name`, for 16-bit samples in an int32 array, which its scale would make silence.
+    """ValueError, beginning with `name`, for 16-bit samples in an int32 array, which its scale would make silence; and
+    a warning for what may be 24-bit samples, which it would make nearly silent.
 
     What a 24-bit converter hears of a silent room is as quiet, but its samples are multiples of 256.
     """
     peak = max(int(array.max()), -int(array.min())) if array.size else 0
-    if 0 < peak <= 32768 and np.any(array % 256):
+    if not np.any(array % 256):
+        return
+    if 32768 < peak <= 1 << 23:
+        warnings.warn(
+            f"{name} has int32 samples of up to {peak}, 48 dB or more below the scale of 2^31; if they are 24-bit "
+            "samples, multiply them by 256",
+            stacklevel=3,
+        )
+    if 0 < peak <= 32768:
         raise ValueError(
             f"{name} has int32 samples of up to {peak}, which is silence in the scale of 2^31; "
             "give 16-bit samples as int16"

@@ -38,8 +38,6 @@ __all__ = ["FORMAT", "READABLE", "Options", "prepare"]
 #: The version of dataset.json, and those that can be trained on. What another version prepared is prepared anew.
 FORMAT = 2
 READABLE = (1, FORMAT)
-#: What `prepare` and those who train on it write to OUT: no source, should OUT be the folder of recordings.
-_OURS = ("audio", "dataset.json", "prepare.jsonl", "disturbed", "features")
 
 
 def prepare(
@@ -53,12 +51,16 @@ def prepare(
 
     Named with the reason are, under `skipped`, recordings that cannot be used; under `damaged` those of which only what
     is there could be; and under `ignored` what is no recording by its name or kind. Raises ValueError when none can be
-    used or a listed test stem is not there, OSError when `out` cannot be written.
+    used, a listed test stem is not there or `out` is `folder`, OSError when `out` cannot be written.
     """
     folder, out, options = Path(folder), Path(out), options or Options()
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder; it must be a folder of recordings")
-    found = list(find(folder, out, *(out / name for name in _OURS)))
+    if folder.resolve() == out.resolve() or folder.resolve().is_relative_to((out / "audio").resolve()):
+        raise ValueError(
+            f"OUT is {out}, and would replace files of {folder}, which is read; it must be another folder"
+        )
+    found = list(find(folder, out))
     sources = sorted((one for one in found if isinstance(one, Path)), key=lambda path: (stem_of(path), path))
     if not sources:
         raise ValueError(f"{folder} holds no recordings; they must be {', '.join(SUFFIXES)} files")

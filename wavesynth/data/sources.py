@@ -60,12 +60,14 @@ class SourceReader:
     def __call__(self, source: Path, held_back: float = 0.0) -> Record:
         """What became of a recording, of whose end so many seconds are for validation."""
         rate, cleaning, path = self.options.sample_rate, self.options.cleaning, self.folder / source
+        notes: tuple[str, ...] = ()
         try:
             loaded = load(path, rate)
+            notes = loaded.notes
             waveform, offset = centre(loaded.waveform, rate, cleaning)
             pieces = clean(waveform, rate, cleaning)
         except UnusableError as error:
-            return Record((), str(error))
+            return Record((), "; ".join([str(error), *notes]))
         except (OSError, ValueError) as error:
             return Record((), getattr(error, "strerror", None) or str(error).removeprefix(f"{path} "))
         whole = torch.cat(pieces)
@@ -83,7 +85,7 @@ class SourceReader:
             written.append(Piece(name, where, piece.numel()))
         words = Record.packed(fingerprint(whole, rate, HOP))
         digest = sha256(pcm16(whole).astype("<i2").tobytes()).hexdigest()
-        damage = "; ".join(loaded.notes)
+        damage = "; ".join(notes)
         return Record(tuple(written), "", offset, len(end), held_back, digest, words, damage)
 
 
