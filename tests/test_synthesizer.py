@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.clients.servers import served
 
 import wavesynth
 from tests.voices_for_tests import make_voice, tiny_voice

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.audio.encodings import pcm16_floats
 from wavesynth.engine.cleanup import Once, call_when_gone
-from wavesynth.engine.engine import ClosedError, Engine, EngineConfig
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.engine import ClosedError, Engine
 from wavesynth.engine.requests import (
     AudioInput,
     DurationInput,

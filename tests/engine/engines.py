@@ -1,5 +1,6 @@
 """Engines for tests: tiny voices, requests, and readers."""
 
+import threading
 import time
 from contextlib import contextmanager
 
@@ -11,7 +12,8 @@ from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.audio.pcm import pcm16
 from wavesynth.engine.conditioning import StreamingConditioner
-from wavesynth.engine.engine import Engine, EngineConfig
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.engine import Engine
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import EngineRequest
@@ -43,8 +45,8 @@ class Delegating:
 
 
 @contextmanager
-def running(voices=VOICES, capacity=None, **config):
-    with Engine(voices, capacity or Capacity.of(100, voices), EngineConfig(**config)) as engine:
+def running(voices=VOICES, capacity=None, notify=lambda streams: None, **config):
+    with Engine(voices, capacity or Capacity.of(100, voices), EngineConfig(**config), notify) as engine:
         yield engine
 
 
@@ -100,3 +102,53 @@ def definition(waveform, seed, voice=VOICES["tiny"].voice):
     tokens, _ = reference.sample(weights, weights.start(), frames, SamplingParams(seed), len(waveform))
     samples = pcm16(Deemphasis(voice.preemphasis).push(decode(tokens, mid_tread=voice.mid_tread).numpy()))
     return np.asarray(samples, "<i2").tobytes()
+
+
+class Gate(Delegating):
+    """A sampler that advances only when told, and notes the seeds of each step."""
+
+    def __init__(self, sampler):
+        super().__init__(sampler)
+        self.allowed = threading.Semaphore(0)
+        self.steps = []
+        self.error = None
+
+    def launch(self, states, conditioning, keys, n):
+        self.steps.append(sorted(key.seed for key in keys))
+        self.allowed.acquire()
+        if self.error:
+            raise self.error
+        return self.sampler.launch(states, conditioning, keys, n)
+
+    def step(self):
+        count = len(self.steps)
+        self.allowed.release()
+        until(lambda: len(self.steps) > count)
+
+
+class GateElsewhere(Gate):
+    """One that computes elsewhere: told to advance, it is waited for no sooner than its samples are needed."""
+
+    waited_for, ready = 0, True
+
+    def launch(self, states, conditioning, keys, n):
+        self.steps.append(sorted(key.seed for key in keys))
+        drawn = self.sampler.advance(states, conditioning, keys, n)
+
+        def finished():
+            self.waited_for += 1
+            self.allowed.acquire()
+            return drawn
+
+        finished.ready = lambda: self.ready
+        return finished
+
+
+@contextmanager
+def gated(gate, **others):
+    """A running engine whose voice without mel is sampled through `gate`, which is open at the end."""
+    with running({**VOICES, "free": LoadedVoice(VOICES["free"].voice, gate)}, **others) as engine:
+        try:
+            yield engine
+        finally:
+            gate.allowed.release(1000)

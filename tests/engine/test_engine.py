@@ -1,9 +1,5 @@
-"""The engine's promises: the same bytes whatever the company, fairness, and room."""
+"""The engine's promises: the same bytes whatever the company, and an end that is told."""
 
-import gc
-import threading
-import weakref
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -15,22 +11,20 @@ from hypothesis import strategies as st
 from tests.engine.engines import (
     ON_THREE_CORES,
     VOICES,
-    Delegating,
     audio,
     chunks,
     clip,
     definition,
     from_audio,
     from_nothing,
+    gated,
     opened,
     running,
     until,
 )
 from wavesynth.audio.mel import MelConfig
-from wavesynth.engine import engine as engine_module
-from wavesynth.engine import step
-from wavesynth.engine.engine import CapacityError, ClosedError, Engine, EngineConfig
-from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.engine import ClosedError
 from wavesynth.engine.source import DurationSource
 from wavesynth.engine.stream import EngineRequest, InputError, StreamError
 from wavesynth.voices.loaded import LoadedVoice
@@ -41,11 +35,6 @@ CLIP = clip(1000)
 @pytest.fixture(scope="module")
 def defined():
     return definition(CLIP, seed=7)
-
-
-def alone(request, *pieces):
-    with running() as engine:
-        return audio(opened(engine, request, *pieces))
 
 
 @pytest.mark.parametrize("chunk", [1, 37, 160, 4000])
@@ -88,7 +77,7 @@ def test_a_queue_lasts_as_long_whatever_the_rate_of_its_voice():
     cuts=st.lists(st.integers(0, 1000), max_size=6),
     late=st.booleans(),
 )
-def test_neighbours_ticks_pieces_and_readers_do_not_change_a_stream(
+def test_neighbours_steps_pieces_and_readers_do_not_change_a_stream(
     chunk, queue, voices, neighbours, cuts, late, defined
 ):
     pieces = np.split(CLIP.numpy(), sorted(cuts))
@@ -122,7 +111,7 @@ def test_the_first_chunk_needs_880_samples_of_input():
     with running() as engine:
         stream = engine.open(from_audio())
         stream.push(CLIP[:879])
-        late = engine.open(from_audio())  # a tick of this one shows that there was one for both
+        late = engine.open(from_audio())  # a step of this one shows that there was one for both
         late.push(CLIP)
         until(late.take)
         assert stream.take() == []
@@ -148,171 +137,7 @@ def test_a_slow_reader_is_left_out_and_loses_nothing(defined):
         assert audio(slow) == defined
 
 
-class Gate(Delegating):
-    """A sampler that advances only when told, and notes the seeds of each tick."""
-
-    def __init__(self, sampler):
-        super().__init__(sampler)
-        self.allowed = threading.Semaphore(0)
-        self.ticks = []
-        self.error = None
-
-    def launch(self, states, conditioning, keys, n):
-        self.ticks.append(sorted(key.seed for key in keys))
-        self.allowed.acquire()
-        if self.error:
-            raise self.error
-        return self.sampler.launch(states, conditioning, keys, n)
-
-    def tick(self):
-        count = len(self.ticks)
-        self.allowed.release()
-        until(lambda: len(self.ticks) > count)
-
-
-class GateElsewhere(Gate):
-    """One that computes elsewhere: told to advance, it is waited for no sooner than its samples are needed."""
-
-    waited_for, ready = 0, True
-
-    def launch(self, states, conditioning, keys, n):
-        self.ticks.append(sorted(key.seed for key in keys))
-        drawn = self.sampler.advance(states, conditioning, keys, n)
-
-        def finished():
-            self.waited_for += 1
-            self.allowed.acquire()
-            return drawn
-
-        finished.ready = lambda: self.ready
-        return finished
-
-
-@pytest.fixture
-def gate():
-    return Gate(VOICES["free"].sampler)
-
-
-@contextmanager
-def gated(gate, **others):
-    """A running engine whose voice without mel is sampled through `gate`, which is open at the end."""
-    with running({**VOICES, "free": LoadedVoice(VOICES["free"].voice, gate)}, **others) as engine:
-        try:
-            yield engine
-        finally:
-            gate.allowed.release(1000)
-
-
-def test_streams_join_and_leave_between_ticks(gate):
-    with gated(gate) as engine:
-        engine.open(from_nothing(480, seed=1))
-        until(lambda: gate.ticks)
-        last = engine.open(from_nothing(160, seed=2))
-        gate.tick()
-        gate.tick()
-        gate.allowed.release()
-        chunks(last)
-        assert gate.ticks == [[1], [1, 2], [1]]
-
-
-@pytest.mark.parametrize("first", [0, 160])  # after one chunk, or after one that is dropped
-def test_a_stream_that_comes_during_a_tick_elsewhere_is_heard_before_the_next_one(first):
-    gate = GateElsewhere(VOICES["free"].sampler)
-    with gated(gate) as engine:
-        other = engine.open(from_nothing(480, seed=1))
-        until(lambda: gate.waited_for)
-        stream = engine.open(from_nothing(480, seed=2, first_sample=first))
-        gate.tick()
-        assert gate.ticks == [[1], [1], [2]]
-        gate.allowed.release(1 + first // 160)
-        read = until(stream.take)
-        assert other.made == 160
-        gate.allowed.release(1000)
-        assert b"".join(chunk.audio for chunk in [*read, *chunks(stream)]) == _alone(480, seed=2)[2 * first :]
-        assert audio(other) == _alone(480, seed=1)
-        alone = [[2], [1, 2], [2]] if not first else [[2], [2], [1], [2]]
-        assert gate.ticks == [[1], [1], *alone]
-
-
-def test_a_stream_that_is_unheard_when_the_others_end_goes_on_alone():
-    gate = GateElsewhere(VOICES["free"].sampler)
-    with gated(gate) as engine:
-        engine.open(from_nothing(320, seed=1))
-        until(lambda: gate.waited_for)
-        stream = engine.open(from_nothing(1600, seed=2, first_sample=1440))
-        gate.allowed.release(1000)
-        assert b"".join(chunk.audio for chunk in chunks(stream)) == _alone(1600, seed=2)[2 * 1440 :]
-
-
-@pytest.mark.parametrize(("ready", "order"), [(True, [1, 2, 9, 3, 4]), (False, [1, 2, 3, 4])])
-def test_a_stream_that_comes_while_a_tick_is_handed_out_is_heard_as_soon_as_its_chunk_is_there(
-    monkeypatch, ready, order
-):
-    """Before the last of that tick, then; and until its chunk is there it holds nobody up."""
-    for module in (engine_module, step):
-        monkeypatch.setattr(module, "SLICE", 1)
-    gate, heard = GateElsewhere(VOICES["free"].sampler), []
-    gate.ready = ready
-    gate.allowed.release(1000)
-
-    def notify(streams):
-        heard.extend(stream.request.key.seed for stream in streams)
-        if heard == [1]:
-            engine.open(from_nothing(160, seed=9))
-
-    voices = {"free": LoadedVoice(VOICES["free"].voice, gate)}
-    engine = Engine(voices, Capacity.of(9, voices), notify=notify)
-    for seed in range(1, 5):
-        engine.open(from_nothing(320, seed=seed))
-    with engine:
-        until(lambda: len(heard) >= 9)
-    assert heard[: len(order)] == order
-    assert sorted(heard[:9]) == [1, 1, 2, 2, 3, 3, 4, 4, 9]
-
-
-def test_a_stream_that_has_ended_is_forgotten(gate):
-    gate.allowed.release(1000)
-    with gated(gate) as engine:
-        ended = weakref.ref(engine.open(from_nothing(320, seed=1)))
-        chunks(ended())
-        chunks(engine.open(from_nothing(320, seed=2)))
-        until(lambda: (gc.collect(), ended())[1] is None)
-
-
-def _alone(samples, seed):
-    with running() as engine:
-        return audio(engine.open(from_nothing(samples, seed=seed)))
-
-
-def test_a_cancelled_stream_is_in_no_further_tick_and_its_slot_is_free(gate):
-    with gated(gate, capacity=Capacity.of(2, VOICES)) as engine:
-        cancelled = engine.open(from_nothing(1600, seed=1))
-        until(lambda: gate.ticks)
-        engine.open(from_nothing(1600, seed=2))
-        gate.tick()
-        with pytest.raises(CapacityError):
-            engine.open(from_nothing(160, seed=3))
-        cancelled.cancel()  # in the middle of a tick
-        engine.open(from_nothing(160, seed=3))
-        gate.tick()
-        assert gate.ticks == [[1], [1, 2], [2, 3]]
-        assert cancelled.take() == []
-
-
-def test_offline_streams_get_what_live_ones_leave_in_their_order(gate):
-    with gated(gate, capacity=Capacity.of(2, VOICES)) as engine:
-        engine.open(from_nothing(480, seed=9))
-        until(lambda: gate.ticks)
-        for seed in (1, 2, 3):
-            last = engine.open(from_nothing(160, seed=seed, live=False))
-        for _ in range(3):
-            gate.tick()
-        gate.allowed.release()
-        chunks(last)
-        assert gate.ticks == [[9], [1, 9], [2, 9], [3]]
-
-
-def test_a_failing_sampler_ends_the_streams_of_its_tick_and_no_others(gate, defined):
+def test_a_failing_sampler_ends_the_streams_of_its_step_and_no_others(gate, defined):
     gate.error = RuntimeError("out of order")
     gate.allowed.release(1000)
     with gated(gate) as engine:
@@ -323,31 +148,6 @@ def test_a_failing_sampler_ends_the_streams_of_its_tick_and_no_others(gate, defi
         assert audio(healthy) == defined
         gate.error = None
         assert len(audio(engine.open(from_nothing(1600)))) == 3200
-
-
-def test_a_live_stream_that_does_not_fit_is_refused_with_the_time_to_come_back():
-    with running(capacity=Capacity.of(1, VOICES)) as engine:
-        engine.open(from_audio(samples=48_000))
-        with pytest.raises(CapacityError, match="all 1 places for live streams are taken") as refused:
-            engine.open(from_audio())
-        assert refused.value.retry_after == 3.0
-
-
-def test_a_voice_too_slow_for_real_time_is_served_alone():
-    with running(capacity=Capacity({"free": [(1, 3.0)]})) as engine:
-        stream = engine.open(from_nothing(320))
-        with pytest.raises(CapacityError):
-            engine.open(from_nothing(320))
-        assert len(audio(stream)) == 640
-
-
-def test_offline_streams_wait_in_a_queue_that_has_an_end(gate):
-    with gated(gate, waiting=2) as engine:
-        for _ in range(2):
-            engine.open(from_nothing(160, live=False))
-        with pytest.raises(CapacityError, match="offline"):
-            engine.open(from_nothing(160, live=False))
-        engine.open(from_nothing(160))  # live ones have places of their own
 
 
 @pytest.mark.parametrize(
@@ -371,16 +171,19 @@ def test_closing_the_engine_ends_its_streams():
         engine.open(from_audio())
 
 
-def test_one_notification_a_tick_names_the_live_streams_and_those_that_ended():
+def test_a_notification_names_each_live_stream_that_got_a_chunk_and_each_stream_that_ended():
+    """Once each; and the last one, when the engine ends, all that are open."""
     rung = []
-    with running() as engine:
-        engine._notify = rung.append
-        streams = {opened(engine, from_audio(seed=seed), CLIP) for seed in (1, 2)}
+    with running(notify=rung.append) as engine:
+        live = [opened(engine, from_audio(seed=seed), CLIP) for seed in (1, 2)]
         offline = opened(engine, from_audio(live=False), CLIP)
-        for stream in [*streams, offline]:
-            audio(stream)
-    assert all(len(set(tick)) == len(tick) for tick in rung)
-    assert sum(offline in tick for tick in rung) == 1
+        read = [chunks(stream) for stream in live]
+        audio(offline)
+    named = rung[:-1]
+    assert all(len(set(streams)) == len(streams) for streams in named)
+    assert [sum(stream in streams for streams in named) for stream in live] == [len(made) for made in read]
+    assert [len(made) for made in read] == [7, 7]
+    assert sum(offline in streams for streams in named) == 1
 
 
 @pytest.mark.parametrize("values", [{"chunk": 0}, {"queue": 100}, {"waiting": 0}])

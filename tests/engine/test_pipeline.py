@@ -10,8 +10,9 @@ import torch
 from tests.engine.engines import VOICES, clip
 from wavesynth.engine.active_stream import ActiveStream, prepare
 from wavesynth.engine.pipeline import pipeline_of
+from wavesynth.engine.scheduler import StepPlan
 from wavesynth.engine.source import AudioSource, DurationSource
-from wavesynth.engine.step import Ticker
+from wavesynth.engine.step import StepRunner
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.voices.loaded import LoadedVoice
@@ -20,10 +21,10 @@ PLAIN = VOICES["tiny"].voice
 
 
 @pytest.fixture(scope="module")
-def ticker():
-    ticker = Ticker()
-    yield ticker
-    ticker.close()
+def runner():
+    runner = StepRunner()
+    yield runner
+    runner.close()
 
 
 def voice(converted):
@@ -39,26 +40,26 @@ def stream_of(voice, rate, correction=0):
     return ActiveStream(stream, LoadedVoice(voice, VOICES["tiny"].sampler))
 
 
-def arrivals(ticker, stream, pieces):
+def arrivals(runner, stream, pieces):
     """Of each sample that came out how many of input were in; sample by sample."""
     came, given = [], 0
     for piece in pieces:
         stream.source.push(piece)
         given += len(piece)
         while prepare([stream], [16])[0] is True:
-            for _, _, made in chain.from_iterable(ticker.begin([stream]).finish()):
+            for _, _, made in chain.from_iterable(runner.run(StepPlan.of([stream])).results()):
                 came += [given] * (0 if made is None else made.samples)
     return came
 
 
 @pytest.mark.parametrize("converted", [False, True])
 @pytest.mark.parametrize(("rate", "correction"), [(16000, 0), (16000, 1), (48000, 0), (8000, 4)])
-def test_audio_is_as_late_as_the_pipeline_says(ticker, rate, correction, converted):
+def test_audio_is_as_late_as_the_pipeline_says(runner, rate, correction, converted):
     """To the sample; but what comes in blocks, as resampled and corrected audio does, may come by a hop sooner."""
     stream = stream_of(voice(converted), rate, correction)
     pipeline = pipeline_of(voice(converted), correction, rate)
     samples = pipeline.look_ahead + 400
-    came = arrivals(ticker, stream, clip(samples * rate // 16000).split(max(1, rate // 16000)))
+    came = arrivals(runner, stream, clip(samples * rate // 16000).split(max(1, rate // 16000)))
     assert len(came) > 300
     late = max(given * 16000 / rate - 1 - sample for sample, given in enumerate(came))
     in_blocks = (rate != 16000) + (correction > 0)

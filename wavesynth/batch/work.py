@@ -17,7 +17,8 @@ from torch import Tensor
 from wavesynth.audio.files import load
 from wavesynth.clients.inputs import check_input
 from wavesynth.clients.messages import read_mel, synthesis_of
-from wavesynth.engine.engine import Engine, EngineConfig
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.engine import Engine
 from wavesynth.engine.excerpt import heard_from, memories
 from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.requests import choose_voice

@@ -46,7 +46,8 @@ def first_audio(
     import torch
 
     from wavesynth.engine.benchmark import random_voice
-    from wavesynth.engine.engine import Engine, EngineConfig
+    from wavesynth.engine.config import EngineConfig
+    from wavesynth.engine.engine import Engine
     from wavesynth.engine.scheduler import Capacity
     from wavesynth.engine.source import AudioSource, DurationSource
     from wavesynth.engine.stream import EngineRequest, EngineStream

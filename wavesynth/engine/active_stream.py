@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from itertools import accumulate, groupby, pairwise
 from typing import Any, TypeVar
 
@@ -23,11 +24,20 @@ from wavesynth.audio.stage import Pipeline, Sampling
 from wavesynth.engine.stream import EngineOutput, EngineStream, InputError, Statistics
 from wavesynth.voices.loaded import LoadedVoice
 
-__all__ = ["ActiveStream", "Made", "attempt", "look_ahead", "make", "prepare"]
+__all__ = ["ActiveStream", "Made", "Status", "attempt", "look_ahead", "make", "prepare"]
 
-#: A job's next chunk, None if it was made to be dropped, or why there is none.
+#: A stream's next chunk, None if it was made to be dropped, or why there is none.
 Made = EngineOutput | Exception | None
 T = TypeVar("T")
+
+
+class Status(Enum):
+    """How far a stream is."""
+
+    WAITING = "no chunk of it is sent yet"
+    JOINING = "its first chunk is being made beside the steps of the others"
+    RUNNING = "it has its part in the steps of all"
+    ENDED = "there is nothing more to make of it"
 
 
 class ActiveStream:
@@ -43,7 +53,9 @@ class ActiveStream:
             self.source.defer()
         self.state = loaded.sampler.start()
         self.n = 0
-        """Samples that the next tick makes of it."""
+        """Samples that the next step makes of it."""
+        self.joining = False
+        """Whether its first chunk is made beside the steps of the others."""
         self.deemphasis = Deemphasis(loaded.voice.preemphasis)
         self.correction = SpectralCorrection(loaded.voice.mel, stream.request.correction)
         sampling = Sampling(loaded.voice.receptive_field)
@@ -55,6 +67,15 @@ class ActiveStream:
         """Samples asked of `prepare`; where the samples that it promised end."""
         self._ready = 0  # samples that came out of the filters
         self._first_made: float | None = None
+
+    @property
+    def status(self) -> Status:
+        """How far it is."""
+        if self.stream.closed:
+            return Status.ENDED
+        if self.stream.first_chunk_sent:
+            return Status.RUNNING
+        return Status.JOINING if self.joining else Status.WAITING
 
     @property
     def lead(self) -> int:
@@ -78,7 +99,7 @@ class ActiveStream:
             raise InputError(f"first_sample is {first}; it must be below {total}, the samples of the whole")
         return self.n > 0
 
-    def hand_out(self, samples: NDArray[np.int16], end: int) -> EngineOutput | None:
+    def emit(self, samples: NDArray[np.int16], end: int) -> EngineOutput | None:
         """The chunk of the samples [n] that came out of the filters when `end` samples were drawn, None if there is
         none to hand out. Chunks come in order."""
         request, last = self.stream.request, end == self.source.total
@@ -102,62 +123,62 @@ class ActiveStream:
         )
 
 
-def prepare(jobs: Sequence[ActiveStream], samples: Sequence[int]) -> list[bool | Exception]:
-    """Whether each job's next samples, so many of it or those to its end, can be made now, or why it ends; its input is
-    analysed as far as they need it."""
-    wanted = list(zip(jobs, samples, strict=True))
-    _analyse((job, job.state.index, n) for job, n in wanted if job.error is None)
-    return [attempt(job.ready, n) for job, n in wanted]
+def prepare(streams: Sequence[ActiveStream], samples: Sequence[int]) -> list[bool | Exception]:
+    """Whether each stream's next samples, so many of it or those to its end, can be made now, or why it ends; its input
+    is analysed as far as they need it."""
+    wanted = list(zip(streams, samples, strict=True))
+    _analyse((active, active.state.index, n) for active, n in wanted if active.error is None)
+    return [attempt(active.ready, n) for active, n in wanted]
 
 
-def look_ahead(jobs: Sequence[ActiveStream]) -> None:
+def look_ahead(streams: Sequence[ActiveStream]) -> None:
     """Analyses what the chunk after the prepared one needs, as far as there is input."""
-    _analyse((job, job.end, job.asked) for job in jobs if job.error is None)
+    _analyse((active, active.end, active.asked) for active in streams if active.error is None)
 
 
-def make(jobs: Sequence[ActiveStream], sampled: NDArray[np.float32], ends: Sequence[int]) -> list[Made]:
-    """What the samples [B, n] before samples `ends` complete of the audio of jobs of one voice."""
-    loaded = jobs[0].loaded
+def make(streams: Sequence[ActiveStream], sampled: NDArray[np.float32], ends: Sequence[int]) -> list[Made]:
+    """What the samples [B, n] before samples `ends` complete of the audio of streams of one voice."""
+    loaded = streams[0].loaded
     samples = correct(
-        [job.correction for job in jobs],
-        list(deemphasize([job.deemphasis for job in jobs], sampled)),
-        [job.source.wanted() for job in jobs],  # taken in any case, or a long stream would gather it
-        [end == job.source.total for job, end in zip(jobs, ends, strict=True)],
+        [active.correction for active in streams],
+        list(deemphasize([active.deemphasis for active in streams], sampled)),
+        [active.source.wanted() for active in streams],  # taken in any case, or a long stream would gather it
+        [end == active.source.total for active, end in zip(streams, ends, strict=True)],
         loaded.sampler.executor,
     )
     whole, bounds = pcm16(np.concatenate(samples)), accumulate(map(len, samples), initial=0)
     ready = [whole[begin:end] for begin, end in pairwise(bounds)]
-    return [attempt(job.hand_out, *given) for job, *given in zip(jobs, ready, ends, strict=True)]
+    return [attempt(active.emit, *given) for active, *given in zip(streams, ready, ends, strict=True)]
 
 
 def _analyse(spans: Iterable[tuple[ActiveStream, int, int]]) -> None:
-    """Analyses what each job's samples, so many from an index, need; a job notes why its input cannot be used."""
+    """Analyses what each stream's samples, so many from an index, need; a stream notes why its input cannot be used."""
     for _, group in groupby(sorted(spans, key=_voice), _voice):
         looked = []
-        for job, index, n in group:
-            windows = attempt(job.source.due, index, n)
+        for active, index, n in group:
+            windows = attempt(active.source.due, index, n)
             if isinstance(windows, Exception):
-                job.error = windows
+                active.error = windows
             elif windows is not None:
-                looked.append((job, windows))
+                looked.append((active, windows))
         if looked:
             _hear(looked)
 
 
 def _hear(looked: Sequence[tuple[ActiveStream, Tensor]]) -> None:
-    """Gives jobs of one voice the log-mel of the windows [f, window] that were due to each."""
+    """Gives streams of one voice the log-mel of the windows [f, window] that were due to each."""
     loaded = looked[0][0].loaded
     config, due = loaded.voice.mel, torch.cat([windows for _, windows in looked])
     parts: Sequence[Tensor] = [torch.zeros(0, config.bands)] * len(looked)
     if len(due):
         mel = attempt(loaded.sampler.executor, features, due, config=config)
         if isinstance(mel, Exception):
-            for job, _ in looked:
-                job.error = mel
+            for active, _ in looked:
+                active.error = mel
             return
         parts = mel.split([len(windows) for _, windows in looked])
-    for (job, _), part in zip(looked, parts, strict=True):
-        job.error = attempt(job.source.analysed, part)
+    for (active, _), part in zip(looked, parts, strict=True):
+        active.error = attempt(active.source.analysed, part)
 
 
 def _voice(span: tuple[ActiveStream, int, int]) -> str:

@@ -10,27 +10,27 @@ from itertools import chain
 import torch
 
 from wavesynth.engine.active_stream import ActiveStream, prepare
-from wavesynth.engine.engine import EngineConfig
-from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.scheduler import Capacity, StepPlan
 from wavesynth.engine.source import AudioSource, DurationSource
-from wavesynth.engine.step import Ticker
+from wavesynth.engine.step import StepRunner
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.voices.loaded import LoadedVoice
 
 __all__ = ["LIMIT", "measure_capacity"]
 
-#: Part of the time that ticks may take; the rest is for moving bytes, and for other programs.
+#: Part of the time that steps may take; the rest is for moving bytes, and for other programs.
 LIMIT = 0.8
-_TICKS = 5
+_STEPS = 5
 
 
 def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
-    """Times ticks of 1, 2, 3, ... streams of each voice, analysis and correction included, until one is over the limit.
+    """Times steps of 1, 2, 3, ... streams of each voice, analysis and correction included, until one is over the limit.
 
     Voices of one shape and rate take one time. A sampler with a `max_streams` is timed with 1, 2, 4, ... streams, and
     with no more than these. Raises what the backend raises.
     """
-    ticker = Ticker()
+    runner = StepRunner()
     load: dict[str, list[tuple[int, float]]] = {}
     alike: dict[Hashable, str] = {}
     for name, loaded in voices.items():
@@ -42,22 +42,22 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
         points: list[tuple[int, float]] = []
         most = loaded.sampler.max_streams
         while not points or (points[-1][1] <= LIMIT and points[-1][0] != most):
-            points.append((streams, _load(ticker, name, loaded, streams, loaded.samples(config.chunk))))
+            points.append((streams, _load(runner, name, loaded, streams, loaded.samples(config.chunk))))
             streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
         load[name] = points
-    ticker.close()
+    runner.close()
     return Capacity(load, LIMIT)
 
 
-def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: int) -> float:
-    """Shortest time of a tick, over the time that its audio lasts: what else the machine does now will pass."""
+def _load(runner: StepRunner, name: str, loaded: LoadedVoice, count: int, chunk: int) -> float:
+    """Shortest time of a step, over the time that its audio lasts: what else the machine does now will pass."""
     rate = loaded.voice.sample_rate
-    jobs = [_job(name, loaded, chunk * (_TICKS + 1) + rate // 4) for _ in range(streams)]
+    streams = [_stream(name, loaded, chunk * (_STEPS + 1) + rate // 4) for _ in range(count)]
     seconds = []
-    for _ in range(_TICKS + 1):  # the first one warms up
+    for _ in range(_STEPS + 1):  # the first one warms up
         started = time.perf_counter()
-        ready = prepare(jobs, [chunk] * streams)
-        made = chain.from_iterable(ticker.begin(jobs).finish())
+        ready = prepare(streams, [chunk] * count)
+        made = chain.from_iterable(runner.run(StepPlan.of(streams)).results())
         for result in (*ready, *(result for *_, result in made)):
             if isinstance(result, Exception):
                 raise result
@@ -65,7 +65,7 @@ def _load(ticker: Ticker, name: str, loaded: LoadedVoice, streams: int, chunk: i
     return min(seconds[1:]) * rate / chunk
 
 
-def _job(name: str, loaded: LoadedVoice, samples: int) -> ActiveStream:
+def _stream(name: str, loaded: LoadedVoice, samples: int) -> ActiveStream:
     voice, speaker = loaded.voice, 0 if loaded.voice.speakers else None
     if not voice.takes_mel:
         request = EngineRequest(name, lambda: DurationSource(voice, speaker, samples))
@@ -73,6 +73,6 @@ def _job(name: str, loaded: LoadedVoice, samples: int) -> ActiveStream:
     request = EngineRequest(
         name, lambda: AudioSource(voice, speaker, voice.sample_rate), correction=voice.correction
     )
-    job = ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded)
-    job.source.push(torch.rand(samples, generator=torch.Generator().manual_seed(0)) - 0.5)
-    return job
+    active = ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded)
+    active.source.push(torch.rand(samples, generator=torch.Generator().manual_seed(0)) - 0.5)
+    return active

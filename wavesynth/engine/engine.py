@@ -1,14 +1,14 @@
-"""The engine: one thread that owns the model and makes the audio of many streams, tick by tick.
+"""The engine: one thread that owns the models and makes the audio of many streams, step by step.
 
-    deliver input → schedule → sample → post-process → notify
+    take in input → schedule → sample → filter → send
 
-A tick makes one chunk for every stream that has input for it and room in its output queue. Streams join and
-leave between ticks; one that nobody reads is left out until somebody does. What a stream's audio is does not
-depend on any of this: sampling is a function of the stream's own state, conditioning and key.
+A step makes one chunk for every stream that has input for it and room in its output queue. Streams join and leave
+between steps; one that nobody reads is left out until somebody does. What a stream's audio is does not depend on any of
+this: sampling is a function of the stream's own state, conditioning and key.
 
-A backend that computes elsewhere has its next tick before the last one's chunks are handed out, and so never waits. A
-tick of thousands of streams keeps this thread busy for long after: that is done for some of them at a time, and between
-these the streams that came have ticks of their own until they are heard.
+A backend that draws elsewhere, as on a GPU, has its next step before the last one's chunks are sent, and so never
+waits. The chunks of thousands of streams keep this thread busy for long: so they are worked on some at a time, and
+between these the streams that came meanwhile have steps of their own, until the first chunk of each is sent.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 
-from wavesynth.checks import require, require_whole
-from wavesynth.engine.active_stream import ActiveStream, prepare
-from wavesynth.engine.scheduler import Capacity, chunks_in_tick, schedule
-from wavesynth.engine.step import SLICE, Result, Tick, Ticker
+from wavesynth.engine.active_stream import ActiveStream
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.intake import Intake
+from wavesynth.engine.scheduler import Capacity, Scheduler, StepPlan
+from wavesynth.engine.step import STREAMS_AT_A_TIME, Result, Step, StepRunner
 from wavesynth.engine.stream import EngineRequest, EngineStream, StreamError
 from wavesynth.sampling.backends.sampler import LostError
 from wavesynth.voices.loaded import LoadedVoice
 
-__all__ = ["CapacityError", "ClosedError", "Engine", "EngineConfig"]
+__all__ = ["CapacityError", "ClosedError", "Engine"]
 
 _log = logging.getLogger(__name__)
 
@@ -42,24 +41,6 @@ class CapacityError(Exception):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-
-@dataclass(frozen=True)
-class EngineConfig:
-    """How the engine runs."""
-
-    chunk: int = 160
-    """Samples of a live stream in a tick, at 16 kHz; at another rate, as many as last as long."""
-    queue: int = 8000
-    """Samples of a live stream that wait for their reader before it is left out, at 16 kHz; at another rate, as many
-    as last as long."""
-    waiting: int = 16
-    """Offline streams that may be under way or wait."""
-
-    def __post_init__(self) -> None:
-        limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "waiting": (1, 10_000)}
-        require_whole(self, limits)
-        require(self, "queue", self.queue >= self.chunk, f"at least a chunk, {self.chunk}")
 
 
 class Engine:
@@ -87,14 +68,14 @@ class Engine:
         self._lock = threading.Lock()  # guards the list of streams and what is in their mailboxes
         self._wake = threading.Event()  # set after every change under the lock
         self._streams: list[EngineStream] = []
-        self._new: list[EngineStream] = []  # live ones of which nothing is handed out yet
+        self._joining: list[EngineStream] = []  # live ones of which no chunk is sent yet
         self._closed = False
         self._end = ClosedError("the service was shut down")
-        self._begun: Tick | None = None  # the tick that is being made elsewhere
-        self._welcoming: list[Tick] = []  # and those of streams that are new, beside it
-        self._guests: set[EngineStream] = set()  # streams that are made beside it until they are heard
-        self._jobs: dict[EngineStream, ActiveStream] = {}
-        self._ticker = Ticker()
+        self._in_flight: Step | None = None  # the step that is drawn elsewhere
+        self._joining_steps: list[Step] = []  # and those of joining streams, beside it
+        self._intake = Intake(voices, self.config, self._lock)
+        self._scheduler = Scheduler(capacity, self.config.chunk)
+        self._runner = StepRunner()
         self._thread = threading.Thread(target=self._run, name="wavesynth-engine", daemon=True)
 
     def __enter__(self) -> Engine:
@@ -102,12 +83,12 @@ class Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Ends the thread after its tick; streams still open raise ClosedError."""
+        """Ends the thread after its step; streams still open raise ClosedError."""
         with self._lock:
             self._closed = True
         self._wake.set()
         self._thread.join()
-        self._ticker.close()
+        self._runner.close()
 
     def open(self, request: EngineRequest) -> EngineStream:
         """A stream for `request`. Raises CapacityError when there is no room, ClosedError when there is no more engine.
@@ -130,7 +111,7 @@ class Engine:
             stream = EngineStream(request, self._lock, self._wake)
             self._streams.append(stream)
             if request.live:
-                self._new.append(stream)
+                self._joining.append(stream)
         self._wake.set()
         return stream
 
@@ -157,106 +138,63 @@ class Engine:
                     break
                 self._streams = [stream for stream in self._streams if not stream.closed]
                 streams = list(self._streams)
-            self._jobs = {stream: self._jobs[stream] for stream in streams if stream in self._jobs}
-            if not self._tick(streams):
+            self._intake.keep(streams)
+            if not self._step(streams):
                 self._wake.wait()
         with self._lock:
             for stream in self._streams:
                 stream.end(self._end)
         self._notify(self._streams)
 
-    def _has_room(self, stream: EngineStream) -> bool:
-        loaded = self.voices[stream.request.voice]
-        coming = stream.waiting + self._under_way(stream) + loaded.samples(self.config.chunk)
-        return not stream.request.live or coming <= loaded.samples(self.config.queue)
-
-    def _tick(self, streams: Sequence[EngineStream]) -> bool:
+    def _step(self, streams: Sequence[EngineStream]) -> bool:
         """Makes the next chunk of the streams that have input and room; whether there were any."""
         live = sum(stream.request.live for stream in streams)
-        samples = self.config.chunk * chunks_in_tick(live, len(streams) - live)
+        samples = self._scheduler.samples(live, len(streams) - live)
         ready: list[ActiveStream] = []
         ended: list[Result] = []
-        for at in range(0, len(streams), SLICE):
-            self._welcome()
-            guests = self._guests if self._begun is not None or self._welcoming else ()
-            few = [stream for stream in streams[at : at + SLICE] if stream not in guests]
-            able, unable = self._ready(few, samples)
+        for at in range(0, len(streams), STREAMS_AT_A_TIME):
+            self._step_joining()
+            some = streams[at : at + STREAMS_AT_A_TIME]
+            if self._in_flight is not None or self._joining_steps:
+                some = [stream for stream in some if not self._intake.joins(stream)]
+            able, unable = self._intake.ready(some, samples)
             ready += able
             ended += unable
-        batch = schedule(ready, self.capacity)
-        last, self._begun = self._begun, self._ticker.begin(batch) if batch else None
-        if last is None and self._begun is not None and not self._begun.waits:
-            last, self._begun = self._begun, None
-        self._welcome(wait=last is None and self._begun is None)
-        self._hand_out(ended)
-        for results in last.finish() if last is not None else ():
-            self._welcome()
-            self._hand_out(results)
-        return last is not None or bool(ended) or self._begun is not None or bool(self._welcoming)
+        plan = self._scheduler.schedule(ready)
+        last, self._in_flight = self._in_flight, self._runner.run(plan) if plan.batches else None
+        if last is None and self._in_flight is not None and not self._in_flight.elsewhere:
+            last, self._in_flight = self._in_flight, None
+        self._step_joining(wait=last is None and self._in_flight is None)
+        self._send(ended)
+        for results in last.results() if last is not None else ():
+            self._step_joining()
+            self._send(results)
+        return last is not None or bool(ended) or self._in_flight is not None or bool(self._joining_steps)
 
-    def _welcome(self, wait: bool = False) -> None:
-        """Begins the next chunk of live streams that nobody has heard of yet, beside a tick that is made elsewhere, and
-        hands out those of its chunks that are there, or with `wait` all. Until they are heard they have no part in that
-        tick. (Of one that is made here nothing is left to wait for: they have their part in the next.)"""
-        going, self._welcoming = self._welcoming, []
-        for tick in going:
-            if wait or tick.ready:
-                for results in tick.finish():
-                    self._hand_out(results)
+    def _step_joining(self, wait: bool = False) -> None:
+        """Begins the next chunk of live streams of which none is sent yet, beside a step that is drawn elsewhere, and
+        sends those of these chunks that are there, or with `wait` all. Until then such streams are left out of the
+        others' steps. (A step that is drawn here has ended: streams that came meanwhile are in the next.)"""
+        begun, self._joining_steps = self._joining_steps, []
+        for step in begun:
+            if wait or step.ready:
+                for results in step.results():
+                    self._send(results)
             else:
-                self._welcoming.append(tick)
+                self._joining_steps.append(step)
         with self._lock:
-            self._new = [stream for stream in self._new if not (stream.closed or stream.heard)]
-            new = [stream for stream in self._new if self._begun is not None and not self._under_way(stream)]
-        ready, results = self._ready(new, self.config.chunk)
-        self._hasten(ready)
-        self._guests = {job.stream for job in ready} | self._guests.intersection(self._new)
-        self._hand_out(results)
+            self._joining = [s for s in self._joining if not (s.closed or s.first_chunk_sent)]
+            idle = [s for s in self._joining if self._in_flight is not None and not self._intake.in_flight(s)]
+        ready, results = self._intake.ready(idle, self.config.chunk)
+        self._intake.extend_first_chunk(ready)
+        for active in ready:
+            active.joining = True
+        self._send(results)
         if ready:
-            self._welcoming.append(self._ticker.begin(ready))
+            self._joining_steps.append(self._runner.run(StepPlan.of(ready)))
 
-    def _hasten(self, ready: Sequence[ActiveStream]) -> None:
-        """Makes the next chunk of new streams so long that it is heard, where there is input for that: each shorter
-        chunk would cost a round trip to wherever it is made."""
-        for lead, some in groupby(sorted(ready, key=_lead), _lead):
-            jobs = [job for job in some if lead > job.loaded.samples(self.config.chunk)]
-            for job, can in zip(jobs, prepare(jobs, [lead] * len(jobs)), strict=True):
-                if can is not True:
-                    prepare([job], [job.loaded.samples(self.config.chunk)])
-
-    def _under_way(self, stream: EngineStream) -> int:
-        """Samples that are being made."""
-        return self._jobs[stream].state.index - stream.made if stream in self._jobs else 0
-
-    def _ready(
-        self, streams: Sequence[EngineStream], samples: int
-    ) -> tuple[list[ActiveStream], list[Result]]:
-        """Takes in what came for the streams; those that can make their next `samples` (at 16 kHz), or those to their
-        end, and those that ended."""
-        with self._lock:
-            collected = [(stream, *stream.collect(), self._has_room(stream)) for stream in streams]
-        results: list[Result] = []
-        roomy, ready = [], []
-        for stream, pieces, ended, room in collected:
-            try:
-                job = self._job(stream)
-                for piece in pieces:
-                    job.source.push(piece)
-                if ended:
-                    job.source.finish()
-                if room:
-                    roomy.append(job)
-            except Exception as error:
-                results.append((stream, 0, error))
-        wanted = [job.loaded.samples(samples) for job in roomy]
-        for job, can in zip(roomy, prepare(roomy, wanted), strict=True):
-            if isinstance(can, Exception):
-                results.append((job.stream, 0, can))
-            elif can:
-                ready.append(job)
-        return ready, results
-
-    def _hand_out(self, results: Sequence[Result]) -> None:
+    def _send(self, results: Sequence[Result]) -> None:
+        """Puts chunks into the mailboxes of their streams, and ends the streams that failed."""
         with self._lock:
             for stream, end, made in results:
                 if isinstance(made, Exception):
@@ -276,18 +214,9 @@ class Engine:
             if self._closed:
                 return
             self._closed, self._end = True, ClosedError(str(error))
-            self._begun, self._welcoming = None, []
+            self._in_flight, self._joining_steps = None, []
         _log.critical("the backend is lost: %s", error)
         self._lost()
-
-    def _job(self, stream: EngineStream) -> ActiveStream:
-        if stream not in self._jobs:
-            self._jobs[stream] = ActiveStream(stream, self.voices[stream.request.voice])
-        return self._jobs[stream]
-
-
-def _lead(job: ActiveStream) -> int:
-    return job.lead
 
 
 def _stream_error(stream: EngineStream, error: Exception) -> StreamError:

@@ -1,25 +1,26 @@
-"""Which streams share a tick, and whether there is room for one more: no threads, no clocks, no audio."""
+"""Which streams share a step, and whether there is room for one more: no threads, no clocks, no audio."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from itertools import groupby
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-__all__ = ["Capacity", "chunks_in_tick", "schedule"]
+__all__ = ["Capacity", "Scheduler", "StepPlan"]
 
-#: Chunks in a tick of one offline stream, which need not hurry.
+#: Chunks in a step of one offline stream, which need not hurry.
 _UNHURRIED = 4
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """How much of the time ticks take, and how much they may.
+    """How much of the time steps take, and how much they may.
 
-    `load[voice]` are points (streams, load), rising: a tick of so many streams of that voice takes `load` of the
+    `load[voice]` are points (streams, load), rising: a step of so many streams of that voice takes `load` of the
     time that its audio lasts. Between the points it is interpolated, beyond the last there is no room. Voices are
     advanced one after the other, so their loads add up.
     """
@@ -56,27 +57,62 @@ class Candidate(Protocol):
     def live(self) -> bool:
         """Whether somebody listens while it is made."""
 
+    @property
+    def n(self) -> int:
+        """Samples that the step makes of it."""
+
 
 C = TypeVar("C", bound=Candidate)
 
 
-def schedule(ready: Iterable[C], capacity: Capacity) -> list[C]:
-    """The streams of the next tick, from those that have input for it and room for its output, oldest first.
+@dataclass(frozen=True)
+class StepPlan(Generic[C]):
+    """What one step of the engine makes."""
 
-    All live ones, which were admitted because they fit; and in the order in which they came the others that
-    still fit, so that the tick lasts no longer than the live ones can bear. There is always one.
-    """
-    ready = list(ready)
-    batch = [candidate for candidate in ready if candidate.live]
-    for candidate in ready:
-        if not candidate.live and (not batch or capacity.fits([c.voice for c in [*batch, candidate]])):
-            batch.append(candidate)
-    return batch
+    batches: Sequence[Sequence[C]]
+    """Streams of one voice and one length each, which one call advances."""
+
+    @classmethod
+    def of(cls, streams: Iterable[C]) -> StepPlan[C]:
+        """That of all these streams."""
+        return cls([list(batch) for _, batch in groupby(sorted(streams, key=_batch), _batch)])
+
+    @property
+    def streams(self) -> list[C]:
+        """All of them."""
+        return [stream for batch in self.batches for stream in batch]
 
 
-def chunks_in_tick(live: int, offline: int) -> int:
-    """How many chunks a tick makes of each stream: one, or more while there are few and nobody listens.
+@dataclass(frozen=True)
+class Scheduler:
+    """Chooses the streams of each step, and how much it makes of them."""
 
-    A tick has a price of its own, whatever it makes; but a live stream that comes must not wait long for its end.
-    """
-    return 1 if live else max(1, _UNHURRIED // max(1, offline))
+    capacity: Capacity
+    chunk: int
+    """Samples of a live stream in a step, at 16 kHz."""
+
+    def samples(self, live: int, offline: int) -> int:
+        """Samples of each stream, at 16 kHz, in a step with so many: one chunk, or more while there are few and nobody
+        listens.
+
+        A step has a price of its own, whatever it makes; but a live stream that comes must not wait long for its end.
+        """
+        return self.chunk * (1 if live else max(1, _UNHURRIED // max(1, offline)))
+
+    def schedule(self, ready: Iterable[C]) -> StepPlan[C]:
+        """The next step of the streams that have input for it and room for its output, given oldest first.
+
+        All live ones, which were admitted because they fit; and in the order in which they came the others that
+        still fit, so that the step lasts no longer than the live ones can bear. There is always one.
+        """
+        ready = list(ready)
+        chosen = [stream for stream in ready if stream.live]
+        for stream in ready:
+            fits = not chosen or self.capacity.fits([c.voice for c in [*chosen, stream]])
+            if not stream.live and fits:
+                chosen.append(stream)
+        return StepPlan.of(chosen)
+
+
+def _batch(stream: Candidate) -> tuple[str, int]:
+    return stream.voice, stream.n

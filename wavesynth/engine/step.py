@@ -1,71 +1,92 @@
-"""One tick: the next chunk of every job given, advanced together."""
+"""A step: the next chunk of every stream of a plan, advanced together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.engine.active_stream import ActiveStream, Made, attempt, look_ahead, make
+from wavesynth.engine.scheduler import StepPlan
 from wavesynth.engine.stream import EngineStream
 from wavesynth.sampling.backends.sampler import Pending
 
-__all__ = ["SLICE", "Result", "Tick", "Ticker"]
+__all__ = ["STREAMS_AT_A_TIME", "Result", "Step", "StepRunner"]
 
-#: So many streams are worked on at a time; between these, streams that have just joined get their first chunk. Fewer
-#: would gain little from being computed together (wavesynth.audio.executor), and so many take some milliseconds.
-SLICE = 256
+#: So many streams are worked on before streams that have just joined get their first chunk. Fewer would gain little
+#: from being computed together (wavesynth.audio.executor), and so many take some milliseconds.
+STREAMS_AT_A_TIME = 256
 
 #: A stream, the sample that its chunk ends before, and the chunk or why there is none.
 Result = tuple[EngineStream, int, Made]
 
 
 @dataclass(frozen=True)
-class Part:
-    """The jobs of a tick that are advanced in one call, and what that gave."""
+class Drawn:
+    """Samples [B, n] that are there already, or why there are none: a `Pending` that is not waited for."""
 
-    jobs: Sequence[ActiveStream]
-    ends: Sequence[int]
-    """Where each job's chunk ends, in samples."""
-    drawn: NDArray[np.float32] | Pending | Exception
+    samples: NDArray[np.float32] | Exception
+
+    def __call__(self) -> NDArray[np.float32]:
+        """Gives them, or raises what there is instead."""
+        if isinstance(self.samples, Exception):
+            raise self.samples
+        return self.samples
+
+    def ready(self) -> bool:
+        """Yes."""
+        return True
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A tick whose samples are made, or are being made."""
+class Batch:
+    """The streams of a step that were advanced in one call, and the samples that this gives."""
 
-    parts: Sequence[Part]
+    streams: Sequence[ActiveStream]
+    ends: Sequence[int]
+    """Where each stream's chunk ends, in samples."""
+    samples: Pending
+
+    def results(self) -> Iterator[list[Result]]:
+        """What became of each stream, `STREAMS_AT_A_TIME` at a time; waits for the samples."""
+        samples = attempt(self.samples)
+        for at in range(0, len(self.streams), STREAMS_AT_A_TIME):
+            some = slice(at, at + STREAMS_AT_A_TIME)
+            streams, ends = self.streams[some], self.ends[some]
+            made = samples if isinstance(samples, Exception) else attempt(make, streams, samples[some], ends)
+            if isinstance(made, Exception):
+                made = [made] * len(streams)
+            yield list(zip([active.stream for active in streams], ends, made, strict=True))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step whose samples are drawn, or are being drawn."""
+
+    batches: Sequence[Batch]
 
     @property
-    def waits(self) -> bool:
-        """Whether samples are still being made, elsewhere, so that the next tick may well begin first."""
-        return any(callable(part.drawn) for part in self.parts)
+    def elsewhere(self) -> bool:
+        """Whether samples are drawn elsewhere, as on a GPU, so that the next step may well begin first."""
+        return any(not isinstance(batch.samples, Drawn) for batch in self.batches)
 
     @property
     def ready(self) -> bool:
-        """Whether none are any more."""
-        return all(not callable(part.drawn) or part.drawn.ready() for part in self.parts)
+        """Whether all samples are there."""
+        return all(batch.samples.ready() for batch in self.batches)
 
-    def finish(self) -> Iterator[list[Result]]:
-        """What became of each stream, of `SLICE` of them at a time; waits for what is being made."""
-        for part in self.parts:
-            rows = attempt(part.drawn) if callable(part.drawn) else part.drawn
-            for at in range(0, len(part.jobs), SLICE):
-                few = slice(at, at + SLICE)
-                jobs, ends = part.jobs[few], part.ends[few]
-                made = rows if isinstance(rows, Exception) else attempt(make, jobs, rows[few], ends)
-                if isinstance(made, Exception):
-                    made = [made] * len(jobs)
-                yield list(zip([job.stream for job in jobs], ends, made, strict=True))
+    def results(self) -> Iterator[list[Result]]:
+        """What became of each stream, of some streams at a time; waits for samples that are being drawn."""
+        for batch in self.batches:
+            yield from batch.results()
 
 
-class Ticker:
-    """Samples on the caller's thread and whatever threads the samplers have, and looks ahead on one of its own.
+class StepRunner:
+    """Runs plans: samples on the caller's thread and whatever threads the samplers have, and looks ahead on another.
 
     The kernel releases the interpreter's lock, so they run side by side: while a chunk is drawn, the input of the
     next one is analysed.
@@ -74,27 +95,25 @@ class Ticker:
     def __init__(self) -> None:
         self._ahead = ThreadPoolExecutor(1, "wavesynth-ahead")
 
-    def begin(self, jobs: Sequence[ActiveStream]) -> Tick:
-        """Begins the next `job.n` samples of each job; a backend that computes elsewhere is not waited for."""
-        parts = [list(group) for _, group in groupby(sorted(jobs, key=_group), _group)]
+    def run(self, plan: StepPlan[ActiveStream]) -> Step:
+        """Draws the next samples of each stream; a backend that draws elsewhere is not waited for."""
         # Taken before anything runs: looking ahead changes the sources.
-        conditioning = [[job.source.conditioning(job.state.index, job.n) for job in part] for part in parts]
-        ahead = self._ahead.submit(look_ahead, jobs)
-        begun = [_launch(*part) for part in zip(parts, conditioning, strict=True)]
+        conditioning = [
+            [active.source.conditioning(active.state.index, active.n) for active in batch]
+            for batch in plan.batches
+        ]
+        ahead = self._ahead.submit(look_ahead, plan.streams)
+        batches = [_launch(*batch) for batch in zip(plan.batches, conditioning, strict=True)]
         ahead.result()
-        return Tick(begun)
+        return Step(batches)
 
     def close(self) -> None:
         """Ends the thread."""
         self._ahead.shutdown()
 
 
-def _group(job: ActiveStream) -> tuple[str, int]:
-    return job.voice, job.n
-
-
-def _launch(jobs: Sequence[ActiveStream], conditioning: Sequence[Any]) -> Part:
-    states, keys = [job.state for job in jobs], [job.stream.request.key for job in jobs]
-    ends = [job.state.index + job.n for job in jobs]
-    drawn = attempt(jobs[0].loaded.sampler.launch, states, conditioning, keys, jobs[0].n)
-    return Part(jobs, ends, drawn)
+def _launch(streams: Sequence[ActiveStream], conditioning: Sequence[Any]) -> Batch:
+    states, keys = [active.state for active in streams], [active.stream.request.key for active in streams]
+    ends = [active.state.index + active.n for active in streams]
+    drawn = attempt(streams[0].loaded.sampler.launch, states, conditioning, keys, streams[0].n)
+    return Batch(streams, ends, drawn if callable(drawn) else Drawn(drawn))

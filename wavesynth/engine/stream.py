@@ -96,8 +96,8 @@ class EngineStream:
         """Samples made and not yet taken."""
         self.made = 0
         """Samples made, with those before the request's first."""
-        self.heard = False
-        """Whether a chunk was handed out."""
+        self.first_chunk_sent = False
+        """Whether a chunk came into the mailbox."""
 
     def push(self, piece: Tensor) -> None:
         """Gives the next input: samples [n] or mel frames [f, bands], as the request's source takes them."""
@@ -157,10 +157,10 @@ class EngineStream:
     def put(self, chunk: EngineOutput | None, made: int) -> None:
         """Hands out a chunk (None: one that was dropped), after which `made` samples are made."""
         self.made = made
-        if chunk is None or self._closed:  # cancelled during the tick
+        if chunk is None or self._closed:  # cancelled during the step
             return
         self._output.append(chunk)
-        self.heard = True
+        self.first_chunk_sent = True
         self.waiting += chunk.samples
         self._closed = chunk.statistics is not None
 

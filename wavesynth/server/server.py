@@ -19,7 +19,8 @@ from prometheus_client import start_http_server
 
 from wavesynth.checks import require, require_whole
 from wavesynth.engine.capacity import measure_capacity
-from wavesynth.engine.engine import Engine, EngineConfig
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.engine import Engine
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.extras import extra
 from wavesynth.images.model import load_image_models

@@ -1,0 +1,27 @@
+"""How the engine runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wavesynth.checks import require, require_whole
+
+__all__ = ["EngineConfig"]
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How the engine runs."""
+
+    chunk: int = 160
+    """Samples of a live stream in a step, at 16 kHz; at another rate, as many as last as long."""
+    queue: int = 8000
+    """Samples of a live stream that wait for their reader before it is left out, at 16 kHz; at another rate, as many
+    as last as long."""
+    waiting: int = 16
+    """Offline streams that may be under way or wait."""
+
+    def __post_init__(self) -> None:
+        limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "waiting": (1, 10_000)}
+        require_whole(self, limits)
+        require(self, "queue", self.queue >= self.chunk, f"at least a chunk, {self.chunk}")
