@@ -27,8 +27,8 @@ def example(shape, frames):
     return model, tokens, targets, torch.randn(3, frames + 2 * model.config.mel_context, 4)
 
 
-def definition(model, tokens, targets, conditioning, first, gains=None):
-    logits = model(tokens, conditioning, gains)[:, first:]
+def definition(model, tokens, targets, conditioning, first, inverse_scales=None):
+    logits = model(tokens, conditioning, inverse_scales)[:, first:]
     return F.cross_entropy(logits.transpose(1, 2).float(), targets[:, first:], reduction="none")
 
 
@@ -69,10 +69,10 @@ def test_activations_are_rounded_as_the_definition_rounds_them(shape, frames, fi
     coarse = torch.rand(c.layers, 2, c.residual) + 4  # some steps for each activation: rounding is felt
     clipping = coarse * 400  # activations beyond 0.1 are not held
     exact, _ = results(definition, *case)
-    for gains, share in ((coarse, 1.0), (clipping, 0.2)):
-        nats, gradients = results(definition, *case, gains=gains)
-        autocast, autocast_gradients = results(in_bfloat16, *case, gains=gains)
-        fused, fused_gradients = results(fused_nats, *case, gains=gains)
+    for inverse_scales, share in ((coarse, 1.0), (clipping, 0.2)):
+        nats, gradients = results(definition, *case, inverse_scales=inverse_scales)
+        autocast, autocast_gradients = results(in_bfloat16, *case, inverse_scales=inverse_scales)
+        fused, fused_gradients = results(fused_nats, *case, inverse_scales=inverse_scales)
         assert (fused - nats).abs().mean() < 2 * (autocast - nats).abs().mean()
         assert (fused - nats).abs().mean() < share * (exact - nats).abs().mean()
         for name, gradient in gradients.items():

@@ -18,8 +18,8 @@ def task(tmp_path_factory):
     return WaveNetTask(model, configuration)
 
 
-def gains(task, monkeypatch, *balances):
-    monkeypatch.setattr(quantisation, "ALPHAS", balances)
+def scales(task, monkeypatch, *alphas):
+    monkeypatch.setattr(quantisation, "ALPHAS", alphas)
     return quantisation.best_scales(task.model, task, torch.Generator().manual_seed(0))
 
 
@@ -29,9 +29,9 @@ def same(a, b):
 
 @pytest.mark.parametrize("best", [0, 1, 2])
 def test_the_balance_is_the_one_whose_int8_predicts_best(task, monkeypatch, best):
-    balances, scored = (0.5, 1.0, 1.5), []
+    alphas, scored = (0.5, 1.0, 1.5), []
 
-    expected = gains(task, monkeypatch, balances[best])
+    expected = scales(task, monkeypatch, alphas[best])
     wanted = Int8Weights.pack(Float32Weights.pack(task.model), expected).input_inverse_scale
 
     def likelihood(weights, tokens, targets, conditioning):
@@ -39,12 +39,12 @@ def test_the_balance_is_the_one_whose_int8_predicts_best(task, monkeypatch, best
         return torch.full(targets.shape, 1.0 if scored[-1] else 2.0)
 
     monkeypatch.setattr(quantisation, "likelihood", likelihood)
-    assert same(gains(task, monkeypatch, *balances), expected)
+    assert same(scales(task, monkeypatch, *alphas), expected)
     assert sorted(scored) == [False, False, True]
 
 
-def test_gains_come_from_calibration_on_the_training_set(task, monkeypatch):
+def test_scales_come_from_calibration_on_the_training_set(task, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     tokens, _, *features = task.batch(generator, 8)
     expected = calibrate(task.model, tokens, task.conditioning(task.model, *features), alpha=0.5)
-    assert same(gains(task, monkeypatch, 0.5), expected)
+    assert same(scales(task, monkeypatch, 0.5), expected)

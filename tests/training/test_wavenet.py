@@ -66,9 +66,9 @@ def test_a_quantised_run_rounds_what_the_served_queue_rounds_and_lets_gradients_
     batch = exact.batch(torch.Generator().manual_seed(0), 8)
     tokens, targets, *features = batch
     conditioning = exact.conditioning(exact.model, *features).detach()
-    gains = calibrate(exact.model, tokens, conditioning)
-    assert torch.equal(quantised.scales, torch.stack([gains.input, gains.gate], 1))
-    served = Int8Weights.pack(Float32Weights.pack(exact.model), gains)
+    scales = calibrate(exact.model, tokens, conditioning)
+    assert torch.equal(quantised.scales, torch.stack([scales.input, scales.gate], 1))
+    served = Int8Weights.pack(Float32Weights.pack(exact.model), scales)
     x = (torch.randn(50, 16) * 3).requires_grad_()  # some of it beyond what 8 bits hold
     ours = rounded(x, quantised.scales[1, 0])
     assert torch.allclose(ours * quantised.scales[1, 0], served.enter(1, x.detach()).float() - 128, atol=1e-3)

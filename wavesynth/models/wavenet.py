@@ -100,12 +100,12 @@ def gate(h: Tensor) -> Tensor:
     return torch.tanh(filtered) * torch.sigmoid(gated)
 
 
-def rounded(x: Tensor, gain: Tensor) -> Tensor:
-    """`x` as 8 bits with a sign hold it at `gain` steps a unit; the gradient is that of `x` itself.
+def rounded(x: Tensor, inverse_scale: Tensor) -> Tensor:
+    """`x` as a signed 8-bit integer divided by `inverse_scale` holds it; the gradient is that of `x` itself.
 
     Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013, sec. 4: straight through.
     """
-    held = torch.round(x * gain).clamp(-128, 127) / gain
+    held = torch.round(x * inverse_scale).clamp(-128, 127) / inverse_scale
     return x + (held - x).detach()
 
 
@@ -116,22 +116,22 @@ def layer(
     dilated: Tensor,
     residual: Tensor,
     residual_bias: Tensor,
-    gains: Tensor | None = None,
+    inverse_scales: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """One residual layer at any number of positions (fig. 4); its arithmetic stands only here.
 
     `past` and `x` are the layer's input one dilation ago and now, [..., R]; `conditioning` [..., 2R]
     already holds the layer's bias. `dilated` is [2R, 2R] with columns (past, now). Returns the next
-    layer's input [..., R] and the gated activations z [..., R], which feed the skip connections. With `gains` [2, R]
-    what the products read, first the input and then z, is `rounded`.
+    layer's input [..., R] and the gated activations z [..., R], which feed the skip connections. With
+    `inverse_scales` [2, R] what the products read, first the input and then z, is `rounded`.
     """
     inputs = torch.cat([past, x], -1)
-    h = F.linear(inputs if gains is None else rounded(inputs, gains[0].repeat(2)), dilated)
+    h = F.linear(inputs if inverse_scales is None else rounded(inputs, inverse_scales[0].repeat(2)), dilated)
     if conditioning.dim() == h.dim() + 1:  # frames [B, F, 1, 2R]: held within the frame, not expanded
         h = (h.unflatten(1, (conditioning.shape[1], -1)) + conditioning).flatten(1, 2)
     else:
         h = h + conditioning
-    z = gate(h) if gains is None else rounded(gate(h), gains[1])
+    z = gate(h) if inverse_scales is None else rounded(gate(h), inverse_scales[1])
     return x + F.linear(z, residual, residual_bias), z
 
 
@@ -197,11 +197,11 @@ class WaveNet(nn.Module):
             out = out.expand(speaker.shape[0] if speaker is not None else 1, frames, -1)
         return out.unflatten(-1, (c.layers, 2 * c.residual))
 
-    def forward(self, tokens: Tensor, conditioning: Tensor, gains: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, conditioning: Tensor, inverse_scales: Tensor | None = None) -> Tensor:
         """Logits [B, T, A] of every sample given those before it.
 
         `tokens` [B, T] are the samples one step late (the start token first), `conditioning` [B, F, L, 2R] with
-        T = F * hop. Before the first sample every layer's input is zero. `gains` [L, 2, R] are those of `layer`.
+        T = F * hop. Before the first sample every layer's input is zero. `inverse_scales` [L, 2, R] are `layer`'s.
         """
         c = self.config
         if tokens.shape[1] != conditioning.shape[1] * c.hop:
@@ -217,7 +217,7 @@ class WaveNet(nn.Module):
             self.dilated.unbind(0),
             self.residual.unbind(0),
             self.residual_bias.unbind(0),
-            [None] * c.layers if gains is None else gains.unbind(0),
+            [None] * c.layers if inverse_scales is None else inverse_scales.unbind(0),
             strict=True,
         )
         for dilation, frames, *weights in stacked:

@@ -40,7 +40,7 @@ def fused_nats(
     *,
     teacher: Tensor | None = None,
     share: float = 1.0,
-    gains: Tensor | None = None,
+    inverse_scales: Tensor | None = None,
     threads: int | None = None,
     amx: bool | None = None,
 ) -> Tensor:
@@ -48,13 +48,13 @@ def fused_nats(
 
     `conditioning` [B or 1, F, L, 2R] is `model.conditioning`'s. What F.cross_entropy(model(tokens, conditioning)) is,
     in bfloat16 products summed in float32. With a `teacher`'s distributions, bfloat16 [B, T, A], the targets are
-    `share` of them and the rest of `targets`; with `gains` [L, 2, R] activations are rounded to 8 bits (`layer`).
+    `share` of them and the rest of `targets`; with `inverse_scales` [L, 2, R] activations are rounded to 8 bits.
     One crop is one thread's work; `threads` are as many as there are cores unless given, and the result does not depend
     on them. AMX is used where there is some, unless `amx` says.
     """
     amx = _training.has_amx() if amx is None else amx
     batch = _Batch(
-        model.config, tokens, targets, first, teacher, share, gains, _threads(threads, tokens), amx
+        model.config, tokens, targets, first, teacher, share, inverse_scales, _threads(threads, tokens), amx
     )
     nats: Tensor = _Fused.apply(batch, conditioning.expand(len(tokens), -1, -1, -1), *_parameters(model))
     return nats
@@ -110,7 +110,7 @@ class _Batch(NamedTuple):
     first: int
     teacher: Tensor | None
     share: float
-    gains: Tensor | None
+    inverse_scales: Tensor | None
     threads: int
     amx: bool
 
@@ -129,7 +129,7 @@ class _Batch(NamedTuple):
             conditioning.numpy(),
             None if self.teacher is None else self.teacher.contiguous().view(torch.uint16).numpy(),
             self.share,
-            None if self.gains is None else self.gains.float().contiguous().numpy(),
+            None if self.inverse_scales is None else self.inverse_scales.float().contiguous().numpy(),
             self.first,
             backward,
             self.threads,

@@ -113,7 +113,14 @@ class WaveNetTask:
         if fused:
             first, share = self.burn_in, self.share
             nats = fused_nats(
-                model, tokens, targets, conditioning, first, teacher=taught, share=share, gains=self.scales
+                model,
+                tokens,
+                targets,
+                conditioning,
+                first,
+                teacher=taught,
+                share=share,
+                inverse_scales=self.scales,
             )
             return nats.flatten()
         scales = None if self.scales is None else self.scales.to(tokens.device)
