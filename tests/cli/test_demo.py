@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wavesynth.cli import app, local_server
-from wavesynth.cli.demo import _print
+from wavesynth.cli.demo import print_figures
 
 GAPS = {"p50": 1.0, "p99": 2.0, "max": 3.0}
 FIGURES = {"time_to_first_audio_ms": 1.0, "real_time_factor": 2.0, "chunk_gap_ms": GAPS, "underruns": 0}
@@ -32,6 +32,6 @@ def test_the_last_line_says_how_wavesynth_comes_onto_the_path_unless_it_is_there
     activate.touch()
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "a venv"))
     monkeypatch.setattr(shutil, "which", lambda name: "/bin/wavesynth" if on_path else None)
-    _print(FIGURES)
+    print_figures(FIGURES)
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f". {shlex.quote(str(activate))} puts wavesynth on") != on_path

@@ -128,12 +128,25 @@ def test_the_signal_handlers_are_put_back(folder, tmp_path):
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
-def test_every_step_has_its_own_crops_and_every_seed(folder, tmp_path):
-    t = trainer(parse_run(values(folder)), tmp_path, ALONE)
-    other = trainer(parse_run(values(folder, seed=1)), tmp_path, ALONE)
-    batches = [t._batch(0), t._batch(1), other._batch(0)]
-    assert torch.equal(t._batch(0)[1], batches[0][1])
-    assert all(not torch.equal(a[1], b[1]) for i, a in enumerate(batches) for b in batches[:i])
+def test_every_step_has_its_own_crops_and_every_seed(folder, tmp_path, monkeypatch):
+    def targets_of_steps(seed, run):
+        drawn = []
+
+        def begin(*arguments, **options):
+            begun = trainer(*arguments, **options)
+            draw = begun.task.batch
+            monkeypatch.setattr(begun.task, "batch", lambda *of: drawn.append(draw(*of)) or drawn[-1])
+            return begun
+
+        train(values(folder, seed=seed, steps=2), run, begin=begin)
+        return [targets for _, targets, *_ in drawn[:2]]
+
+    first, again, other = (
+        targets_of_steps(seed, tmp_path / name) for seed, name in ((0, "a"), (0, "b"), (1, "c"))
+    )
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    different = [*first, *other]
+    assert all(not torch.equal(a, b) for i, a in enumerate(different) for b in different[:i])
 
 
 def test_a_resumed_run_rounds_as_the_run_did_when_it_began(folder, tmp_path):

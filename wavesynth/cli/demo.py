@@ -13,7 +13,7 @@ import typer
 from wavesynth.cli.common import fail, one_sentence_errors
 from wavesynth.cli.terminal import say
 
-__all__ = ["HELD_OUT", "demo"]
+__all__ = ["HELD_OUT", "demo", "print_figures"]
 
 #: A recording that no shipped voice has seen: Allison Smith, CC-BY-SA-3.0; see docs/guide/data.md.
 HELD_OUT = Path(__file__).parents[1] / "data" / "held_out" / "vm-newuser.flac"
@@ -77,10 +77,11 @@ def demo(
 
         say(json.dumps(figures))
     else:
-        _print(figures)
+        print_figures(figures)
 
 
-def _print(figures: dict[str, Any]) -> None:
+def print_figures(figures: dict[str, Any]) -> None:
+    """Prints what `demo` has measured and where its files are, and how `wavesynth` comes onto the PATH if it is not."""
     gaps = figures["chunk_gap_ms"]
     say(f"time to first audio  {figures['time_to_first_audio_ms']:7.1f} ms")
     say(f"real-time factor     {figures['real_time_factor']:7.2f} (seconds of audio made in a second)")
