@@ -212,3 +212,57 @@ def test_commands_write_through_one_file_that_takes_nothing_for_markup() -> None
     for path, name in modules():
         if name[1] in ("cli", "training", "evaluation") and name[2:] != ["terminal"]:
             assert not other_ways.findall(path.read_text(encoding="utf-8")), path
+
+
+TESTS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tests").rglob("*.py"))}
+#: Private names that a test touches because nothing public shows what it is about.
+REACHES = {
+    "tests/audio/test_projection.py": {"_kernel"},
+    "tests/batch/test_run.py": {"_work"},
+    "tests/cli/test_evaluate.py": {"_speak"},
+    "tests/engine/test_engine.py": {"_notify"},
+    "tests/engine/test_source.py": {"_samples"},
+    "tests/sampling/backends/test_cpu.py": {"_sampler"},
+    "tests/sampling/backends/test_triton.py": {"_capability", "_frames", "_launcher", "_processors"},
+    "tests/sampling/backends/test_triton_errors.py": {"_Guard", "_compile", "_fitting", "_launcher"},
+}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def reaches(tree: ast.AST) -> set[str]:
+    """The private names of others that a file uses: of anything but `self` and `super()`, imported, or set by name."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls", "super()"):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("setattr", "getattr", "patch")):
+            texts = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant)]
+            found |= {text.rpartition(".")[2] for text in texts if isinstance(text, str)}
+    return {name for name in found if is_private(name)}
+
+
+def test_no_test_reaches_into_what_is_private() -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path, _ in modules())
+    ours = set(re.findall(r"\b_[A-Za-z]\w*", sources))
+    found = {
+        name: reaches(ast.parse(path.read_text(encoding="utf-8"))) & ours for name, path in TESTS.items()
+    }
+    assert not {name: private for name, private in found.items() if private - REACHES.get(name, set())}
+
+
+def test_no_test_imports_another() -> None:
+    for file, path in TESTS.items():
+        if file == "tests/sampling/backends/test_triton_errors.py":
+            continue
+        name = file.removesuffix(".py").split("/")
+        tests = [
+            imported
+            for imported in imports(path, name)
+            if imported.startswith("tests.") and any(part.startswith("test_") for part in imported.split("."))
+        ]
+        assert not tests, file

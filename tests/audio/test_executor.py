@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.audio.test_correction import CONFIG, mel, speechlike
+from tests.audio.speechlike import CONFIG, mel, speechlike
 from wavesynth.audio.companding import Deemphasis, deemphasize
 from wavesynth.audio.correction import SpectralCorrection, correct, project
 from wavesynth.audio.executor import FixedBatch, per_stream
