@@ -130,15 +130,10 @@ def test_the_signal_handlers_are_put_back(folder, tmp_path):
 
 def test_every_step_has_its_own_crops_and_every_seed(folder, tmp_path, monkeypatch):
     def targets_of_steps(seed, run):
-        drawn = []
-
-        def begin(*arguments, **options):
-            begun = trainer(*arguments, **options)
-            draw = begun.task.batch
-            monkeypatch.setattr(begun.task, "batch", lambda *of: drawn.append(draw(*of)) or drawn[-1])
-            return begun
-
-        train(values(folder, seed=seed, steps=2), run, begin=begin)
+        begun = trainer(parse_run(values(folder, seed=seed, steps=2)), run, ALONE, log=lambda report: None)
+        drawn, draw = [], begun.task.batch
+        monkeypatch.setattr(begun.task, "batch", lambda *of: drawn.append(draw(*of)) or drawn[-1])
+        begun.run()
         return [targets for _, targets, *_ in drawn[:2]]
 
     first, again, other = (
