@@ -58,7 +58,7 @@ def data(tmp_path_factory):
 def copied(voices, data, tmp_path_factory):
     page = tmp_path_factory.mktemp("page") / "report.html"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(terminal, "_SECONDS_BEFORE_A_LINE", 0)  # as of work that takes long
+        patch.setattr(terminal, "SECONDS_BEFORE_A_LINE", 0)  # as of work that takes long
         result = run(voices / "tiny", data, *LIGHT, "--seed", 3, "--json", "--report", page)
     assert result.exit_code == 0, result.output
     return result, page.read_text("utf-8")

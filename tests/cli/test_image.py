@@ -59,7 +59,7 @@ def test_the_cards_picture_is_what_the_exported_model_makes(trained):
 
 
 def test_long_work_says_how_far_it_is_where_there_is_no_terminal(trained, monkeypatch):
-    monkeypatch.setattr(terminal, "_SECONDS_BEFORE_A_LINE", 0)  # as of work that takes long
+    monkeypatch.setattr(terminal, "SECONDS_BEFORE_A_LINE", 0)  # as of work that takes long
     made = run("sample", trained / "model", "--out", trained / "long.png", "--json")
     measured = run("evaluate", trained / "model", "--data", trained / "digits", "--json")
     assert "rows: 1/4\n" in made.stderr and "Measuring: 1/1\n" in measured.stderr

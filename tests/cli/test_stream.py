@@ -65,8 +65,8 @@ def test_figures_come_at_the_end_on_standard_error(run, recording, tmp_path):
 
 
 def test_long_work_says_how_far_it_is_but_not_into_json(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(terminal, "_SECONDS_BEFORE_A_LINE", 0)
-    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(terminal, "SECONDS_BEFORE_A_LINE", 0)
+    monkeypatch.setattr(terminal, "SECONDS_BETWEEN_LINES", 0)
     call = ["free", "--seconds", 1.1, "--out", tmp_path / "out.wav"]
     lines = [line for line in run(*call).stderr.splitlines() if line.startswith("seconds made: ")]
     assert lines[-2:] == ["seconds made: 1/2", "seconds made: 2/2"]

@@ -101,7 +101,7 @@ def test_without_a_terminal_long_work_says_now_and_then_how_far_it_is(seconds, m
 
 def test_without_a_terminal_a_first_item_that_takes_long_is_not_waited_for(monkeypatch):
     said, lines = threading.Event(), []
-    monkeypatch.setattr("wavesynth.cli.terminal._SECONDS_BEFORE_A_LINE", 0)
+    monkeypatch.setattr("wavesynth.cli.terminal.SECONDS_BEFORE_A_LINE", 0)
     monkeypatch.setattr("wavesynth.cli.terminal.say", lambda line, err: lines.append(line) or said.set())
 
     def items():

@@ -153,7 +153,7 @@ def test_the_number_of_processes_changes_nothing(
     (folder / "broken.wav").write_text("no audio")
     record(folder / "long.wav", 16, 7)
     prepare(folder, tmp_path / "one")
-    monkeypatch.setattr(sources, "_ALONE", 0.0)
+    monkeypatch.setattr(sources, "SECONDS_ALONE", 0.0)
     prepare(folder, tmp_path / "two", processes=2)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert (tmp_path / "one/prepare.jsonl").read_bytes() == (tmp_path / "two/prepare.jsonl").read_bytes()

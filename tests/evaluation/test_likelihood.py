@@ -20,7 +20,7 @@ def example(request):
 
 def test_the_likelihood_is_that_of_the_sampler(example, monkeypatch):
     weights, tokens, targets, conditioning = example
-    monkeypatch.setattr(module, "_POSITIONS_AT_ONCE", 20)  # so that there is more than one piece
+    monkeypatch.setattr(module, "POSITIONS_AT_ONCE", 20)  # so that there is more than one piece
     state, expected = weights.start(), []
     for token, target in zip(tokens.tolist(), targets, strict=True):
         state.token = token

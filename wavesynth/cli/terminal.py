@@ -22,9 +22,9 @@ __all__ = ["describe", "printable", "say", "terminal", "track"]
 T = TypeVar("T")
 
 #: Seconds of work of which nothing is said where there is no terminal.
-_SECONDS_BEFORE_A_LINE = 2
+SECONDS_BEFORE_A_LINE = 2
 #: Seconds between lines of longer work: enough to see that it goes on, few enough for a log.
-_SECONDS_BETWEEN_LINES = 15
+SECONDS_BETWEEN_LINES = 15
 
 #: Control characters but tabs and line ends, what changes the direction of writing, and what is no character.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -92,8 +92,8 @@ def track(items: Iterable[T], description: str, total: float | None = None) -> I
 def _with_lines(items: Iterable[T], description: str, total: float | None) -> Iterator[T]:
     of = f"/{len(items) if total is None and isinstance(items, Sized) else total or '?'}"
     description = description.strip()
-    due = time.monotonic() + _SECONDS_BEFORE_A_LINE
-    begun = threading.Timer(_SECONDS_BEFORE_A_LINE, say, [f"{description}: 0{of}"], {"err": True})
+    due = time.monotonic() + SECONDS_BEFORE_A_LINE
+    begun = threading.Timer(SECONDS_BEFORE_A_LINE, say, [f"{description}: 0{of}"], {"err": True})
     begun.daemon = True
     begun.start()  # the first item may be all the work
     try:
@@ -102,6 +102,6 @@ def _with_lines(items: Iterable[T], description: str, total: float | None) -> It
             yield item
             if time.monotonic() >= due:
                 say(f"{description}: {done + 1}{of}", err=True)
-                due = time.monotonic() + _SECONDS_BETWEEN_LINES
+                due = time.monotonic() + SECONDS_BETWEEN_LINES
     finally:
         begun.cancel()

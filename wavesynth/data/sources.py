@@ -31,7 +31,7 @@ from wavesynth.workers import threads
 __all__ = ["Options", "SourceReader", "read_sources"]
 
 #: Seconds that recordings are read by this process alone, before others are worth their start.
-_ALONE = 2.0
+SECONDS_ALONE = 2.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _results(reader: SourceReader, todo: Sequence[Path], processes: int) -> Iter
     started = monotonic()
     with threads():
         for number, source in enumerate(todo):
-            if processes > 1 and monotonic() - started >= _ALONE:
+            if processes > 1 and monotonic() - started >= SECONDS_ALONE:
                 yield from share_out(reader, todo[number:], processes)
                 return
             yield reader(source)

@@ -24,7 +24,7 @@ __all__ = ["LONGEST", "Bits", "measure_bits"]
 #: Seconds of a split that are scored; of a longer one, as much is spread over it.
 LONGEST = 150.0
 #: Frames that are scored at once: all layers' activations of so many samples are in memory together.
-_FRAMES = 200
+FRAMES_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Bits:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """Up to _FRAMES frames of a recording, from frame `first` on."""
+    """Up to FRAMES_AT_ONCE frames of a recording, from frame `first` on."""
 
     waveform: Tensor
     """The whole recording, [N]."""
@@ -91,7 +91,7 @@ def measure_bits(
     ValueError when there are no recordings.
     """
     hop = voice.hop
-    step = _FRAMES * hop
+    step = FRAMES_AT_ONCE * hop
     pieces = [
         _Piece(waveform, start // hop, min(step, len(waveform) - start))
         for _, waveform in recordings

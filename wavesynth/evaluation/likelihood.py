@@ -12,7 +12,7 @@ from wavesynth.sampling.weights import Weights
 
 __all__ = ["bits_per_sample", "likelihood"]
 
-_POSITIONS_AT_ONCE = 8192  # in the head, whose input is the widest
+POSITIONS_AT_ONCE = 8192  # in the head, whose input is the widest
 
 
 def bits_per_sample(
@@ -49,8 +49,8 @@ def likelihood(weights: Weights, tokens: Tensor, targets: Tensor, conditioning: 
         x, z = weights.layer(index, past, entry, x, conditioning[frame, index])
         activations.append(z)
     nats = []
-    for start in range(0, len(tokens), _POSITIONS_AT_ONCE):
-        some = slice(start, start + _POSITIONS_AT_ONCE)
+    for start in range(0, len(tokens), POSITIONS_AT_ONCE):
+        some = slice(start, start + POSITIONS_AT_ONCE)
         logits = weights.head(torch.cat([z[some] for z in activations], -1))
         nats.append(F.cross_entropy(logits, targets[some], reduction="none"))
     return torch.cat(nats)

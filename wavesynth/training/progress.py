@@ -20,9 +20,9 @@ from wavesynth.training.task import Report, Validation
 __all__ = ["Display"]
 
 #: Seconds between lines where there is no terminal.
-_SECONDS_BETWEEN_LINES = 15
+SECONDS_BETWEEN_LINES = 15
 #: Seconds of a validation of which nothing is said.
-_SECONDS_BEFORE_A_LINE = 2
+SECONDS_BEFORE_A_LINE = 2
 #: Share of the moving averages that are shown which a step leaves as it was.
 _MEMORY = 0.95
 
@@ -99,7 +99,7 @@ class Display:
         text = f"{self._bits:.3f} bits/{self._unit}  {speed}learning rate {report.rate:.1e}{left}"
         self._line.update(self._task, completed=report.step, description=text)
         if not self._console.is_terminal and (
-            report.step == self._steps or now - self._printed >= _SECONDS_BETWEEN_LINES
+            report.step == self._steps or now - self._printed >= SECONDS_BETWEEN_LINES
         ):
             self._console.print(
                 f"step {report.step:,}/{self._steps:,}  {text}", highlight=False, soft_wrap=True
@@ -112,9 +112,9 @@ class Display:
         now, first = time.monotonic(), self._validated == 0
         self._validated = done if done < total else 0
         if first:
-            self._printed = now - _SECONDS_BETWEEN_LINES + _SECONDS_BEFORE_A_LINE
+            self._printed = now - SECONDS_BETWEEN_LINES + SECONDS_BEFORE_A_LINE
         self._line.update(self._task, description=f"validating {done:,}/{total:,}")
-        if not self._console.is_terminal and now - self._printed >= _SECONDS_BETWEEN_LINES:
+        if not self._console.is_terminal and now - self._printed >= SECONDS_BETWEEN_LINES:
             self._console.print(f"validating {done:,}/{total:,}", highlight=False)
             self._printed = now
 
