@@ -43,17 +43,17 @@ def play(chunks: Iterable[Chunk]) -> NDArray[np.float32]:
     >>> with Client() as client:  # doctest: +SKIP
     ...     samples = play(client.stream(audio=recording, sample_rate=16000).chunks())
     """
-    heard: list[Chunk] = []
+    played: list[Chunk] = []
     waiting, rate = b"", 1
     for chunk in chunks:
-        heard.append(chunk)
+        played.append(chunk)
         waiting, rate = waiting + chunk.pcm, chunk.sample_rate
         if len(waiting) >= 2 * _PIECE * rate:
             _show(waiting, rate)
             waiting = b""
     if waiting:
         _show(waiting, rate)
-    return np.concatenate([np.zeros(0, np.float32), *(chunk.samples for chunk in heard)])
+    return np.concatenate([np.zeros(0, np.float32), *(chunk.samples for chunk in played)])
 
 
 def _show(pcm: bytes, rate: int) -> None:

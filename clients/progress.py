@@ -63,8 +63,8 @@ class Progress:
             LIMIT + _SLOWEST_VOICE * first_sample / _USUAL_RATE + (message_bytes or 0) / _SLOWEST_UPLOAD
         )
         self._all_given = message_bytes is not None
-        self._sent = self._heard = 0.0  # seconds of audio
-        self._waits = False
+        self._sent_seconds = self._received_seconds = 0.0  # seconds of audio
+        self._waiting = False
         self._since = time.monotonic()
         self.error: StalledError | None = None
         """Why the attempt was given up, once it was."""
@@ -76,16 +76,16 @@ class Progress:
 
     def waits(self) -> None:
         """The caller waits for the next chunk from now on."""
-        self._waits, self._since = True, time.monotonic()
+        self._waiting, self._since = True, time.monotonic()
 
     def received(self, chunk: Chunk) -> None:
         """It came, and the caller is busy with it."""
-        self._waits, self._limit = False, LIMIT
-        self._heard = (chunk.first_sample + len(chunk.samples)) / chunk.sample_rate
+        self._waiting, self._limit = False, LIMIT
+        self._received_seconds = (chunk.first_sample + len(chunk.samples)) / chunk.sample_rate
 
     def sends(self, message: pb.ResynthesizeRequest) -> None:
         """The service has taken the messages before this one."""
-        self._sent += len(message.audio) / 4 / self._rate
+        self._sent_seconds += len(message.audio) / 4 / self._rate
         self._since = time.monotonic()
 
     def ended(self) -> None:
@@ -101,8 +101,8 @@ class Progress:
 
     def stalled(self) -> bool:
         """Whether the attempt is to be given up, which `error` then says."""
-        owed = self._all_given or self._sent - self._heard > _LATENCY
+        owed = self._all_given or self._sent_seconds - self._received_seconds > _LATENCY
         quiet = time.monotonic() - self._since
-        if self._waits and owed and quiet > self._limit:
+        if self._waiting and owed and quiet > self._limit:
             self.error = StalledError(quiet)
         return self.error is not None

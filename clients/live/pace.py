@@ -46,19 +46,19 @@ def too_slow(pace: Pace) -> str | None:
     often = {name: n > _CHANCE and n > _OFTEN * pace.seconds for name, n in faults.items()}
     if pace.seconds < _SHORT or not (any(often.values()) or pace.latency > _LATE):
         return None
-    heard = f"{1000 * pace.latency:,.0f} ms of latency, {pace.underruns} underruns in {pace.seconds:.0f} s"
+    figures = f"{1000 * pace.latency:,.0f} ms of latency, {pace.underruns} underruns in {pace.seconds:.0f} s"
     if often["faults of the devices"]:
         return (
             f"this machine is too slow for live: {pace.device_faults} times it did not look after the microphone or "
-            f"the loudspeaker in time; {heard}. End what else computes here, or run the service on another machine"
+            f"the loudspeaker in time; {figures}. End what else computes here, or run the service on another machine"
         )
     if pace.service < _BEHIND:
         return (
-            f"the service is too slow for live: it made {pace.service:.2f} s of audio in a second; {heard}. Take a "
+            f"the service is too slow for live: it made {pace.service:.2f} s of audio in a second; {figures}. Take a "
             "voice of fewer layers (`wavesynth voices`), end what else computes on its machine, or take a faster one "
             "(`wavesynth bench service` measures it)"
         )
     return (
-        f"audio comes too irregularly for live, though as much as was spoken; {heard}. The service's machine or this "
+        f"audio comes too irregularly for live, though as much as was spoken; {figures}. The service's machine or this "
         "one is busy with something else, or the network between them is"
     )

@@ -104,7 +104,7 @@ class Live:
         self.buffer = JitterBuffer(voice_rate, loudspeaker.rate)
         self.meters = Meters()
         self.stop = threading.Event()
-        self._beats = {microphone: 0.0, loudspeaker: 0.0}
+        self._last_block = {microphone: 0.0, loudspeaker: 0.0}
         self._playing: object = None  # which of the loudspeaker's streams plays
         self._second = 0.0
         self._started = time.monotonic()
@@ -123,7 +123,7 @@ class Live:
             streams[self._microphone] = microphone
             stack.callback(microphone.close, ignore_errors=True)
             stack.callback(self._finish, network)
-            self._beats[self._microphone] = time.monotonic()
+            self._last_block[self._microphone] = time.monotonic()
             microphone.start()
             network.start()
             self._started = time.monotonic()
@@ -137,7 +137,7 @@ class Live:
                     enlarged = self.meters.underflows
                     streams[self._loudspeaker] = self._enlarged(streams[self._loudspeaker], stack)
                 for device, stream in streams.items():
-                    if not stream.active or time.monotonic() - self._beats[device] > _DEVICE_TIMEOUT:
+                    if not stream.active or time.monotonic() - self._last_block[device] > _DEVICE_TIMEOUT:
                         raise OSError(f"{device.called} is gone")
 
     def pace(self) -> Pace:
@@ -166,7 +166,7 @@ class Live:
         stream = opened(device, round(BLOCK * device.rate), play, latency)
         stack.callback(stream.close, ignore_errors=True)
         stream.start()
-        begun = self._beats[device] = time.monotonic()
+        begun = self._last_block[device] = time.monotonic()
         while (
             self._playing is not which
             and time.monotonic() - begun < _DEVICE_TIMEOUT
@@ -196,7 +196,7 @@ class Live:
 
     def _on_captured(self, block: Any, frames: int, _: Any, status: Any) -> None:
         """The microphone's callback."""
-        now = self._beats[self._microphone] = time.monotonic()
+        now = self._last_block[self._microphone] = time.monotonic()
         self.meters.overflows += bool(status.input_overflow)
         captured = now - frames / self._microphone.rate
         samples = block[:, 0].copy()
@@ -205,7 +205,7 @@ class Live:
 
     def _on_played(self, block: Any, frames: int, _: Any, status: Any) -> None:
         """The loudspeaker's callback."""
-        now = self._beats[self._loudspeaker] = time.monotonic()
+        now = self._last_block[self._loudspeaker] = time.monotonic()
         self.meters.underflows += bool(status.output_underflow)
         samples, index = self.buffer.pull(frames)
         block[:, 0] = samples

@@ -10,7 +10,7 @@ import pytest
 
 from wavesynth.clients import Client
 from wavesynth.server.server import Server, ServerConfig
-from wavesynth.server.sockets import check_port, joined, listening
+from wavesynth.server.sockets import check_port, host_and_port, listening
 from wavesynth.server.web.config import WebConfig
 
 
@@ -31,11 +31,11 @@ async def test_grpc_the_page_and_the_metrics_listen_on_ipv6(host, reached, voice
     async with Server(ServerConfig(host=host, port=0, voices=voices, **settings)) as server:
 
         def ask(address):
-            with Client(joined(address, server.port)) as client:
+            with Client(host_and_port(address, server.port)) as client:
                 assert client.voices().default_voice == "tiny"
             for url in (
-                f"{joined(address, metrics_port)}/metrics",
-                f"{joined(address, server.web_port)}/voices",
+                f"{host_and_port(address, metrics_port)}/metrics",
+                f"{host_and_port(address, server.web_port)}/voices",
             ):
                 assert urllib.request.urlopen(f"http://{url}").status == 200
 
@@ -44,8 +44,8 @@ async def test_grpc_the_page_and_the_metrics_listen_on_ipv6(host, reached, voice
 
 
 def test_addresses_are_joined_as_in_a_url():
-    assert joined("localhost", 1) == "localhost:1"
-    assert joined("::1", 1) == joined("[::1]", 1) == "[::1]:1"
+    assert host_and_port("localhost", 1) == "localhost:1"
+    assert host_and_port("::1", 1) == host_and_port("[::1]", 1) == "[::1]:1"
 
 
 @pytest.mark.parametrize(

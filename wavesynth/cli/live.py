@@ -97,10 +97,10 @@ def live(
                     tap = Impulses(source.rate, sink.rate)
                 elif record:
                     tap = Recorder(record, source.rate, rates[name])
-                manner: Any = {
+                options: Any = {
                     "seed": seed, "temperature": temperature, "correction": correction, "speaker": speaker
                 }  # fmt: skip
-                session = Live(client, name, rates[name], source, sink, manner, tap, found.max_seconds)
+                session = Live(client, name, rates[name], source, sink, options, tap, found.max_seconds)
                 _stop_on_signals(session)
                 console = terminal(stderr=True)
                 say(

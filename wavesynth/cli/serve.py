@@ -81,7 +81,7 @@ def serve(
         from wavesynth.cli.demo import HELD_OUT
         from wavesynth.server.server import Server, ServerConfig
         from wavesynth.server.server import serve as run
-        from wavesynth.server.sockets import joined
+        from wavesynth.server.sockets import host_and_port
         from wavesynth.server.telemetry import log, log_as_json
         from wavesynth.server.web.config import WebConfig
         from wavesynth.voices.voice import SHIPPED
@@ -108,9 +108,9 @@ def serve(
         )
 
         def ready(server: Server) -> None:
-            say(f"listening on {joined(host, server.port)}")
+            say(f"listening on {host_and_port(host, server.port)}")
             if web:
-                say(f"the page is at http{'s' if tls_cert else ''}://{joined(host, server.web_port)}/")
+                say(f"the page is at http{'s' if tls_cert else ''}://{host_and_port(host, server.web_port)}/")
             sys.stdout.flush()
 
         log_as_json()

@@ -29,7 +29,7 @@ from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService
 from wavesynth.server.service import SynthesisService
-from wavesynth.server.sockets import check_port, joined, listening, plain
+from wavesynth.server.sockets import check_port, host_and_port, listening, plain
 from wavesynth.server.telemetry import Metrics
 from wavesynth.server.tls import read_tls
 from wavesynth.server.validation import MAX_MESSAGE, Requests
@@ -160,7 +160,7 @@ class Server:
             await self._health.set(name, status)
 
     def _bind(self, credentials: grpc.ServerCredentials | None) -> int:
-        address = joined(self.config.host, self.config.port)
+        address = host_and_port(self.config.host, self.config.port)
         try:
             if credentials is None:
                 return self._grpc.add_insecure_port(address)
@@ -221,7 +221,7 @@ def _metrics(host: str, port: int, metrics: Metrics) -> Iterator[None]:
         server, thread = start_http_server(port, plain(host), metrics.registry)
     except OSError as error:
         check_port(host, port, "serve metrics")
-        raise OSError(f"cannot serve metrics on {joined(host, port)}: {error.strerror}") from error
+        raise OSError(f"cannot serve metrics on {host_and_port(host, port)}: {error.strerror}") from error
     try:
         yield
     finally:

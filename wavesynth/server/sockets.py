@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-__all__ = ["check_port", "joined", "listening", "plain"]
+__all__ = ["check_port", "host_and_port", "listening", "plain"]
 
 _REASONS = {
     errno.EADDRINUSE: "the port is in use",
@@ -21,7 +21,7 @@ def plain(host: str) -> str:
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
-def joined(host: str, port: int) -> str:
+def host_and_port(host: str, port: int) -> str:
     """host:port, with an IPv6 address in brackets."""
     host = plain(host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -36,7 +36,8 @@ def listening(host: str, port: int, purpose: str = "listen") -> socket.socket:
         found = socket.getaddrinfo(plain(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         raise OSError(
-            f"cannot {purpose} on {joined(host, port)}: {host!r} is neither an address nor a name that is known here"
+            f"cannot {purpose} on {host_and_port(host, port)}: "
+            f"{host!r} is neither an address nor a name that is known here"
         ) from error
     # Of a name's addresses that of IPv4, which every client has.
     family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
@@ -66,4 +67,4 @@ def check_port(host: str, port: int, purpose: str = "listen") -> None:
 
 def _refused(host: str, port: int, purpose: str, error: OSError) -> OSError:
     reason = _REASONS.get(error.errno or 0, error.strerror)
-    return OSError(f"cannot {purpose} on {joined(host, port)}: {reason}")
+    return OSError(f"cannot {purpose} on {host_and_port(host, port)}: {reason}")
