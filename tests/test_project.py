@@ -135,6 +135,18 @@ def test_every_part_has_its_place_in_the_direction_of_imports() -> None:
     assert {name[1] for _, name in modules()} <= {*MAY_IMPORT, "__init__"}
 
 
+def test_the_table_of_contributing_is_the_one_above() -> None:
+    everybodys = {"checks", "files", "extras", "workers"}
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(?:wavesynth/)?(\w+)(?:/|\.py)` \| .* \| ([^|]*) \|$", page, re.MULTILINE)
+    table = {name: set(allowed.split(", ")) - {""} for name, allowed in rows}
+    assert table == {
+        name: allowed - everybodys
+        for name, allowed in MAY_IMPORT.items()
+        if name not in everybodys | {"cli", "__main__"}
+    }
+
+
 def test_kernels_know_nothing_of_pytorch_modules() -> None:
     for path, name in modules():
         if name[1] == "kernels":
