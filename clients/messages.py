@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -24,7 +23,6 @@ __all__ = [
     "chunk_of",
     "float32_bytes",
     "join_chunks",
-    "read_mel",
     "synthesis_of",
 ]
 
@@ -119,14 +117,3 @@ def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
     pcm = b"".join(chunk.pcm for chunk in chunks)
     samples = np.concatenate([chunk.samples for chunk in chunks])
     return Chunk(samples, pcm, first.first_sample, first.sample_rate, last.statistics)
-
-
-def read_mel(path: str | Path) -> NDArray[np.float32]:
-    """The mel frames [frames, bands] of a NumPy file. Raises OSError, or ValueError naming it if it is none."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):  # else it is an archive of arrays
-            return np.asarray(loaded, np.float32)
-    except (ValueError, EOFError):  # NumPy takes any other file for a pickle, and says how to load that
-        pass
-    raise ValueError(f"{path} is not a NumPy file of numbers: it must be a .npy file of one array")

@@ -87,7 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "v1",
     },
     "clients": {"audio", "files", "extras", "v1"},
-    "batch": {"clients", "server", "engine", "voices", "audio", "files", "workers", "v1"},
+    "batch": {"synthesizer", "engine", "voices", "audio", "files", "workers"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 

@@ -21,8 +21,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from wavesynth.audio.crossfade import crossfade
+
 from ..client import Client
-from ..crossfade import crossfade
 from ..errors import BusyError, InvalidRequestError, ServiceError, UnavailableError
 from ..messages import Chunk, SynthesisOptions
 from ..resuming import Backoff

@@ -1,15 +1,15 @@
 import pytest
 
-from wavesynth.batch.work import Setting, Synthesizer
+from wavesynth.batch.work import BatchOptions, SegmentWorker
 
 
 @pytest.fixture(scope="module")
-def setting(two_voices):
-    return Setting(str(two_voices), together=3)
+def options(two_voices):
+    return BatchOptions(str(two_voices), max_batch=3)
 
 
 @pytest.fixture(scope="module")
-def synthesizer(setting):
-    synthesizer = Synthesizer(setting)
-    yield synthesizer
-    synthesizer.close()
+def worker(options):
+    worker = SegmentWorker(options)
+    yield worker
+    worker.close()

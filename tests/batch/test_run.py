@@ -16,17 +16,17 @@ DEFAULTS = {"voice": "tiny", "seed": 0, "temperature": None, "speaker": ""}
 
 
 @pytest.fixture
-def batch(setting, synthesizer, monkeypatch):
+def batch(options, worker, monkeypatch):
     """Runs in this process; the entries that were worked on are in `batch.tried`, what was said in `batch.said`."""
 
     def work(what, left, folder):
         for entry in left:
             batch.tried.append(entry.out)
-            yield from synthesizer(cut(entry, what.setting))
+            yield from worker(cut(entry, what.options))
 
     def batch(manifest, out):
         batch.tried, batch.said = [], []
-        summary = run(Run(manifest, out, DEFAULTS, setting), say=batch.said.append)
+        summary = run(Run(manifest, out, DEFAULTS, options), say=batch.said.append)
         return summary.made, summary.kept, summary.failed
 
     monkeypatch.setattr(module, "_work", work)

@@ -12,7 +12,7 @@ from tests.voices_for_tests import make_voice
 from wavesynth.audio.files import read
 from wavesynth.batch import segments as cutting
 from wavesynth.batch.manifest import Entry
-from wavesynth.batch.work import Collector, Setting, Synthesizer, cut
+from wavesynth.batch.work import BatchOptions, Collector, SegmentWorker, cut
 from wavesynth.clients import Client
 from wavesynth.engine.excerpt import heard_from, memories
 from wavesynth.engine.pipeline import pipeline_of
@@ -26,39 +26,35 @@ def recording(path, samples, seed=0):
     return str(path)
 
 
-def whole(synthesizer, segments):
+def whole(worker, segments):
     collector = Collector()
-    found = [whole for made in synthesizer(segments) if (whole := collector.add(made))]
+    found = [whole for made in worker(segments) if (whole := collector.add(made))]
     return {whole.entry: whole for whole in found}
 
 
-def test_a_recording_that_stays_whole_is_what_the_service_makes_of_it(
-    synthesizer, setting, address, tmp_path
-):
+def test_a_recording_that_stays_whole_is_what_the_service_makes_of_it(worker, options, address, tmp_path):
     path = recording(tmp_path / "a.wav", 3000)
-    (made,) = whole(
-        synthesizer, cut(Entry(1, "a.wav", audio=path, seed=9, temperature=0.7), setting)
-    ).values()
+    (made,) = whole(worker, cut(Entry(1, "a.wav", audio=path, seed=9, temperature=0.7), options)).values()
     with Client(address) as client:
         served = client.synthesize(audio=soundfile.read(path)[0], seed=9, temperature=0.7)
     assert made.samples.tobytes() == served.pcm and made.sample_rate == 16000
 
 
-def test_company_and_order_change_nothing(synthesizer, setting, tmp_path):
+def test_company_and_order_change_nothing(worker, options, tmp_path):
     paths = [recording(tmp_path / f"{i}.wav", 500 + 400 * i, i) for i in range(5)]
-    segments = [s for i, path in enumerate(paths) for s in cut(Entry(i, f"{i}.wav", audio=path), setting)]
-    together = whole(synthesizer, segments[::-1])
-    alone = {key: value for segment in segments for key, value in whole(synthesizer, [segment]).items()}
+    segments = [s for i, path in enumerate(paths) for s in cut(Entry(i, f"{i}.wav", audio=path), options)]
+    together = whole(worker, segments[::-1])
+    alone = {key: value for segment in segments for key, value in whole(worker, [segment]).items()}
     assert together.keys() == alone.keys() and len(alone) == 5
     for entry in alone:
         assert np.array_equal(together[entry].samples, alone[entry].samples)
 
 
-def test_a_long_recording_is_whole_again_and_has_no_seam(synthesizer, setting, tmp_path):
+def test_a_long_recording_is_whole_again_and_has_no_seam(worker, options, tmp_path):
     path = recording(tmp_path / "long.wav", 16000 * 32)
-    segments = cut(Entry(1, "long.wav", audio=path), setting)
+    segments = cut(Entry(1, "long.wav", audio=path), options)
     assert len(segments) == 3
-    (made,) = whole(synthesizer, segments).values()
+    (made,) = whole(worker, segments).values()
     samples = made.samples.astype(float)
     assert len(samples) == 16000 * 32
     # A click is a jump: no larger at the seams than the voice's own jumps elsewhere.
@@ -69,13 +65,13 @@ def test_a_long_recording_is_whole_again_and_has_no_seam(synthesizer, setting, t
         level = samples[seam - 160 : seam + 160].std() / samples.std()
         assert 0.7 < level < 1.4
     # The first piece is the beginning of the whole, to the sample.
-    (first,) = synthesizer(segments[:1])
+    (first,) = worker(segments[:1])
     until = segments[1].first
     assert np.array_equal(np.frombuffer(first.pcm, "<i2")[:until], made.samples[:until])
 
 
 @pytest.fixture(scope="module")
-def long_setting(tmp_path_factory):
+def long_options(tmp_path_factory):
     """Voices that look far ahead: by a converter, by correction, by both."""
     folder = tmp_path_factory.mktemp("looking-ahead")
     with torch.random.fork_rng():
@@ -88,62 +84,63 @@ def long_setting(tmp_path_factory):
         "both": {"converter": converter, "correction": 4},
     }.items():
         save_voice(folder / name, replace(voice, name=name, **others))
-    return Setting(str(folder), together=3)
+    return BatchOptions(str(folder), max_batch=3)
 
 
 @pytest.fixture(scope="module")
-def long_synthesizer(long_setting):
-    synthesizer = Synthesizer(long_setting)
-    yield synthesizer
-    synthesizer.close()
+def long_worker(long_options):
+    worker = SegmentWorker(long_options)
+    yield worker
+    worker.close()
 
 
 @pytest.mark.parametrize("voice", ["anyone", "filtered", "both"])
-def test_a_piece_ends_as_if_the_recording_went_on(
-    long_synthesizer, long_setting, tmp_path, monkeypatch, voice
-):
+def test_a_piece_ends_as_if_the_recording_went_on(long_worker, long_options, tmp_path, monkeypatch, voice):
     path = recording(tmp_path / "long.wav", 16000)
     entry = Entry(1, "long.wav", audio=path, voice=voice)
-    (uncut,) = cut(entry, long_setting)
+    (uncut,) = cut(entry, long_options)
     for name, seconds in (("LONGEST", 0.5), ("_PIECE", 0.25), ("_SEARCH", 0.05)):
         monkeypatch.setattr(cutting, name, seconds)
-    pieces = cut(entry, long_setting)
+    pieces = cut(entry, long_options)
     assert len(pieces) == 4
-    whole, first = (long_synthesizer([segment])[0] for segment in (uncut, pieces[0]))
+    whole, first = (long_worker([segment])[0] for segment in (uncut, pieces[0]))
     assert first.pcm == whole.pcm[: 2 * first.last]
 
 
 def test_a_piece_begins_with_what_the_converter_remembers_of_all_before(
-    long_synthesizer, long_setting, tmp_path, monkeypatch
+    long_worker, long_options, tmp_path, monkeypatch
 ):
     path = recording(tmp_path / "long.wav", 16000)
     for name, seconds in (("LONGEST", 0.5), ("_PIECE", 0.25), ("_SEARCH", 0.05)):
         monkeypatch.setattr(cutting, name, seconds)
-    pieces = cut(Entry(1, "long.wav", audio=path, voice="anyone"), long_setting)
-    voice = load_voice(f"{long_setting.voices}/anyone")
+    pieces = cut(Entry(1, "long.wav", audio=path, voice="anyone"), long_options)
+    voice = load_voice(f"{long_options.voices}/anyone")
     hop = voice.mel.hop
     for piece, place in zip(pieces, cutting.cuts(*cuts_of(path, voice)), strict=True):
         if place.begin:
             (memory,) = memories(voice, read(path), [place.begin // hop + heard_from(voice)])
-            assert piece.memory == memory.numpy().tobytes()
-            (warm,), (cold,) = long_synthesizer([piece]), long_synthesizer([replace(piece, memory=b"")])
+            assert piece.request.memory == memory.numpy().tobytes()
+            (warm,), (cold,) = (
+                long_worker([piece]),
+                long_worker([replace(piece, request=replace(piece.request, memory=b""))]),
+            )
             assert warm.pcm != cold.pcm
         else:
-            assert piece.memory == b""
-    assert pieces[-1].memory
+            assert piece.request.memory == b""
+    assert pieces[-1].request.memory
 
 
 def cuts_of(path, voice):
     return read(path).numpy(), voice.sample_rate, pipeline_of(voice, voice.correction)
 
 
-def test_mel_and_seconds_are_made_too(synthesizer, setting, tmp_path):
+def test_mel_and_seconds_are_made_too(worker, options, tmp_path):
     np.save(tmp_path / "mel.npy", np.zeros((3, 80), np.float32))
     entries = [
         Entry(1, "a.wav", mel=str(tmp_path / "mel.npy")),
         Entry(2, "b.wav", seconds=0.1, voice="free"),
     ]
-    made = whole(synthesizer, [segment for entry in entries for segment in cut(entry, setting)])
+    made = whole(worker, [segment for entry in entries for segment in cut(entry, options)])
     assert [len(made[entry.to_json()].samples) for entry in entries] == [480, 1600]
 
 
@@ -154,19 +151,17 @@ def test_mel_and_seconds_are_made_too(synthesizer, setting, tmp_path):
         ({"audio": __file__}, "test_work.py cannot be read as audio"),
         ({"mel": __file__}, "test_work.py"),
         ({"audio": "{a}", "voice": "nobody"}, "voice is 'nobody'; the voices are free, tiny"),
-        ({"audio": "{a}", "voice": "free"}, "voice free takes duration_seconds and nothing else"),
+        ({"audio": "{a}", "voice": "free"}, "voice free takes seconds and nothing else"),
         ({"audio": "{a}", "temperature": 9.0}, "temperature is 9.0"),
         ({"audio": "{a}", "seed": -1}, "seed is -1"),
         ({"audio": "{a}", "speaker": "x"}, "speaker is 'x'"),
         ({"seconds": 1.0}, "voice tiny needs mel or audio"),
     ],
 )
-def test_what_cannot_be_made_says_why_and_the_others_are_made(
-    synthesizer, setting, tmp_path, fields, sentence
-):
+def test_what_cannot_be_made_says_why_and_the_others_are_made(worker, options, tmp_path, fields, sentence):
     path = recording(tmp_path / "a.wav", 300)
     bad = Entry(1, "bad.wav", **{k: path if v == "{a}" else v for k, v in fields.items()})
     good = Entry(2, "good.wav", audio=path)
-    made = whole(synthesizer, [*cut(bad, setting), *cut(good, setting)])
+    made = whole(worker, [*cut(bad, options), *cut(good, options)])
     assert sentence in made[bad.to_json()].error
     assert not made[good.to_json()].error and len(made[good.to_json()].samples) == 300

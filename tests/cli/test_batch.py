@@ -179,9 +179,9 @@ def test_a_full_disk_ends_it_with_one_sentence_and_no_half_file(recordings, expe
 
 
 def test_two_runs_do_not_write_into_one_folder(recordings, batch, tmp_path):
-    from wavesynth.batch.journal import Journal
+    from wavesynth.batch.journal import OutputJournal
 
-    with Journal(tmp_path, "") as journal:
+    with OutputJournal(tmp_path, "") as journal:
         journal.forget_failures()  # its first write
         result = batch(recordings, tmp_path)
     assert result.exit_code == 1

@@ -19,7 +19,17 @@ from wavesynth.audio.decoders import TOLERANCE, decode
 from wavesynth.audio.pcm import check_scale, pcm16
 from wavesynth.files import atomic_path, shown
 
-__all__ = ["WRITABLE", "Recording", "load", "read", "write", "write_flac", "write_in_place", "write_wav"]
+__all__ = [
+    "WRITABLE",
+    "Recording",
+    "load",
+    "read",
+    "read_mel",
+    "write",
+    "write_flac",
+    "write_in_place",
+    "write_wav",
+]
 
 #: libsndfile's container and coding for the suffixes that `write` knows.
 WRITABLE = {
@@ -101,6 +111,17 @@ def write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 160
 def write_in_place(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
     """As `write`, straight into the file: for a caller who renames it once it is whole."""
     _encode(path, path, waveform, sample_rate, *_form(path))
+
+
+def read_mel(path: str | Path) -> NDArray[np.float32]:
+    """The mel frames [frames, bands] of a NumPy file. Raises OSError, or ValueError naming it if it is none."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):  # else it is an archive of arrays
+            return np.asarray(loaded, np.float32)
+    except (ValueError, EOFError):  # NumPy takes any other file for a pickle, and says how to load that
+        pass
+    raise ValueError(f"{path} is not a NumPy file of numbers: it must be a .npy file of one array")
 
 
 def write_wav(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:

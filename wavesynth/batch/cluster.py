@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from .manifest import Entry, groups
-from .work import Made, Segment, Setting, Synthesizer, by_length, cut
+from .work import BatchOptions, SegmentAudio, SegmentWorker, by_length, cut
 
 __all__ = ["on_ray"]
 
@@ -29,12 +29,12 @@ _BLOCK = 2 << 20
 
 def on_ray(
     entries: Iterable[Entry],
-    setting: Setting,
+    options: BatchOptions,
     workers: int | None,
     address: str,
     gpus: float,
     folder: Path,
-) -> Generator[Made]:
+) -> Generator[SegmentAudio]:
     """What becomes of the entries, on `workers` actors (a core each; all there are if None), each with `gpus` GPUs.
 
     `address` is a cluster's, or "local" for one on this machine. What is to be done is listed in `folder`, so that
@@ -66,14 +66,14 @@ def on_ray(
             ray.data.read_text(files, num_cpus=_FOR_READING, override_num_blocks=len(files))
             .map_batches(
                 _cut,  # type: ignore[arg-type, unused-ignore]
-                fn_args=(setting,),
+                fn_args=(options,),
                 batch_size=None,
                 batch_format="pyarrow",
                 num_cpus=_FOR_READING,
             )
             .map_batches(
-                _Synthesize,
-                fn_constructor_args=(setting,),
+                _SegmentActor,
+                fn_constructor_args=(options,),
                 batch_size=None,
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(size=workers or cores),
@@ -82,7 +82,7 @@ def on_ray(
             )
         )
         for row in work.iter_rows():
-            yield Made(**row)
+            yield pickle.loads(row["pickled"])
     finally:
         ray.shutdown()
 
@@ -98,27 +98,27 @@ def _list(entries: Iterable[Entry], folder: Path) -> list[str]:
     return files
 
 
-def _cut(lines: Any, setting: Setting) -> Iterator[Any]:
+def _cut(lines: Any, options: BatchOptions) -> Iterator[Any]:
     """A table of entries as tables of segments."""
     entries = (Entry(**json.loads(line)) for line in lines["text"].to_pylist())
-    segments = by_length([segment for entry in entries for segment in cut(entry, setting)])
-    for group in groups(segments, setting.together):
-        yield _table(Segment, group)
+    segments = by_length([segment for entry in entries for segment in cut(entry, options)])
+    for group in groups(segments, options.max_batch):
+        yield _table(group)
 
 
-class _Synthesize:
-    """An actor: a table of segments in, a table of what is made out."""
+class _SegmentActor:
+    """An actor: a table of segments in, a table of their audio out."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._synthesizer = Synthesizer(setting)
+    def __init__(self, options: BatchOptions) -> None:
+        self._worker = SegmentWorker(options)
 
     def __call__(self, segments: Any) -> Any:
-        return _table(Made, self._synthesizer(Segment(**row) for row in segments.to_pylist()))
+        return _table(self._worker(map(pickle.loads, segments["pickled"].to_pylist())))
 
 
-def _table(kind: type, rows: list[Any]) -> Any:
+def _table(things: list[Any]) -> Any:
+    """Plain data as a table of one column, whose rows Ray moves between its machines."""
     import pyarrow
 
-    types = {"str": pyarrow.string(), "int": pyarrow.int64(), "bytes": pyarrow.large_binary()}
-    schema = pyarrow.schema([(field.name, types[str(field.type)]) for field in fields(kind)])
-    return pyarrow.Table.from_pylist([asdict(row) for row in rows], schema)
+    schema = pyarrow.schema([("pickled", pyarrow.large_binary())])
+    return pyarrow.Table.from_pylist([{"pickled": pickle.dumps(thing)} for thing in things], schema)

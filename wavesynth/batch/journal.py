@@ -18,10 +18,10 @@ from typing import Self
 
 from .manifest import Entry
 
-__all__ = ["Journal"]
+__all__ = ["OutputJournal"]
 
 
-class Journal:
+class OutputJournal:
     """The journal of an output folder, as a context manager. All of it raises OSError, in a sentence."""
 
     def __init__(self, out: Path, stamp: str) -> None:

@@ -12,27 +12,27 @@ from typing import TypeVar
 from wavesynth.workers import worker_pool
 
 from .manifest import Entry, groups
-from .work import Made, Segment, Setting, Synthesizer, by_length, cut
+from .work import BatchOptions, Segment, SegmentAudio, SegmentWorker, by_length, cut
 
 __all__ = ["on_this_machine"]
 
 A = TypeVar("A")
 B = TypeVar("B")
 
-_setting: Setting
-_synthesizer: Synthesizer
+_options: BatchOptions
+_worker: SegmentWorker
 
 
-def on_this_machine(entries: Iterable[Entry], setting: Setting, workers: int) -> Generator[Made]:
+def on_this_machine(entries: Iterable[Entry], options: BatchOptions, workers: int) -> Generator[SegmentAudio]:
     """What becomes of the entries, on `workers` cores, in the order in which it is finished.
 
     Only as much is read ahead as keeps the workers busy. Closing the iterator ends them. Raises OSError when one
     of them died.
     """
-    with worker_pool(workers, _begin, setting) as pool:
+    with worker_pool(workers, _begin, options) as pool:
         try:
-            share = 2 * setting.together
-            cuts = _ahead(pool, _cut, groups(entries, setting.together), workers + 1)
+            share = 2 * options.max_batch
+            cuts = _ahead(pool, _cut, groups(entries, options.max_batch), workers + 1)
             segments = (segment for group in cuts for segment in group)
             sorted_ahead = (by_length(some) for some in groups(segments, share * workers))
             batches = (batch for some in sorted_ahead for batch in groups(some, share))
@@ -59,15 +59,15 @@ def _ahead(
             yield finished.popleft().result()
 
 
-def _begin(setting: Setting) -> None:
+def _begin(options: BatchOptions) -> None:
     """Makes a new process ready to work."""
-    global _setting, _synthesizer
-    _setting, _synthesizer = setting, Synthesizer(setting)
+    global _options, _worker
+    _options, _worker = options, SegmentWorker(options)
 
 
 def _cut(entries: Sequence[Entry]) -> list[Segment]:
-    return [segment for entry in entries for segment in cut(entry, _setting)]
+    return [segment for entry in entries for segment in cut(entry, _options)]
 
 
-def _synthesize(segments: Sequence[Segment]) -> list[Made]:
-    return _synthesizer(segments)
+def _synthesize(segments: Sequence[Segment]) -> list[SegmentAudio]:
+    return _worker(segments)

@@ -21,10 +21,10 @@ from wavesynth.voices.voice import find_voices
 from wavesynth.workers import cores
 
 from .cluster import on_ray
-from .journal import Journal
+from .journal import OutputJournal
 from .local import on_this_machine
 from .manifest import BadEntry, Entry, entries
-from .work import Collector, Made, Setting
+from .work import BatchOptions, Collector, SegmentAudio
 
 __all__ = ["Run", "Summary", "run"]
 
@@ -37,7 +37,7 @@ class Run:
     out: Path
     defaults: dict[str, Any]
     """Of the entries: voice, seed, temperature, speaker."""
-    setting: Setting
+    options: BatchOptions
     workers: int | None = None
     """Cores; all if None."""
     ray: str | None = None
@@ -70,10 +70,10 @@ def run(
     the voices change, or that file is deleted. Raises ValueError for voices that cannot be used, and OSError, in a
     sentence, when it cannot go on; another run does the rest.
     """
-    stamp = _stamp(what.setting)
+    stamp = _stamp(what.options)
     _check_folders(what)
     summary, collector = Summary(), Collector()
-    with Journal(what.out, stamp) as journal, _Errors(what.out / "errors.jsonl") as errors:
+    with OutputJournal(what.out, stamp) as journal, _Errors(what.out / "errors.jsonl") as errors:
         if errors.first:
             journal.forget_failures()
         for entry in entries(what.manifest, what.out, what.defaults):
@@ -108,7 +108,7 @@ def run(
         if (first := next(todo, None)) is None:
             return summary  # without a voice or a worker
         # So that what is wrong with the voices is said at once.
-        load_voices(Path(what.setting.voices), what.setting.backend)
+        load_voices(Path(what.options.voices), what.options.backend)
         with closing(_work(what, chain([first], todo), journal.folder)) as work:
             for made in work:
                 if (whole := collector.add(made)) is None:
@@ -152,7 +152,7 @@ def _check_folders(what: Run) -> None:
         )
 
 
-def _check(entry: Entry, out: Path, journal: Journal) -> None:
+def _check(entry: Entry, out: Path, journal: OutputJournal) -> None:
     """OSError or ValueError if an entry cannot be made, as far as that can be known without a voice."""
     if source := entry.audio or entry.mel:
         if not stat.S_ISREG(os.stat(source).st_mode):
@@ -175,11 +175,11 @@ def _unless_all_is_lost(error: Exception) -> None:
         raise OSError(f"{sentence(error)}; run again to do the rest") from error
 
 
-def _work(what: Run, left: Iterable[Entry], folder: Path) -> Generator[Made]:
+def _work(what: Run, left: Iterable[Entry], folder: Path) -> Generator[SegmentAudio]:
     if what.ray is None:
         workers = what.workers or cores()
-        return on_this_machine(left, what.setting, workers)
-    return on_ray(left, what.setting, what.workers, what.ray, what.gpus, folder / "left")
+        return on_this_machine(left, what.options, workers)
+    return on_ray(left, what.options, what.workers, what.ray, what.gpus, folder / "left")
 
 
 def _write(folder: Path, path: Path, samples: Any, sample_rate: int) -> None:
@@ -194,10 +194,10 @@ def _write(folder: Path, path: Path, samples: Any, sample_rate: int) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _stamp(setting: Setting) -> str:
+def _stamp(options: BatchOptions) -> str:
     """What the voices are, as a hash of their files."""
     digest = hashlib.sha256()
-    for name, folder in find_voices(setting.voices).items():
+    for name, folder in find_voices(options.voices).items():
         for file in ("voice.json", "weights.safetensors"):
             digest.update(f"{name}/{file}".encode() + (folder / file).read_bytes())
     return digest.hexdigest()

@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from wavesynth.audio.crossfade import crossfade
 from wavesynth.audio.stage import Pipeline
-from wavesynth.clients.crossfade import crossfade
 
 __all__ = ["LONGEST", "Cut", "cuts", "join", "seed_of"]
 

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import lru_cache
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.files import load
-from wavesynth.clients.inputs import check_input
-from wavesynth.clients.messages import read_mel, synthesis_of
-from wavesynth.engine.config import EngineConfig
-from wavesynth.engine.engine import Engine
+from wavesynth.audio.encodings import pcm16_bytes
+from wavesynth.audio.files import load, read_mel
+from wavesynth.audio.pcm import pcm16
 from wavesynth.engine.excerpt import heard_from, memories
 from wavesynth.engine.pipeline import pipeline_of
-from wavesynth.engine.requests import choose_voice
-from wavesynth.engine.scheduler import Capacity
-from wavesynth.engine.source import Source
-from wavesynth.engine.stream import EngineStream, StreamError
+from wavesynth.engine.requests import AudioInput, DurationInput, MelInput, SynthesisRequest, choose_voice
+from wavesynth.engine.stream import StreamError
 from wavesynth.files import sentence, shown
-from wavesynth.server.errors import RefusedError
-from wavesynth.server.validation import Requests
-from wavesynth.v1 import synthesis_pb2 as pb
-from wavesynth.voices.loaded import load_voices
+from wavesynth.synthesizer import Synthesizer
 from wavesynth.voices.voice import Voice, find_voices, load_voice
 
 from .manifest import Entry
 from .segments import Cut, cuts, join, seed_of
 
-__all__ = ["Collector", "Made", "Segment", "Setting", "Synthesizer", "Whole", "by_length", "cut"]
+__all__ = [
+    "BatchOptions",
+    "Collector",
+    "EntryAudio",
+    "Segment",
+    "SegmentAudio",
+    "SegmentWorker",
+    "by_length",
+    "cut",
+]
+
+#: Samples at 16 kHz of a chunk, to which nobody listens: so long that what a step costs by itself does not count.
+_CHUNK = 480
 
 
 @dataclass(frozen=True)
-class Setting:
+class BatchOptions:
     """What the work is done with."""
 
     voices: str
     """Folder of voices."""
     backend: str = "cpu"
-    together: int = 8
+    max_batch: int = 8
     """Segments that a core makes at once: one read of the weights serves them all."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A request of the API, and its place among those that make an output; or why there is none."""
+    """What is to be made, and its place among the segments of an output; or why it cannot be made."""
 
     entry: str
     """The entry as JSON."""
@@ -59,16 +62,15 @@ class Segment:
     of: int = 1
     first: int = 0
     last: int = 0
-    request: bytes = b""
-    memory: bytes = b""
-    """Of the voice's converter, float32, where the piece begins in the middle of a recording."""
+    request: SynthesisRequest | None = None
+    """Plain data, with the name of its voice."""
     notes: str = ""
     """What is wrong with the input, though it could be used, a line each."""
     error: str = ""
 
 
 @dataclass(frozen=True)
-class Made:
+class SegmentAudio:
     """A segment's audio, or why there is none."""
 
     entry: str
@@ -83,20 +85,16 @@ class Made:
     notes: str
 
 
-def cut(entry: Entry, setting: Setting) -> list[Segment]:
+def cut(entry: Entry, options: BatchOptions) -> list[Segment]:
     """The segments of an entry; one with an error if its input cannot be read."""
     line = entry.to_json()
     try:
-        voice = _voice(setting.voices, entry.voice)
-        synthesis = synthesis_of(
-            entry.voice, {"seed": entry.seed, "temperature": entry.temperature, "speaker": entry.speaker}
-        )
-        if entry.audio is None:
-            mel = None if entry.mel is None else read_mel(entry.mel)
-            conditioning = check_input({"seconds": entry.seconds, "mel": mel}).conditioning()
-            request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=conditioning)
-            return [Segment(line, request=request.SerializeToString())]
-        loaded = load(entry.audio, voice.sample_rate)
+        voice = choose_voice(_voices(options.voices), entry.voice)
+        if entry.seconds is not None:
+            return [Segment(line, request=_request(entry, voice, DurationInput(entry.seconds)))]
+        if entry.mel is not None:
+            return [Segment(line, request=_request(entry, voice, MelInput(read_mel(entry.mel))))]
+        loaded = load(entry.audio or "", voice.sample_rate)
     except (OSError, ValueError, OverflowError) as error:
         return [Segment(line, error=sentence(error))]
     except MemoryError:
@@ -107,15 +105,25 @@ def cut(entry: Entry, setting: Setting) -> list[Segment]:
     memory = _memories(voice, waveform, [place.begin // hop for place in places])
     segments = []
     for number, place in enumerate(places):
-        synthesis.seed = seed_of(entry.seed, number)
-        synthesis.first_sample = place.first - place.begin
-        audio = check_input(
-            {"audio": recording[place.begin : place.end], "sample_rate": voice.sample_rate}
-        ).conditioning()
-        request = pb.StreamSynthesizeRequest(synthesis=synthesis, conditioning=audio)
-        whole = (line, number, len(places), place.first, place.last, request.SerializeToString())
-        segments.append(Segment(*whole, memory[number], notes))
+        request = replace(
+            _request(entry, voice, AudioInput(recording[place.begin : place.end], voice.sample_rate)),
+            seed=seed_of(entry.seed, number),
+            first_sample=place.first - place.begin,
+            memory=memory[number],
+        )
+        segments.append(Segment(line, number, len(places), place.first, place.last, request, notes))
     return segments
+
+
+def _request(entry: Entry, voice: Voice, given: DurationInput | MelInput | AudioInput) -> SynthesisRequest:
+    return SynthesisRequest(
+        given,
+        voice=voice.name,
+        speaker=entry.speaker,
+        seed=entry.seed,
+        temperature=entry.temperature,
+        live=False,
+    )
 
 
 def _memories(voice: Voice, recording: Tensor, begins: Sequence[int]) -> list[bytes]:
@@ -128,78 +136,52 @@ def _memories(voice: Voice, recording: Tensor, begins: Sequence[int]) -> list[by
     return [next(found).numpy().tobytes() if begin else b"" for begin in begins]
 
 
-class Synthesizer:
-    """Makes segments' audio on one core with an engine of its own, `setting.together` of them at once.
+class SegmentWorker:
+    """Makes segments' audio on one core, `options.max_batch` of them at once.
 
     A segment's audio depends on its request alone: not on the others, nor on where it is made.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, options: BatchOptions) -> None:
         torch.set_num_threads(1)
-        voices = load_voices(Path(setting.voices), setting.backend)
-        self._requests = Requests((loaded.voice for loaded in voices.values()), float("inf"))
-        self._together = setting.together
-        self._changed = threading.Event()
-        config = EngineConfig(chunk=480, waiting=setting.together)
-        capacity = Capacity.of(setting.together, voices)
-        self._engine = Engine(voices, capacity, config, lambda streams: self._changed.set())
-        self._engine.__enter__()
+        self._options = options
+        self._voices = _voices(options.voices)
+        self._synthesizers: dict[str, Synthesizer] = {}  # made when they are needed first
+        self._pool = ThreadPoolExecutor(options.max_batch, "wavesynth-segment")
 
     def close(self) -> None:
-        """Ends the engine."""
-        self._engine.__exit__(None, None, None)
+        """Ends its threads."""
+        self._pool.shutdown()
+        for synthesizer in self._synthesizers.values():
+            synthesizer.close()
 
-    def __call__(self, segments: Iterable[Segment]) -> list[Made]:
-        """The audio of `segments`, in the order in which it is finished."""
-        waiting, made = deque(segments), []
-        under_way: dict[EngineStream, tuple[Segment, list[bytes]]] = {}
-        while waiting or under_way:
-            while waiting and len(under_way) < self._together:
-                segment = waiting.popleft()
-                try:
-                    under_way[self._open(segment)] = (segment, [])
-                except RefusedError as error:
-                    made.append(_made(segment, error=segment.error or str(error)))
-            if under_way:
-                self._changed.wait()
-            self._changed.clear()
-            for stream, (segment, audio) in list(under_way.items()):
-                try:
-                    chunks = stream.take()
-                except StreamError as error:
-                    del under_way[stream]
-                    made.append(_made(segment, error=str(error)))
-                    continue
-                audio += [chunk.audio for chunk in chunks]
-                if chunks and chunks[-1].statistics:
-                    del under_way[stream]
-                    rate = self._requests.voices[stream.request.voice].sample_rate
-                    made.append(_made(segment, b"".join(audio), rate))
-        return made
+    def __call__(self, segments: Iterable[Segment]) -> list[SegmentAudio]:
+        """The audio of `segments`, in their order."""
+        segments = list(segments)
+        for name in {segment.request.voice for segment in segments if segment.request}:
+            if name not in self._synthesizers:
+                self._synthesizers[name] = self._synthesizer(name)
+        return list(self._pool.map(self._make, segments))
 
-    def _open(self, segment: Segment) -> EngineStream:
-        request = pb.StreamSynthesizeRequest.FromString(segment.request)
-        checked, piece = self._requests.whole(request.synthesis, request.conditioning, live=False)
-        if segment.memory:
-            voice = self._requests.voices[checked.voice]
-            checked = replace(checked, source=partial(_resumed, checked.source, voice, segment.memory))
-        stream = self._engine.open(checked)
-        if piece is not None:
-            stream.push(piece)
-        stream.finish()
-        return stream
+    def _synthesizer(self, name: str) -> Synthesizer:
+        o = self._options
+        return Synthesizer(
+            self._voices[name], backend=o.backend, threads=1, max_streams=o.max_batch, chunk=_CHUNK
+        )
 
-
-def _resumed(make: Callable[[], Source], voice: Voice, memory: bytes) -> Source:
-    """A source that goes on with what the voice's converter remembers."""
-    source, values = make(), torch.frombuffer(bytearray(memory), dtype=torch.float32)
-    layers = 1 if voice.converter is None else voice.converter.config.layers
-    source.resume(heard_from(voice), values.reshape(layers, 1, -1))
-    return source
+    def _make(self, segment: Segment) -> SegmentAudio:
+        if segment.request is None:
+            return _made(segment, error=segment.error)
+        synthesizer = self._synthesizers[segment.request.voice]
+        try:
+            samples = pcm16(synthesizer.make(segment.request))
+        except (ValueError, StreamError) as error:
+            return _made(segment, error=str(error))
+        return _made(segment, pcm16_bytes(samples), synthesizer.sample_rate)
 
 
 @dataclass(frozen=True)
-class Whole:
+class EntryAudio:
     """An entry's audio, or why there is none."""
 
     entry: str
@@ -213,9 +195,9 @@ class Collector:
     """Gathers what is made until an entry is whole."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, list[Made]] = {}
+        self._parts: dict[str, list[SegmentAudio]] = {}
 
-    def add(self, made: Made) -> Whole | None:
+    def add(self, made: SegmentAudio) -> EntryAudio | None:
         """The whole that `made` was missing for, if any."""
         parts = self._parts.setdefault(made.entry, [])
         parts.append(made)
@@ -223,26 +205,36 @@ class Collector:
             return None
         parts = sorted(self._parts.pop(made.entry), key=lambda part: part.number)
         if errors := [part.error for part in parts if part.error]:
-            return Whole(made.entry, np.zeros(0, np.int16), 1, errors[0], made.notes)
+            return EntryAudio(made.entry, np.zeros(0, np.int16), 1, errors[0], made.notes)
         pieces = [np.frombuffer(part.pcm, "<i2") for part in parts]
         places = [Cut(0, 0, part.first, part.last) for part in parts]
-        return Whole(made.entry, join(pieces, places), made.sample_rate, "", made.notes)
+        return EntryAudio(made.entry, join(pieces, places), made.sample_rate, "", made.notes)
 
 
-def _made(segment: Segment, pcm: bytes = b"", sample_rate: int = 1, error: str = "") -> Made:
+def _made(segment: Segment, pcm: bytes = b"", sample_rate: int = 1, error: str = "") -> SegmentAudio:
     """What became of a segment; the input behind its end is dropped."""
     kept = pcm[: 2 * (segment.last - segment.first)] if segment.of > 1 else pcm
     place = (segment.number, segment.of, segment.first, segment.last)
-    return Made(segment.entry, *place, kept, sample_rate, error, segment.notes)
+    return SegmentAudio(segment.entry, *place, kept, sample_rate, error, segment.notes)
 
 
 @lru_cache
-def _voice(folder: str, name: str) -> Voice:
-    """The voice of an entry; its weights are not needed here, but they are small."""
+def _voices(folder: str) -> dict[str, Voice]:
+    """The voices by name; where entries are only cut their weights are not needed, but they are small."""
     voices = (load_voice(path) for path in find_voices(folder).values())
-    return choose_voice({voice.name: voice for voice in voices}, name)
+    return {voice.name: voice for voice in voices}
 
 
 def by_length(segments: Sequence[Segment]) -> list[Segment]:
     """Segments of about the same length side by side, so that those made together end together."""
-    return sorted(segments, key=lambda segment: len(segment.request))
+    return sorted(segments, key=_length)
+
+
+def _length(segment: Segment) -> float:
+    """Values of its input, or seconds."""
+    match segment.request:
+        case SynthesisRequest(input=AudioInput(samples=given) | MelInput(frames=given)):
+            return 0.0 if given is None else float(np.size(given))
+        case SynthesisRequest(input=DurationInput(seconds=seconds)):
+            return seconds
+    return 0.0

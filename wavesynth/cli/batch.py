@@ -57,7 +57,7 @@ def batch(
 
         from wavesynth.batch.manifest import count
         from wavesynth.batch.run import Run, run
-        from wavesynth.batch.work import Setting
+        from wavesynth.batch.work import BatchOptions
         from wavesynth.voices.voice import SHIPPED
 
         if ray is not None:
@@ -68,8 +68,8 @@ def batch(
         for one in ignored:
             say(f"wavesynth: ignored {one['source']}: {one['reason']}", err=True)
         defaults = {"voice": voice, "seed": seed, "temperature": temperature, "speaker": speaker}
-        setting = Setting(str((voices or SHIPPED).absolute()), backend)
-        what = Run(manifest, out, defaults, setting, workers, ray, gpus)
+        options = BatchOptions(str((voices or SHIPPED).absolute()), backend)
+        what = Run(manifest, out, defaults, options, workers, ray, gpus)
         started = time.monotonic()
         with _Progress(total, started) as progress, _interruptible(progress):
             summary = run(what, progress.update, lambda note: say(f"wavesynth: {note}", err=True))

@@ -115,7 +115,7 @@ def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[
             say(f"wavesynth: {shown(audio)} {note}", err=True)
         return {"audio": pcm16(recording.waveform), "sample_rate": 16000}
     if mel is not None:
-        from wavesynth.clients.messages import read_mel
+        from wavesynth.audio.files import read_mel
 
         return {"mel": read_mel(mel)}
     return {"seconds": seconds}

@@ -18,6 +18,7 @@ from torch import Tensor
 from wavesynth.audio.correction import DEFAULT_FRAMES, can_correct
 from wavesynth.audio.pcm import as_array, as_samples
 from wavesynth.audio.resampling import StreamingResampler
+from wavesynth.engine.excerpt import heard_from
 from wavesynth.engine.source import AudioSource, DurationSource, MelSource, Source
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling.reference import SamplingParams
@@ -84,6 +85,9 @@ class SynthesisRequest:
     """Samples before this one are made and dropped."""
     live: bool = True
     """Whether somebody listens while it is made."""
+    memory: bytes = b""
+    """What the voice's converter remembers, float32, where the input begins in the middle of a recording
+    (wavesynth.engine.excerpt)."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,7 @@ def prepare(
             return DurationSource(voice, speaker, duration)
     else:
         reader = InputReader(wanted.input, voice, max_seconds, names)
-        source = partial(reader.source, speaker)
+        source = partial(_source, reader, speaker, voice, wanted.memory)
         piece = wanted.input.frames if isinstance(wanted.input, MelInput) else wanted.input.samples
         if piece is not None:
             whole, samples = reader.read(piece)
@@ -237,6 +241,15 @@ def prepare(
     correction = _correction(voice, wanted.correction)
     request = EngineRequest(voice.name, source, params, samples, wanted.live, first, correction=correction)
     return request, reader, whole
+
+
+def _source(reader: InputReader, speaker: int | None, voice: Voice, memory: bytes) -> Source:
+    """A stream's source, which goes on with what the voice's converter remembers if it is given a memory."""
+    source = reader.source(speaker)
+    if memory and voice.converter is not None:
+        values = torch.frombuffer(bytearray(memory), dtype=torch.float32)
+        source.resume(heard_from(voice), values.reshape(voice.converter.config.layers, 1, -1))
+    return source
 
 
 def _duration(voice: Voice, seconds: float, most: float, names: FieldNames) -> int:
