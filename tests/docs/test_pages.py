@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from tests.docs.pages import PAGES, ROOT, UsageError, calls, examples, parsed, prose
+from wavesynth.data.recipes.registry import RECIPES
 
 LANGUAGES = {"python", "sh", "json", "toml", "text"}
 #: Parameters that name a file to read, if their value has an extension; others are folders, or files to write.
@@ -82,3 +83,16 @@ def test_every_page_that_the_source_names_exists():
     }
     assert named
     assert not {(path, page) for path, page in named if not (ROOT / page).exists()}
+
+
+def test_every_data_set_that_can_be_made_by_its_name_is_on_the_page_about_data():
+    page = (ROOT / "docs" / "guide" / "data.md").read_text(encoding="utf-8")
+    assert [name for name in RECIPES if f"`{name}`" not in page] == []
+
+
+def test_every_metric_of_the_server_is_on_the_page_about_metrics():
+    source = (ROOT / "wavesynth" / "server" / "telemetry.py").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    names = set(re.findall(r'"(wavesynth_\w+)"', source))
+    assert names
+    assert {name for name in names if not re.search(rf"`{name}(?:_total)?`", page)} == set()
