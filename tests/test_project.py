@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = [ROOT / name for name in ("wavesynth", "kernels", "clients")]
-MAX_LINES = 400
+MAX_LINES = 300
 
 #: What each part may import of the others. The command line may import them all, and none imports it.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -160,8 +160,9 @@ def test_the_cpu_kernel_does_without_pytorch() -> None:
 
 
 def test_a_file_can_be_read_in_one_sitting() -> None:
-    suffixes = {".py", ".cpp", ".hpp", ".js", ".css", ".html"}
-    sources = [path for folder in FOLDERS for path in folder.rglob("*") if path.suffix in suffixes]
+    suffixes = {".py", ".cpp", ".hpp", ".js", ".css", ".html", ".sh"}
+    folders = [*FOLDERS, *(ROOT / name for name in ("tests", "tools", "experiments"))]
+    sources = [path for folder in folders for path in folder.rglob("*") if path.suffix in suffixes]
     lengths = {
         path: len(path.read_text(encoding="utf-8").splitlines())
         for path in sources
