@@ -148,7 +148,8 @@ def _offline(client: Client, folder: Path, voice: str) -> tuple[float, float]:
         log_mel(torch.from_numpy(audio / 32768), loaded.voice.mel), (0, 0, context, context)
     )
     with torch.inference_mode():
-        conditioning = loaded.voice.model.conditioning(mel[None])[0].clone()
+        windows = mel.unfold(0, 1 + 2 * context, 1).transpose(1, 2)
+        conditioning = torch.stack([loaded.voice.condition(window, None) for window in windows]).clone()
     through, alone = [], []
     for _ in range(3):
         started = time.perf_counter()

@@ -152,13 +152,12 @@ def _make(
     """Images as intensities, uint8 [B, H, W, C], with how far they are on standard error, and the seconds they took."""
     import torch
 
-    from wavesynth.images.sampling import rows
     from wavesynth.models.pixels import intensities
     from wavesynth.workers import threads
 
     c = model.network.config
     start = time.perf_counter()
-    stream = rows(model.network, keys, labels, known, pixels)
+    stream = model.rows(keys, labels, known, pixels)
     with threads():
         made = list(track(stream, "rows", total=c.height))
     return intensities(torch.stack(made, 1), c.levels), time.perf_counter() - start

@@ -8,10 +8,13 @@ model.json has the fields of its `format` and no others (wavesynth.formats):
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from wavesynth.checks import require_value
 from wavesynth.formats import (
@@ -28,6 +31,7 @@ from wavesynth.formats import (
 )
 from wavesynth.kinds import kind_of
 from wavesynth.models.pixels import PixelModel, renamed
+from wavesynth.sampling.reference import SamplingParams
 
 __all__ = ["SHIPPED_IMAGE_MODELS", "ImageModel", "load_image_model", "load_image_models", "save_image_model"]
 
@@ -50,6 +54,18 @@ class ImageModel:
     network: PixelModel
     steps: int
     kind: str = "pixelcnn"
+
+    def rows(
+        self,
+        keys: Sequence[SamplingParams],
+        labels: Tensor | None = None,
+        known: Tensor | None = None,
+        pixels: int = 0,
+    ) -> Iterator[Tensor]:
+        """The rows of one image a key as they are made; see `wavesynth.images.kinds.ImageKind`."""
+        kind: Any = kind_of(self.kind)
+        rows: Iterator[Tensor] = kind.rows(self.network, keys, labels, known, pixels)
+        return rows
 
 
 def save_image_model(folder: Path, model: ImageModel) -> None:

@@ -1,12 +1,12 @@
 """Another voice: from the log-mel of whoever speaks to the log-mel of one speaker who says the same.
 
 Trained on pairs of a recording and its copies in other people's voices (wavesynth.data.perturbation; after Choi et al.,
-"Neural analysis and synthesis", 2021). It hears a frame with its near neighbours, and remembers in gated recurrent
-units (Cho et al., 2014) what it has heard until then, which says who speaks:
+"Neural analysis and synthesis", 2021). It sees a frame with its near neighbours, and gated recurrent units (Cho et
+al., 2014) remember the frames before, which tell who speaks:
 
-    hidden[f] = relu(W · (heard[f - past], ..., heard[f + look_ahead]))
+    hidden[f] = relu(W · (source[f - past], ..., source[f + look_ahead]))
     memory[f] = GRU(hidden[f], memory[f - 1])
-    said[f]   = V · (hidden[f], memory[f])
+    output[f] = V · (hidden[f], memory[f])
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Converter", "ConverterConfig"]
 
 @dataclass(frozen=True)
 class ConverterConfig:
-    """The shape of a converter. What it says of a frame it says when it has heard the `look_ahead` frames after it."""
+    """The shape of a converter. It converts a frame when it has seen the `look_ahead` frames after it."""
 
     bands: int = 80
     channels: int = 256
@@ -45,7 +45,7 @@ class ConverterConfig:
 
     @property
     def window(self) -> int:
-        """Frames that are heard at once."""
+        """Frames that it sees at once."""
         return self.past + 1 + self.look_ahead
 
 
@@ -67,25 +67,25 @@ class Converter(nn.Module):
 
     def forward(
         self,
-        heard: Tensor,
+        source: Tensor,
         memory: Tensor | None = None,
-        to_hidden: Tensor | float = 0.0,
-        to_said: Tensor | float = 0.0,
+        hidden_bias: Tensor | float = 0.0,
+        output_bias: Tensor | float = 0.0,
     ) -> tuple[Tensor, Tensor]:
-        """What is said, [B, F, bands], of what is heard, [B, past + F + look_ahead, bands]; and the memory after it,
-        [layers, B, channels], with which the next frames go on.
+        """The converted log-mel, [B, F, bands], of the source's, [B, past + F + look_ahead, bands]; and the memory
+        after it, [layers, B, channels], with which the next frames go on.
 
-        `to_hidden` [B, 1, channels] and `to_said` [B, 1, bands] are added to the biases of `hear` and `say` for
-        another speaker, who is only there while it is trained.
+        `hidden_bias` [B, 1, channels] and `output_bias` [B, 1, bands] are added to the biases of the first and the last
+        layer for other speakers, who are only there while it is trained.
         """
-        windows = heard.unfold(1, self.config.window, 1).transpose(2, 3).flatten(2)  # [B, F, window · bands]
-        hidden = F.relu(self.hear(windows) + to_hidden)
-        remembered, memory = self.remember(hidden, memory)
-        return self.say(torch.cat([hidden, remembered], -1)) + to_said, memory
+        windows = source.unfold(1, self.config.window, 1).transpose(2, 3).flatten(2)  # [B, F, window · bands]
+        hidden = F.relu(self.hear(windows) + hidden_bias)
+        recurrent, memory = self.remember(hidden, memory)
+        return self.say(torch.cat([hidden, recurrent], -1)) + output_bias, memory
 
-    def nll(self, said: Tensor, wanted: Tensor) -> Tensor:
-        """Nats, -ln of the density of what was wanted [B, F, bands], a Laplace distribution's about what is said."""
-        return (wanted - said).abs() * torch.exp(-self.log_scale) + self.log_scale + math.log(2)
+    def nll(self, converted: Tensor, target: Tensor) -> Tensor:
+        """Nats, -ln of the target's density [B, F, bands] under a Laplace distribution about `converted`."""
+        return (target - converted).abs() * torch.exp(-self.log_scale) + self.log_scale + math.log(2)
 
     @torch.inference_mode()
     def convert(self, mel: Tensor, silence: float) -> Tensor:

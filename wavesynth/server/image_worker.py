@@ -149,7 +149,7 @@ def _send(connection: Connection, model: object, job: ImageJob) -> None:
     import torch
 
     from wavesynth.images.model import ImageModel
-    from wavesynth.images.sampling import params_from, rows
+    from wavesynth.images.sampling import params_from
     from wavesynth.models.pixels import intensities, nearest
 
     assert isinstance(model, ImageModel)
@@ -160,7 +160,7 @@ def _send(connection: Connection, model: object, job: ImageJob) -> None:
         image = torch.frombuffer(bytearray(job.known), dtype=torch.uint8).view(1, *c.shape)
         known = nearest(image, c.levels).expand(job.count, *c.shape)
     keys = params_from(job.seed, job.count, job.temperature)
-    for row in rows(model.network, keys, labels, known, job.pixels):
+    for row in model.rows(keys, labels, known, job.pixels):
         if connection.poll():
             number, _ = connection.recv()
             connection.send(("stopped", number))

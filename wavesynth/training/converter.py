@@ -114,11 +114,11 @@ class _Taught(Converter):
         super().__init__(c)
         self.others = nn.Parameter(torch.zeros(len(configuration.data.speakers) - 1, c.channels + c.bands))
 
-    def becoming(self, heard: Tensor, speaker: Tensor) -> Tensor:
-        """What speakers [B] say, [B, F, bands], of what is heard."""
+    def becoming(self, source: Tensor, speaker: Tensor) -> Tensor:
+        """The source as speakers [B] would say it, [B, F, bands]."""
         differ = F.pad(self.others, (0, 0, 1, 0))[speaker, None]  # the first from itself by nothing
-        to_hidden, to_said = differ.split([self.config.channels, self.config.bands], -1)
-        return self(heard, to_hidden=to_hidden, to_said=to_said)[0]
+        hidden_bias, output_bias = differ.split([self.config.channels, self.config.bands], -1)
+        return self(source, hidden_bias=hidden_bias, output_bias=output_bias)[0]
 
 
 class ConverterTask:
@@ -132,7 +132,7 @@ class ConverterTask:
         self.validating = _pairs(configuration, "validation", track)
 
     def batch(self, generator: torch.Generator, size: int) -> Tensors:
-        """Crops: heard [B, past + F + look_ahead, bands], wanted [B, F, bands] and by whom [B]."""
+        """Crops: source [B, past + F + look_ahead, bands], target [B, F, bands] and speaker [B]."""
         return self.training.batch(generator, size, self.frames)
 
     def validation(self, size: int) -> Iterator[Tensors]:
@@ -149,9 +149,9 @@ class ConverterTask:
         """A hash of all recordings."""
         return f"{self.training.content} {self.validating.content}"
 
-    def loss(self, model: _Taught, heard: Tensor, wanted: Tensor, speaker: Tensor) -> Tensor:
+    def loss(self, model: _Taught, source: Tensor, target: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B, F, bands]."""
-        return model.nll(model.becoming(heard, speaker).float(), wanted)
+        return model.nll(model.becoming(source, speaker).float(), target)
 
 
 def trained_converter(source: str | Path, data: DataConfig) -> Converter:

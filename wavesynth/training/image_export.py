@@ -15,7 +15,7 @@ from wavesynth.evaluation.images import likelihood_of
 from wavesynth.evaluation.pictures import grid, save_png
 from wavesynth.files import atomic_path, check_output
 from wavesynth.images.model import ImageModel, load_image_model, save_image_model
-from wavesynth.images.sampling import params_from, sample
+from wavesynth.images.sampling import params_from
 from wavesynth.models.pixels import intensities
 from wavesynth.training.images import ImageDataConfig, fixed_images
 from wavesynth.training.recipe import Exported, ExportOptions
@@ -59,7 +59,7 @@ def export_images(model: ImageModel, out: Path, options: ExportOptions) -> Expor
     c = written.network.config
     labels = torch.arange(_IMAGES) % c.labels if c.labels else None
     with threads():
-        made = sample(written.network, params_from(0, _IMAGES), labels)
+        made = torch.stack(list(written.rows(params_from(0, _IMAGES), labels)), 1)
     save_png(out / "samples.png", grid(intensities(made, c.levels), _COLUMNS))
     with atomic_path(out / "CARD.md") as path:
         path.write_text(_card(written, figures), encoding="utf-8")

@@ -29,7 +29,7 @@ def load_voices(
 ) -> dict[str, LoadedVoice]:
     """The voices below `folder` by name, with their samplers: see `make_sampler`.
 
-    Raises VoiceError for one that is broken, ValueError when there are none or two of a name, or when the backend
+    Raises FormatError for one that is broken, ValueError when there are none or two of a name, or when the backend
     is none that this machine or a voice can have.
     """
     voices: dict[str, LoadedVoice] = {}
