@@ -57,7 +57,7 @@ def test_the_first_sample_comes_when_the_frames_ahead_are_there(engine, voice):
     assert pipeline_of(voice).needed(1) == needed
     source = AudioSource(voice, None, 16000)
     source.push(waveform[: needed - 1])
-    assert len(source.due(0, 1)) == voice.model.config.mel_context + LOOK_AHEAD
+    assert len(source.pending_windows(0, 1)) == voice.model.config.mel_context + LOOK_AHEAD
     source.push(waveform[needed - 1 :])
     stream = engine.open(request(voice))
     stream.push(waveform)

@@ -72,7 +72,7 @@ def test_a_stream_that_is_not_corrected_gathers_no_log_mel(waveform):
 
     with running() as engine:
         audio(opened(engine, EngineRequest("tiny", source, SamplingParams(3)), waveform))
-    assert len(sources[0].wanted()) == 0
+    assert len(sources[0].target_mel()) == 0
 
 
 @pytest.mark.parametrize("first", [1, 159, 700, 1299])

@@ -46,8 +46,8 @@ def conditioning(voice, waveform, *resumed):
         source.resume(*resumed)
     source.push(waveform)
     source.finish()
-    source.analysed(torch.zeros(0, voice.mel.bands))
-    source.analysed(features(source.due(0, len(waveform)), voice.mel))
+    source.accept_mel(torch.zeros(0, voice.mel.bands))
+    source.accept_mel(features(source.pending_windows(0, len(waveform)), voice.mel))
     return source.conditioning(0, len(waveform))
 
 

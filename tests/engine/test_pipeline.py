@@ -95,9 +95,9 @@ def test_a_frame_is_conditioned_by_what_the_pipeline_says(converted):
         source.push(samples)
         source.finish()
         while source.total is None:
-            windows = source.due(0, len(samples))
+            windows = source.pending_windows(0, len(samples))
             mel = torch.cat([torch.zeros(0, 80), *map(analyse, windows)])
-            source.analysed(mel)
+            source.accept_mel(mel)
         return source.conditioning(0, len(samples))
 
     def analyse(window):

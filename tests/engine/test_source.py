@@ -20,8 +20,8 @@ VOICE = make_voice("tiny")
 
 def prepare(source, index, n):
     """How many of the `n` samples from `index` can be made, once what they need is analysed."""
-    if (due := source.due(index, n)) is not None:
-        source.analysed(per_stream(features, due, config=VOICE.mel))
+    if (due := source.pending_windows(index, n)) is not None:
+        source.accept_mel(per_stream(features, due, config=VOICE.mel))
     return source.ready(index, n)
 
 

@@ -142,7 +142,9 @@ def make(streams: Sequence[ActiveStream], sampled: NDArray[np.float32], ends: Se
     samples = correct(
         [active.correction for active in streams],
         list(deemphasize([active.deemphasis for active in streams], sampled)),
-        [active.source.wanted() for active in streams],  # taken in any case, or a long stream would gather it
+        [
+            active.source.target_mel() for active in streams
+        ],  # taken in any case, or a long stream would gather it
         [end == active.source.total for active, end in zip(streams, ends, strict=True)],
         loaded.sampler.executor,
     )
@@ -154,31 +156,31 @@ def make(streams: Sequence[ActiveStream], sampled: NDArray[np.float32], ends: Se
 def _analyse(spans: Iterable[tuple[ActiveStream, int, int]]) -> None:
     """Analyses what each stream's samples, so many from an index, need; a stream notes why its input cannot be used."""
     for _, group in groupby(sorted(spans, key=_voice), _voice):
-        looked = []
+        pending = []
         for active, index, n in group:
-            windows = attempt(active.source.due, index, n)
+            windows = attempt(active.source.pending_windows, index, n)
             if isinstance(windows, Exception):
                 active.error = windows
             elif windows is not None:
-                looked.append((active, windows))
-        if looked:
-            _hear(looked)
+                pending.append((active, windows))
+        if pending:
+            _compute_mel(pending)
 
 
-def _hear(looked: Sequence[tuple[ActiveStream, Tensor]]) -> None:
+def _compute_mel(pending: Sequence[tuple[ActiveStream, Tensor]]) -> None:
     """Gives streams of one voice the log-mel of the windows [f, window] that were due to each."""
-    loaded = looked[0][0].loaded
-    config, due = loaded.voice.mel, torch.cat([windows for _, windows in looked])
-    parts: Sequence[Tensor] = [torch.zeros(0, config.bands)] * len(looked)
+    loaded = pending[0][0].loaded
+    config, due = loaded.voice.mel, torch.cat([windows for _, windows in pending])
+    parts: Sequence[Tensor] = [torch.zeros(0, config.bands)] * len(pending)
     if len(due):
         mel = attempt(loaded.sampler.executor, features, due, config=config)
         if isinstance(mel, Exception):
-            for active, _ in looked:
+            for active, _ in pending:
                 active.error = mel
             return
-        parts = mel.split([len(windows) for _, windows in looked])
-    for (active, _), part in zip(looked, parts, strict=True):
-        active.error = attempt(active.source.analysed, part)
+        parts = mel.split([len(windows) for _, windows in pending])
+    for (active, _), part in zip(pending, parts, strict=True):
+        active.error = attempt(active.source.accept_mel, part)
 
 
 def _voice(span: tuple[ActiveStream, int, int]) -> str:

@@ -1,7 +1,7 @@
 """What a stream is conditioned on, as frames, made no further ahead than they are asked for.
 
-So a whole clip costs no more time to its first sample than a microphone does: 880 samples of analysis. That is asked
-for in two steps, `due` and `analysed`, between which the log-mel of many streams may be computed together.
+So a whole clip costs no more time to its first sample than a microphone does. That is asked for in two steps,
+`pending_windows` and `accept_mel`, between which the log-mel of many streams may be computed together.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class Source(ABC):
     def finish(self) -> None:
         """Takes note that there will be no more input."""
 
-    def due(self, index: int, n: int) -> Tensor | None:
+    def pending_windows(self, index: int, n: int) -> Tensor | None:
         """Looks at as much more input as the `n` samples from `index` need; returns the samples under the windows of
         the frames that are to be analysed first, float64 [f, window], or None if it takes no input."""
         return None
 
-    def analysed(self, mel: Tensor) -> None:
-        """Takes the log-mel [f, bands] of the windows that were due. Raises ValueError for what cannot be used."""
-        raise TypeError("nothing was due to a stream that takes no input")
+    def accept_mel(self, mel: Tensor) -> None:
+        """Takes the log-mel [f, bands] of the pending windows. Raises ValueError for what cannot be used."""
+        raise TypeError("a stream that takes no input takes no log-mel")
 
     @abstractmethod
     def ready(self, index: int, n: int) -> int:
@@ -78,8 +78,8 @@ class Source(ABC):
         Those before are forgotten.
         """
 
-    def wanted(self) -> NDArray[np.float32]:
-        """The log-mel frames [f, bands] that came since the last time this was asked: what is to be heard."""
+    def target_mel(self) -> NDArray[np.float32]:
+        """The log-mel frames [f, bands] that came since the last time this was asked: what the audio is to have."""
         return np.zeros((0, 0), np.float32)
 
 
@@ -138,9 +138,9 @@ class _InputSource(Source):
         self._speaker = speaker
         self._pieces: deque[Tensor] = deque()
         self._ended = False  # no more will be pushed
-        self._over = False  # and all has been looked at
+        self._over = False  # and all has been read
         self._ahead = Pipeline(voice.hop, self._frame_stages, ()).frames_ahead
-        self._seen = 0  # log-mel frames of the input looked at so far
+        self._seen = 0  # log-mel frames of the input read so far
         self._samples = 0  # that it makes
         self._mel = [np.zeros((0, voice.mel.bands), np.float32)]
         self._nothing = torch.zeros(0, voice.mel.window, dtype=torch.float64)
@@ -184,26 +184,26 @@ class _InputSource(Source):
     def finish(self) -> None:
         self._ended = True
 
-    def wanted(self) -> NDArray[np.float32]:
+    def target_mel(self) -> NDArray[np.float32]:
         mel = np.concatenate(self._mel)
         self._mel = [mel[:0]]
         return mel
 
-    def analysed(self, mel: Tensor) -> None:
-        self._hear(mel if self._converting is None else self._converting.push(mel))
+    def accept_mel(self, mel: Tensor) -> None:
+        self._take_mel(mel if self._converting is None else self._converting.push(mel))
         if self._over and self.total is None:
             if self._converting is not None:
-                self._hear(self._converting.finish())
+                self._take_mel(self._converting.finish())
             self._frames.extend(self._conditioner.finish())
             self.total = self._samples
 
-    def _hear(self, mel: Tensor) -> None:
+    def _take_mel(self, mel: Tensor) -> None:
         """Takes the log-mel that is to be spoken."""
         self._frames.extend(self._conditioner.push(mel))  # which refuses what it cannot use
         self._mel.append(mel.numpy())
 
-    def _look(self, index: int, n: int) -> list[Tensor]:
-        """What is to be analysed for the `n` samples from `index`: a row for each frame of log-mel."""
+    def _read(self, index: int, n: int) -> list[Tensor]:
+        """What is to be analysed for the `n` samples from `index`: a window, or a frame, for each frame of log-mel."""
         needed, found = -(-(index + n) // self._hop) + self._ahead, []
         while self._seen < needed and not self._over and (self._pieces or self._ended):
             self._over = not self._pieces
@@ -212,7 +212,7 @@ class _InputSource(Source):
         return found
 
     def _take(self, count: int) -> Tensor:
-        """At most `count` rows of the first piece."""
+        """At most `count` samples or frames of the first piece."""
         piece = self._pieces.popleft()
         if len(piece) > count:
             self._pieces.appendleft(piece[count:])
@@ -220,11 +220,11 @@ class _InputSource(Source):
 
     @abstractmethod
     def _next(self, frames: int) -> Tensor:
-        """The rows that a little more of the input gives: as many as so many frames last, of one piece."""
+        """The windows, or the frames, of a little more of the input: of one piece, and no more than `frames` last."""
 
     @abstractmethod
     def _rest(self) -> Tensor:
-        """The last rows."""
+        """The last windows, or frames."""
 
 
 class MelSource(_InputSource):
@@ -234,14 +234,14 @@ class MelSource(_InputSource):
         super().__init__(voice, speaker)
         self._given: list[Tensor] = []
 
-    def due(self, index: int, n: int) -> Tensor:
+    def pending_windows(self, index: int, n: int) -> Tensor:
         """Nothing: it is log-mel already."""
-        self._given += self._look(index, n)
+        self._given += self._read(index, n)
         return self._nothing
 
-    def analysed(self, mel: Tensor) -> None:
+    def accept_mel(self, mel: Tensor) -> None:
         """Takes none: what was given is log-mel already."""
-        super().analysed(torch.cat(self._given or [mel]))
+        super().accept_mel(torch.cat(self._given or [mel]))
         self._given = []
 
     def _next(self, frames: int) -> Tensor:
@@ -269,20 +269,20 @@ class AudioSource(_InputSource):
         resampler = [] if self._resampler is None else [self._resampler]
         return [*resampler, self._analysis, *self._frame_stages]
 
-    def due(self, index: int, n: int) -> Tensor:
+    def pending_windows(self, index: int, n: int) -> Tensor:
         """The windows of the frames that the `n` samples from `index` need."""
-        return torch.cat(self._look(index, n) or [self._nothing])
+        return torch.cat(self._read(index, n) or [self._nothing])
 
     def _next(self, frames: int) -> Tensor:
         samples = self._take(self._step * frames)
         if samples.dtype == torch.int16:
             samples = samples / 32768
-        return self._listen(self._resampler.push(samples) if self._resampler else samples)
+        return self._analyse(self._resampler.push(samples) if self._resampler else samples)
 
     def _rest(self) -> Tensor:
-        last = [self._listen(self._resampler.finish())] if self._resampler else []
+        last = [self._analyse(self._resampler.finish())] if self._resampler else []
         return torch.cat([*last, self._analysis.rest()])
 
-    def _listen(self, samples: Tensor) -> Tensor:
+    def _analyse(self, samples: Tensor) -> Tensor:
         self._samples += len(samples)
         return self._analysis.windows(samples)
