@@ -31,16 +31,16 @@ def arguments(config, frames, count=3):
 def instruction_set(request, monkeypatch):
     """Sets every kernel to one instruction set."""
     monkeypatch.setenv("WAVESYNTH_INSTRUCTION_SET", request.param)
-    correction._kernel.cache_clear()
+    correction.projector.cache_clear()
     yield request.param
-    correction._kernel.cache_clear()
+    correction.projector.cache_clear()
 
 
 @pytest.mark.parametrize("config", ANALYSES.values(), ids=ANALYSES)
 @pytest.mark.parametrize("frames", [1, 2, 5, 16])
 def test_the_kernel_computes_what_the_reference_computes(config, frames, instruction_set):
     samples, target_mel, active = arguments(config, frames)
-    assert correction._kernel(config) is not None
+    assert correction.projector(config) is not None
     made = correction.project(samples, target_mel, active, config)
     defined = correction.project_reference(samples.clone(), target_mel, active, config)
     change = (defined - samples).abs().max()
@@ -53,9 +53,9 @@ def test_all_instruction_sets_give_the_same_bits(config, monkeypatch):
     made = []
     for name in instruction_sets():
         monkeypatch.setenv("WAVESYNTH_INSTRUCTION_SET", name)
-        correction._kernel.cache_clear()
+        correction.projector.cache_clear()
         made.append(correction.project(*arguments(config, 5), config))
-    correction._kernel.cache_clear()
+    correction.projector.cache_clear()
     assert all(torch.equal(made[0], other) for other in made[1:])
 
 
@@ -68,7 +68,7 @@ def test_silence_stays_silence(instruction_set):
 
 def test_other_analyses_are_left_to_the_reference():
     config = MelConfig(n_fft=512, window=512)
-    assert correction._kernel(config) is None
+    assert correction.projector(config) is None
     samples, target_mel, active = arguments(config, 3)
     expected = correction.project_reference(samples.clone(), target_mel, active, config)
     assert torch.equal(correction.project(samples, target_mel, active, config), expected)

@@ -54,6 +54,7 @@ __all__ = [
     "correct",
     "project",
     "project_reference",
+    "projector",
 ]
 
 #: Frames corrected jointly for a voice that does not say how many.
@@ -202,7 +203,7 @@ def project(samples: Tensor, target_mel: Tensor, active: Tensor, config: MelConf
     On the CPU by the C++ kernel where it has the analysis: much faster, with nearly the same numbers.
     """
     samples = samples.clone()
-    kernel = _kernel(config) if samples.device.type == "cpu" else None
+    kernel = projector(config) if samples.device.type == "cpu" else None
     if kernel is None:
         return project_reference(samples, target_mel, active, config)
     kernel.project(samples.numpy(), target_mel.contiguous().numpy(), active.contiguous().numpy())
@@ -238,7 +239,7 @@ def window_length(config: MelConfig) -> int:
 
 
 @lru_cache(maxsize=8)
-def _kernel(config: MelConfig) -> SpectralProjector | None:
+def projector(config: MelConfig) -> SpectralProjector | None:
     """The kernel for an analysis with FFTs of 1,024 samples; None for others, and where it was not built, as from a
     source tree on a GPU's machine."""
     try:

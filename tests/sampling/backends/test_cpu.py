@@ -142,7 +142,7 @@ def test_an_instruction_set_the_processor_lacks_is_named():
 
 
 def test_the_kernel_refuses_what_does_not_fit():
-    sampler = SAMPLERS["portable"]._sampler
+    sampler = SAMPLERS["portable"].kernel
     good = dict(
         queues=[WEIGHTS.start().queues],
         indices=np.zeros(1, np.uint64),

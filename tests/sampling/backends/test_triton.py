@@ -48,8 +48,8 @@ def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(samp
     sampler.advance([state], [CONDITIONING], [SamplingParams(1)], 1)  # takes its place
     sampler.streams.start(sampler.network, torch.tensor([state.slot]))
     logits = torch.zeros(1, N, 64)
-    sampler._launcher.advance(
-        sampler.streams, sampler._conditioning.frames([CONDITIONING]), torch.tensor([state.slot], dtype=torch.int32), N,
+    sampler.launcher.advance(
+        sampler.streams, sampler.conditioning.frames([CONDITIONING]), torch.tensor([state.slot], dtype=torch.int32), N,
         forced=tokens, logits=logits, config=sampler.kernel_config(1),
     )  # fmt: skip
     weights, host = float32(MODEL), float32(MODEL).start()
@@ -86,7 +86,7 @@ def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
     model = network(stacks=1, layers_per_stack=3, residual=32, skip=32, classes=64, hop=5, speakers=speakers)
     sampler = TritonSampler(model, SCALES, max_streams=2)
     of = [None, None] if not speakers else [1, 0]
-    frames = sampler._conditioning.frames(
+    frames = sampler.conditioning.frames(
         [Windows(torch.zeros(count, 1, 0), s) for count, s in zip((3, 2), of, strict=True)]
     )
     assert frames.shape == (2, 3, 3, 64)
@@ -117,7 +117,7 @@ def test_the_gpu_goes_on_from_the_processors_state_as_the_kernels_reference_woul
     CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], 20)
     state = sampler.load(before, SamplingParams(9, 0.8))
     streams = type(sampler.streams)(**{k: v.clone() for k, v in vars(sampler.streams).items()})
-    frames = sampler._conditioning.frames([CONDITIONING[4:8]])
+    frames = sampler.conditioning.frames([CONDITIONING[4:8]])
     expected = plain.advance(sampler.network, streams, frames, torch.tensor([state.slot]), 15, draw=draw)
     drawn = sampler.advance([state], [CONDITIONING[4:8]], [SamplingParams(9, 0.8)], 15)
     assert drawn.tolist() == expected.tolist()
@@ -152,9 +152,9 @@ def test_frames_made_many_at_once_are_each_as_if_alone_and_the_models(voice):
     speakers = len(voice.speakers)
     mel = torch.randn(20, 7, 80, generator=torch.Generator().manual_seed(1))
     windows = [Windows(mel[i : i + 5], i % 2 if speakers else None) for i in range(0, 20, 5)]
-    together = sampler._conditioning.frames(windows)
+    together = sampler.conditioning.frames(windows)
     for i, each in enumerate(windows):
-        assert torch.equal(sampler._conditioning.frames([each])[0], together[i])
+        assert torch.equal(sampler.conditioning.frames([each])[0], together[i])
         with torch.inference_mode():
             speaker = torch.full((5,), each.speaker) if speakers else None
             frames = sampler.network.conditioning(voice.model.conditioning(each.mel, speaker)[:, 0])

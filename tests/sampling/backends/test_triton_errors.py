@@ -102,9 +102,9 @@ def test_memory_that_is_gone_when_it_is_asked_for_is_the_same_sentence(monkeypat
 )
 def test_a_kernel_that_the_gpu_has_no_room_for_is_refused_at_the_start(monkeypatch, free, error, sentence):
     sampler = TritonSampler(MODEL, SCALES, max_streams=2)
-    monkeypatch.setattr(sampler._launcher, "advance", raising(error))
+    monkeypatch.setattr(sampler.launcher, "advance", raising(error))
     with pytest.raises(ValueError, match=sentence):
-        sampler._compile()
+        sampler.compile_kernels()
 
 
 def test_an_error_after_which_the_gpu_answers_is_one_launchs_and_else_the_end(monkeypatch):
@@ -129,7 +129,7 @@ def test_what_is_no_class_is_an_error_and_never_silence(monkeypatch, never):
     sampler = TritonSampler(MODEL, SCALES, max_streams=2)
     drawn = torch.zeros(2, 5, dtype=torch.int32)
     drawn[1, 4] = never
-    monkeypatch.setattr(sampler._launcher, "advance", lambda *_, **__: drawn)
+    monkeypatch.setattr(sampler.launcher, "advance", lambda *_, **__: drawn)
     with pytest.raises(RuntimeError, match="the GPU gave samples that are no classes"):
         sampler.advance([sampler.start()], [torch.zeros(2, 3, 64)], [SamplingParams(1)], 5)
 

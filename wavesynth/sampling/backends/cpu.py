@@ -42,7 +42,7 @@ class CpuSampler(HostSampler):
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
         arrays = {field.name: getattr(weights, field.name) for field in fields(weights)}
-        self._sampler = Int8Sampler(
+        self.kernel = Int8Sampler(
             **{name: a.contiguous().numpy() if isinstance(a, Tensor) else a for name, a in arrays.items()},
             instruction_set=instruction_set,
         )
@@ -50,7 +50,7 @@ class CpuSampler(HostSampler):
     @property
     def instruction_set(self) -> str:
         """The instruction set in use: avx512, avx2 or portable."""
-        return str(self._sampler.instruction_set)
+        return str(self.kernel.instruction_set)
 
     @property
     def device(self) -> str:  # type: ignore[override]
@@ -85,7 +85,7 @@ class CpuSampler(HostSampler):
         indices = np.array([state.index for state in states], np.uint64)
         last = np.array([state.token for state in states], np.int32)
         tokens = np.empty((len(states), n), np.int32)
-        self._sampler.advance(
+        self.kernel.advance(
             [state.queues for state in states],
             indices,
             last,

@@ -87,8 +87,8 @@ class TritonSampler:
             self.streams = Streams.empty(self.network, slots)
         except torch.OutOfMemoryError as error:  # somebody else was quicker
             raise out_of_memory(network, self._device, self.max_streams) from error
-        self._launcher = Launcher(self.network)
-        self._conditioning = DeviceConditioning(model, self.network)
+        self.launcher = Launcher(self.network)
+        self.conditioning = DeviceConditioning(model, self.network)
         self._free = list(reversed(range(slots)))
         self._lock = threading.Lock()  # a state may be dropped on any thread
         on_gpu = self._device.type == "cuda"
@@ -97,7 +97,7 @@ class TritonSampler:
         if on_gpu:
             gpu = torch.cuda.get_device_properties(self._device)
             self._processors, self._capability = gpu.multi_processor_count, 10 * gpu.major + gpu.minor
-            self._compile()
+            self.compile_kernels()
 
     @property
     def device(self) -> str:
@@ -133,9 +133,9 @@ class TritonSampler:
         with DeviceGuard(self._device):
             self._begin(states, keys)
             slots = torch.tensor([state.slot for state in states], dtype=torch.int32)
-            drawn = self._launcher.advance(
+            drawn = self.launcher.advance(
                 self.streams,
-                self._conditioning.frames(conditioning),
+                self.conditioning.frames(conditioning),
                 to_device(slots, self._device),
                 n,
                 config=self.kernel_config(len(states)),
@@ -163,7 +163,7 @@ class TritonSampler:
         with DeviceGuard(self._device):
             return self._executor(function, *inputs, **constants)
 
-    def _compile(self) -> None:
+    def compile_kernels(self) -> None:
         """Compiles what will be launched, so that no stream has to wait for that. Raises ValueError if it cannot be."""
         try:
             self._launch_all()
@@ -182,8 +182,8 @@ class TritonSampler:
         shape = (1, 1, self.network.layers, 2 * self.network.residual_channels)
         nothing = torch.zeros(shape, dtype=torch.float16, device=self._device)
         for config in {self.kernel_config(streams) for streams in loads}:
-            self._launcher.advance(self.streams, nothing, nobody, 1, config=config)
-        self._conditioning.warm_up()
+            self.launcher.advance(self.streams, nothing, nobody, 1, config=config)
+        self.conditioning.warm_up()
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
