@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.sharpening import corrected, draw
+from experiments.sharpening import corrected
+from wavesynth import Synthesizer
+from wavesynth.audio.mel import log_mel
 from wavesynth.data.dataset import Recordings
 from wavesynth.evaluation import references
 from wavesynth.evaluation.clips import choose_clips
 from wavesynth.evaluation.metrics import dnsmos, log_mel_distance, pesq_wb, stoi
-from wavesynth.sampling.backends.cpu import CpuSampler
-from wavesynth.sampling.reference import SamplingParams
 from wavesynth.voices.wavenet import load_wavenet
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     )
     parser.add_argument("voice", nargs="?", type=Path, default=Path("wavesynth/voices/shipped/allison-small"))
     parser.add_argument("data", nargs="?", type=Path, default=Path("datasets/allison"))
-    parser.add_argument("--speaker")
+    parser.add_argument("--speaker", default="")
     parser.add_argument("--split", default="validation")
     parser.add_argument("--frames", default="0,1,2,4,8,12,16")
     parser.add_argument("--draws", type=int, default=1)
@@ -53,23 +53,16 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     voice = load_wavenet(arguments.voice)
-    speaker = voice.speakers.index(arguments.speaker) if arguments.speaker else None
-    sampler = CpuSampler(voice.int8())
+    synthesizer = Synthesizer(voice, threads=1)
     clips = choose_clips(
         list(Recordings(arguments.data).split(arguments.split)), voice.sample_rate, arguments.clips
     )
     originals = [clip.samples for clip in clips]
-    drawn = [
-        draw(
-            voice,
-            sampler,
-            samples,
-            [SamplingParams(seed, voice.temperature)] * voice.mel.frames(len(samples)),
-            speaker,
-        )
-        for first in range(arguments.draws)
-        for seed, samples in enumerate(originals, first)
-    ]
+    drawn = []
+    for first in range(arguments.draws):
+        for seed, samples in enumerate(originals, first):
+            made = synthesizer.synthesize(samples, seed=seed, speaker=arguments.speaker, correction=False)
+            drawn.append((made, log_mel(torch.from_numpy(samples), voice.mel).numpy()))
     print("| frames | later, ms | PESQ-wb | STOI | log-mel dB | DNSMOS |\n|---|---|---|---|---|---|")
     for frames in map(int, arguments.frames.split(",")):
         copies = [corrected(voice, made, mel, frames) for made, mel in drawn]

@@ -50,12 +50,11 @@ def draw(
     sampler: CpuSampler,
     samples: np.ndarray,
     keys: Sequence[SamplingParams],
-    speaker: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The voice's copy of `samples` [N] before its correction, each frame drawn by a key of its own; and the log-mel
     that it is to have [frames, bands]."""
     mel = log_mel(torch.from_numpy(samples), voice.mel)
-    conditioner = StreamingConditioner(voice, speaker)
+    conditioner = StreamingConditioner(voice)
     frames = torch.cat([conditioner.push(mel), conditioner.finish()])
     state = sampler.start()
     drawn = [

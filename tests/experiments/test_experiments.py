@@ -59,7 +59,7 @@ def test_image_networks_are_compared_in_a_table_and_a_picture(configuration, tmp
     image_comparison.main()
     table = (out / "image-comparison.md").read_text("utf-8")
     assert capsys.readouterr().out.strip() == table.strip()
-    for kind in ("pixelcnn", "gated", "row-lstm", "diagonal-bilstm"):
+    for kind in ("plain", "gated", "row-lstm", "diagonal-bilstm"):
         [line] = [line for line in table.splitlines() if line.startswith(f"| {kind} |")]
         assert line.split("|")[3].strip() == "1"  # step
     assert (out / "image-comparison.png").read_bytes().startswith(b"\x89PNG")
