@@ -28,7 +28,7 @@ lint: $(READY) ## check style, types, the API's definition and the workflows
 
 docs: $(READY) ## build the documentation into site/
 	@$(BIN)/python -c "import material, mkdocstrings" 2>/dev/null || $(BIN)/pip install --editable ".[docs]"
-	$(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 bench: $(READY) ## measure the engine and the service on this machine
 	$(BIN)/wavesynth bench engine --layers 20
