@@ -80,7 +80,7 @@ class Network:
                 self._tasks.add(self._loop.create_task(work))
 
     async def _take(self, source, pieces):
-        data = True
+        data: bytes | bool = True
         while data:
             try:
                 data = await source.read(1 << 16)

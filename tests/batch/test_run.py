@@ -19,17 +19,19 @@ DEFAULTS = {"voice": "tiny", "seed": 0, "temperature": None, "speaker": ""}
 def batch(options, worker, monkeypatch):
     """Runs in this process; the entries that were worked on are in `batch.tried`, what was said in `batch.said`."""
 
-    def work(what, left, folder):
-        for entry in left:
-            batch.tried.append(entry.out)
-            yield from worker(cut(entry, what.options))
+    class Batch:
+        def work(self, what, left, folder):
+            for entry in left:
+                self.tried.append(entry.out)
+                yield from worker(cut(entry, what.options))
 
-    def batch(manifest, out):
-        batch.tried, batch.said = [], []
-        summary = run(Run(manifest, out, DEFAULTS, options), say=batch.said.append)
-        return summary.made, summary.kept, summary.failed
+        def __call__(self, manifest, out):
+            self.tried, self.said = [], []
+            summary = run(Run(manifest, out, DEFAULTS, options), say=self.said.append)
+            return summary.made, summary.kept, summary.failed
 
-    monkeypatch.setattr(module, "_work", work)
+    batch = Batch()
+    monkeypatch.setattr(module, "_work", batch.work)
     return batch
 
 

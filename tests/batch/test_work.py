@@ -119,14 +119,14 @@ def test_a_piece_begins_with_what_the_converter_remembers_of_all_before(
     for piece, place in zip(pieces, cutting.cuts(*cuts_of(path, voice)), strict=True):
         if place.begin:
             (memory,) = memories(voice, read(path), [place.begin // hop + heard_from(voice)])
-            assert piece.request.memory == memory.numpy().tobytes()
+            assert piece.request and piece.request.memory == memory.numpy().tobytes()
             (warm,), (cold,) = (
                 long_worker([piece]),
                 long_worker([replace(piece, request=replace(piece.request, memory=b""))]),
             )
             assert warm.pcm != cold.pcm
         else:
-            assert piece.request.memory == b""
+            assert piece.request and piece.request.memory == b""
     assert pieces[-1].request.memory
 
 

@@ -1,4 +1,5 @@
 import tomllib
+from typing import Any
 
 import pytest
 import typer
@@ -20,7 +21,7 @@ def test_a_template_becomes_a_configuration_of_the_named_voice(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     result = run("bob", *(() if template is None else ("--from", template)))
     assert result.exit_code == 0, result.output
-    made = read_run("bob.toml")
+    made: Any = read_run("bob.toml")
     assert "wavesynth train bob.toml" in result.output
     for _, folder in made.data.folders:
         assert f"wavesynth prepare RECORDINGS {folder}\n" in result.output

@@ -124,8 +124,8 @@ def test_ctrl_c_while_a_server_loads_and_measures_ends_it_quietly(tmp_path):
     line = [sys.executable, "-c", MEASURING, "serve", "--port", "0", "--voices", str(tmp_path)]
     done = subprocess.run(line, capture_output=True, timeout=300)
     assert (done.returncode, done.stdout) == (130, b"")
-    (line,) = done.stderr.splitlines()
-    assert json.loads(line)["event"].startswith("loading voices and measuring")
+    (said,) = done.stderr.splitlines()
+    assert json.loads(said)["event"].startswith("loading voices and measuring")
 
 
 #: Brings a server and a worker, says where they are, and waits.

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import typer
@@ -30,7 +31,7 @@ HEAVY = {
 
 def group(name=None):
     """The group of all commands, or one of its groups."""
-    whole = typer.main.get_command(app)
+    whole: Any = typer.main.get_command(app)
     return whole.commands[name] if name else whole
 
 

@@ -1,6 +1,7 @@
 """What a caller gives is sent as what it means, whatever its type, and however long it is."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_overshoot_is_clipped(client):
 
 
 RAMP = np.arange(-500, 500) / 512
-GOLDEN = {
+GOLDEN: dict[str, tuple[dict[str, Any], str]] = {
     "float64": ({"audio": RAMP}, "41aed56fc5ebae26"),
     "float32": ({"audio": RAMP.astype("f4"), "sample_rate": 44100}, "3469d8842d9575d2"),
     "int16": ({"audio": (RAMP * 32768).astype(np.int16)}, "aa414a566842bad2"),

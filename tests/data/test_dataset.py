@@ -183,7 +183,7 @@ def test_what_cannot_be_trained_on_is_refused(path: Path) -> None:
     ):
         Crops([path], "test")
     with pytest.raises(ValueError, match="split is 'tset'; it must be one of train, validation, test"):
-        Crops([path], "tset")  # type: ignore[arg-type]
+        Crops([path], "tset")
     with pytest.raises(ValueError, match="sample rate of 16000 Hz; it must be the mel configuration's 22050"):
         Crops([path], "train", MelConfig(sample_rate=22050))
     with pytest.raises(ValueError, match="no folders"):

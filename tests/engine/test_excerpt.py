@@ -59,7 +59,7 @@ def test_the_network_hears_what_it_hears_in_the_whole(name):
     around = pipeline_of(voice)
     begin = (first - around.before) // HOP * HOP
     piece = recording[begin : last + around.after]
-    resumed = ()
+    resumed: tuple[object, ...] = ()
     if voice.converter is not None:
         frame = heard_from(voice)
         resumed = (frame, *memories(voice, recording, [begin // HOP + frame]))

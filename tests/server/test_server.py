@@ -95,7 +95,8 @@ async def test_a_call_that_is_given_up_frees_its_place(config, end):
     async with serving(config, live_streams=1) as (server, channel):
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as its_own:
             stub = SynthesisServiceStub(its_own)
-            call = stub.Resynthesize(timeout=0.3 if end == "deadline" else None)
+            # The types of grpc-stubs are those of gRPC without asyncio.
+            call = stub.Resynthesize(timeout=0.3 if end == "deadline" else None)  # type: ignore[call-arg]
             await call.write(configuration())
             await call.write(pb.ResynthesizeRequest(audio=clip(1000).tobytes()))
             await call.read()

@@ -19,8 +19,8 @@ def test_the_loop_that_a_gpu_runs_runs_here(compiled, monkeypatch):
     done = []
 
     class Watched(WaveNet):
-        def forward(self, tokens, conditioning):
-            logits = super().forward(tokens, conditioning)
+        def forward(self, tokens, conditioning, inverse_scales=None):
+            logits = super().forward(tokens, conditioning, inverse_scales)
             done.append((logits.dtype, torch.compiler.is_compiling()))
             return logits
 

@@ -23,7 +23,10 @@ except OSError as error:
 
 def missing():
     """What a machine without PulseAudio has to install."""
-    packages = {"pulseaudio": shutil.which("pulseaudio"), "pulseaudio-utils": shutil.which("pacat")}
+    packages: dict[str, object] = {
+        "pulseaudio": shutil.which("pulseaudio"),
+        "pulseaudio-utils": shutil.which("pacat"),
+    }
     packages["libasound2-plugins"] = os.path.exists("/usr/share/alsa/alsa.conf.d/pulse.conf")
     return " ".join(name for name, there in packages.items() if not there)
 

@@ -53,11 +53,11 @@ def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(samp
         forced=tokens, logits=logits, config=sampler.kernel_config(1),
     )  # fmt: skip
     weights, host = float32(MODEL), float32(MODEL).start()
-    expected = []
+    steps = []
     for t in range(N):
         host.token, host.index = int(tokens[0, t]), t
-        expected.append(reference.step(weights, host, CONDITIONING[t // 5]))
-    expected = torch.stack(expected)
+        steps.append(reference.step(weights, host, CONDITIONING[t // 5]))
+    expected = torch.stack(steps)
     assert (logits[0] - expected).norm() / expected.norm() < 1e-2
     targets = tokens[0, 1:].long()
     bits = [torch.nn.functional.cross_entropy(x[:-1], targets) / np.log(2) for x in (logits[0], expected)]
