@@ -96,3 +96,13 @@ def test_every_metric_of_the_server_is_on_the_page_about_metrics():
     names = set(re.findall(r'"(wavesynth_\w+)"', source))
     assert names
     assert {name for name in names if not re.search(rf"`{name}(?:_total)?`", page)} == set()
+
+
+@every_page
+def test_every_module_that_a_page_runs_exists(page):
+    for module in re.findall(
+        r"python3? -m ((?:experiments|wavesynth)[\w.]*)", page.read_text(encoding="utf-8")
+    ):
+        name = module.replace("wavesynth.kernels", "kernels").replace("wavesynth.clients", "clients")
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), f"{page.name}: {module}"
