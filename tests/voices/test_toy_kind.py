@@ -124,7 +124,7 @@ def test_it_learns(run):
 def test_its_voice_says_what_it_is_and_is_checked_as_all_are(voices):
     voice = load_voice(voices / "noise")
     assert (voice.kind, voice.model.config, voice.preemphasis) == ("noise", NoiseConfig(), 0.5)
-    assert (voice.takes_mel, voice.look_ahead, voice.layers) == (True, 0, 1)
+    assert (voice.takes_mel, voice.mel_context, voice.layers) == (True, 0, 1)
     assert "| kind | noise |" in (voices / "noise/CARD.md").read_text()
     with pytest.raises(ValueError, match="backend is 'triton'; voices of kind noise have only cpu"):
         make_sampler(voice, "triton")
