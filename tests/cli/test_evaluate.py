@@ -155,14 +155,14 @@ def test_where_nobody_knows_what_a_voice_has_heard_the_report_says_so(copied):
 def test_the_speaker_is_asked_for_by_name_and_the_table_is_printed(voices, data, monkeypatch):
     asked = []
 
-    def speak(folder, threads, backend, manner):
-        asked.append((folder, manner))
+    def speak(voice, threads, backend, options):
+        asked.append((voice.name, options))
         return lambda wanted: (samples / 2 for samples, _ in wanted)
 
     monkeypatch.setattr(module, "_speak", speak)
     result = run(voices / "two", data, *LIGHT, "--speaker", "speaker-1", "--clips", 1, "--temperature", 0.7)
     assert result.exit_code == 0, result.output
-    assert asked == [(voices / "two", {"temperature": 0.7, "correction": False, "speaker": "speaker-1"})]
+    assert asked == [("two", {"temperature": 0.7, "correction": False, "speaker": "speaker-1"})]
     assert "bits/sample in float32" in result.stdout and "log-mel dB" in result.stdout
     [row] = [line for line in result.stdout.splitlines() if "two" in line and "│" in line]
     assert "6.02" in row

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from wavesynth.clients.messages import SynthesisInput, SynthesisOptions
     from wavesynth.evaluation.evaluation import Speak
+    from wavesynth.voices.voice import Voice
 
 __all__ = ["evaluate"]
 
-#: Calls that the service works on together. What a call's audio is does not depend on it.
-_CALLS = 8
+#: Copies that are made at the same time. What a copy is does not depend on it.
+_STREAMS = 8
 
 
 def evaluate(
@@ -48,7 +48,7 @@ def evaluate(
         ),
     ] = None,
     backend: Annotated[
-        str, typer.Option(help="Of the server that speaks, as in wavesynth serve; float32 takes long.")
+        str, typer.Option(help="What samples, as in wavesynth serve; float32 takes long.")
     ] = "cpu",
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers; the first if not given.")] = "",
     target: Annotated[
@@ -89,8 +89,8 @@ def evaluate(
 ) -> None:
     """Measures a voice on recordings that it has never heard; by others it is not judged, as far as that is known.
 
-    Bits/sample of the whole split, in float32, and in int8 on a part of it; then copies of some clips, made by a
-    server over gRPC as any caller gets them, beside Griffin-Lim, WORLD and plain μ-law. A voice without mel
+    Bits/sample of the whole split, in float32, and in int8 on a part of it; then copies of some clips, as any
+    caller gets them, beside Griffin-Lim, WORLD and plain μ-law. A voice without mel
     conditioning cannot copy: it gets bits/sample, and a sample on the page.
 
     Example: wavesynth evaluate allison-small datasets/allison --report report.html
@@ -101,9 +101,9 @@ def evaluate(
         import sys
 
         from wavesynth.audio.plots import save_spectrograms
-        from wavesynth.clients.client import ServiceError
         from wavesynth.data.dataset import Recordings
         from wavesynth.data.provenance import Provenance
+        from wavesynth.engine.stream import StreamError
         from wavesynth.evaluation.evaluation import Settings
         from wavesynth.evaluation.evaluation import evaluate as run
         from wavesynth.evaluation.measure import NAMES, check_libraries
@@ -111,7 +111,7 @@ def evaluate(
         from wavesynth.evaluation.words import SHIPPED_TRANSCRIPTS, read_transcripts
         from wavesynth.files import check_output
         from wavesynth.sampling.reference import SamplingParams
-        from wavesynth.voices.voice import find_voices, load_voice
+        from wavesynth.voices.voice import load_voice, voice_folder
         from wavesynth.workers import cores
 
         if report:
@@ -119,18 +119,13 @@ def evaluate(
         if picture:
             check_output(picture, ".png", name="picture")
         omitted = frozenset(filter(None, without.replace(" ", "").split(",")))
-        shipped = find_voices()
-        folder = shipped.get(voice, Path(voice))
-        if not folder.is_dir():
-            raise ValueError(
-                f"voice is {voice!r}; it must be one of {', '.join(shipped)}, or a voice's folder"
-            )
+        folder = voice_folder(voice)
         loaded, recordings = load_voice(folder), Recordings(data)
-        manner = {
+        options = {
             "temperature": loaded.temperature if temperature is None else temperature,
             "correction": loaded.correction > 0 if correction is None else correction,
         }
-        SamplingParams(seed, manner["temperature"])  # refuses a temperature out of range
+        SamplingParams(seed, options["temperature"])  # refuses a temperature out of range
         omitted |= frozenset() if target else {"speaker_similarity"}
         check_libraries(omitted if loaded.takes_mel else omitted | set(NAMES))
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
@@ -150,16 +145,16 @@ def evaluate(
             threads,
             allow_trained,
         )
-        speak = _speak(folder, threads, backend, {**manner, "speaker": speaker})
+        speak = _speak(loaded, threads, backend, {**options, "speaker": speaker})
 
         def shown(name: str, results: Iterable[Any], total: int) -> Iterable[Any]:
             return track(results, f"{name:11}", total)
 
         try:
             figures, heard = run(loaded, Provenance.load(folder), recordings, texts, settings, speak, shown)
-        except ServiceError as error:
+        except StreamError as error:
             fail(error)
-        figures |= {**manner, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
+        figures |= {**options, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
         if as_json:
             say(json.dumps(figures))
         else:
@@ -172,42 +167,30 @@ def evaluate(
             )
 
 
-def _speak(folder: Path, threads: int, backend: str, manner: SynthesisOptions) -> Speak:
-    """Copies by the voice in `folder` as callers get them: from a server of its own, over gRPC, some at a time."""
+def _speak(voice: Voice, threads: int, backend: str, options: dict[str, Any]) -> Speak:
+    """Copies by `voice` as callers get them, some at a time."""
 
     def speak(wanted: Sequence[tuple[NDArray[np.float32] | float, int]]) -> Iterator[NDArray[np.float32]]:
-        import tempfile
         from concurrent.futures import ThreadPoolExecutor
 
-        from wavesynth.cli.local_server import local_server
-        from wavesynth.clients.client import Client
+        from wavesynth.synthesizer import Synthesizer
 
-        with tempfile.TemporaryDirectory() as alone:
-            (Path(alone) / "voice").symlink_to(folder.resolve())
-            options = (
-                "--voices",
-                alone,
-                "--backend",
-                backend,
-                "--threads",
-                threads,
-                "--live-streams",
-                _CALLS,
-            )
-            with (
-                local_server(*map(str, options)) as address,
-                ThreadPoolExecutor(_CALLS) as pool,
-                Client(address) as client,  # closed first, which ends its calls
-            ):
+        with (
+            Synthesizer(voice, backend=backend, threads=threads, max_streams=_STREAMS) as synthesizer,
+            ThreadPoolExecutor(_STREAMS) as pool,
+        ):
 
-                def call(want: tuple[NDArray[np.float32] | float, int]) -> NDArray[np.float32]:
-                    source, seed = want
-                    given: SynthesisInput = {**manner, "seed": seed}
-                    if isinstance(source, float):
-                        return client.synthesize(**given, seconds=source).samples
-                    return client.synthesize(**given, audio=source).samples
+            def copy(want: tuple[NDArray[np.float32] | float, int]) -> NDArray[np.float32]:
+                source, seed = want
+                given = {"seconds": source} if isinstance(source, float) else {"audio": source}
+                return synthesizer.synthesize(**given, **options, seed=seed)
 
-                yield from pool.map(call, wanted)
+            try:
+                yield from pool.map(copy, wanted)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                synthesizer.close()  # which ends those that are being made
+                raise
 
     return speak
 
