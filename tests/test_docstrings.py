@@ -4,9 +4,14 @@ import pytest
 
 from tests.docstrings import modules_with_examples, run_examples
 
-#: Their examples need a server: tests/clients/test_docstrings.py; or a notebook: tests/clients/test_documented.py.
-ELSEWHERE = {"wavesynth.clients.client", "wavesynth.clients.aio", "wavesynth.clients.notebook"}
-ELSEWHERE |= {"wavesynth.engine.engine"}  # needs a voice to serve: tests/engine/
+#: Their examples need a server: tests/clients/test_docstrings.py, tests/engine/test_docstrings.py;
+#: or a notebook: tests/clients/test_notebook.py.
+ELSEWHERE = {
+    "wavesynth.clients.client",
+    "wavesynth.clients.aio",
+    "wavesynth.clients.notebook",
+    "wavesynth.engine.engine",
+}
 
 
 @pytest.mark.parametrize("module", [name for name in modules_with_examples() if name not in ELSEWHERE])

@@ -230,7 +230,6 @@ def test_commands_write_through_one_file_that_takes_nothing_for_markup() -> None
 TESTS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tests").rglob("*.py"))}
 #: Private names that a test touches because nothing public shows what it is about.
 REACHES = {
-    "tests/batch/test_run.py": {"_work"},
     "tests/cli/test_evaluate.py": {"_speak"},
     "tests/engine/test_source.py": {"_samples"},
     "tests/sampling/backends/test_triton.py": {"_capability", "_processors"},

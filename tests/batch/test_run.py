@@ -20,10 +20,10 @@ def batch(options, worker, monkeypatch):
     """Runs in this process; the entries that were worked on are in `batch.tried`, what was said in `batch.said`."""
 
     class Batch:
-        def work(self, what, left, folder):
+        def work(self, left, options, workers):
             for entry in left:
                 self.tried.append(entry.out)
-                yield from worker(cut(entry, what.options))
+                yield from worker(cut(entry, options))
 
         def __call__(self, manifest, out):
             self.tried, self.said = [], []
@@ -31,7 +31,7 @@ def batch(options, worker, monkeypatch):
             return summary.made, summary.kept, summary.failed
 
     batch = Batch()
-    monkeypatch.setattr(module, "_work", batch.work)
+    monkeypatch.setattr(module, "on_this_machine", batch.work)
     return batch
 
 

@@ -49,7 +49,7 @@ class Engine:
     `notify` is called on the engine's thread as chunks are handed out, with the live streams that got one and with all
     that ended; `lost`, when the backend can do nothing any more and all streams have ended. Both must return at once.
 
-    >>> with Engine(voices, Capacity.of(4, voices)) as engine:  # doctest: +SKIP
+    >>> with Engine(voices, Capacity.of(4, voices)) as engine:
     ...     stream = engine.open(EngineRequest("allison", lambda: DurationSource(voice, None, 16000)))
     """
 
