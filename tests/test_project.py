@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "voices": {"sampling", "models", "audio", "kinds", "formats", "checks"},
     "images": {"sampling", "models", "kinds", "formats", "checks", "workers"},
     "engine": {"checks", "voices", "sampling", "models", "audio"},
-    "synthesizer": {"engine", "voices", "audio", "workers"},
+    "synthesizer": {"engine", "voices", "audio", "checks", "workers"},
     "evaluation": {
         "images",
         "voices",

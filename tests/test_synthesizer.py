@@ -236,3 +236,63 @@ def test_what_the_input_raises_the_stream_raises(tiny):
 
     with pytest.raises(UnpluggedError, match="the microphone was unplugged"):
         list(tiny.stream(pieces()))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seed": 1.5}, "seed is 1.5; it must be a whole number"),
+        ({"seed": None}, "seed is None; it must be a whole number"),
+        ({"first_sample": 1.0}, "first_sample is 1.0; it must be a whole number"),
+        ({"first_sample": np.arange(2)}, r"first_sample is array\(\[0, 1\]\); it must be a whole number"),
+        ({"sample_rate": 8000.5}, "sample_rate is 8000.5; it must be a whole number"),
+        ({"sample_rate": True}, "sample_rate is True; it must be a whole number"),
+        ({"temperature": "1"}, "temperature is '1'; it must be a number"),
+        ({"temperature": 10**400}, "temperature is inf; it must be from 0.1 to 2"),
+        ({"speaker": 0}, "speaker is 0; it must be a text"),
+        ({"correction": "no"}, "correction is 'no'; it must be true or false, or None"),
+    ],
+)
+def test_an_option_of_a_wrong_type_is_refused_by_its_name(tiny, given, message):
+    for make in (tiny.synthesize, tiny.stream):
+        with pytest.raises(ValueError, match=message):
+            make(RECORDING, **given)
+    with pytest.raises(ValueError, match=message):
+        tiny.stream(iter([RECORDING]), **given)
+
+
+def test_options_may_be_of_numpys_types(tiny):
+    plain = {"seed": 3, "temperature": 0.5, "first_sample": 7, "sample_rate": 8000, "correction": False}
+    given = {name: np.asarray(value)[()] for name, value in plain.items()}
+    assert np.array_equal(tiny.synthesize(RECORDING, **given), tiny.synthesize(RECORDING, **plain))
+
+
+def test_seconds_of_a_wrong_type_are_refused(synthesizers):
+    for seconds in ("1", True, 1j, [1]):
+        with pytest.raises(ValueError, match=r"seconds is .*; it must be a number"):
+            synthesizers["free"].synthesize(seconds=seconds)
+
+
+@pytest.mark.parametrize("name", ["max_streams", "threads"])
+@pytest.mark.parametrize("value", ["2", 1.5, True])
+def test_a_count_of_a_wrong_type_is_refused_by_its_name(folder, name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}; it must be a whole number"):
+        wavesynth.Synthesizer(folder / "tiny", **{name: value})
+
+
+def test_the_most_streams_have_a_limit_of_their_own_name(folder):
+    for value in (0, 10_001):
+        with pytest.raises(ValueError, match=f"max_streams is {value}; it must be from 1 to 10000"):
+            wavesynth.Synthesizer(folder / "tiny", max_streams=value)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "first", "message"),
+    [
+        ([], 0, "the input is empty; it must have at least one sample"),
+        ([RECORDING], 4000, "first_sample is 4000; it must be below 4000, the samples of the whole"),
+    ],
+)
+def test_pieces_that_cannot_be_used_raise_what_the_whole_raises(tiny, pieces, first, message):
+    with pytest.raises(ValueError, match=message):
+        list(tiny.stream(iter(pieces), first_sample=first))

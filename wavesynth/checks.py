@@ -6,12 +6,14 @@ dictionary, as TOML or JSON gives it, and so checks the types.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from numbers import Real
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["build", "require", "require_value", "require_whole"]
+__all__ = ["build", "real", "require", "require_value", "require_whole", "whole"]
 
 Built = TypeVar("Built")
 
@@ -20,6 +22,25 @@ def require_value(name: str, value: Any, holds: bool, allowed: str) -> None:
     """ValueError, with what is `allowed`, unless it `holds` of the `value` of the field `name`."""
     if not holds:
         raise ValueError(f"{name} is {value!r}; it must be {allowed}")
+
+
+def whole(name: str, value: Any) -> int:
+    """The whole number that the `value` of the argument `name` is, NumPy's too. Raises ValueError for anything else."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise ValueError(f"{name} is {value!r}; it must be a whole number")
+
+
+def real(name: str, value: Any) -> float:
+    """The number that the `value` of the argument `name` is, NumPy's too. Raises ValueError for anything else."""
+    require_value(name, value, isinstance(value, Real) and not isinstance(value, bool), "a number")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf")
 
 
 def require(config: Any, name: str, holds: bool, allowed: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.audio.encodings import pcm16_floats
+from wavesynth.checks import real, require_value, whole
 from wavesynth.engine.cleanup import Once, call_when_gone
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.engine import ClosedError, Engine
@@ -67,11 +68,11 @@ class Synthesizer:
         None. Up to `max_streams` streams are made at the same time, and as many calls of `synthesize`. A chunk has
         `chunk` samples at 16 kHz, or as many as last as long at the voice's rate.
         """
-        if max_streams < 1:
-            raise ValueError(f"max_streams is {max_streams}; it must be at least 1")
+        max_streams = whole("max_streams", max_streams)
+        require_value("max_streams", max_streams, 1 <= max_streams <= 10_000, "from 1 to 10000")
         self.voice = voice if isinstance(voice, Voice) else load_voice(voice)
         """The voice that speaks."""
-        threads = max(1, cores() - 1) if threads is None else threads
+        threads = max(1, cores() - 1) if threads is None else whole("threads", threads)
         sampler = make_sampler(self.voice, backend, threads, 2 * max_streams, max_streams)
         voices = {self.voice.name: LoadedVoice(self.voice, sampler)}
         self._places = threading.BoundedSemaphore(max_streams)  # of calls of `synthesize`
@@ -155,7 +156,7 @@ class Synthesizer:
         elif sum(source is not None for source in (audio, mel, seconds)) > 1:
             raise ValueError(_ONE_OF)
         else:
-            given = MelInput() if audio is None else AudioInput(sample_rate=sample_rate or 0)
+            given = MelInput() if audio is None else AudioInput(sample_rate=_rate(sample_rate))
         options = _options(seed, temperature, speaker, correction, first_sample)
         return self._open(SynthesisRequest(given, **options), pieces)
 
@@ -245,19 +246,26 @@ def _input(
     if _is_in_pieces(audio) or _is_in_pieces(mel):
         raise ValueError("the input comes in pieces; it must be whole, or be given to stream")
     if audio is not None:
-        return AudioInput(audio, sample_rate or 0)
-    return MelInput(mel) if seconds is None else DurationInput(seconds)
+        return AudioInput(audio, _rate(sample_rate))
+    return MelInput(mel) if seconds is None else DurationInput(real("seconds", seconds))
+
+
+def _rate(sample_rate: int | None) -> int:
+    return 0 if sample_rate is None else whole("sample_rate", sample_rate)
 
 
 def _options(
     seed: int, temperature: float | None, speaker: str, correction: bool | None, first_sample: int
 ) -> dict[str, Any]:
+    require_value("speaker", speaker, isinstance(speaker, str), "a text")
+    yes_or_no = correction is None or isinstance(correction, bool | np.bool_)
+    require_value("correction", correction, yes_or_no, "true or false, or None")
     return {
-        "seed": seed,
-        "temperature": temperature,
+        "seed": whole("seed", seed),
+        "temperature": None if temperature is None else real("temperature", temperature),
         "speaker": speaker,
         "correction": correction,
-        "first_sample": first_sample,
+        "first_sample": whole("first_sample", first_sample),
     }
 
 

@@ -222,3 +222,10 @@ def test_a_field_of_an_earlier_format_has_its_type(voice, tmp_path):
     edited(tmp_path, lambda d: d.update(fine=1))
     with pytest.raises(FormatError, match="fine is 1; it must be true or false"):
         load_voice(tmp_path)
+
+
+def test_a_name_that_no_folder_can_have_is_refused_like_any_other():
+    with pytest.raises(
+        FormatError, match=r"voice is 'xxx.*; it must be one of allison, .*, or a voice's folder"
+    ):
+        load_voice("x" * 5000)

@@ -28,8 +28,8 @@ class StreamError(Exception):
     """Why a stream ended before its last chunk."""
 
 
-class InputError(StreamError):
-    """What was pushed cannot be used."""
+class InputError(StreamError, ValueError):
+    """What was pushed cannot be used: a ValueError, as it is of input that is whole."""
 
 
 @dataclass(frozen=True)

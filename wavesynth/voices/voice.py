@@ -201,9 +201,13 @@ def voice_folder(voice: str | Path) -> Path:
     """
     shipped = find_voices() if isinstance(voice, str) else {}
     folder = shipped.get(str(voice), Path(voice))
-    if not folder.is_dir():
+    try:
+        found = folder.is_dir()
+    except OSError:  # a name that is too long, or below a folder that may not be read
+        found = False
+    if not found:
         known = f"one of {', '.join(find_voices())}, or a voice's folder"
-        raise FormatError(f"voice is {str(voice)!r}; it must be {known}")
+        raise FormatError(f"voice is {str(voice)[:100]!r}; it must be {known}")
     return folder
 
 
