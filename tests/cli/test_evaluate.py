@@ -205,7 +205,11 @@ def test_the_help_lists_what_can_be_left_out():
         ("tiny", (*LIGHT, "--temperature", 3), "temperature is 3.0; it must be"),
         ("tiny", (*LIGHT, "--split", "best"), "split is 'best'; it must be one of train, validation, test"),
         ("tiny", (*LIGHT, "--split", "validation"), "has no recordings in its validation split"),
-        ("tiny", (*LIGHT, "--speaker", "Ann"), "speaker is 'Ann'; the speakers of tiny are none"),
+        (
+            "tiny",
+            (*LIGHT, "--speaker", "Ann"),
+            "speaker is 'Ann'; voice tiny has but one, so it must be empty",
+        ),
         ("two", (*LIGHT, "--speaker", "Ann"), "the speakers of two are speaker-0, speaker-1"),
         ("tiny", (*LIGHT, "--transcripts", "nowhere.tsv"), "nowhere.tsv"),
     ],

@@ -214,7 +214,7 @@ def prepare(
 
     Raises ValueError, with one sentence, for a field that cannot be used or for more audio than `max_seconds`.
     """
-    speaker = _speaker(voice, wanted.speaker)
+    speaker = voice.speaker_number(wanted.speaker)
     reader, whole, samples = None, None, None
     source: Callable[[], Source]
     if isinstance(wanted.input, DurationInput):
@@ -260,21 +260,6 @@ def _duration(voice: Voice, seconds: float, most: float, names: FieldNames) -> i
     if not low <= seconds <= most or seconds == float("inf"):  # NaN too
         raise ValueError(f"{names.seconds} is {seconds:g}; it must be from {low:g} to {most:g}")
     return round(seconds * voice.sample_rate)
-
-
-def _speaker(voice: Voice, name: str) -> int | None:
-    """The number of the speaker of that name."""
-    if not voice.speakers:
-        if name:
-            raise ValueError(
-                f"speaker is {name[:100]!r}; voice {voice.name} has but one, so it must be empty"
-            )
-        return None
-    if name and name not in voice.speakers:
-        raise ValueError(
-            f"speaker is {name[:100]!r}; the speakers of {voice.name} are {', '.join(voice.speakers)}"
-        )
-    return voice.speakers.index(name) if name else 0
 
 
 def _correction(voice: Voice, wanted: bool | None) -> int:

@@ -15,6 +15,7 @@ from wavesynth.engine.source import Source
 from wavesynth.sampling.reference import SamplingParams
 
 __all__ = [
+    "MAX_INPUT_AHEAD",
     "EngineOutput",
     "EngineRequest",
     "EngineStream",
@@ -22,6 +23,9 @@ __all__ = [
     "Statistics",
     "StreamError",
 ]
+
+#: Samples that a stream's input may be ahead of its output before its caller waits: 2 s at 16 kHz.
+MAX_INPUT_AHEAD = 32_000
 
 
 class StreamError(Exception):

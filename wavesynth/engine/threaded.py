@@ -8,12 +8,9 @@ from collections.abc import Iterator, Sequence
 from numpy.typing import ArrayLike
 
 from wavesynth.engine.requests import InputReader
-from wavesynth.engine.stream import EngineStream
+from wavesynth.engine.stream import MAX_INPUT_AHEAD, EngineStream
 
 __all__ = ["Listener", "Listeners", "feed"]
-
-#: Samples that the input of a stream may be ahead of its output before no more of it is taken.
-_MOST_AHEAD = 32_000
 
 
 class Listener:
@@ -55,9 +52,9 @@ def feed(stream: EngineStream, listener: Listener, reader: InputReader, pieces: 
     """Moves the pieces of a stream's input to it; what is wrong with them, the stream's reader raises."""
     try:
         for piece in pieces:
-            while reader.samples - stream.made > _MOST_AHEAD and not stream.closed:
+            while reader.samples - stream.made > MAX_INPUT_AHEAD and not stream.closed:
                 listener.room.clear()  # before looking again, or what is made in between would be missed
-                if reader.samples - stream.made > _MOST_AHEAD and not stream.closed:
+                if reader.samples - stream.made > MAX_INPUT_AHEAD and not stream.closed:
                     listener.room.wait()
             if stream.closed:
                 return

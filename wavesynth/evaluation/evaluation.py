@@ -76,7 +76,7 @@ def evaluate(
             f"{voice.sample_rate}"
         )
     language = settings.language or voice.language
-    number = _speaker(voice, settings.speaker)
+    number = voice.speaker_number(settings.speaker)
     split = list(recordings.split(settings.split))
     if not split:
         raise ValueError(f"{recordings.path} has no recordings in its {settings.split} split")
@@ -158,15 +158,6 @@ def evaluate(
     steps = [after - before for before, after in pairwise(clock)]
     figures["took_seconds"] = dict(zip(("bits", "speaking", "measuring", "long form"), steps, strict=False))
     return figures, heard
-
-
-def _speaker(voice: Voice, name: str) -> int | None:
-    if not voice.speakers and not name:
-        return None
-    if name and name not in voice.speakers:
-        known = ", ".join(voice.speakers) or "none"
-        raise ValueError(f"speaker is {name!r}; the speakers of {voice.name} are {known}")
-    return voice.speakers.index(name) if name else 0
 
 
 def _heard_before(

@@ -9,13 +9,10 @@ from contextlib import contextmanager
 from torch import Tensor
 
 from wavesynth.engine.engine import CapacityError, Engine
-from wavesynth.engine.stream import EngineOutput, EngineRequest, EngineStream, StreamError
+from wavesynth.engine.stream import MAX_INPUT_AHEAD, EngineOutput, EngineRequest, EngineStream, StreamError
 from wavesynth.server.errors import RefusedError
 
 __all__ = ["AsyncEngine", "AsyncStream", "Notify"]
-
-#: Samples of audio that a call's input may be ahead of its output before more input is read: 2 s at 16 kHz.
-_MAX_AHEAD = 32_000
 
 #: What an engine calls on its own thread, with the streams that have output or take input.
 Notify = Callable[[Sequence[EngineStream]], None]
@@ -68,9 +65,9 @@ class AsyncStream:
 
     async def push(self, piece: Tensor, samples: int) -> None:
         """Gives the next input, which makes `samples` samples; waits while the engine is far behind."""
-        while self._pushed - self._stream.made > _MAX_AHEAD:
+        while self._pushed - self._stream.made > MAX_INPUT_AHEAD:
             self._room.clear()  # before looking again: a wake-up in between is not lost
-            if self._pushed - self._stream.made > _MAX_AHEAD:
+            if self._pushed - self._stream.made > MAX_INPUT_AHEAD:
                 await self._room.wait()
         self._stream.push(piece)
         self._pushed += samples

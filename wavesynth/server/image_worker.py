@@ -15,11 +15,15 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 
 from wavesynth.server.errors import RefusedError
 from wavesynth.workers import begin_worker
+
+if TYPE_CHECKING:
+    from wavesynth.images.model import ImageModel
 
 __all__ = ["ImageJob", "ImageWorker"]
 
@@ -124,7 +128,7 @@ def _work(connection: Connection) -> None:
     begin_worker()
     import torch
 
-    from wavesynth.images.model import ImageModel, load_image_model
+    from wavesynth.images.model import load_image_model
 
     if hasattr(os, "nice"):
         os.nice(19)
@@ -144,15 +148,13 @@ def _work(connection: Connection) -> None:
                 connection.send(str(error))
 
 
-def _send(connection: Connection, model: object, job: ImageJob) -> None:
+def _send(connection: Connection, model: ImageModel, job: ImageJob) -> None:
     """Sends a job's rows and None, or stops when it is told to."""
     import torch
 
-    from wavesynth.images.model import ImageModel
     from wavesynth.images.sampling import params_from
     from wavesynth.models.pixels import intensities, nearest
 
-    assert isinstance(model, ImageModel)
     c = model.network.config
     labels = None if job.label is None else torch.full((job.count,), job.label)
     known = None

@@ -11,7 +11,7 @@ import grpc
 
 from wavesynth.images.model import ImageModel
 from wavesynth.models.pixels import ImageModelConfig
-from wavesynth.sampling.draw import TEMPERATURES
+from wavesynth.sampling.reference import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.image_worker import ImageJob, ImageWorker
@@ -88,9 +88,10 @@ class ImageService(ImageServiceServicer):
         model, folder = self._models[name]
         c = model.network.config
         temperature = synthesis.temperature if synthesis.HasField("temperature") else 1.0
-        low, high = TEMPERATURES
-        if not low <= temperature <= high:
-            raise invalid(f"temperature is {temperature}; it must be from {low} to {high}")
+        try:
+            SamplingParams(synthesis.seed, temperature)
+        except ValueError as error:
+            raise invalid(str(error)) from error
         label = synthesis.label if synthesis.HasField("label") else None
         if c.labels and (label is None or label >= c.labels):
             raise invalid(
