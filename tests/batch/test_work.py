@@ -14,7 +14,7 @@ from wavesynth.batch import segments as cutting
 from wavesynth.batch.manifest import Entry
 from wavesynth.batch.work import BatchOptions, Collector, SegmentWorker, cut
 from wavesynth.clients import Client
-from wavesynth.engine.excerpt import heard_from, memories
+from wavesynth.engine.excerpt import converter_memories, first_whole_frame
 from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.voices.voice import load_voice, save_voice
@@ -118,7 +118,7 @@ def test_a_piece_begins_with_what_the_converter_remembers_of_all_before(
     hop = voice.mel.hop
     for piece, place in zip(pieces, cutting.cuts(*cuts_of(path, voice)), strict=True):
         if place.begin:
-            (memory,) = memories(voice, read(path), [place.begin // hop + heard_from(voice)])
+            (memory,) = converter_memories(voice, read(path), [place.begin // hop + first_whole_frame(voice)])
             assert piece.request and piece.request.memory == memory.numpy().tobytes()
             (warm,), (cold,) = (
                 long_worker([piece]),

@@ -7,7 +7,7 @@ import torch
 
 from tests.engine.engines import VOICES, audio, clip, opened, running
 from wavesynth.audio.mel import features
-from wavesynth.engine.excerpt import heard_from, memories
+from wavesynth.engine.excerpt import converter_memories, first_whole_frame
 from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import EngineRequest
@@ -61,8 +61,8 @@ def test_the_network_hears_what_it_hears_in_the_whole(name):
     piece = recording[begin : last + around.after]
     resumed: tuple[object, ...] = ()
     if voice.converter is not None:
-        frame = heard_from(voice)
-        resumed = (frame, *memories(voice, recording, [begin // HOP + frame]))
+        frame = first_whole_frame(voice)
+        resumed = (frame, *converter_memories(voice, recording, [begin // HOP + frame]))
     part = conditioning(voice, piece, *resumed)
     # From the first sample that the network remembers at `first` on, to the last one that is kept.
     frames = slice((first - voice.model.config.receptive_field) // HOP, (last - 1) // HOP + 1)
@@ -90,7 +90,7 @@ def test_what_comes_after_a_stretch_does_not_change_it(engine, name, correction)
 
 def test_memory_is_for_voices_with_a_converter():
     with pytest.raises(ValueError, match="voice tiny has no converter"):
-        memories(PLAIN, clip(1000), [3])
+        converter_memories(PLAIN, clip(1000), [3])
     for source in (AudioSource(PLAIN, None, 16000), DurationSource(PLAIN, None, 100)):
         with pytest.raises(TypeError, match="without a converter"):
             source.resume(3, torch.zeros(1, 1, 16))

@@ -85,7 +85,7 @@ class Pipeline:
     @property
     def warm_up(self) -> int:
         """Samples of input before a sample that decide it."""
-        return self._heard + self.hop - 1 + self._seen
+        return self._analysis_warm_up + self.hop - 1 + self._synthesis_warm_up
 
     @property
     def frames_ahead(self) -> int:
@@ -107,7 +107,7 @@ class Pipeline:
     @property
     def before(self) -> int:
         """Samples of a recording before a piece that must be heard with it, where that begins on a frame."""
-        return -(-self._heard // self.hop) * self.hop + self._seen
+        return -(-self._analysis_warm_up // self.hop) * self.hop + self._synthesis_warm_up
 
     @property
     def after(self) -> int:
@@ -115,9 +115,9 @@ class Pipeline:
         return self.look_ahead
 
     @property
-    def _heard(self) -> int:
+    def _analysis_warm_up(self) -> int:
         return sum(stage.warm_up for stage in self.analysis)
 
     @property
-    def _seen(self) -> int:
+    def _synthesis_warm_up(self) -> int:
         return sum(stage.warm_up for stage in self.synthesis)

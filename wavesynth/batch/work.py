@@ -15,7 +15,7 @@ from torch import Tensor
 from wavesynth.audio.encodings import pcm16_bytes
 from wavesynth.audio.files import load, read_mel
 from wavesynth.audio.pcm import pcm16
-from wavesynth.engine.excerpt import heard_from, memories
+from wavesynth.engine.excerpt import converter_memories, first_whole_frame
 from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.requests import AudioInput, DurationInput, MelInput, SynthesisRequest, choose_voice
 from wavesynth.engine.stream import StreamError
@@ -127,12 +127,12 @@ def _request(entry: Entry, voice: Voice, given: DurationInput | MelInput | Audio
 
 
 def _memories(voice: Voice, recording: Tensor, begins: Sequence[int]) -> list[bytes]:
-    """What the voice's converter remembers when it has heard the recording up to where the pieces that begin at these
-    frames are heard aright; nothing where they begin with the recording, and for voices without one."""
+    """The converter's memory, as bytes, for each of the pieces that begin at these frames (wavesynth.engine.excerpt);
+    empty for a piece that begins with the recording, and for voices without a converter."""
     if voice.converter is None or not any(begins):
         return [b""] * len(begins)
-    later = [begin + heard_from(voice) for begin in begins if begin]
-    found = iter(memories(voice, recording, later))
+    later = [begin + first_whole_frame(voice) for begin in begins if begin]
+    found = iter(converter_memories(voice, recording, later))
     return [next(found).numpy().tobytes() if begin else b"" for begin in begins]
 
 

@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.companding import Deemphasis, deemphasize
-from wavesynth.audio.correction import SpectralCorrection, correct
+from wavesynth.audio.companding import deemphasize
+from wavesynth.audio.correction import correct
 from wavesynth.audio.mel import features
 from wavesynth.audio.pcm import pcm16
-from wavesynth.audio.stage import Pipeline, Sampling
+from wavesynth.audio.stage import Pipeline
+from wavesynth.engine.pipeline import synthesis_stages
 from wavesynth.engine.stream import EngineOutput, EngineStream, InputError, Statistics
 from wavesynth.voices.loaded import LoadedVoice
 
@@ -56,10 +57,8 @@ class ActiveStream:
         """Samples that the next step makes of it."""
         self.joining = False
         """Whether its first chunk is made beside the steps of the others."""
-        self.deemphasis = Deemphasis(loaded.voice.preemphasis)
-        self.correction = SpectralCorrection(loaded.voice.mel, stream.request.correction)
-        sampling = Sampling(loaded.voice.receptive_field)
-        synthesis = sampling, self.deemphasis, self.correction
+        synthesis = synthesis_stages(loaded.voice, stream.request.correction)
+        _, self.deemphasis, self.correction = synthesis
         self.pipeline = Pipeline(loaded.voice.hop, self.source.stages, synthesis)
         self.error: Exception | None = None
         """Why its input cannot be used."""

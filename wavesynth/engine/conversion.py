@@ -1,4 +1,4 @@
-"""Another voice, frame by frame as the log-mel arrives."""
+"""The converter, frame by frame as the log-mel arrives."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["StreamingConverter"]
 class StreamingConverter:
     """Turns one stream's mel frames, in pieces of any size, into those of the voice's own speaker.
 
-    What is said of a frame comes `look_ahead` frames later; `finish` gives the rest, as if silence followed. Each
-    frame is computed by itself, so that the bits do not depend on how the mel was cut.
+    A converted frame comes `look_ahead` frames after its source frame; `finish` gives the rest, as if silence followed.
+    Each frame is computed by itself, so that the bits do not depend on how the mel was cut.
 
-    A `Stage` (wavesynth.audio.stage), but that it remembers all that it heard: `warm_up` leaves its memory out, which
-    `wavesynth.engine.excerpt` hands over.
+    A `Stage` (wavesynth.audio.stage), except that it remembers all frames since the stream began: `warm_up` leaves this
+    memory out, and `wavesynth.engine.excerpt` hands it over.
 
     Raises ValueError for a mel of the wrong width or with NaN or infinite values.
     """
@@ -27,21 +27,21 @@ class StreamingConverter:
     def __init__(self, converter: Converter, mel: MelConfig) -> None:
         self._converter, self._silence, self._hop = converter, mel.silence, mel.hop
         c = converter.config
-        self._track = torch.full(
+        self._window = torch.full(
             (c.past, c.bands), self._silence
-        )  # what the next frame hears, as far as it is known
+        )  # of the next frame, as far as it is known
         self._memory: Tensor | None = None
-        self._said = 0  # frames
+        self._converted = 0  # frames
         self._resumed: tuple[int, Tensor] | None = None
 
     @property
     def look_ahead(self) -> int:
-        """Samples that the frames last that it hears after a frame."""
+        """Samples that the source frames last that it sees after a frame."""
         return self._converter.config.look_ahead * self._hop
 
     @property
     def warm_up(self) -> int:
-        """Samples that the frames last that it hears before a frame; its memory is left out."""
+        """Samples that the source frames last that it sees before a frame; its memory is left out."""
         return self._converter.config.past * self._hop
 
     @property
@@ -50,27 +50,27 @@ class StreamingConverter:
         return self.look_ahead + 1
 
     def resume(self, frame: int, memory: Tensor) -> None:
-        """Has the frame of this number be said with `memory` [layers, 1, channels], as if what gave it had been heard
-        before; for a stretch that is cut out of a recording (wavesynth.engine.excerpt)."""
+        """Converts the frame of this number with `memory` [layers, 1, channels], as if the frames that gave it had
+        come before; for a piece that is cut out of a recording (wavesynth.engine.excerpt)."""
         self._resumed = (frame, memory)
 
     @torch.inference_mode()
     def push(self, mel: Tensor) -> Tensor:
-        """What is said of the frames that `mel` [f, bands] completes, [f', bands]."""
+        """The converted frames that `mel` [f, bands] completes, [f', bands]."""
         c = self._converter.config
         check_mel(mel, c.bands)
-        self._track = torch.cat([self._track, mel])
-        said = [mel[:0]]
-        while len(self._track) >= c.window:
-            if self._resumed is not None and self._said == self._resumed[0]:
+        self._window = torch.cat([self._window, mel])
+        converted = [mel[:0]]
+        while len(self._window) >= c.window:
+            if self._resumed is not None and self._converted == self._resumed[0]:
                 self._memory = self._resumed[1]
-            frame, self._memory = self._converter(self._track[None, : c.window], self._memory)
-            said.append(frame[0].clamp(min=self._silence))
-            self._track = self._track[1:]
-            self._said += 1
-        return torch.cat(said)
+            frame, self._memory = self._converter(self._window[None, : c.window], self._memory)
+            converted.append(frame[0].clamp(min=self._silence))
+            self._window = self._window[1:]
+            self._converted += 1
+        return torch.cat(converted)
 
     def finish(self) -> Tensor:
-        """What is said of the last frames."""
+        """The last converted frames."""
         c = self._converter.config
         return self.push(torch.full((c.look_ahead, c.bands), self._silence))

@@ -1,10 +1,10 @@
 """The memory that a piece of a recording needs so that, cut out, it is made as in the whole.
 
-All stages but one see a known way around a sample, which `Pipeline.before` and `Pipeline.after` give. A converter
-remembers all that it has heard. So its memory is computed over the whole recording, which is little beside the
-sampling, and goes with the piece:
+All stages but one see a limited stretch around a sample, which `Pipeline.before` and `Pipeline.after` give. A converter
+remembers all frames since the recording began. So its memory is computed over the whole recording, which costs little
+beside the sampling, and goes with the piece:
 
-    recording  ──── heard by the converter alone ────┃─ before ─┃═══ the piece ═══┃─ after ─┃─────
+    recording  ──── read by the converter alone ─────┃─ before ─┃═══ the piece ═══┃─ after ─┃─────
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavesynth.audio.mel import log_mel
-from wavesynth.engine.pipeline import hearing
+from wavesynth.engine.pipeline import mel_pipeline
 from wavesynth.voices.voice import Voice
 
-__all__ = ["heard_from", "memories"]
+__all__ = ["converter_memories", "first_whole_frame"]
 
 
-def heard_from(voice: Voice) -> int:
-    """The first frame of a piece whose window, and whose past that a converter hears, lie in it as a whole."""
-    return hearing(voice).before // voice.hop
+def first_whole_frame(voice: Voice) -> int:
+    """The first frame of a piece whose analysis window, with the frames that a converter sees before it, lies in the
+    piece as a whole."""
+    return mel_pipeline(voice).before // voice.hop
 
 
 @torch.inference_mode()
-def memories(voice: Voice, recording: Tensor, frames: Iterable[int]) -> list[Tensor]:
-    """What the voice's converter remembers, [layers, 1, channels], before each of `frames`, of which each is at least 1
-    and none before the one ahead of it, of a recording [N] at the voice's rate."""
+def converter_memories(voice: Voice, recording: Tensor, frames: Iterable[int]) -> list[Tensor]:
+    """What the voice's converter remembers before each of `frames` of a recording [N] at the voice's rate, [layers, 1,
+    channels] each. The frames' numbers are at least 1, and in ascending order."""
     converter = voice.converter
     if converter is None:
         raise ValueError(f"voice {voice.name} has no converter, and so no memory")

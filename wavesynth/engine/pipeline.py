@@ -11,7 +11,7 @@ from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.engine.conversion import StreamingConverter
 from wavesynth.voices.voice import Voice
 
-__all__ = ["hearing", "pipeline_of"]
+__all__ = ["mel_pipeline", "pipeline_of", "synthesis_stages"]
 
 
 def pipeline_of(voice: Voice, correction: int = 0, sample_rate: int | None = None) -> Pipeline:
@@ -21,18 +21,22 @@ def pipeline_of(voice: Voice, correction: int = 0, sample_rate: int | None = Non
     if voice.takes_mel:
         if sample_rate not in (None, voice.sample_rate):
             analysis.append(StreamingResampler(sample_rate or 0, voice.sample_rate))
-        analysis += [*hearing(voice).analysis, StreamingConditioner(voice)]
-    synthesis = (
-        Sampling(voice.receptive_field),
-        Deemphasis(voice.preemphasis),
-        SpectralCorrection(voice.mel, correction),
-    )
-    return Pipeline(voice.hop, analysis, synthesis)
+        analysis += [*mel_pipeline(voice).analysis, StreamingConditioner(voice)]
+    return Pipeline(voice.hop, analysis, synthesis_stages(voice, correction))
 
 
-def hearing(voice: Voice) -> Pipeline:
-    """The stages up to the log-mel that the voice is to say."""
+def mel_pipeline(voice: Voice) -> Pipeline:
+    """The stages up to the log-mel that conditions the voice."""
     stages: list[Reach] = [StreamingLogMel(voice.mel)]
     if voice.converter is not None:
         stages.append(StreamingConverter(voice.converter, voice.mel))
     return Pipeline(voice.hop, stages, ())
+
+
+def synthesis_stages(voice: Voice, correction: int) -> tuple[Sampling, Deemphasis, SpectralCorrection]:
+    """The stages from conditioning to audio, new, with `correction` frames corrected jointly (0: none)."""
+    return (
+        Sampling(voice.receptive_field),
+        Deemphasis(voice.preemphasis),
+        SpectralCorrection(voice.mel, correction),
+    )

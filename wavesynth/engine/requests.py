@@ -18,7 +18,7 @@ from torch import Tensor
 from wavesynth.audio.correction import DEFAULT_FRAMES, can_correct
 from wavesynth.audio.pcm import as_array, as_samples
 from wavesynth.audio.resampling import StreamingResampler
-from wavesynth.engine.excerpt import heard_from
+from wavesynth.engine.excerpt import first_whole_frame
 from wavesynth.engine.source import AudioSource, DurationSource, MelSource, Source
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling.reference import SamplingParams
@@ -248,7 +248,7 @@ def _source(reader: InputReader, speaker: int | None, voice: Voice, memory: byte
     source = reader.source(speaker)
     if memory and voice.converter is not None:
         values = torch.frombuffer(bytearray(memory), dtype=torch.float32)
-        source.resume(heard_from(voice), values.reshape(voice.converter.config.layers, 1, -1))
+        source.resume(first_whole_frame(voice), values.reshape(voice.converter.config.layers, 1, -1))
     return source
 
 

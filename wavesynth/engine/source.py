@@ -67,7 +67,7 @@ class Source(ABC):
         """Leaves the conditioning network to the backend: called, if at all, before anything else."""
 
     def resume(self, frame: int, memory: Tensor) -> None:
-        """Has the converter say frame number `frame` with this memory (`StreamingConverter.resume`); called, if at all,
+        """Has frame number `frame` be converted with this memory (`StreamingConverter.resume`); called, if at all,
         before any input is given. Raises TypeError for a voice without one."""
         raise TypeError("memory was given to a stream without a converter")
 
