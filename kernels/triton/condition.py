@@ -17,7 +17,12 @@ from wavesynth.kernels.triton.network import PackedNetwork, interleave
 
 __all__ = ["PackedConditioner", "linear", "pack_conditioner"]
 
-_ROWS, _COLUMNS, _DEPTH = 16, 64, 64
+#: Frames of a program's block.
+_ROWS = 16
+#: Outputs of a program's block.
+_COLUMNS = 64
+#: Inputs that a program multiplies at once.
+_DEPTH = 64
 
 
 @triton.jit(do_not_specialize=["m"])

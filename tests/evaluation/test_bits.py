@@ -26,7 +26,7 @@ def in_one_piece(voice, waveform, weights, speaker=None):
 
 @pytest.fixture
 def pieces_of_two_frames(monkeypatch):
-    monkeypatch.setattr(module, "FRAMES_AT_ONCE", 2)
+    monkeypatch.setattr(module, "PIECE_FRAMES", 2)
 
 
 def test_pieces_cost_what_the_whole_recording_costs(pieces_of_two_frames):
@@ -77,8 +77,8 @@ def test_no_recordings_are_an_error():
 
 
 def test_of_a_long_split_a_part_is_scored_spread_over_it(monkeypatch):
-    monkeypatch.setattr("wavesynth.evaluation.bits.LONGEST", 0.5)
-    monkeypatch.setattr("wavesynth.evaluation.bits.FRAMES_AT_ONCE", 10)  # pieces of 0.1 s
+    monkeypatch.setattr("wavesynth.evaluation.bits.MAX_SECONDS", 0.5)
+    monkeypatch.setattr("wavesynth.evaluation.bits.PIECE_FRAMES", 10)  # pieces of 0.1 s
     seen = []
     recordings = [(str(i), 0.1 * torch.randn(1600)) for i in range(10)]
     bits = measure_bits(

@@ -19,12 +19,12 @@ from wavesynth.sampling.int8 import Int8Weights
 from wavesynth.sampling.weights import Float32Weights, Weights
 from wavesynth.voices.wavenet import WaveNetVoice
 
-__all__ = ["LONGEST", "Bits", "measure_bits"]
+__all__ = ["MAX_SECONDS", "Bits", "measure_bits"]
 
 #: Seconds of a split that are scored; of a longer one, as much is spread over it.
-LONGEST = 150.0
+MAX_SECONDS = 150.0
 #: Frames that are scored at once: all layers' activations of so many samples are in memory together.
-FRAMES_AT_ONCE = 200
+PIECE_FRAMES = 200
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Bits:
     """Bits/sample. The int8 arithmetic is slow to follow exactly, so it is measured on a part of the recordings."""
 
     float32: float
-    """On `seconds`: all, or LONGEST of them."""
+    """On `seconds`: all, or MAX_SECONDS of them."""
     seconds: float
     int8: float
     """On `int8_seconds`, spread over the recordings."""
@@ -43,7 +43,7 @@ class Bits:
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
-    """Up to FRAMES_AT_ONCE frames of a recording, from frame `first` on."""
+    """Up to PIECE_FRAMES frames of a recording, from frame `first` on."""
 
     waveform: Tensor
     """The whole recording, [N]."""
@@ -84,14 +84,14 @@ def measure_bits(
     processes: int = 1,
     track: Callable[[Iterable[_Score], int], Iterable[_Score]] = lambda scores, total: scores,
 ) -> Bits:
-    """Scores every sample of the recordings [N], or about LONGEST seconds of them, given all before it in float32, and
+    """Scores every sample of the recordings [N], or about MAX_SECONDS of them, given all before it in float32, and
     about `int8_seconds` of these in int8.
 
     `track` takes the scores as they come and their number, and passes them on, to show progress. Raises
     ValueError when there are no recordings.
     """
     hop = voice.hop
-    step = FRAMES_AT_ONCE * hop
+    step = PIECE_FRAMES * hop
     pieces = [
         _Piece(waveform, start // hop, min(step, len(waveform) - start))
         for _, waveform in recordings
@@ -100,8 +100,8 @@ def measure_bits(
     if not pieces:
         raise ValueError("there are no recordings to predict")
     total = sum(piece.samples for piece in pieces)
-    if total > LONGEST * voice.sample_rate:
-        pieces = _spread(pieces, round(len(pieces) * LONGEST * voice.sample_rate / total))
+    if total > MAX_SECONDS * voice.sample_rate:
+        pieces = _spread(pieces, round(len(pieces) * MAX_SECONDS * voice.sample_rate / total))
         total = sum(piece.samples for piece in pieces)
     share = round(len(pieces) * int8_seconds * voice.sample_rate / total)
     followed = _spread(pieces, share)

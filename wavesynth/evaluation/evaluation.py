@@ -16,7 +16,7 @@ from wavesynth.data.dataset import Recordings
 from wavesynth.data.processes import share_out
 from wavesynth.data.provenance import Provenance
 from wavesynth.data.split import Split
-from wavesynth.evaluation.clips import LONGEST, Clip, choose_clips
+from wavesynth.evaluation.clips import LONGEST_CLIP, Clip, choose_clips
 from wavesynth.evaluation.long_form import long_input, measure_long_form
 from wavesynth.evaluation.measure import Comparison, Measured, measure, summarise
 from wavesynth.evaluation.report import Heard
@@ -110,7 +110,7 @@ def evaluate(
         "notes": [],
     }
     if not voice.takes_mel:
-        [sample] = track("speaking", speak([(LONGEST, settings.seed)]), 1)
+        [sample] = track("speaking", speak([(LONGEST_CLIP, settings.seed)]), 1)
         clock.append(time.monotonic())
         figures["notes"].append(
             "the voice has no mel conditioning: it cannot copy a recording, and speaks freely"

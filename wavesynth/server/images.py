@@ -36,7 +36,7 @@ class ImageService(ImageServiceServicer):
     async def ListImageModels(  # noqa: N802
         self, request: pb.ListImageModelsRequest, context: grpc.aio.ServicerContext
     ) -> pb.ListImageModelsResponse:
-        """See the API."""
+        """The models of images that are served."""
         async with self._admission.call("ListImageModels", context):
             return self.listed()
 
@@ -47,7 +47,7 @@ class ImageService(ImageServiceServicer):
     async def SampleImage(  # type: ignore[override]  # noqa: N802
         self, request: pb.SampleImageRequest, context: grpc.aio.ServicerContext
     ) -> None:
-        """See the API."""
+        """The rows of new images, a message each."""
         async with self._admission.call("SampleImage", context) as call:
             job, _ = self._job(call, request.synthesis)
             async with aclosing(self._worker.rows(job)) as rows:
@@ -57,7 +57,7 @@ class ImageService(ImageServiceServicer):
     async def CompleteImage(  # type: ignore[override]  # noqa: N802
         self, request: pb.CompleteImageRequest, context: grpc.aio.ServicerContext
     ) -> None:
-        """See the API."""
+        """The rows of images whose first pixels are given, a message each."""
         async with self._admission.call("CompleteImage", context) as call:
             job, c = self._job(call, request.synthesis)
             if len(request.pixels) != c.dimensions:

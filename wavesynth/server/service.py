@@ -1,4 +1,4 @@
-"""The four calls of the API; here bytes are moved, and nothing is computed."""
+"""The methods of SynthesisService, as proto/wavesynth/v1/synthesis.proto says. Nothing is computed here."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class SynthesisService(SynthesisServiceServicer):
     async def ListVoices(  # noqa: N802
         self, request: pb.ListVoicesRequest, context: grpc.aio.ServicerContext
     ) -> pb.ListVoicesResponse:
-        """See the API."""
+        """The voices that are served."""
         async with self._admission.call("ListVoices", context):
             return self._requests.listed()
 
     async def Synthesize(  # noqa: N802
         self, request: pb.SynthesizeRequest, context: grpc.aio.ServicerContext
     ) -> pb.SynthesizeResponse:
-        """See the API."""
+        """All the audio of a request, in one message."""
         async with (
             self._admission.call("Synthesize", context) as call,
             self._open_whole(call, request, live=False) as stream,
@@ -48,7 +48,7 @@ class SynthesisService(SynthesisServiceServicer):
     async def StreamSynthesize(  # type: ignore[override]  # noqa: N802
         self, request: pb.StreamSynthesizeRequest, context: grpc.aio.ServicerContext
     ) -> None:
-        """See the API."""
+        """The audio of a request, in a message for each chunk."""
         async with (
             self._admission.call("StreamSynthesize", context) as call,
             self._open_whole(call, request, live=True) as stream,
@@ -64,7 +64,7 @@ class SynthesisService(SynthesisServiceServicer):
     async def Resynthesize(  # type: ignore[override]  # noqa: N802
         self, requests: AsyncIterator[pb.ResynthesizeRequest], context: grpc.aio.ServicerContext
     ) -> None:
-        """See the API."""
+        """The audio of a request whose input comes in messages too, while it comes."""
         async with self._admission.call("Resynthesize", context) as call:
             first = await anext(requests, pb.ResynthesizeRequest())
             if (kind := first.WhichOneof("message")) != "config":

@@ -23,8 +23,10 @@ from wavesynth.workers import threads
 
 __all__ = ["ExportedImages", "export_images", "measured"]
 
-#: Images on the card, side by side and in all.
-_COLUMNS, _IMAGES = 10, 40
+#: Images on the card.
+_IMAGES = 40
+#: Of these so many are side by side.
+_COLUMNS = 10
 
 
 @dataclass(frozen=True)

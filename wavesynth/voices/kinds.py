@@ -81,11 +81,12 @@ class VoiceKind(Kind):
         raise NotImplementedError(f"kind {self.name} says neither its loss nor has a recipe")
 
     def shapes(self, config: Any) -> dict[str, tuple[int, ...]]:
-        """Of the tensors that a voice has beside those of its networks, by their names in the file."""
+        """The shapes of the kind's own tensors, those that a voice has beside its networks' weights, by their names in
+        the file."""
         return {}
 
     def tensors(self, voice: Voice) -> dict[str, Tensor]:
-        """Those tensors."""
+        """The kind's own tensors of a voice, by the names that `shapes` gives."""
         return {}
 
     def read(self, fields: dict[str, Any]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class WaveNetKind(VoiceKind):
         return MuLawSampler(_drawing(voice, backend, threads, max_streams, max_batch), *voice.companding)
 
     def shapes(self, config: WaveNetConfig) -> dict[str, tuple[int, ...]]:
-        """Of the scales."""
+        """The shapes of the scales."""
         c = config
         return {
             "scales.input": (c.layers, c.residual),
