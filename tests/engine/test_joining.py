@@ -83,7 +83,7 @@ def test_a_stream_that_comes_while_a_step_is_handed_out_is_heard_as_soon_as_its_
     gate.allowed.release(1000)
 
     def notify(streams):
-        heard.extend(stream.request.key.seed for stream in streams)
+        heard.extend(stream.request.params.seed for stream in streams)
         if heard == [1]:
             engine.open(from_nothing(160, seed=9))
 

@@ -49,7 +49,7 @@ def test_a_request_says_whether_and_the_voice_how_it_is_corrected(own, asked, fr
 
 def test_what_is_not_said_is_as_the_voice_has_it():
     request, _, _ = prepare(SynthesisRequest(MEL), replace(SPOKEN, temperature=0.7))
-    assert (request.voice, request.key.temperature, request.key.seed) == ("spoken", 0.7, 0)
+    assert (request.voice, request.params.temperature, request.params.seed) == ("spoken", 0.7, 0)
     assert (request.samples, request.first_sample, request.live) == (320, 0, True)
 
 

@@ -60,7 +60,7 @@ class ReadySampler:
         """A stream."""
         return Position()
 
-    def launch(self, states: Any, conditioning: Any, keys: Any, n: int) -> np.ndarray:
+    def launch(self, states: Any, conditioning: Any, params: Any, n: int) -> np.ndarray:
         """Samples."""
         for state in states:
             state.index += n
@@ -90,7 +90,7 @@ class WaitingSampler(ReadySampler):
         super().__init__(executor, 1)
         self._free = 0.0
 
-    def launch(self, states: Any, conditioning: Any, keys: Any, n: int) -> Any:
+    def launch(self, states: Any, conditioning: Any, params: Any, n: int) -> Any:
         """Samples that are there later."""
         for state in states:
             state.index += n

@@ -49,13 +49,13 @@ def measure_engine(
     config = WaveNetConfig(stacks, depth, residual, skip, classes, mel_bands=0)
     sampler = make_sampler(random_voice(config, activation_bits), backend, threads, streams)
     states = [sampler.start() for _ in range(streams)]
-    keys = [SamplingParams(seed) for seed in range(streams)]
+    params = [SamplingParams(seed) for seed in range(streams)]
     conditioning = [torch.randn(2, config.layers, 2 * residual) * 0.1] * streams
 
     def advance(hops: int) -> float:
         start = time.perf_counter()
         for _ in range(hops):
-            sampler.advance(states, conditioning, keys, config.hop)
+            sampler.advance(states, conditioning, params, config.hop)
         return hops * config.hop / (time.perf_counter() - start)
 
     advance(1)

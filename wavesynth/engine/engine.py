@@ -4,7 +4,7 @@
 
 A step makes one chunk for every stream that has input for it and room in its output queue. Streams join and leave
 between steps; one that nobody reads is left out until somebody does. What a stream's audio is does not depend on any of
-this: sampling is a function of the stream's own state, conditioning and key.
+this: sampling is a function of the stream's own state, conditioning and parameters.
 
 A backend that draws elsewhere, as on a GPU, has its next step before the last one's chunks are sent, and so never
 waits. The chunks of thousands of streams keep this thread busy for long: so they are worked on some at a time, and

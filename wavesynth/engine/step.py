@@ -27,18 +27,18 @@ Result = tuple[EngineStream, int, Made]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Samples [B, n] that are there already, or why there are none: a `Pending` that is not waited for."""
+    """A `Pending` whose samples [B, n] are there already, or the error because of which there are none."""
 
     samples: NDArray[np.float32] | Exception
 
     def __call__(self) -> NDArray[np.float32]:
-        """Gives them, or raises what there is instead."""
+        """Returns the samples, or raises the error."""
         if isinstance(self.samples, Exception):
             raise self.samples
         return self.samples
 
     def ready(self) -> bool:
-        """Yes."""
+        """True: nothing is waited for."""
         return True
 
 
@@ -113,7 +113,10 @@ class StepRunner:
 
 
 def _launch(streams: Sequence[ActiveStream], conditioning: Sequence[Any]) -> Batch:
-    states, keys = [active.state for active in streams], [active.stream.request.key for active in streams]
+    states, params = (
+        [active.state for active in streams],
+        [active.stream.request.params for active in streams],
+    )
     ends = [active.state.index + active.n for active in streams]
-    drawn = attempt(streams[0].loaded.sampler.launch, states, conditioning, keys, streams[0].n)
+    drawn = attempt(streams[0].loaded.sampler.launch, states, conditioning, params, streams[0].n)
     return Batch(streams, ends, drawn if callable(drawn) else Drawn(drawn))

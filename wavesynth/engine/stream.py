@@ -43,7 +43,7 @@ class EngineRequest:
     voice: str
     source: Callable[[], Source]
     """Makes the source; called by the engine, where the stream's analysis runs."""
-    key: SamplingParams = field(default_factory=SamplingParams)
+    params: SamplingParams = field(default_factory=SamplingParams)
     samples: int | None = None
     """Samples of the whole, where it is known beforehand."""
     live: bool = True

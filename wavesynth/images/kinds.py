@@ -23,12 +23,12 @@ class ImageKind(Kind):
     def rows(
         self,
         network: Any,
-        keys: Sequence[SamplingParams],
+        params: Sequence[SamplingParams],
         labels: Tensor | None = None,
         known: Tensor | None = None,
         pixels: int = 0,
     ) -> Iterator[Tensor]:
-        """The rows of one image a key as they are made, int64 [B, W, C], from the top to the bottom.
+        """The rows of one image for each of `params` as they are made, int64 [B, W, C], from the top to the bottom.
 
         `labels` [B] are classes if the network has any. The first `pixels` pixels in raster order are those of
         `known` [B, H, W, C] and are not made. Raises ValueError, before the first row, if something does not fit.

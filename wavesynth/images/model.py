@@ -57,14 +57,14 @@ class ImageModel:
 
     def rows(
         self,
-        keys: Sequence[SamplingParams],
+        params: Sequence[SamplingParams],
         labels: Tensor | None = None,
         known: Tensor | None = None,
         pixels: int = 0,
     ) -> Iterator[Tensor]:
-        """The rows of one image a key as they are made; see `wavesynth.images.kinds.ImageKind`."""
+        """The rows of one image for each of `params` as they are made; see `wavesynth.images.kinds.ImageKind`."""
         kind: Any = kind_of(self.kind)
-        rows: Iterator[Tensor] = kind.rows(self.network, keys, labels, known, pixels)
+        rows: Iterator[Tensor] = kind.rows(self.network, params, labels, known, pixels)
         return rows
 
 

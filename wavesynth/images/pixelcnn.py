@@ -30,10 +30,10 @@ class PixelCNNKind(ImageKind):
     def rows(
         self,
         network: PixelModel,
-        keys: Sequence[SamplingParams],
+        params: Sequence[SamplingParams],
         labels: Tensor | None = None,
         known: Tensor | None = None,
         pixels: int = 0,
     ) -> Iterator[Tensor]:
         """By the fastest memory that there is for the variant."""
-        return rows(network, keys, labels, known, pixels)
+        return rows(network, params, labels, known, pixels)

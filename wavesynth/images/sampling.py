@@ -1,6 +1,6 @@
 """Making images, value by value in raster order: the two-dimensional twin of `reference.py`.
 
-    for row in rows(model, keys, labels, known): ...        [B, W, C], each as soon as it is made
+    for row in rows(model, params, labels, known): ...        [B, W, C], each as soon as it is made
 
 What a value's distribution needs of the values before it is remembered, not computed again, as in
 `reference.sample`: each layer keeps the inputs that its kernel will reach back to. In a Gated PixelCNN these are
@@ -153,33 +153,33 @@ def remember(model: PixelModel, x: Tensor, labels: Tensor | None) -> Memory:
 
 def rows(
     model: PixelModel,
-    keys: Sequence[SamplingParams],
+    params: Sequence[SamplingParams],
     labels: Tensor | None = None,
     known: Tensor | None = None,
     pixels: int = 0,
     memory: Callable[[PixelModel, Tensor, Tensor | None], Memory] = remember,
 ) -> Iterator[Tensor]:
-    """The rows of one image a key as they are made, int64 [B, W, C], from the top to the bottom.
+    """The rows of one image for each of `params` as they are made, int64 [B, W, C], from the top to the bottom.
 
     `labels` [B] are classes if the network has any. The first `pixels` pixels in raster order are those of
     `known` [B, H, W, C] and are not made. Raises ValueError, before the first row, if something does not fit.
     """
     c = model.config
     device = next(model.parameters()).device
-    canvas = torch.zeros(len(keys), *c.shape, dtype=torch.long, device=device)
-    if not keys:
+    canvas = torch.zeros(len(params), *c.shape, dtype=torch.long, device=device)
+    if not params:
         raise ValueError("there are 0 images to make; there must be at least one")
     if known is not None:
         canvas[:] = check_pixels(model, known)
     if not 0 <= pixels <= c.height * c.width:
         raise ValueError(f"pixels is {pixels}; it must be from 0 to {c.height * c.width}")
-    check_labels(model, labels, len(keys))
-    return _rows(model, keys, None if labels is None else labels.to(device), canvas, pixels, memory)
+    check_labels(model, labels, len(params))
+    return _rows(model, params, None if labels is None else labels.to(device), canvas, pixels, memory)
 
 
 def _rows(
     model: PixelModel,
-    keys: Sequence[SamplingParams],
+    params: Sequence[SamplingParams],
     labels: Tensor | None,
     canvas: Tensor,
     pixels: int,
@@ -187,10 +187,10 @@ def _rows(
 ) -> Iterator[Tensor]:
     c = model.config
     # A value's random number is its own, known values before it or not.
-    seeds = np.array([key.seed for key in keys], np.uint64)[:, None]
+    seeds = np.array([p.seed for p in params], np.uint64)[:, None]
     words = torch.from_numpy(philox(seeds, np.arange(c.dimensions, dtype=np.uint64)).astype(np.int64))
     words = words.view(canvas.shape).to(canvas.device)
-    inverse = torch.tensor([[inverse_temperature(key.temperature)] for key in keys], device=canvas.device)
+    inverse = torch.tensor([[inverse_temperature(p.temperature)] for p in params], device=canvas.device)
     with torch.inference_mode():
         x = model.scaled(canvas)
         remembered = memory(model, x, labels)
@@ -216,18 +216,18 @@ def _rows(
 
 def sample(
     model: PixelModel,
-    keys: Sequence[SamplingParams],
+    params: Sequence[SamplingParams],
     labels: Tensor | None = None,
     known: Tensor | None = None,
     pixels: int = 0,
     memory: Callable[[PixelModel, Tensor, Tensor | None], Memory] = remember,
 ) -> Tensor:
     """All rows of `rows` at once: int64 [B, H, W, C]."""
-    return torch.stack(list(rows(model, keys, labels, known, pixels, memory)), 1)
+    return torch.stack(list(rows(model, params, labels, known, pixels, memory)), 1)
 
 
 def params_from(seed: int, count: int, temperature: float = 1.0) -> list[SamplingParams]:
-    """The keys of a batch: image i is the one that seed + i alone would give."""
+    """Those of a batch: image i is the one that seed + i alone would give."""
     return [SamplingParams((seed + i) % 2**64, temperature) for i in range(count)]
 
 

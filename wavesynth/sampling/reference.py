@@ -1,6 +1,6 @@
 """The definition of sampling, in plain PyTorch: a pure function on explicit state.
 
-    tokens, state = sample(weights, state, conditioning, key, n)
+    tokens, state = sample(weights, state, conditioning, params, n)
 
 Each step computes the logits of one sample from all samples before it, draws its class, and feeds it back.
 `sample` remembers what each layer will need again (Le Paine et al., "Fast Wavenet Generation Algorithm",
@@ -37,7 +37,7 @@ class SamplingParams:
 
 
 def sample(
-    weights: Weights, state: State, conditioning: Tensor, key: SamplingParams, n: int
+    weights: Weights, state: State, conditioning: Tensor, params: SamplingParams, n: int
 ) -> tuple[Tensor, State]:
     """Draws the stream's next `n` samples.
 
@@ -48,12 +48,12 @@ def sample(
     """
     check(weights, state, conditioning, n)
     state = state.copy()
-    inverse = inverse_temperature(key.temperature)
+    inverse = inverse_temperature(params.temperature)
     first_frame = state.index // weights.hop
     tokens = []
     for _ in range(n):
         logits = step(weights, state, conditioning[state.index // weights.hop - first_frame])
-        state.token = draw(logits, key.seed, state.index, inverse)
+        state.token = draw(logits, params.seed, state.index, inverse)
         state.index += 1
         tokens.append(state.token)
     return torch.tensor(tokens), state
@@ -76,14 +76,14 @@ def step(weights: Weights, state: State, conditioning: Tensor) -> Tensor:
     return weights.head(torch.cat(activations))
 
 
-def sample_naive(weights: Weights, conditioning: Tensor, key: SamplingParams, n: int) -> Tensor:
+def sample_naive(weights: Weights, conditioning: Tensor, params: SamplingParams, n: int) -> Tensor:
     """The first `n` classes of a stream, int64 [n], from the receptive field alone."""
     check(weights, weights.start(), conditioning, n)
-    inverse = inverse_temperature(key.temperature)
+    inverse = inverse_temperature(params.temperature)
     tokens = [weights.start_token]
     for index in range(n):
         tokens.append(
-            draw(logits_naive(weights, torch.tensor(tokens), conditioning), key.seed, index, inverse)
+            draw(logits_naive(weights, torch.tensor(tokens), conditioning), params.seed, index, inverse)
         )
     return torch.tensor(tokens[1:])
 

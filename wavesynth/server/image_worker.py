@@ -161,8 +161,8 @@ def _send(connection: Connection, model: ImageModel, job: ImageJob) -> None:
     if job.known:
         image = torch.frombuffer(bytearray(job.known), dtype=torch.uint8).view(1, *c.shape)
         known = nearest(image, c.levels).expand(job.count, *c.shape)
-    keys = params_from(job.seed, job.count, job.temperature)
-    for row in model.rows(keys, labels, known, job.pixels):
+    params = params_from(job.seed, job.count, job.temperature)
+    for row in model.rows(params, labels, known, job.pixels):
         if connection.poll():
             number, _ = connection.recv()
             connection.send(("stopped", number))

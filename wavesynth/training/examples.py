@@ -63,8 +63,8 @@ def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: WaveNet
     bits = voice.activation_bits
     scales = calibrate(model, tokens, conditioning, keep=_POSITIONS, activation_bits=bits)
     sampler = CpuSampler(Int8Weights.pack(Float32Weights.pack(model), scales, bits))
-    key = SamplingParams(configuration.training.seed, voice.temperature)
-    drawn = sampler.advance([sampler.start()], [conditioning[0]], [key], frames * c.hop)
+    params = SamplingParams(configuration.training.seed, voice.temperature)
+    drawn = sampler.advance([sampler.start()], [conditioning[0]], [params], frames * c.hop)
 
     def heard(classes: Tensor) -> Tensor:
         samples = Deemphasis(data.preemphasis).push(decode(classes, c.classes, mid_tread=True).numpy())

@@ -57,15 +57,21 @@ class CpuSampler(HostSampler):
         """The same."""
         return self.instruction_set
 
-    def sample(self, state: State, conditioning: Tensor, key: SamplingParams, n: int) -> tuple[Tensor, State]:
+    def sample(
+        self, state: State, conditioning: Tensor, params: SamplingParams, n: int
+    ) -> tuple[Tensor, State]:
         """The sampling function of `reference.sample`, with the same result."""
         check(self.weights, state, conditioning, n)
         state = state.copy()
-        tokens = self.advance([state], [conditioning], [key], n)
+        tokens = self.advance([state], [conditioning], [params], n)
         return torch.from_numpy(tokens[0]).long(), state
 
     def advance(
-        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+        self,
+        states: Sequence[State],
+        conditioning: Sequence[Tensor],
+        params: Sequence[SamplingParams],
+        n: int,
     ) -> np.ndarray:
         """Draws the next `n` samples of every stream, int32 [B, n]; the states are changed in place.
 
@@ -74,13 +80,17 @@ class CpuSampler(HostSampler):
         """
         share = -(-len(states) // self._threads)
         if self._pool is None or share == len(states):
-            return self._advance(states, conditioning, keys, n)
+            return self._advance(states, conditioning, params, n)
         parts = [slice(first, first + share) for first in range(0, len(states), share)]
-        shares = [(states[part], conditioning[part], keys[part], n) for part in parts]
+        shares = [(states[part], conditioning[part], params[part], n) for part in parts]
         return np.concatenate(list(self._pool.map(self._advance, *zip(*shares, strict=True))))
 
     def _advance(
-        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+        self,
+        states: Sequence[State],
+        conditioning: Sequence[Tensor],
+        params: Sequence[SamplingParams],
+        n: int,
     ) -> np.ndarray:
         indices = np.array([state.index for state in states], np.uint64)
         last = np.array([state.token for state in states], np.int32)
@@ -89,8 +99,8 @@ class CpuSampler(HostSampler):
             [state.queues for state in states],
             indices,
             last,
-            np.array([key.seed for key in keys], np.uint64),
-            np.array([inverse_temperature(key.temperature) for key in keys], np.float32),
+            np.array([p.seed for p in params], np.uint64),
+            np.array([inverse_temperature(p.temperature) for p in params], np.float32),
             [np.ascontiguousarray(c.numpy(), np.float32) for c in conditioning],
             tokens,
             two_cores=self._threads > 1,

@@ -49,18 +49,18 @@ class FrameSampler:
         self,
         states: Sequence[Position],
         conditioning: Sequence[Windows],
-        keys: Sequence[SamplingParams],
+        params: Sequence[SamplingParams],
         n: int,
     ) -> NDArray[np.float32]:
         """The next `n` samples of every stream, [B, n]; the states move on in place."""
         samples = np.empty((len(states), n), np.float32)
-        for row, state, windows, params in zip(samples, states, conditioning, keys, strict=True):
+        for row, state, windows, its_params in zip(samples, states, conditioning, params, strict=True):
             first, end = state.index // self._hop, state.index + n
             while state.index < end:
                 frame = state.index // self._hop
                 count = min(end, (frame + 1) * self._hop) - state.index
                 made = self._generate(
-                    self._network, windows.mel[frame - first], windows.speaker, params, state.index, count
+                    self._network, windows.mel[frame - first], windows.speaker, its_params, state.index, count
                 )
                 row[n - (end - state.index) :][:count] = made
                 state.index += count
@@ -70,8 +70,8 @@ class FrameSampler:
         self,
         states: Sequence[Position],
         conditioning: Sequence[Windows],
-        keys: Sequence[SamplingParams],
+        params: Sequence[SamplingParams],
         n: int,
     ) -> NDArray[np.float32]:
         """The same: there is nothing to wait for."""
-        return self.advance(states, conditioning, keys, n)
+        return self.advance(states, conditioning, params, n)

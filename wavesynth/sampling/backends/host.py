@@ -39,12 +39,20 @@ class HostSampler(ABC):
 
     @abstractmethod
     def advance(
-        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+        self,
+        states: Sequence[State],
+        conditioning: Sequence[Tensor],
+        params: Sequence[SamplingParams],
+        n: int,
     ) -> np.ndarray:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
 
     def launch(
-        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+        self,
+        states: Sequence[State],
+        conditioning: Sequence[Tensor],
+        params: Sequence[SamplingParams],
+        n: int,
     ) -> np.ndarray:
         """The same: there is nothing to wait for."""
-        return self.advance(states, conditioning, keys, n)
+        return self.advance(states, conditioning, params, n)

@@ -58,17 +58,17 @@ class MuLawSampler:
         return self.backend.start()
 
     def launch(
-        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
+        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
     ) -> Pending | NDArray[np.float32]:
         """The next `n` samples of every stream, [B, n], or what waits for them; the states move on at once."""
-        drawn = self.backend.launch(states, conditioning, keys, n)
+        drawn = self.backend.launch(states, conditioning, params, n)
         return _PendingSamples(drawn, self._levels) if callable(drawn) else self._levels[drawn]
 
     def advance(
-        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
+        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
     ) -> NDArray[np.float32]:
         """The next `n` samples of every stream, [B, n]; the states move on in place."""
-        samples: NDArray[np.float32] = self._levels[self.backend.advance(states, conditioning, keys, n)]
+        samples: NDArray[np.float32] = self._levels[self.backend.advance(states, conditioning, params, n)]
         return samples
 
 

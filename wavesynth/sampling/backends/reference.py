@@ -24,7 +24,11 @@ class BatchSampler(HostSampler):
 
     @torch.no_grad()
     def advance(
-        self, states: Sequence[State], conditioning: Sequence[Tensor], keys: Sequence[SamplingParams], n: int
+        self,
+        states: Sequence[State],
+        conditioning: Sequence[Tensor],
+        params: Sequence[SamplingParams],
+        n: int,
     ) -> np.ndarray:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
         weights, hop = self.weights, self.weights.hop
@@ -33,7 +37,7 @@ class BatchSampler(HostSampler):
         queues = torch.from_numpy(np.stack([state.queues for state in states]))  # [B, sum of dilations, R]
         dilations = torch.tensor(weights.dilations)
         tops, stream = dilations.cumsum(0) - dilations, torch.arange(len(states))
-        inverse = torch.tensor([inverse_temperature(key.temperature) for key in keys])[:, None]
+        inverse = torch.tensor([inverse_temperature(p.temperature) for p in params])[:, None]
         firsts = [state.index // hop for state in states]
         tokens = np.empty((len(states), n), np.int32)
         for number in range(n):
@@ -49,7 +53,7 @@ class BatchSampler(HostSampler):
                 queues[at] = entry
                 x, z = weights.layer(layer, past, entry, x, frames_now[:, layer])
                 activations.append(z)
-            words = torch.tensor([philox(k.seed, s.index) for k, s in zip(keys, states, strict=True)])
+            words = torch.tensor([philox(p.seed, s.index) for p, s in zip(params, states, strict=True)])
             drawn = choose(weights.head(torch.cat(activations, -1)), words, inverse)
             tokens[:, number] = drawn
             for state, token in zip(states, drawn.tolist(), strict=True):

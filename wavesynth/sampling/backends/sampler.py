@@ -73,12 +73,12 @@ class Sampler(_Backend, Protocol):
     """Makes the samples of many streams of one voice, before de-emphasis, within [-1, 1]."""
 
     def launch(
-        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
+        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
     ) -> Pending | NDArray[np.float32]:
         """The next `n` samples of every stream, [B, n], or what waits for them; the states move on at once."""
 
     def advance(
-        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
+        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
     ) -> NDArray[np.float32]:
         """The next `n` samples of every stream, [B, n]; the states move on in place."""
 
@@ -87,11 +87,11 @@ class ClassSampler(_Backend, Protocol):
     """Draws the classes of many streams of one voice."""
 
     def launch(
-        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
+        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
     ) -> PendingClasses | NDArray[np.int32]:
         """The next `n` classes of every stream, [B, n], or what waits for them; the states move on at once."""
 
     def advance(
-        self, states: Sequence[Any], conditioning: Sequence[Any], keys: Sequence[SamplingParams], n: int
+        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
     ) -> NDArray[np.int32]:
         """The next `n` classes of every stream, [B, n]; the states move on in place."""

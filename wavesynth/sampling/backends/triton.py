@@ -55,7 +55,7 @@ class DeviceState:
 
     slot: int
     index: int = 0
-    key: SamplingParams | None = None
+    params: SamplingParams | None = None
 
 
 class TritonSampler:
@@ -122,7 +122,7 @@ class TritonSampler:
         self,
         states: Sequence[DeviceState],
         conditioning: Sequence[Tensor | Windows],
-        keys: Sequence[SamplingParams],
+        params: Sequence[SamplingParams],
         n: int,
     ) -> PendingDraws:
         """Begins the next `n` samples of every stream; the result waits for them, int32 [B, n].
@@ -131,7 +131,7 @@ class TritonSampler:
         launch failed; so does the result.
         """
         with DeviceGuard(self._device):
-            self._begin(states, keys)
+            self._begin(states, params)
             slots = torch.tensor([state.slot for state in states], dtype=torch.int32)
             drawn = self.launcher.advance(
                 self.streams,
@@ -149,11 +149,11 @@ class TritonSampler:
         self,
         states: Sequence[DeviceState],
         conditioning: Sequence[Tensor | Windows],
-        keys: Sequence[SamplingParams],
+        params: Sequence[SamplingParams],
         n: int,
     ) -> NDArray[np.int32]:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
-        return self.launch(states, conditioning, keys, n)()
+        return self.launch(states, conditioning, params, n)()
 
     def executor(self, function: Callable[..., Tensor], *inputs: Tensor, **constants: Any) -> Tensor:
         """`function` of inputs [B, ...], on the GPU beside the samples (wavesynth.audio.executor); for any thread.
@@ -201,10 +201,10 @@ class TritonSampler:
         saved = entries(x + self.network.offset[rows], inverse_scale, self._activation_bits)
         return State(saved.cpu().numpy(), token, state.index)
 
-    def load(self, saved: State, key: SamplingParams) -> DeviceState:
+    def load(self, saved: State, params: SamplingParams) -> DeviceState:
         """A stream that goes on where the `cpu` backend's state stands. Raises RuntimeError as `start` does."""
         state = self.start()
-        self._begin([state], [key])
+        self._begin([state], [params])
         rows = self.network.layer_of_row()
         queues = torch.from_numpy(saved.queues).to(self._device)
         inverse_scale = self._scales.input.to(self._device)[rows]
@@ -214,23 +214,25 @@ class TritonSampler:
         self.streams.indices[state.slot] = state.index = saved.index
         return state
 
-    def _begin(self, states: Sequence[DeviceState], keys: Sequence[SamplingParams]) -> None:
-        """Begins the streams that are new, and takes over keys that are others than last time."""
-        new = [state.key is None for state in states]
-        changed = [i for i, (state, key) in enumerate(zip(states, keys, strict=True)) if state.key != key]
+    def _begin(self, states: Sequence[DeviceState], params: Sequence[SamplingParams]) -> None:
+        """Begins the streams that are new, and takes over the parameters that changed since the last step."""
+        new = [state.params is None for state in states]
+        changed = [
+            i for i, (state, now) in enumerate(zip(states, params, strict=True)) if state.params != now
+        ]
         if not changed:
             return
         slots = torch.tensor([states[i].slot for i in changed])
         # A seed has 64 bits; PyTorch's have a sign.
-        seeds = torch.from_numpy(np.array([keys[i].seed for i in changed], np.uint64).view(np.int64))
-        inverses = torch.tensor([inverse_temperature(keys[i].temperature) for i in changed])
+        seeds = torch.from_numpy(np.array([params[i].seed for i in changed], np.uint64).view(np.int64))
+        inverses = torch.tensor([inverse_temperature(params[i].temperature) for i in changed])
         fresh = torch.tensor([states[i].slot for i in changed if new[i]], dtype=torch.long)
         on_device = [to_device(tensor, self._device) for tensor in (slots, seeds, inverses, fresh)]
         self.streams.rekey(*on_device[:3])
         if len(fresh):
             self.streams.start(self.network, on_device[3])
         for i in changed:
-            states[i].key = keys[i]
+            states[i].params = params[i]
 
     def _copy(self, drawn: Tensor) -> PendingDraws:
         """`drawn` on its way to the host."""
