@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Synthesizer", "__version__", "load_voice", "voices"]
 
 #: Where each name is found, once it is asked for: PyTorch takes a second, and not every program needs it.
-_PLACES = {"Synthesizer": "wavesynth.synthesizer", "load_voice": "wavesynth.voices.voice"}
+_MODULES = {"Synthesizer": "wavesynth.synthesizer", "load_voice": "wavesynth.voices.voice"}
 
 
 if not TYPE_CHECKING:  # or a wrong name would be taken for one of these
@@ -45,8 +45,8 @@ if not TYPE_CHECKING:  # or a wrong name would be taken for one of these
             from wavesynth.formats import version
 
             return version()
-        if name in _PLACES:
-            return getattr(import_module(_PLACES[name]), name)
+        if name in _MODULES:
+            return getattr(import_module(_MODULES[name]), name)
         raise AttributeError(f"module 'wavesynth' has no attribute {name!r}")
 
 

@@ -75,7 +75,7 @@ class Synthesizer:
         threads = max(1, cores() - 1) if threads is None else whole("threads", threads)
         sampler = make_sampler(self.voice, backend, threads, 2 * max_streams, max_streams)
         voices = {self.voice.name: LoadedVoice(self.voice, sampler)}
-        self._places = threading.BoundedSemaphore(max_streams)  # of calls of `synthesize`
+        self._slots = threading.BoundedSemaphore(max_streams)  # of calls of `synthesize`
         self._listeners = Listeners()
         config = EngineConfig(chunk=chunk, waiting=max_streams)
         self._engine = Engine(voices, Capacity.of(max_streams, voices), config, self._listeners.notify)
@@ -162,7 +162,7 @@ class Synthesizer:
 
     def make(self, request: SynthesisRequest) -> NDArray[np.float32]:
         """All the samples of a request as plain data, whose input is whole; as `synthesize`."""
-        with self._places, self._open(request) as stream:
+        with self._slots, self._open(request) as stream:
             return np.concatenate(list(stream))
 
     def _open(self, request: SynthesisRequest, pieces: Iterable[ArrayLike] | None = None) -> SynthesisStream:

@@ -1,4 +1,4 @@
-"""Long recordings in pieces that are made at the same time, and joined where nobody hears it.
+"""Long recordings in pieces that are made at the same time, and joined where the recording is quiet.
 
 A piece is cut where the recording is quietest. Its input begins early and ends late, by what its voice sees around a
 sample (wavesynth.audio.stage), so that its kept samples are made in the middle of speech as any other; and they
@@ -49,9 +49,9 @@ def cuts(recording: NDArray[np.float32], sample_rate: int, pipeline: Pipeline) -
     if n <= LONGEST * sample_rate:
         return [Cut(0, n, 0, n)]
     half = round(_FADE * sample_rate / 2)
-    places = [0, *(_quietest(recording, where, sample_rate) for where in _places(n, sample_rate)), n]
+    points = [0, *(_quietest(recording, near, sample_rate) for near in _even_points(n, sample_rate)), n]
     found = []
-    for start, stop in pairwise(places):
+    for start, stop in pairwise(points):
         first, last = max(0, start - half), n if stop == n else stop + half
         begin = max(0, first - pipeline.before) // pipeline.hop * pipeline.hop
         found.append(Cut(begin, min(n, last + pipeline.after), first, last))
@@ -65,19 +65,19 @@ def seed_of(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0])
 
 
-def join(pieces: Sequence[NDArray[np.int16]], places: Sequence[Cut]) -> NDArray[np.int16]:
-    """The whole, of pieces [last - first] each; samples outside of the overlaps are as they were made."""
+def join(pieces: Sequence[NDArray[np.int16]], cuts_made: Sequence[Cut]) -> NDArray[np.int16]:
+    """The whole, of the audio [last - first] of each of the cuts; outside of the overlaps it is as it was made."""
     whole = pieces[0]
-    for piece, before, place in zip(pieces[1:], places, places[1:], strict=False):
-        overlap = before.last - place.first
+    for piece, before, after in zip(pieces[1:], cuts_made, cuts_made[1:], strict=False):
+        overlap = before.last - after.first
         faded = crossfade(whole[-overlap:].astype(np.float64), piece[:overlap].astype(np.float64))
         rounded = np.clip(np.rint(faded), -32768, 32767).astype(np.int16)
         whole = np.concatenate([whole[:-overlap], rounded, piece[overlap:]])
     return whole
 
 
-def _places(n: int, sample_rate: int) -> list[int]:
-    """Where to cut, about: equal pieces."""
+def _even_points(n: int, sample_rate: int) -> list[int]:
+    """Samples near which to cut: pieces of equal length."""
     count = -(-n // round(_PIECE * sample_rate))
     return [n * i // count for i in range(1, count)]
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.audio.encodings import pcm16_bytes
+from wavesynth.audio.encodings import SampleFormat, pcm16_bytes, samples_of
 from wavesynth.audio.files import load, read_mel
 from wavesynth.audio.pcm import pcm16
 from wavesynth.engine.excerpt import converter_memories, first_whole_frame
@@ -101,17 +101,17 @@ def cut(entry: Entry, options: BatchOptions) -> list[Segment]:
         return [Segment(line, error=f"{shown(entry.audio or entry.mel or '')} is too large for the memory")]
     waveform, notes = loaded.waveform, "\n".join(loaded.notes)
     recording, hop = waveform.numpy(), voice.hop
-    places = cuts(recording, voice.sample_rate, pipeline_of(voice, voice.correction))
-    memory = _memories(voice, waveform, [place.begin // hop for place in places])
+    pieces = cuts(recording, voice.sample_rate, pipeline_of(voice, voice.correction))
+    memory = _memories(voice, waveform, [piece.begin // hop for piece in pieces])
     segments = []
-    for number, place in enumerate(places):
+    for number, piece in enumerate(pieces):
         request = replace(
-            _request(entry, voice, AudioInput(recording[place.begin : place.end], voice.sample_rate)),
+            _request(entry, voice, AudioInput(recording[piece.begin : piece.end], voice.sample_rate)),
             seed=seed_of(entry.seed, number),
-            first_sample=place.first - place.begin,
+            first_sample=piece.first - piece.begin,
             memory=memory[number],
         )
-        segments.append(Segment(line, number, len(places), place.first, place.last, request, notes))
+        segments.append(Segment(line, number, len(pieces), piece.first, piece.last, request, notes))
     return segments
 
 
@@ -206,9 +206,9 @@ class Collector:
         parts = sorted(self._parts.pop(made.entry), key=lambda part: part.number)
         if errors := [part.error for part in parts if part.error]:
             return EntryAudio(made.entry, np.zeros(0, np.int16), 1, errors[0], made.notes)
-        pieces = [np.frombuffer(part.pcm, "<i2") for part in parts]
-        places = [Cut(0, 0, part.first, part.last) for part in parts]
-        return EntryAudio(made.entry, join(pieces, places), made.sample_rate, "", made.notes)
+        pieces = [samples_of(part.pcm, SampleFormat.PCM16) for part in parts]
+        cuts_made = [Cut(0, 0, part.first, part.last) for part in parts]
+        return EntryAudio(made.entry, join(pieces, cuts_made), made.sample_rate, "", made.notes)
 
 
 def _made(segment: Segment, pcm: bytes = b"", sample_rate: int = 1, error: str = "") -> SegmentAudio:

@@ -95,8 +95,8 @@ def first_audio(
                 raise RuntimeError("no audio came within a minute")
             time.sleep(0.0002)
 
-    places = Capacity.of(neighbours + joins, voices)
-    with Engine(voices, places, EngineConfig(chunk=chunk), notify) as engine:
+    capacity = Capacity.of(neighbours + joins, voices)
+    with Engine(voices, capacity, EngineConfig(chunk=chunk), notify) as engine:
         others = [opened(engine, seed) for seed in range(neighbours)]
         wait_for(others)
         waits, began, before = [], time.perf_counter(), sum(stream.made for stream in others)
