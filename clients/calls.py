@@ -20,7 +20,7 @@ from .inputs import CheckedInput
 from .messages import Chunk, SynthesisOptions, audio_format, synthesis_of
 from .progress import Progress
 from .replay import AsyncReplayBuffer, ReplayBuffer
-from .resuming import Backoff, Position
+from .resuming import Backoff, CallPosition
 
 __all__ = ["Calls", "ResumableCall"]
 
@@ -32,7 +32,7 @@ class ResumableCall:
     """One call over as many attempts as it takes."""
 
     def __init__(
-        self, attempt: Attempt, position: Position, replay: ReplayBuffer | AsyncReplayBuffer | None = None
+        self, attempt: Attempt, position: CallPosition, replay: ReplayBuffer | AsyncReplayBuffer | None = None
     ) -> None:
         self._attempt, self._position, self._replay = attempt, position, replay
         self.statistics: pb.Statistics | None = None
@@ -133,5 +133,5 @@ class Calls:
         backoff = self._backoff if resume else Backoff(patience=0)
         return ResumableCall(attempt, self._position(config.synthesis, timeout, backoff), replay)
 
-    def _position(self, synthesis: pb.Synthesis, timeout: float | None, backoff: Backoff) -> Position:
-        return Position(synthesis.first_sample, timeout, backoff, self._connection.error)
+    def _position(self, synthesis: pb.Synthesis, timeout: float | None, backoff: Backoff) -> CallPosition:
+        return CallPosition(synthesis.first_sample, timeout, backoff, self._connection.error)

@@ -18,7 +18,7 @@ from wavesynth.v1 import synthesis_pb2 as pb
 from .errors import BusyError, DeadlineError, ServiceError, UnavailableError, lost_its_status, service_error
 from .messages import Chunk, chunk_of
 
-__all__ = ["Backoff", "Position"]
+__all__ = ["Backoff", "CallPosition"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Backoff:
         return min(self.first * self.factor**attempt, self.longest) * random.uniform(0.5, 1)
 
 
-class Position:
+class CallPosition:
     """Where one call stands: which sample comes next, and whether to try again after an error.
 
     A call that never had any audio is not repeated: its caller has lost nothing, and is told at once. One that lost

@@ -21,7 +21,7 @@ from wavesynth.clients import (
     connection,
 )
 from wavesynth.clients.errors import ServiceError
-from wavesynth.clients.resuming import Position
+from wavesynth.clients.resuming import CallPosition
 
 # More than all buffers between a service and a reader who has stopped reading can hold.
 CLIP = np.random.default_rng(0).uniform(-0.3, 0.3, 240_000).astype(np.float32)
@@ -100,7 +100,7 @@ class BrokenError(grpc.RpcError):
 
 def begun(**options):
     """A call that has had audio."""
-    position = Position(0, options.pop("timeout", None), Backoff(**options))
+    position = CallPosition(0, options.pop("timeout", None), Backoff(**options))
     position.next_sample = 100
     return position
 
@@ -116,7 +116,7 @@ def test_waits_grow_to_a_limit(monkeypatch):
 def test_a_lost_connection_is_a_sentence(why):
     error = BrokenError(grpc.StatusCode.UNAVAILABLE, details=f"Stream removed ({why})")
     with pytest.raises(UnavailableError, match="the connection is lost: the service does not answer"):
-        Position(0, None, Backoff()).wait_after(error)
+        CallPosition(0, None, Backoff()).wait_after(error)
 
 
 def test_a_full_service_is_asked_again_when_it_says_so():
@@ -132,12 +132,12 @@ def test_what_trying_again_cannot_cure_is_raised_at_once():
             begun().wait_after(BrokenError(code))
         assert error.value.code == code.name and str(error.value) == "it broke"
     with pytest.raises(UnavailableError):  # nothing was lost
-        Position(0, None, Backoff()).wait_after(BrokenError(grpc.StatusCode.UNAVAILABLE))
+        CallPosition(0, None, Backoff()).wait_after(BrokenError(grpc.StatusCode.UNAVAILABLE))
 
 
 def test_a_call_that_lost_its_status_is_made_again_to_learn_it():
     error = BrokenError(grpc.StatusCode.INTERNAL, details="Internal error from Core")
-    assert Position(0, None, Backoff()).wait_after(error) > 0  # although it had no audio yet
+    assert CallPosition(0, None, Backoff()).wait_after(error) > 0  # although it had no audio yet
     assert begun().wait_after(error) > 0
     with pytest.raises(UnavailableError, match="ended while a message was being sent"):
         begun(patience=0).wait_after(error)

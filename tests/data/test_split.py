@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from wavesynth.data import split
-from wavesynth.data.split import SHORTEST, Assignment, Recording, assign, read_test_list, split_of, stem_of
+from wavesynth.data.split import (
+    SHORTEST,
+    Assignment,
+    RecordingLength,
+    assign,
+    read_test_list,
+    split_of,
+    stem_of,
+)
 
 
 def test_a_stem_is_the_path_below_the_folder_without_extension() -> None:
@@ -68,19 +76,19 @@ def named(split: str, count: int = 1, start: int = 0) -> list[str]:
     return [next(found) for _ in range(count)]
 
 
-def seconds_of(recordings: list[Recording], assignment: Assignment, split: str) -> float:
+def seconds_of(recordings: list[RecordingLength], assignment: Assignment, split: str) -> float:
     return sum(recordings[n].seconds for n, side in assignment.sides.items() if side == split)
 
 
 #: Enough in each split.
 ENOUGH = [
-    Recording(stem, 3.0)
+    RecordingLength(stem, 3.0)
     for split, n in (("train", 30), ("validation", 2), ("test", 2))
     for stem in named(split, n)
 ]
 
 
-def alone(recordings: list[Recording]) -> list[list[int]]:
+def alone(recordings: list[RecordingLength]) -> list[list[int]]:
     return [[number] for number in range(len(recordings))]
 
 
@@ -91,11 +99,11 @@ def test_enough_recordings_are_where_their_names_say() -> None:
 
 
 def test_near_copies_go_with_the_longest_and_shorter_ones_do_not_move_it() -> None:
-    train, test = Recording(named("train", 31)[-1], 5.0), Recording(named("test", 3)[-1], 2.0)
+    train, test = RecordingLength(named("train", 31)[-1], 5.0), RecordingLength(named("test", 3)[-1], 2.0)
     recordings = [*ENOUGH, train, test]
     n = len(ENOUGH)
     assert assign(recordings, [*alone(ENOUGH), [n, n + 1]]).sides[n + 1] == "train"
-    recordings[n + 1] = Recording(test.stem, 5.5)
+    recordings[n + 1] = RecordingLength(test.stem, 5.5)
     assert assign(recordings, [*alone(ENOUGH), [n, n + 1]]).sides[n] == "test"
 
 
@@ -107,7 +115,7 @@ def test_what_is_listed_stays_test_and_its_copies_are_left_out() -> None:
 
 @pytest.mark.parametrize("count", [3, 10, 50])
 def test_where_names_leave_validation_empty_whole_recordings_are_held_back(count: int) -> None:
-    recordings = [Recording(stem, 2.5) for stem in named("train", count)]
+    recordings = [RecordingLength(stem, 2.5) for stem in named("train", count)]
     assignment = assign(recordings, alone(recordings))
     held = seconds_of(recordings, assignment, "validation")
     assert SHORTEST <= held <= max(2.5, 0.05 * count * 2.5 + 2.5) and assignment.divided is None
@@ -121,18 +129,18 @@ def test_where_names_leave_validation_empty_whole_recordings_are_held_back(count
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_of_one_recording_the_end_is_held_back_whatever_its_name(split: str) -> None:
-    [assignment] = [assign([Recording(named(split)[0], 60.0)], [[0]])]
+    [assignment] = [assign([RecordingLength(named(split)[0], 60.0)], [[0]])]
     assert assignment.sides == {0: "train"} and assignment.divided == 0 and assignment.held_back == 3.0
 
 
 def test_of_one_take_in_several_copies_the_longest_is_divided_and_no_other_used() -> None:
-    recordings = [Recording(stem, 9.0 + n) for n, stem in enumerate(named("train", 3))]
+    recordings = [RecordingLength(stem, 9.0 + n) for n, stem in enumerate(named("train", 3))]
     assignment = assign(recordings, [[0, 1, 2]])
     assert assignment.divided == 2 and assignment.instead == {0: 2, 1: 2} and assignment.sides == {2: "train"}
 
 
 def test_a_test_list_may_take_everything_and_is_never_trained_on() -> None:
-    recordings = [Recording(stem, 10.0) for stem in named("train", 3)]
+    recordings = [RecordingLength(stem, 10.0) for stem in named("train", 3)]
     everything = assign(recordings, alone(recordings), {recording.stem for recording in recordings})
     assert set(everything.sides.values()) == {"test"} and not everything.missing
     one_left = assign(recordings, alone(recordings), {recording.stem for recording in recordings[:2]})
@@ -140,5 +148,5 @@ def test_a_test_list_may_take_everything_and_is_never_trained_on() -> None:
 
 
 def test_too_little_to_divide_is_told() -> None:
-    assignment = assign([Recording("a", 1.0), Recording("b", 2.0)], [[0], [1]])
+    assignment = assign([RecordingLength("a", 1.0), RecordingLength("b", 2.0)], [[0], [1]])
     assert assignment.missing == 3.0 and assignment.divided is None

@@ -27,6 +27,7 @@ from wavesynth.engine.benchmark import random_voice
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.models.wavenet import WaveNetConfig
+from wavesynth.sampling.backends.frames import FrameState
 from wavesynth.server.server import Server, ServerConfig
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.voice import save_voice
@@ -41,12 +42,6 @@ _ROUND_TRIP = 0.0034
 FRAMES = 8
 
 
-class Position:
-    """A stream's state, of which only the number of its next sample is looked at."""
-
-    index = 0
-
-
 class ReadySampler:
     """A backend that takes no time."""
 
@@ -56,9 +51,9 @@ class ReadySampler:
         self.executor = executor
         self._samples = np.random.default_rng(0).uniform(-0.1, 0.1, (streams, 16000)).astype(np.float32)
 
-    def start(self) -> Position:
+    def start(self) -> FrameState:
         """A stream."""
-        return Position()
+        return FrameState()
 
     def launch(self, states: Any, conditioning: Any, params: Any, n: int) -> np.ndarray:
         """Samples."""

@@ -13,7 +13,7 @@ from wavesynth.cli.prepare import figures, print_dataset
 from wavesynth.cli.terminal import describe, say, track
 
 if TYPE_CHECKING:
-    from wavesynth.data.recipes.recipe import Recipe
+    from wavesynth.data.recipes.recipe import DatasetRecipe
 
 __all__ = ["datasets"]
 
@@ -54,7 +54,7 @@ def datasets(
         say(f"{out} is ready")
 
 
-def _list(recipes: list[Recipe], as_json: bool) -> None:
+def _list(recipes: list[DatasetRecipe], as_json: bool) -> None:
     if as_json:
         say(json.dumps({"datasets": [_described(recipe) for recipe in recipes]}, indent=2))
         return
@@ -64,7 +64,7 @@ def _list(recipes: list[Recipe], as_json: bool) -> None:
             say(recipe.lacks)
 
 
-def _facts(recipe: Recipe) -> str:
+def _facts(recipe: DatasetRecipe) -> str:
     facts = [recipe.licence]
     if recipe.minutes:
         facts.append(f"{recipe.minutes:.1f} minutes of audio")
@@ -73,7 +73,7 @@ def _facts(recipe: Recipe) -> str:
     return "; ".join([*facts, f"takes {recipe.takes}"])
 
 
-def _described(recipe: Recipe) -> dict[str, Any]:
+def _described(recipe: DatasetRecipe) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "description": recipe.description,

@@ -30,7 +30,7 @@ from wavesynth.data.features import Track, untracked
 from wavesynth.data.journal import PrepareJournal, Record
 from wavesynth.data.near_copies import NearCopy, groups, near_copies
 from wavesynth.data.sources import Options, SourceReader, read_sources
-from wavesynth.data.split import SHORTEST, SPLITS, Assignment, Recording, assign, stem_of
+from wavesynth.data.split import SHORTEST, SPLITS, Assignment, RecordingLength, assign, stem_of
 from wavesynth.files import atomic_path
 
 __all__ = ["FORMAT", "READABLE", "Options", "prepare"]
@@ -82,7 +82,9 @@ def prepare(
     reasons = _duplicates(usable, records, options)
     kept = [source for source in usable if source not in reasons]
     copies = _near_copies(out, kept, records, options, track)
-    lengths = [Recording(stem_of(source), records[source].samples / options.sample_rate) for source in kept]
+    lengths = [
+        RecordingLength(stem_of(source), records[source].samples / options.sample_rate) for source in kept
+    ]
     together = groups(len(kept), copies)
     assignment = assign(lengths, together, options.test)
     for number, other in assignment.instead.items():

@@ -19,7 +19,7 @@ __all__ = [
     "SHORTEST",
     "SPLITS",
     "Assignment",
-    "Recording",
+    "RecordingLength",
     "Split",
     "assign",
     "read_test_list",
@@ -87,7 +87,7 @@ def read_test_list(path: str | Path) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordingLength:
     """What decides the side of a recording."""
 
     stem: str
@@ -113,7 +113,9 @@ class Assignment:
 
 
 def assign(
-    recordings: Sequence[Recording], together: Sequence[Sequence[int]], test: Collection[str] | None = None
+    recordings: Sequence[RecordingLength],
+    together: Sequence[Sequence[int]],
+    test: Collection[str] | None = None,
 ) -> Assignment:
     """Sides for recordings, of which those `together` are near copies of each other.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wavesynth.data.recipes.debian import fetch
-from wavesynth.data.recipes.recipe import DEBIAN, Recipe
+from wavesynth.data.recipes.recipe import DEBIAN, DatasetRecipe
 
 if TYPE_CHECKING:
     from wavesynth.data.features import Track
@@ -37,8 +37,8 @@ def _recipe(
     minutes: float,
     megabytes: int,
     test_list: Path | None,
-) -> Recipe:
-    return Recipe(
+) -> DatasetRecipe:
+    return DatasetRecipe(
         name,
         description,
         licence,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wavesynth.data.recipes.debian import fetch
-from wavesynth.data.recipes.recipe import DEBIAN, Recipe
+from wavesynth.data.recipes.recipe import DEBIAN, DatasetRecipe
 
 if TYPE_CHECKING:
     from wavesynth.data.features import Track
@@ -20,7 +20,7 @@ def _gather(work: Path, track: Track, note: Callable[[str], None]) -> Path:
 
 
 RECIPES = (
-    Recipe(
+    DatasetRecipe(
         "fashion-mnist",
         "70,000 images of clothes in ten classes, 28 x 28: for `wavesynth image train fashion`",
         "MIT",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wavesynth.data.recipes.debian import fetch
-from wavesynth.data.recipes.recipe import DEBIAN, Recipe
+from wavesynth.data.recipes.recipe import DEBIAN, DatasetRecipe
 from wavesynth.files import atomic_path
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _gather(work: Path, track: Track, note: Callable[[str], None]) -> Path:
 
 
 RECIPES = (
-    Recipe(
+    DatasetRecipe(
         "letters",
         "letters in German, Hungarian and Dutch: a test set of three unheard speakers",
         "GNU GPL",

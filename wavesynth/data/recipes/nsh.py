@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wavesynth.data.recipes.asterisk import NOT_SPEECH
 from wavesynth.data.recipes.debian import fetch
-from wavesynth.data.recipes.recipe import DEBIAN, Recipe
+from wavesynth.data.recipes.recipe import DEBIAN, DatasetRecipe
 
 if TYPE_CHECKING:
     from wavesynth.data.features import Track
@@ -21,7 +21,7 @@ def _gather(work: Path, track: Track, note: Callable[[str], None]) -> Path:
 
 
 RECIPES = (
-    Recipe(
+    DatasetRecipe(
         "nsh",
         "nsh, Russian, read sentences",
         "BSD-like",

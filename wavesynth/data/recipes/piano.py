@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wavesynth.data.recipes.recipe import Need, Recipe
+from wavesynth.data.recipes.recipe import DatasetRecipe, Need
 from wavesynth.files import atomic_path
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _play(score: Path, out: Path) -> None:
 
 
 RECIPES = (
-    Recipe(
+    DatasetRecipe(
         "piano",
         "Bach, Joplin, Mozart, Haydn, Clara and Robert Schumann, rendered as piano",
         "public domain; soundfont MIT",

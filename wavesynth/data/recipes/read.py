@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wavesynth.data.recipes.debian import fetch
-from wavesynth.data.recipes.recipe import DEBIAN, Recipe
+from wavesynth.data.recipes.recipe import DEBIAN, DatasetRecipe
 from wavesynth.files import atomic_path
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _finish(work: Path, out: Path) -> None:
 
 
 RECIPES = (
-    Recipe(
+    DatasetRecipe(
         "read",
         "English sentences and hands of cards, with transcripts: a test set of two unheard speakers",
         "public domain and BSD-2",

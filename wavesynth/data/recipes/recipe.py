@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wavesynth.data.features import Track
 
-__all__ = ["DEBIAN", "Need", "Recipe", "make"]
+__all__ = ["DEBIAN", "DatasetRecipe", "Need", "make"]
 
 #: Below OUT: what has been fetched and rendered, until the set is whole. `prepare` does not search hidden folders.
 _WORK = ".recipe"
@@ -52,7 +52,7 @@ DEBIAN = tuple(
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DatasetRecipe:
     """A data set that can be made by its name."""
 
     name: str
@@ -99,7 +99,7 @@ class Recipe:
 
 
 def make(
-    recipe: Recipe, out: Path, track: Track, note: Callable[[str], None], processes: int = 1
+    recipe: DatasetRecipe, out: Path, track: Track, note: Callable[[str], None], processes: int = 1
 ) -> dict[str, Any] | None:
     """Makes the data set in the folder `out`; returns what its dataset.json says, or None if it
     has none.
@@ -126,7 +126,7 @@ def make(
     return dataset
 
 
-def _prepared(recipe: Recipe, folder: Path, out: Path, track: Track, processes: int) -> dict[str, Any]:
+def _prepared(recipe: DatasetRecipe, folder: Path, out: Path, track: Track, processes: int) -> dict[str, Any]:
     """What dataset.json says, after `wavesynth prepare` has made `out` of a folder of recordings."""
     from wavesynth.audio.recordings import find
     from wavesynth.data.prepare import Options, prepare

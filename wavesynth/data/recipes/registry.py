@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from wavesynth.data.recipes import asterisk, fashion, letters, nsh, piano, read
-from wavesynth.data.recipes.recipe import Recipe
+from wavesynth.data.recipes.recipe import DatasetRecipe
 
 __all__ = ["RECIPES", "find_recipe"]
 
-RECIPES: dict[str, Recipe] = {
+RECIPES: dict[str, DatasetRecipe] = {
     recipe.name: recipe
     for source in (asterisk, nsh, read, letters, piano, fashion)
     for recipe in source.RECIPES
 }
 
 
-def find_recipe(name: str) -> Recipe:
+def find_recipe(name: str) -> DatasetRecipe:
     """The recipe of that name. Raises ValueError, naming them all, if there is none."""
     if name not in RECIPES:
         raise ValueError(f"NAME is {name!r}; it must be one of {', '.join(RECIPES)}")

@@ -21,7 +21,7 @@ Generate = Callable[[nn.Module, Tensor, int | None, SamplingParams, int, int], N
 
 
 @dataclass
-class Position:
+class FrameState:
     """A stream's state: the number of its next sample."""
 
     index: int = 0
@@ -40,14 +40,14 @@ class FrameSampler:
     def __init__(self, network: nn.Module, hop: int, generate: Generate) -> None:
         self._network, self._hop, self._generate = network, hop, generate
 
-    def start(self) -> Position:
+    def start(self) -> FrameState:
         """The state of a stream before its first sample."""
-        return Position()
+        return FrameState()
 
     @torch.inference_mode()
     def advance(
         self,
-        states: Sequence[Position],
+        states: Sequence[FrameState],
         conditioning: Sequence[Windows],
         params: Sequence[SamplingParams],
         n: int,
@@ -68,7 +68,7 @@ class FrameSampler:
 
     def launch(
         self,
-        states: Sequence[Position],
+        states: Sequence[FrameState],
         conditioning: Sequence[Windows],
         params: Sequence[SamplingParams],
         n: int,
