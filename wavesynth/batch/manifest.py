@@ -143,7 +143,9 @@ def _fields(text: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise ValueError("the line is not JSON of a manifest: it is nested too deeply") from error
     except json.JSONDecodeError as error:
-        raise ValueError(f"the line is not JSON: {error}") from error
+        raise ValueError(
+            f'the line is not JSON ({error}); it must be an object such as {{"audio": "a.wav"}}'
+        ) from error
     if not isinstance(given, dict):
         raise ValueError(f"the line is {type(given).__name__}; it must be an object")
     if unknown := sorted(given.keys() - {field.name for field in fields(Entry)} | given.keys() & {"line"}):

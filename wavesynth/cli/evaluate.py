@@ -87,11 +87,12 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Measures a voice on recordings that it has never heard; by others it is not judged, as far as that is known.
+    """Measures a voice on recordings that it has never heard.
 
     Bits/sample of the whole split, in float32, and in int8 on a part of it; then copies of some clips, as any
     caller gets them, beside Griffin-Lim, WORLD and plain μ-law. A voice without mel
-    conditioning cannot copy: it gets bits/sample, and a sample on the page.
+    conditioning cannot copy: it gets bits/sample, and a sample on the page. Recordings that the voice is known to
+    have been trained on are refused.
 
     Example: wavesynth evaluate allison-small datasets/allison --report report.html
     """

@@ -85,7 +85,7 @@ class Provenance:
         found = replace(Provenance.unknown(), complete=True)
         for use in get_args(Use):
             for folder in folders:
-                recordings = track(folder.split(use), "What it heard", len(folder.files(use)))
+                recordings = track(folder.split(use), "Taking fingerprints", len(folder.files(use)))
                 found += Provenance.of((waveform for _, waveform in recordings), folder.sample_rate, use)
         return found
 
