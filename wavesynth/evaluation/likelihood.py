@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from wavesynth.sampling.reference import parallel_activations
 from wavesynth.sampling.weights import Weights
 
 __all__ = ["bits_per_sample", "likelihood"]
 
-POSITIONS_AT_ONCE = 8192  # in the head, whose input is the widest
+#: Positions that go through the head at once, whose input is the widest.
+POSITIONS_AT_ONCE = 8192
 
 
 def bits_per_sample(
@@ -40,14 +42,7 @@ def likelihood(weights: Weights, tokens: Tensor, targets: Tensor, conditioning: 
             f"conditioning has {len(conditioning)} frames of {weights.hop} samples; {len(tokens)} need more"
         )
     frame = torch.arange(len(tokens)) // weights.hop
-    x = weights.embed(tokens)
-    activations = []
-    _, zero = weights.entry
-    for index, dilation in enumerate(weights.dilations):
-        entry = weights.enter(index, x)
-        past = F.pad(entry, (0, 0, dilation, 0), value=zero)[: len(entry)]
-        x, z = weights.layer(index, past, entry, x, conditioning[frame, index])
-        activations.append(z)
+    activations = parallel_activations(weights, tokens, conditioning, frame)
     nats = []
     for start in range(0, len(tokens), POSITIONS_AT_ONCE):
         some = slice(start, start + POSITIONS_AT_ONCE)

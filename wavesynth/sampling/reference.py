@@ -20,7 +20,15 @@ from wavesynth.sampling.draw import draw, inverse_temperature
 from wavesynth.sampling.state import State
 from wavesynth.sampling.weights import Weights
 
-__all__ = ["SamplingParams", "check", "logits_naive", "sample", "sample_naive", "step"]
+__all__ = [
+    "SamplingParams",
+    "check",
+    "logits_naive",
+    "parallel_activations",
+    "sample",
+    "sample_naive",
+    "step",
+]
 
 
 @dataclass(frozen=True)
@@ -97,16 +105,26 @@ def logits_naive(weights: Weights, tokens: Tensor, conditioning: Tensor) -> Tens
     """
     receptive_field = 1 + sum(weights.dilations)
     position = torch.arange(len(tokens))[-receptive_field:]  # [T]
-    frames = conditioning[position // weights.hop]  # [T, L, 2R]
-    x = weights.embed(tokens[position])
+    activations = parallel_activations(weights, tokens[position], conditioning, position // weights.hop)
+    return weights.head(torch.cat(activations, -1)[-1])
+
+
+def parallel_activations(
+    weights: Weights, tokens: Tensor, conditioning: Tensor, frame: Tensor
+) -> list[Tensor]:
+    """The gated activations of every layer at all positions at once, [T, R] each, with zeros before the first position.
+
+    `tokens` [T] are the samples one step late, `frame` [T] the numbers of their frames in `conditioning` [F, L, 2R].
+    """
+    x = weights.embed(tokens)
     activations = []
     _, zero = weights.entry
     for index, dilation in enumerate(weights.dilations):
         entry = weights.enter(index, x)
         past = F.pad(entry, (0, 0, dilation, 0), value=zero)[: len(entry)]
-        x, z = weights.layer(index, past, entry, x, frames[:, index])
+        x, z = weights.layer(index, past, entry, x, conditioning[frame, index])
         activations.append(z)
-    return weights.head(torch.cat(activations, -1)[-1])
+    return activations
 
 
 def check(weights: Weights, state: State, conditioning: Tensor, n: int) -> None:
