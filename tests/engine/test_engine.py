@@ -62,7 +62,7 @@ def test_a_queue_lasts_as_long_whatever_the_rate_of_its_voice():
     voices = {"fast": LoadedVoice(voice, VOICES["free"].sampler)}
     with running(voices, chunk=3200) as engine:
         stream = opened(engine, EngineRequest("fast", lambda: DurationSource(voice, None, 9600)))
-        until(lambda: stream.made == 9600)
+        until(lambda: stream.samples_made == 9600)
         stream.cancel()
 
 
@@ -91,7 +91,7 @@ def test_neighbours_steps_pieces_and_readers_do_not_change_a_stream(
             stream.push(torch.from_numpy(piece))
         stream.finish()
         if late:  # an unread stream is left out until it is read
-            until(lambda: stream.waiting + chunk > queue or stream.made == len(CLIP))
+            until(lambda: stream.waiting + chunk > queue or stream.samples_made == len(CLIP))
         assert audio(stream) == defined
 
 
@@ -133,7 +133,7 @@ def test_a_slow_reader_is_left_out_and_loses_nothing(defined):
         slow = opened(engine, from_audio(seed=7), CLIP)
         quick = opened(engine, from_audio(seed=7), CLIP)
         assert audio(quick) == defined
-        assert slow.made == 320
+        assert slow.samples_made == 320
         assert audio(slow) == defined
 
 

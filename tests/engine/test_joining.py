@@ -50,7 +50,7 @@ def test_a_stream_that_comes_during_a_step_elsewhere_is_heard_before_the_next_on
         assert gate.steps == [[1], [1], [2]]
         gate.allowed.release(1 + first // 160)
         read = until(stream.take)
-        assert other.made == 160
+        assert other.samples_made == 160
         gate.allowed.release(1000)
         assert (
             b"".join(chunk.audio for chunk in [*read, *chunks(stream)])

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from wavesynth.evaluation.report import Heard, write_report
+from wavesynth.evaluation.report import ReportClip, write_report
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -52,10 +52,10 @@ FIGURES = {
     },
 }  # fmt: skip
 CLIPS = [
-    Heard(
+    ReportClip(
         "first", {"original": tone(440), "a <b> voice": tone(450)}, {"pesq_wb": 2.0}, "understood: <hello>"
     ),
-    Heard("second", {"original": tone(300, 1.5), "a <b> voice": tone(310, 1.5)}, {}),
+    ReportClip("second", {"original": tone(300, 1.5), "a <b> voice": tone(310, 1.5)}, {}),
 ]
 
 
@@ -144,6 +144,6 @@ def test_a_voice_that_cannot_copy_has_one_player(tmp_path):
         for name, value in FIGURES.items()
         if name not in ("rows", "clips", "clip_seconds", "words")
     }
-    write_report(tmp_path / "free.html", figures, [Heard("a sample", {"free": tone(200)}, {})])
+    write_report(tmp_path / "free.html", figures, [ReportClip("a sample", {"free": tone(200)}, {})])
     page = Page((tmp_path / "free.html").read_text("utf-8"))
     assert len(page.all("audio")) == len(page.all("img")) == 1 and not page.all("table")

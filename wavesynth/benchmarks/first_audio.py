@@ -99,14 +99,14 @@ def first_audio(
     with Engine(voices, capacity, EngineConfig(chunk=chunk), notify) as engine:
         others = [opened(engine, seed) for seed in range(neighbours)]
         wait_for(others)
-        waits, began, before = [], time.perf_counter(), sum(stream.made for stream in others)
+        waits, began, before = [], time.perf_counter(), sum(stream.samples_made for stream in others)
         for seed in range(joins):
             joined = time.perf_counter()
             stream = opened(engine, neighbours + seed)
             wait_for([stream])
             waits.append(1000 * (made[stream] - joined))
             stream.cancel()
-        samples = sum(stream.made for stream in others) - before
+        samples = sum(stream.samples_made for stream in others) - before
         seconds = time.perf_counter() - began
     waits.sort()
     return {

@@ -124,7 +124,7 @@ class Engine:
     def _retry_after(self, streams: Sequence[EngineStream]) -> float:
         """Seconds until the first of `streams` should end, if they go on in real time; within 0.1 to 10."""
         left = [
-            (s.request.samples - s.made) / self.voices[s.request.voice].voice.sample_rate
+            (s.request.samples - s.samples_made) / self.voices[s.request.voice].voice.sample_rate
             for s in streams
             if s.request.samples is not None
         ]

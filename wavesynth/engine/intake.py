@@ -38,7 +38,7 @@ class Intake:
 
     def in_flight(self, stream: EngineStream) -> int:
         """Samples of the stream that are being made."""
-        return self._active[stream].state.index - stream.made if stream in self._active else 0
+        return self._active[stream].state.index - stream.samples_made if stream in self._active else 0
 
     def ready(self, streams: Sequence[EngineStream], samples: int) -> tuple[list[ActiveStream], list[Result]]:
         """Takes in what came for the streams; those that can make their next `samples` (at 16 kHz), or those to their

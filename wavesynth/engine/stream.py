@@ -74,7 +74,7 @@ class EngineOutput:
     audio: bytes
     first_sample: int
     samples: int
-    made: float
+    made_at: float
     """When, in time.monotonic() seconds."""
     statistics: Statistics | None = None
     """On the last chunk."""
@@ -98,7 +98,7 @@ class EngineStream:
         self.started = time.monotonic()
         self.waiting = 0
         """Samples made and not yet taken."""
-        self.made = 0
+        self.samples_made = 0
         """Samples made, with those before the request's first."""
         self.first_chunk_sent = False
         """Whether a chunk came into the mailbox."""
@@ -106,7 +106,7 @@ class EngineStream:
     def push(self, piece: Tensor) -> None:
         """Gives the next input: samples [n] or mel frames [f, bands], as the request's source takes them."""
         with self._lock:
-            if not self.made and not self._input:
+            if not self.samples_made and not self._input:
                 self.started = time.monotonic()
             self._input.append(piece)
         self._rouse()
@@ -158,9 +158,9 @@ class EngineStream:
         self._input.clear()
         return pieces, self._input_ended
 
-    def put(self, chunk: EngineOutput | None, made: int) -> None:
-        """Hands out a chunk (None: one that was dropped), after which `made` samples are made."""
-        self.made = made
+    def put(self, chunk: EngineOutput | None, samples_made: int) -> None:
+        """Hands out a chunk (None: one that was dropped), after which so many samples are made."""
+        self.samples_made = samples_made
         if chunk is None or self._closed:  # cancelled during the step
             return
         self._output.append(chunk)

@@ -52,9 +52,9 @@ def feed(stream: EngineStream, listener: Listener, reader: InputReader, pieces: 
     """Moves the pieces of a stream's input to it; what is wrong with them, the stream's reader raises."""
     try:
         for piece in pieces:
-            while reader.samples - stream.made > MAX_INPUT_AHEAD and not stream.closed:
+            while reader.samples - stream.samples_made > MAX_INPUT_AHEAD and not stream.closed:
                 listener.room.clear()  # before looking again, or what is made in between would be missed
-                if reader.samples - stream.made > MAX_INPUT_AHEAD and not stream.closed:
+                if reader.samples - stream.samples_made > MAX_INPUT_AHEAD and not stream.closed:
                     listener.room.wait()
             if stream.closed:
                 return

@@ -19,7 +19,7 @@ from wavesynth.data.split import Split
 from wavesynth.evaluation.clips import LONGEST_CLIP, Clip, choose_clips
 from wavesynth.evaluation.long_form import long_input, measure_long_form
 from wavesynth.evaluation.measure import Comparison, Measured, measure, summarise
-from wavesynth.evaluation.report import Heard
+from wavesynth.evaluation.report import ReportClip
 from wavesynth.evaluation.speakers import speaker
 from wavesynth.kinds import part
 from wavesynth.voices.voice import Voice
@@ -64,7 +64,7 @@ def evaluate(
     settings: Settings,
     speak: Speak,
     track: Track,
-) -> tuple[dict[str, Any], list[Heard]]:
+) -> tuple[dict[str, Any], list[ReportClip]]:
     """The figures, ready for JSON, and the clips to listen to; `provenance` is what the voice has heard, if known.
 
     Raises ValueError when recordings and voice do not fit, when there are none in the split, or when the voice has
@@ -115,7 +115,7 @@ def evaluate(
         figures["notes"].append(
             "the voice has no mel conditioning: it cannot copy a recording, and speaks freely"
         )
-        heard = [Heard("a sample", {voice.name: sample}, {})]
+        heard = [ReportClip("a sample", {voice.name: sample}, {})]
     else:
         clips = choose_clips(split, voice.sample_rate, settings.clips)
         wanted = [(clip.samples, (settings.seed + place) % 2**64) for place, clip in enumerate(clips)]
@@ -148,7 +148,7 @@ def evaluate(
             "rows": summarise(measured),
             "per_clip": [clip.to_json() for clip in measured],
         }
-        heard = [_heard(voice.name, *three) for three in zip(clips, copies, measured, strict=True)]
+        heard = [_report_clip(voice.name, *three) for three in zip(clips, copies, measured, strict=True)]
     if settings.long_form and voice.takes_mel:
         whole = long_input([samples.numpy() for _, samples in split], settings.long_form, voice.sample_rate)
         [copy] = track("long form", speak([(whole, settings.seed)]), 1)
@@ -220,9 +220,9 @@ def _texts(
     return texts, []
 
 
-def _heard(voice: str, clip: Clip, copy: NDArray[np.float32], measured: Measured) -> Heard:
+def _report_clip(voice: str, clip: Clip, copy: NDArray[np.float32], measured: Measured) -> ReportClip:
     understood = measured.heard.get("copy", "")
-    return Heard(
+    return ReportClip(
         clip.name,
         {"original": clip.samples, voice: copy},
         measured.rows["copy"],

@@ -108,7 +108,7 @@ class Comparison:
 
     clip: Clip
     copy: NDArray[np.float32]
-    said: str | None = None
+    transcript: str | None = None
     """The text of the whole recording, if it is known."""
     without: frozenset[str] = frozenset()
     mel: MelConfig = field(default_factory=MelConfig)
@@ -155,14 +155,14 @@ def measure(task: Comparison) -> Measured:
         versions["world"] = references.world(original, pitch)
     if "mu-law" not in without:
         versions["mu_law"] = references.mu_law(original, task.classes, task.preemphasis, task.mid_tread)
-    said: list[str] = []
+    reference: list[str] = []
     heard: dict[str, str] = {}
-    if "wer" not in without and task.said is not None:
+    if "wer" not in without and task.transcript is not None:
         heard = {row: words.recognise(samples) for row, samples in versions.items()}
-        said = words.words(task.said)
+        reference = words.words(task.transcript)
         if not clip.whole:
             # The original's recognition says where the text ends, and only that.
-            said = words.nearest_beginning(said, words.words(heard["original"]))
+            reference = words.nearest_beginning(reference, words.words(heard["original"]))
     rows: dict[str, Row] = {}
     for row, samples in versions.items():
         rows[row] = {} if row == "original" else _against(original, samples, pitch, without)
@@ -170,9 +170,9 @@ def measure(task: Comparison) -> Measured:
             rows[row]["dnsmos"] = metrics.dnsmos(samples)
         if task.target is not None:
             rows[row] |= _similarities(original, samples, task.target)
-        if said:
-            rows[row]["wer_percent"] = 100 * words.errors(said, words.words(heard[row])) / len(said)
-    return Measured(clip.name, len(original) / task.mel.sample_rate, len(said), rows, heard)
+        if reference:
+            rows[row]["wer_percent"] = 100 * words.errors(reference, words.words(heard[row])) / len(reference)
+    return Measured(clip.name, len(original) / task.mel.sample_rate, len(reference), rows, heard)
 
 
 def _against(

@@ -22,14 +22,14 @@ from wavesynth.audio.plots import RANGE
 from wavesynth.evaluation.measure import COLUMNS, ROWS, Row
 from wavesynth.files import atomic_path
 
-__all__ = ["Heard", "write_report"]
+__all__ = ["ReportClip", "write_report"]
 
 _STYLE = Path(__file__).with_name("report.css")
 _COLOURS = 48
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReportClip:
     """A clip on the page: what can be played, by title (first the original, if there is one), and what is known."""
 
     name: str
@@ -40,7 +40,7 @@ class Heard:
     """What was said, or understood."""
 
 
-def write_report(path: Path, figures: Mapping[str, Any], clips: Sequence[Heard]) -> None:
+def write_report(path: Path, figures: Mapping[str, Any], clips: Sequence[ReportClip]) -> None:
     """Writes the page, whole or not at all; `figures` are those that the command prints as JSON."""
     title = f"{figures['voice']}: evaluation"
     body = "\n".join(
@@ -116,11 +116,11 @@ def _table(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _clips(figures: Mapping[str, Any], clips: Sequence[Heard]) -> str:
+def _clips(figures: Mapping[str, Any], clips: Sequence[ReportClip]) -> str:
     return "<h2>Clips</h2>\n" + "\n".join(_clip(clip, figures["sample_rate"]) for clip in clips)
 
 
-def _clip(clip: Heard, rate: int) -> str:
+def _clip(clip: ReportClip, rate: int) -> str:
     levels = {title: _decibels(samples) for title, samples in clip.versions.items()}
     top = max(float(np.quantile(level, 0.998)) for level in levels.values())  # as in audio.plots
     pair = "".join(

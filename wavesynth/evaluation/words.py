@@ -47,27 +47,27 @@ def words(text: str) -> list[str]:
     return [_DIGITS[int(word)] if re.fullmatch(r"\d", word) else word for word in found]
 
 
-def errors(said: Sequence[str], heard: Sequence[str]) -> int:
+def errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
     """Words substituted, left out or put in: the Levenshtein distance."""
-    return _distances(said, heard)[-1]
+    return _distances(reference, hypothesis)[-1]
 
 
-def nearest_beginning(said: Sequence[str], heard: Sequence[str]) -> list[str]:
-    """As much of the beginning of `said` as comes nearest to `heard`: what a recording that was cut still says.
+def nearest_beginning(reference: Sequence[str], hypothesis: Sequence[str]) -> list[str]:
+    """The beginning of `reference` that comes nearest to `hypothesis`: what a recording that was cut still says.
 
     >>> nearest_beginning("press one to go on".split(), "breast one to".split())
     ['press', 'one', 'to']
     """
-    distances = _distances(said, heard)
-    return list(said[: distances.index(min(distances))])
+    distances = _distances(reference, hypothesis)
+    return list(reference[: distances.index(min(distances))])
 
 
-def _distances(said: Sequence[str], heard: Sequence[str]) -> list[int]:
-    """The Levenshtein distance of `heard` from the first 0, 1, 2, ... words of `said`."""
-    row = list(range(len(said) + 1))
-    for count, word in enumerate(heard, 1):
+def _distances(reference: Sequence[str], hypothesis: Sequence[str]) -> list[int]:
+    """The Levenshtein distance of `hypothesis` from the first 0, 1, 2, ... words of `reference`."""
+    row = list(range(len(reference) + 1))
+    for count, word in enumerate(hypothesis, 1):
         before, row = row, [count]
-        for j, other in enumerate(said, 1):
+        for j, other in enumerate(reference, 1):
             row.append(min(before[j] + 1, row[-1] + 1, before[j - 1] + (word != other)))
     return row
 

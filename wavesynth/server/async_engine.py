@@ -65,9 +65,9 @@ class AsyncStream:
 
     async def push(self, piece: Tensor, samples: int) -> None:
         """Gives the next input, which makes `samples` samples; waits while the engine is far behind."""
-        while self._pushed - self._stream.made > MAX_INPUT_AHEAD:
+        while self._pushed - self._stream.samples_made > MAX_INPUT_AHEAD:
             self._room.clear()  # before looking again: a wake-up in between is not lost
-            if self._pushed - self._stream.made > MAX_INPUT_AHEAD:
+            if self._pushed - self._stream.samples_made > MAX_INPUT_AHEAD:
                 await self._room.wait()
         self._stream.push(piece)
         self._pushed += samples

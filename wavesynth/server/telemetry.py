@@ -77,7 +77,7 @@ class Call:
         now = time.monotonic()
         for output in outputs:
             self.samples += output.samples
-            self.metrics.chunk_latency.observe(now - output.made)
+            self.metrics.chunk_latency.observe(now - output.made_at)
             self.metrics.samples.labels(self.voice).inc(output.samples)
             if output.statistics:
                 self.time_to_first_audio = output.statistics.time_to_first_audio
