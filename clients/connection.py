@@ -10,8 +10,9 @@ from typing import Any
 
 import grpc
 
+from wavesynth.v1 import MAX_MESSAGE
+
 from .errors import ServiceError, UnavailableError, service_error
-from .messages import MAX_MESSAGE
 
 __all__ = ["Connection"]
 

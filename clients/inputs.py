@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from wavesynth.audio.encodings import SampleFormat, bytes_of
 from wavesynth.audio.pcm import as_samples
+from wavesynth.v1 import MAX_MESSAGE, MESSAGE_OVERHEAD
 from wavesynth.v1 import synthesis_pb2 as pb
 
 from .errors import InvalidRequestError
-from .messages import MAX_MESSAGE, MESSAGE_OVERHEAD, SynthesisInput, audio_format
+from .messages import SynthesisInput, audio_format
 
 __all__ = ["CheckedInput", "check_input"]
 

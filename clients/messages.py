@@ -14,8 +14,6 @@ from wavesynth.audio.pcm import as_samples
 from wavesynth.v1 import synthesis_pb2 as pb
 
 __all__ = [
-    "MAX_MESSAGE",
-    "MESSAGE_OVERHEAD",
     "Chunk",
     "SynthesisInput",
     "SynthesisOptions",
@@ -25,11 +23,6 @@ __all__ = [
     "join_chunks",
     "synthesis_of",
 ]
-
-#: Bytes of a message, either way.
-MAX_MESSAGE = 16 << 20
-#: Bytes of a message that are kept for what is neither input nor audio.
-MESSAGE_OVERHEAD = 64 << 10
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wavesynth.clients import AsyncClient, Client, InvalidRequestError, calls, inputs, messages
+from wavesynth.clients import AsyncClient, Client, InvalidRequestError, calls, inputs
 from wavesynth.clients.inputs import check_input
 from wavesynth.clients.messages import float32_bytes, synthesis_of
 from wavesynth.v1 import synthesis_pb2 as pb
@@ -119,7 +119,7 @@ def without(monkeypatch):
 
 @pytest.fixture
 def small_messages(monkeypatch):
-    monkeypatch.setattr(inputs, "MAX_MESSAGE", messages.MESSAGE_OVERHEAD + 6000)
+    monkeypatch.setattr(inputs, "MAX_MESSAGE", inputs.MESSAGE_OVERHEAD + 6000)
     monkeypatch.setattr(inputs, "PIECE_BYTES", 1111)
     monkeypatch.setattr(inputs, "SINGLE_MESSAGE_BYTES", 4000)
 
@@ -158,7 +158,7 @@ async def test_audio_that_is_too_long_for_a_response_comes_in_pieces(
     client, address, voice, options, monkeypatch, without
 ):
     expected = client.synthesize(voice, **options).pcm
-    monkeypatch.setattr(inputs, "MAX_MESSAGE", messages.MESSAGE_OVERHEAD + len(expected) - 2)
+    monkeypatch.setattr(inputs, "MAX_MESSAGE", inputs.MESSAGE_OVERHEAD + len(expected) - 2)
     monkeypatch.setattr(inputs, "SINGLE_MESSAGE_BYTES", 2000)
     monkeypatch.setattr(inputs, "SURE_SECONDS", 0)
     without("Synthesize")

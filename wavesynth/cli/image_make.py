@@ -75,8 +75,8 @@ def sample(
             labels = (
                 torch.full((count,), label) if label is not None else torch.arange(count) % max(classes, 1)
             )
-        keys = params_from(seed, len(labels), temperature)
-        made, seconds = _make(loaded, keys, labels if classes else None)
+        params = params_from(seed, len(labels), temperature)
+        made, seconds = _make(loaded, params, labels if classes else None)
         _write(made, out, columns, scale, progress)
     _report({"images": len(made), "seconds": seconds, "out": str(out)}, as_json)
 
@@ -132,8 +132,8 @@ def complete(
                 raise ValueError(f"rows is {rows}; it must be from 0 to {c.height}")
             pixels = rows * c.width
         labels = None if label is None else torch.full((answers,), label)
-        keys = params_from(seed, answers, temperature)
-        made, seconds = _make(loaded, keys, labels, levels.expand(answers, *c.shape), pixels)
+        params = params_from(seed, answers, temperature)
+        made, seconds = _make(loaded, params, labels, levels.expand(answers, *c.shape), pixels)
         given = intensities(levels[None], c.levels)
         shown = torch.cat([shaded(given, pixels), made, given])
         _write(shown, out, len(shown), scale, None)
@@ -144,7 +144,7 @@ def complete(
 
 def _make(
     model: ImageModel,
-    keys: list[SamplingParams],
+    params: list[SamplingParams],
     labels: torch.Tensor | None,
     known: torch.Tensor | None = None,
     pixels: int = 0,
@@ -157,7 +157,7 @@ def _make(
 
     c = model.network.config
     start = time.perf_counter()
-    stream = model.rows(keys, labels, known, pixels)
+    stream = model.rows(params, labels, known, pixels)
     with threads():
         made = list(track(stream, "rows", total=c.height))
     return intensities(torch.stack(made, 1), c.levels), time.perf_counter() - start

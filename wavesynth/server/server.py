@@ -32,9 +32,9 @@ from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port, listening, plain
 from wavesynth.server.telemetry import Metrics
 from wavesynth.server.tls import read_tls
-from wavesynth.server.validation import MAX_MESSAGE, Requests
+from wavesynth.server.validation import Requests
 from wavesynth.server.web.config import WebConfig
-from wavesynth.v1 import images_pb2
+from wavesynth.v1 import MAX_MESSAGE, images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server

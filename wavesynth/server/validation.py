@@ -21,14 +21,11 @@ from wavesynth.engine.stream import EngineRequest
 from wavesynth.server.decoding import FIELDS, growing_request, piece_of, whole_request
 from wavesynth.server.encoding import bytes_per_sample, encoder
 from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.v1 import MAX_MESSAGE, MESSAGE_OVERHEAD
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.voices.voice import Voice
 
-__all__ = ["MAX_MESSAGE", "GrowingInput", "Requests"]
-
-#: Bytes of a message, either way; and what of it is kept for what is not audio.
-MAX_MESSAGE = 16 << 20
-_OVERHEAD = 64 << 10
+__all__ = ["GrowingInput", "Requests"]
 
 
 class Requests:
@@ -75,7 +72,7 @@ class Requests:
         request, reader, piece = prepare(wanted, voice, self.max_seconds, FIELDS)
         left = None if request.samples is None else request.samples - request.first_sample
         request = replace(request, encode=encoder(encoding, voice.sample_rate, left))
-        fits = (MAX_MESSAGE - _OVERHEAD) // bytes_per_sample(encoding)
+        fits = (MAX_MESSAGE - MESSAGE_OVERHEAD) // bytes_per_sample(encoding)
         if not wanted.live and left is not None and left > fits:
             raise ValueError(
                 f"Synthesize would return {left} samples; at most {fits} fit, so use StreamSynthesize"

@@ -21,10 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wavesynth.server.images import ImageService
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import listening
-from wavesynth.server.validation import MAX_MESSAGE, Requests
+from wavesynth.server.validation import Requests
 from wavesynth.server.web.config import WebConfig
 from wavesynth.server.web.pictures import PicturesEndpoint
 from wavesynth.server.web.stream import StreamEndpoint
+from wavesynth.v1 import MAX_MESSAGE
 
 __all__ = ["page", "serve_page"]
 
