@@ -110,7 +110,7 @@ def read_description(path: Path, newest: int) -> tuple[int, dict[str, Any]]:
     is none of 1 to `newest`."""
     try:
         values = json.loads(read_text(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FormatError(f"{path} cannot be read: {error}") from error
     with in_file(path):
         return check_format(path.name, values, newest), values

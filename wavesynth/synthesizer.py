@@ -39,7 +39,8 @@ class Synthesizer:
     """Makes audio with one voice: a name of those that ship (`wavesynth.voices`), a voice's folder, or a `Voice`.
 
     Any number of threads may use it at the same time. The same input, options and seed give the same samples, here and
-    from a server. Leaving it as a context manager, or `close`, ends its threads; so does forgetting it.
+    from a server. Leaving it as a context manager, or `close`, ends its threads; so does forgetting it and its streams.
+    A process that is forked cannot use those of its parent (and PyTorch may hang there: start processes by "spawn").
 
     Raises ValueError, in a sentence, for a voice or a backend that cannot be used.
 
@@ -162,13 +163,19 @@ class Synthesizer:
 
     def make(self, request: SynthesisRequest) -> NDArray[np.float32]:
         """All the samples of a request as plain data, whose input is whole; as `synthesize`."""
+        self._check_open()
         with self._slots, self._open(request) as stream:
             return np.concatenate(list(stream))
 
-    def _open(self, request: SynthesisRequest, pieces: Iterable[ArrayLike] | None = None) -> SynthesisStream:
-        checked, reader, whole = prepare(request, self.voice)
+    def _check_open(self) -> None:
         if self._close.done:
             raise ValueError("the synthesizer is closed")
+        if not self._close.ours:
+            raise ValueError("the synthesizer was made before this process was forked; it must be made in it")
+
+    def _open(self, request: SynthesisRequest, pieces: Iterable[ArrayLike] | None = None) -> SynthesisStream:
+        self._check_open()
+        checked, reader, whole = prepare(request, self.voice)
         stream = self._engine.open(checked)
         listener = self._listeners.add(stream)
         if pieces is None:
@@ -180,7 +187,7 @@ class Synthesizer:
             arguments = stream, listener, reader, iter(pieces)
             threading.Thread(target=feed, args=arguments, name="wavesynth-input", daemon=True).start()
         release = Once(partial(self._listeners.remove, stream))
-        return SynthesisStream(stream, listener, release, self._close, self.sample_rate)
+        return SynthesisStream(self, stream, listener, release, self._close)
 
 
 class SynthesisStream:
@@ -190,10 +197,16 @@ class SynthesisStream:
     """
 
     def __init__(
-        self, stream: EngineStream, listener: Listener, release: Once, closed: Once, sample_rate: int
+        self,
+        synthesizer: Synthesizer,
+        stream: EngineStream,
+        listener: Listener,
+        release: Once,
+        closed: Once,
     ) -> None:
+        self._synthesizer = synthesizer  # which lives as long as its streams
         self._stream, self._listener, self._release, self._closed = stream, listener, release, closed
-        self.sample_rate = sample_rate
+        self.sample_rate = synthesizer.sample_rate
         """Hertz."""
         self.statistics: Statistics | None = None
         """Figures of the whole, once the last chunk is made."""

@@ -229,3 +229,9 @@ def test_a_name_that_no_folder_can_have_is_refused_like_any_other():
         FormatError, match=r"voice is 'xxx.*; it must be one of allison, .*, or a voice's folder"
     ):
         load_voice("x" * 5000)
+
+
+def test_a_description_that_is_nested_too_deeply_is_refused(tmp_path):
+    (tmp_path / "voice.json").write_text('{"a":' * 100_000)
+    with pytest.raises(FormatError, match=r"voice\.json cannot be read: maximum recursion depth"):
+        load_voice(tmp_path)
