@@ -17,7 +17,7 @@ from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.start import starting_model, teaching_model
 from wavesynth.training.task import Tensors
 from wavesynth.training.wavenet import WaveNetTask
-from wavesynth.voices.voice import SHIPPED
+from wavesynth.voices.folders import SHIPPED
 from wavesynth.voices.wavenet import load_wavenet
 
 __all__ = [

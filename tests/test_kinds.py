@@ -30,9 +30,17 @@ def test_a_kind_that_another_package_declares_is_found(monkeypatch):
     assert isinstance(kinds.kind_of("choir-of-another"), Choir)
 
 
+@pytest.mark.parametrize("where", ["not_there:Kind", "wavesynth.kinds:nothing", "wavesynth.kinds:kinds"])
+def test_a_declared_kind_that_cannot_be_loaded_is_named_with_its_place(monkeypatch, where):
+    points = [EntryPoint("broken", where, "wavesynth.kinds")]
+    monkeypatch.setattr(kinds.metadata, "entry_points", lambda group: points)
+    with pytest.raises(ValueError, match=f"kind 'broken' cannot be loaded from {where}: "):
+        kinds.kind_of("broken")
+
+
 def test_loading_a_voice_imports_nothing_that_trains_or_measures():
     program = (
-        "import sys; from wavesynth.voices.voice import find_voices, load_voice; "
+        "import sys; from wavesynth.voices.folders import find_voices; from wavesynth.voices.voice import load_voice; "
         "load_voice(find_voices()['allison-small']); "
         "print([m for m in sys.modules if m.startswith(('wavesynth.training', 'wavesynth.evaluation'))])"
     )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import wavesynth
-from wavesynth.voices.voice import SHIPPED, load_voice
+from wavesynth.voices.folders import SHIPPED
+from wavesynth.voices.voice import load_voice
 
 RECORDING = np.random.default_rng(0).uniform(-0.3, 0.3, 1000)
 MEL = np.zeros((20, 80), np.float32)

@@ -15,6 +15,7 @@ so that what serves a voice does not import what trains it.
 
 from __future__ import annotations
 
+from abc import ABC
 from importlib import import_module, metadata
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -29,7 +30,7 @@ _BUILT_IN = {
 _registered: dict[str, Kind] = {}
 
 
-class Kind:
+class Kind(ABC):
     """What all kinds have. A kind of voices is a `wavesynth.voices.kinds.VoiceKind`, of which one needs to say less."""
 
     #: What stands in files.
@@ -56,10 +57,21 @@ def register(kind: AnyKind) -> AnyKind:
 def kind_of(name: str) -> Kind:
     """The kind of that name. Raises ValueError, with the known ones, if there is none."""
     if isinstance(name, str) and name not in _registered and name in (known := _declared()):
-        register(part(known[name]))
+        _load(name, known[name])
     if not isinstance(name, str) or name not in _registered:
         raise ValueError(f"kind is {name!r}; it must be one of {', '.join(kinds())}")
     return _registered[name]
+
+
+def _load(name: str, where: str) -> None:
+    """Registers the kind that is declared at "module:NAME"; ValueError, which names both, if it cannot be had."""
+    try:
+        found = part(where)
+        if not isinstance(found, type) or not issubclass(found, Kind) or getattr(found, "name", None) != name:
+            raise TypeError(f"it must be a subclass of Kind whose name is {name!r}")
+        register(found)
+    except Exception as error:  # of somebody else's package, whatever it is
+        raise ValueError(f"kind {name!r} cannot be loaded from {where}: {error}") from error
 
 
 def kinds() -> list[str]:

@@ -10,7 +10,8 @@ from wavesynth.training.checkpoint import Checkpoint, newest
 from wavesynth.training.export import ExportOptions, export
 from wavesynth.training.run import parse_run
 from wavesynth.training.start import grow, located, starting_model, teaching_model
-from wavesynth.voices.voice import SHIPPED, load_voice
+from wavesynth.voices.folders import SHIPPED
+from wavesynth.voices.voice import load_voice
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from wavesynth.audio.companding import Deemphasis
 from wavesynth.audio.pcm import pcm16
 from wavesynth.sampling.philox import philox
 from wavesynth.sampling.reference import SamplingParams
+from wavesynth.voices.folders import find_voices
 from wavesynth.voices.samplers import make_sampler
-from wavesynth.voices.voice import find_voices, load_voice
+from wavesynth.voices.voice import load_voice
 
 #: The first 16 digits of its samples' SHA-256.
 SAID = {

@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from tests.sampling.networks import conditioning_for, network
 from wavesynth.sampling.calibration import calibrate
-from wavesynth.voices.voice import FormatError, find_voices, load_voice, save_voice
+from wavesynth.voices.folders import find_voices
+from wavesynth.voices.voice import FormatError, load_voice, save_voice
 from wavesynth.voices.wavenet import WaveNetVoice
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from wavesynth.audio.files import write_in_place
 from wavesynth.files import check_output, sentence, shown
+from wavesynth.voices.folders import find_voices
 from wavesynth.voices.loaded import load_voices
-from wavesynth.voices.voice import find_voices
 from wavesynth.workers import cores
 
 from .cluster import on_ray

@@ -21,7 +21,8 @@ from wavesynth.engine.requests import AudioInput, DurationInput, MelInput, Synth
 from wavesynth.engine.stream import StreamError
 from wavesynth.files import sentence, shown
 from wavesynth.synthesizer import Synthesizer
-from wavesynth.voices.voice import Voice, find_voices, load_voice
+from wavesynth.voices.folders import find_voices
+from wavesynth.voices.voice import Voice, load_voice
 
 from .manifest import Entry
 from .segments import Cut, cuts, join, seed_of

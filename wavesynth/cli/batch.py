@@ -58,7 +58,7 @@ def batch(
         from wavesynth.batch.manifest import count
         from wavesynth.batch.run import Run, run
         from wavesynth.batch.work import BatchOptions
-        from wavesynth.voices.voice import SHIPPED
+        from wavesynth.voices.folders import SHIPPED
 
         if ray is not None:
             _check_ray()

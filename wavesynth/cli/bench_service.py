@@ -50,7 +50,7 @@ def service(
     with one_sentence_errors():
         from wavesynth.cli.local_server import local_server
         from wavesynth.clients.client import Client, ServiceError
-        from wavesynth.voices.voice import SHIPPED
+        from wavesynth.voices.folders import SHIPPED
 
         folder = voices or SHIPPED
         with local_server("--voices", folder) as address, Client(address) as client:

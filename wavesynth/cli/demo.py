@@ -46,7 +46,7 @@ def demo(
         from wavesynth.clients.client import Client, ServiceError
         from wavesynth.clients.timing import Timing
         from wavesynth.files import check_output
-        from wavesynth.voices.voice import find_voices
+        from wavesynth.voices.folders import find_voices
 
         if voice and voice not in (names := find_voices()):
             raise ValueError(f"--voice is {voice!r}; the voices are {', '.join(names)}")

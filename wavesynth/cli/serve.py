@@ -84,7 +84,7 @@ def serve(
         from wavesynth.server.sockets import host_and_port
         from wavesynth.server.telemetry import log, log_as_json
         from wavesynth.server.web.config import WebConfig
-        from wavesynth.voices.voice import SHIPPED
+        from wavesynth.voices.folders import SHIPPED
 
         if (tls_cert is None) != (tls_key is None):
             raise ValueError(

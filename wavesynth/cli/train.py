@@ -69,7 +69,7 @@ def run(config: Path, out: Path | None, resume: bool, minutes: float | None) -> 
                 say(line, err=True)
         follow(training, recipe.unit, minutes, recipe.example(training, configuration))
         if processes.first:
-            for line in recipe.next_steps(folder):
+            for line in recipe.next_steps(folder, configuration):
                 say(line)
 
 

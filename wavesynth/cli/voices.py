@@ -63,7 +63,8 @@ def _of_service(address: str, token_file: Path | None, certificates: Path | None
 
 def _of_folder(folder: Path | None) -> list[dict[str, Any]]:
     from wavesynth.server.validation import Requests
-    from wavesynth.voices.voice import SHIPPED, find_voices, load_voice
+    from wavesynth.voices.folders import SHIPPED, find_voices
+    from wavesynth.voices.voice import load_voice
 
     folder = folder or SHIPPED
     loaded = [load_voice(path) for path in find_voices(folder).values()]

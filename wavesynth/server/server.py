@@ -38,8 +38,8 @@ from wavesynth.v1 import MAX_MESSAGE, images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
+from wavesynth.voices.folders import SHIPPED
 from wavesynth.voices.loaded import LoadedVoice, load_voices
-from wavesynth.voices.voice import SHIPPED
 from wavesynth.workers import cores
 
 __all__ = ["Server", "ServerConfig", "serve"]

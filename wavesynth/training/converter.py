@@ -98,7 +98,7 @@ class ConverterRecipe(Recipe[ConverterConfiguration]):
             "a converter's run makes no voice; name it as the `converter` of a voice's configuration"
         )
 
-    def next_steps(self, folder: Path) -> list[str]:
+    def next_steps(self, folder: Path, configuration: ConverterConfiguration) -> list[str]:
         """How a voice takes it."""
         return [
             f'Next: converter = "{folder}", above all sections of a voice\'s configuration, and train that'

@@ -77,6 +77,6 @@ class Recipe(ABC, Generic[Configured]):
         """What makes an `Example` (wavesynth.training.examples) after a validation, or None."""
         return None
 
-    def next_steps(self, folder: Path) -> list[str]:
+    def next_steps(self, folder: Path, configuration: Configured) -> list[str]:
         """Lines that say what to do with the run in `folder` when it has ended."""
         return []

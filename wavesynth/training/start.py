@@ -12,7 +12,7 @@ from wavesynth.models.wavenet import WaveNet
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.names import names_of_now
-from wavesynth.voices.voice import find_voices
+from wavesynth.voices.folders import find_voices
 from wavesynth.voices.wavenet import load_wavenet
 
 __all__ = ["averaged_model", "grow", "located", "starting_model", "teaching_model"]

@@ -138,14 +138,14 @@ class VoiceRecipe(Recipe[Run]):
             "correction": texts.correction,
         }
 
-    def next_steps(self, folder: Path) -> list[str]:
+    def next_steps(self, folder: Path, configuration: Run) -> list[str]:
         """How to export, serve and hear it."""
-        voice = Path("voices") / folder.name
+        voice, name = Path("voices") / folder.name, configuration.voice.name
         return [
             "Next:",
             f"  {shlex.join(['wavesynth', 'export', str(folder), str(voice), '--best'])}",
             "  wavesynth serve --voices voices",
-            f"  {shlex.join(['wavesynth', 'stream', folder.name, '--audio'])} speech.wav --out spoken-again.wav",
+            f"  {shlex.join(['wavesynth', 'stream', name, '--audio'])} speech.wav --out spoken-again.wav",
         ]
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 class _Voices(ModuleType):
     def __call__(self) -> list[str]:
         """The names of the voices that ship, in order."""
-        from wavesynth.voices.voice import find_voices
+        from wavesynth.voices.folders import find_voices
 
         return list(find_voices())
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wavesynth.sampling.backends.sampler import Sampler
+from wavesynth.voices.folders import find_voices
 from wavesynth.voices.samplers import make_sampler
-from wavesynth.voices.voice import Voice, find_voices, load_voice
+from wavesynth.voices.voice import Voice, load_voice
 
 __all__ = ["LoadedVoice", "load_voices"]
 

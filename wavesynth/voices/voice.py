@@ -28,23 +28,19 @@ from wavesynth.formats import (
 from wavesynth.kinds import kind_of
 from wavesynth.models.converter import Converter
 from wavesynth.voices.description import FIELDS, FORMAT, TEXTS, Needs, as_newest, checked, make_converter
+from wavesynth.voices.folders import find_voices
 
 if TYPE_CHECKING:
     from wavesynth.voices.kinds import VoiceKind
 
 __all__ = [
-    "SHIPPED",
     "FormatError",
     "Needs",
     "Voice",
-    "find_voices",
     "load_voice",
     "save_voice",
     "voice_folder",
 ]
-
-#: The folder of the voices that ship.
-SHIPPED = Path(__file__).parent / "shipped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,11 +198,6 @@ def load_voice(voice: str | Path) -> Voice:
     common["converter"] = None if converter is None else filled(converter, tensors, "converter.")
     with in_file(folder / "weights.safetensors"):
         return kind.voice(common, own, tensors)
-
-
-def find_voices(folder: str | Path = SHIPPED) -> dict[str, Path]:
-    """The folders below `folder` that hold a voice, by their names, in order."""
-    return {path.parent.name: path.parent for path in sorted(Path(folder).glob("*/voice.json"))}
 
 
 def voice_folder(voice: str | Path) -> Path:

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from wavesynth.server.web.config import WebConfig
-from wavesynth.voices.voice import SHIPPED
+from wavesynth.voices.folders import SHIPPED
 
 
 @pytest.fixture(scope="session")
