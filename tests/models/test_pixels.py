@@ -78,7 +78,7 @@ def test_nothing_earlier_is_out_of_sight(variant, channels):
 
 
 def test_the_original_pixelcnn_has_its_blind_spot():
-    depends = jacobian(small("pixelcnn", height=6, width=6, layers=6))[4, 1, 0, :, :, 0]
+    depends = jacobian(small("plain", height=6, width=6, layers=6))[4, 1, 0, :, :, 0]
     earlier = order((6, 6)) < 4 * 6 + 1
     blind = earlier & ~depends
     # One row up it sees one column to the right, so the spot is what lies right of that diagonal.

@@ -37,8 +37,8 @@ from wavesynth.kinds import kind_of
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import TrainingConfig
-from wavesynth.training.names import names_of_now
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
+from wavesynth.training.run import parse_run
 from wavesynth.training.task import Task, Tensors
 from wavesynth.training.trainer import Trainer
 
@@ -244,12 +244,12 @@ def averaged_image_model(checkpoint: Checkpoint) -> ImageModel:
     """The averaged weights of a run, with what it says of itself. ValueError if it is a run of another kind."""
     if kind_of(checkpoint.kind).makes != "images":
         raise ValueError(f"it is a run of kind {checkpoint.kind}; it must be one of a model of images")
-    configuration = build("", ImageConfiguration, names_of_now(checkpoint.configuration))
+    configuration: Any = parse_run(checkpoint.configuration)
     network = kind_of(checkpoint.kind).network(configuration.model)
     network.load_state_dict(checkpoint.average)
     return ImageModel(
         **asdict(configuration.card),
-        binarisation=configuration.data.binarisation or "",
+        binarisation=getattr(configuration.data, "binarisation", None) or "",
         network=network.requires_grad_(False).eval(),
         steps=checkpoint.step,
         kind=checkpoint.kind,
