@@ -120,9 +120,11 @@ def test_what_is_no_converter_is_refused(folder, run, tmp_path):
     with pytest.raises(ValueError, match="a voice that has none"):
         trained_converter("wavesynth/voices/allison-small", data)
     runs.train(runs.values(folder, steps=1), tmp_path / "run")
-    with pytest.raises(ValueError, match=r"a run of another kind; its configuration must have \[converter\]"):
+    with pytest.raises(ValueError, match=r"a run of kind wavenet; it must be of kind converter"):
         trained_converter(tmp_path / "run", data)
-    with pytest.raises(ValueError, match="is a converter's run; name it as the converter of a voice's"):
+    with pytest.raises(
+        ValueError, match="a converter's run makes no voice; name it as the `converter` of a voice's"
+    ):
         export(path, tmp_path / "voice")
     other = parse_run(through(folder, path) | {"data": values(folder)["data"] | {"mel": {"low": 50.0}}}).data
     with pytest.raises(ValueError, match=r"\[data\] mel is not the configured one"):
