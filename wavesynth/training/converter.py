@@ -17,7 +17,6 @@ A voice that names the run as its `converter` is then trained on what it says (d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,11 +32,12 @@ from wavesynth.data.split import Split
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import DataConfig, TrainingConfig
+from wavesynth.training.crops import CropTask
 from wavesynth.training.names import names_of_now
 from wavesynth.training.processes import Processes
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
 from wavesynth.training.start import located
-from wavesynth.training.task import Task, Tensors
+from wavesynth.training.task import Task
 from wavesynth.training.voices import make_copies
 from wavesynth.voices.voice import load_voice
 
@@ -121,8 +121,12 @@ class _Taught(Converter):
         return self(source, hidden_bias=hidden_bias, output_bias=output_bias)[0]
 
 
-class ConverterTask:
-    """The negative log-likelihood of a recording's log-mel, a Laplace distribution, given that of a copy."""
+class ConverterTask(CropTask[Pairs]):
+    """The negative log-likelihood of a recording's log-mel, a Laplace distribution, given that of a copy.
+
+    A batch has sources [B, past + F + look_ahead, bands], targets [B, F, bands] and speakers [B]. The validation split
+    is that of the first speaker.
+    """
 
     fused = False
 
@@ -130,24 +134,6 @@ class ConverterTask:
         self.model, self.frames = _Taught(configuration), configuration.data.crop_frames
         self.training = _pairs(configuration, "train", track)
         self.validating = _pairs(configuration, "validation", track)
-
-    def batch(self, generator: torch.Generator, size: int) -> Tensors:
-        """Crops: source [B, past + F + look_ahead, bands], target [B, F, bands] and speaker [B]."""
-        return self.training.batch(generator, size, self.frames)
-
-    def validation(self, size: int) -> Iterator[Tensors]:
-        """The first speaker's validation split, in crops that do not overlap."""
-        return self.validating.sequential(self.frames, size)
-
-    @property
-    def validated(self) -> int:
-        """Crops of the validation split."""
-        return self.validating.count(self.frames)
-
-    @property
-    def content(self) -> str:
-        """A hash of all recordings."""
-        return f"{self.training.content} {self.validating.content}"
 
     def loss(self, model: _Taught, source: Tensor, target: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B, F, bands]."""

@@ -19,6 +19,7 @@ from wavesynth.training.quantisation import best_scales
 from wavesynth.training.recipe import Exported, ExportOptions
 from wavesynth.training.run import recipe_of
 from wavesynth.training.start import averaged_model
+from wavesynth.training.voices import trained_on, voice_card
 from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.voices.voice import save_voice
 from wavesynth.voices.wavenet import WaveNetVoice, load_wavenet
@@ -80,9 +81,16 @@ def export_wavenet(
     provenance(configuration, track).save(out)
     figures = _measure(load_wavenet(out), task, options.seconds, track)
     exported = ExportedWaveNet(voice.name, checkpoint.step, *figures)
+    c = model.config
+    facts = {
+        "network": f"{c.stacks} stacks of {c.layers_per_stack} layers, R={c.residual}, S={c.skip}, A={c.classes}",
+        "context": f"{c.receptive_field} samples, {1000 * c.receptive_field / voice.sample_rate:.0f} ms",
+        "trained on": trained_on(configuration.data, checkpoint.step),
+        "validation, float32": f"{exported.float32:.4f} bits/sample ({exported.seconds:.1f} s of audio)",
+        "validation, int8": f"{exported.int8:.4f} bits/sample",
+    }
     with atomic_path(out / "CARD.md") as path:
-        folders = [folder for _, folder in configuration.data.folders]
-        path.write_text(_card(voice, exported, folders), encoding="utf-8")
+        path.write_text(voice_card(voice, facts), encoding="utf-8")
     return exported
 
 
@@ -108,22 +116,3 @@ def _measure(
     samples = scored * len(crops)
     float32, int8 = (nats.sum(0) / samples / math.log(2)).tolist()
     return float32, int8, samples / voice.sample_rate
-
-
-def _card(voice: WaveNetVoice, exported: ExportedWaveNet, folders: list[str]) -> str:
-    c = voice.model.config
-    return f"""# {voice.name}
-
-{voice.description}
-
-| | |
-|---|---|
-| language | {voice.language} |
-| licence | {voice.licence} |
-| speakers | {", ".join(voice.speakers) or "one"} |
-| network | {c.stacks} stacks of {c.layers_per_stack} layers, R={c.residual}, S={c.skip}, A={c.classes} |
-| context | {c.receptive_field} samples, {1000 * c.receptive_field / voice.sample_rate:.0f} ms |
-| trained on | {", ".join(Path(folder).name for folder in folders)}; {exported.step:,} steps |
-| validation, float32 | {exported.float32:.4f} bits/sample ({exported.seconds:.1f} s of audio) |
-| validation, int8 | {exported.int8:.4f} bits/sample |
-"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,13 +19,14 @@ from wavesynth.files import atomic_path
 from wavesynth.models.converter import Converter
 from wavesynth.training.checkpoint import Checkpoint
 from wavesynth.training.configuration import DataConfig, VoiceConfiguration
+from wavesynth.training.crops import CropTask
 from wavesynth.training.processes import Processes
 from wavesynth.training.provenance import provenance
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
 from wavesynth.training.task import Task, Tensors
 from wavesynth.voices.voice import Voice, save_voice
 
-__all__ = ["AnyVoiceRecipe", "VoiceRecipe", "VoiceTask", "crops", "make_copies"]
+__all__ = ["AnyVoiceRecipe", "VoiceRecipe", "VoiceTask", "crops", "make_copies", "trained_on", "voice_card"]
 
 Run = TypeVar("Run", bound=VoiceConfiguration)
 #: μ-law classes that samples are kept in for kinds that take samples: 15 bits.
@@ -72,7 +73,7 @@ def make_copies(data: DataConfig, processes: Processes, others: tuple[Split, ...
     processes.wait()
 
 
-class VoiceTask:
+class VoiceTask(CropTask[Crops]):
     """What the kind's `loss` says of random crops; the first samples of a crop do not count (DataConfig.burn_in)."""
 
     fused = False
@@ -87,31 +88,31 @@ class VoiceTask:
         self.validating = crops(data, "validation", **whole)
         self.speakers = torch.tensor([speaker for speaker, _ in data.folders])
 
-    def batch(self, generator: torch.Generator, size: int) -> Tensors:
-        """Crops: samples [B, T], pre-emphasised, mel [B, F + 2 · context, bands], speaker [B]."""
-        return self._samples(self.training.batch(generator, size, self.frames))
-
-    def validation(self, size: int) -> Iterator[Tensors]:
-        """The validation split, in crops that do not overlap."""
-        return map(self._samples, self.validating.sequential(self.frames, size))
-
-    @property
-    def validated(self) -> int:
-        """Crops of the validation split."""
-        return self.validating.count(self.frames)
-
-    @property
-    def content(self) -> str:
-        """A hash of all recordings."""
-        return f"{self.training.content} {self.validating.content}"
-
     def loss(self, model: nn.Module, samples: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
         """Nats of the samples that count."""
         nats: Tensor = self._kind.loss(model, samples, mel, speaker)
         return nats[:, self.burn_in :] if nats.shape == samples.shape else nats
 
-    def _samples(self, batch: CropBatch) -> Tensors:
+    def given(self, batch: CropBatch) -> Tensors:
+        """Samples [B, T], pre-emphasised, mel [B, F + 2 · context, bands], speaker [B]."""
         return decode(batch.targets, _CLASSES, mid_tread=True), batch.mel, self.speakers[batch.speaker]
+
+
+def voice_card(voice: Voice, facts: Mapping[str, str]) -> str:
+    """The text of CARD.md: what every voice says of itself, then the `facts` in a table."""
+    table = {
+        "language": voice.language,
+        "licence": voice.licence,
+        "speakers": ", ".join(voice.speakers) or "one",
+        **facts,
+    }
+    rows = "".join(f"| {name} | {value} |\n" for name, value in table.items())
+    return f"# {voice.name}\n\n{voice.description}\n\n| | |\n|---|---|\n{rows}"
+
+
+def trained_on(data: DataConfig, steps: int) -> str:
+    """The folders that a voice learned from, and in how many steps."""
+    return f"{', '.join(Path(folder).name for _, folder in data.folders)}; {steps:,} steps"
 
 
 class VoiceRecipe(Recipe[Run]):
@@ -168,25 +169,12 @@ class AnyVoiceRecipe(VoiceRecipe[VoiceConfiguration]):
         voice = Voice(**self.common(configuration, model.requires_grad_(False).eval()))
         save_voice(out, voice)
         provenance(configuration, options.track).save(out)
+        bits = checkpoint.validation
+        facts = {
+            "kind": voice.kind,
+            "trained on": trained_on(configuration.data, checkpoint.step),
+            "validation": "not measured" if bits is None else f"{bits:.4f} bits/sample",
+        }
         with atomic_path(out / "CARD.md") as path:
-            path.write_text(_card(voice, checkpoint, configuration.data), encoding="utf-8")
+            path.write_text(voice_card(voice, facts), encoding="utf-8")
         return Exported(voice.name, checkpoint.step)
-
-
-def _card(voice: Voice, checkpoint: Checkpoint, data: DataConfig) -> str:
-    validation = (
-        "not measured" if checkpoint.validation is None else f"{checkpoint.validation:.4f} bits/sample"
-    )
-    return f"""# {voice.name}
-
-{voice.description}
-
-| | |
-|---|---|
-| language | {voice.language} |
-| licence | {voice.licence} |
-| speakers | {", ".join(voice.speakers) or "one"} |
-| kind | {voice.kind} |
-| trained on | {", ".join(Path(folder).name for _, folder in data.folders)}; {checkpoint.step:,} steps |
-| validation | {validation} |
-"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wavesynth.checks import build
+from wavesynth.data.dataset import Crops
 from wavesynth.data.features import Track, untracked
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.sampling.calibration import calibrate
 from wavesynth.training.checkpoint import Checkpoint
 from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.converter import trained_converter
+from wavesynth.training.crops import CropTask
 from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported
 from wavesynth.training.recipe import Exported, ExportOptions
 from wavesynth.training.start import starting_model, teaching_model
@@ -58,7 +60,7 @@ class WaveNetRecipe(VoiceRecipe[WaveNetConfiguration]):
         return export_wavenet(self, checkpoint, out, options)
 
 
-class WaveNetTask:
+class WaveNetTask(CropTask[Crops]):
     """The negative log-likelihood of eq. 1 of van den Oord et al., 2016, on random crops.
 
     The first samples of a crop do not count: what they depend on lies before it (DataConfig.burn_in). Once it is
@@ -85,24 +87,6 @@ class WaveNetTask:
         self.speakers = torch.tensor([speaker for speaker, _ in configuration.data.folders])
         self.fused = is_supported(model.config)
         self.scales: Tensor | None = None
-
-    def batch(self, generator: torch.Generator, size: int) -> Tensors:
-        """Crops: tokens [B, T], targets [B, T], mel [B, F + 2 · context, bands], speaker [B]."""
-        return self._by_speaker(self.training.batch(generator, size, self.frames))
-
-    def validation(self, size: int) -> Iterator[Tensors]:
-        """The validation split, in crops that do not overlap."""
-        return map(self._by_speaker, self.validating.sequential(self.frames, size))
-
-    @property
-    def validated(self) -> int:
-        """Crops of the validation split."""
-        return self.validating.count(self.frames)
-
-    @property
-    def content(self) -> str:
-        """A hash of all recordings."""
-        return f"{self.training.content} {self.validating.content}"
 
     def loss(self, model: WaveNet, tokens: Tensor, targets: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
         """Nats [B · (T - burn_in)]; while it trains, a share of the targets is the teacher's distributions."""
@@ -157,6 +141,7 @@ class WaveNetTask:
         c = model.config
         return model.conditioning(mel if c.mel_bands else None, speaker if c.speakers else None, self.frames)
 
-    def _by_speaker(self, batch: Tensors) -> Tensors:
+    def given(self, batch: Tensors) -> Tensors:
+        """Tokens [B, T], targets [B, T], mel [B, F + 2 · context, bands], speaker [B]."""
         tokens, targets, mel, folder = batch
         return tokens, targets, mel, self.speakers[folder]
