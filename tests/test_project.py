@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": {"kernels", "models", "audio"},
     "voices": {"sampling", "models", "audio", "kinds", "formats", "checks"},
     "images": {"sampling", "models", "kinds", "formats", "checks", "workers"},
-    "engine": {"checks", "voices", "sampling", "models", "audio"},
+    "engine": {"kernels", "checks", "voices", "sampling", "models", "audio"},
     "synthesizer": {"engine", "voices", "audio", "checks", "workers"},
     "evaluation": {
         "images",

@@ -9,6 +9,7 @@
 
 #include "network.hpp"
 #include "projection_tables.hpp"
+#include "stages.hpp"
 
 namespace wavesynth {
 
@@ -24,7 +25,18 @@ struct InstructionSet {
   void (*lead)(const Int8Network&, StreamCall&, Meeting&, int);
   void (*help)(const Int8Network&, Meeting&, int);
   void (*project)(const ProjectionTables&, float*, const float*, const float*, int);
+  // The stages of stages.hpp.
+  void (*log_mel)(const LogMelTables&, const double* const*, float* const*, int);
+  void (*condition_hidden)(const ConditionerTables&, const float* const*, float* const*, int);
+  void (*condition_frame)(const ConditionerTables&, const float* const*, const int*, float* const*, int);
+  void (*convert)(const ConverterTables&, const float* const*, float* const*, float* const*, int);
+  void (*resample)(const ResamplerTables&, const float*, int, float*);
+  void (*project_all)(const ProjectionTables&, float* const*, const float* const*, const float* const*, int, int);
 };
+
+#define WAVESYNTH_FUNCTIONS(isa)                                                                      \
+  isa::advance, isa::lead, isa::help, isa::project, isa::log_mel, isa::condition_hidden,              \
+      isa::condition_frame, isa::convert, isa::resample, isa::project_all
 
 inline const InstructionSet kInstructionSets[] = {
 #ifdef WAVESYNTH_X86
@@ -32,12 +44,12 @@ inline const InstructionSet kInstructionSets[] = {
        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
               __builtin_cpu_supports("avx512vnni");
-     }, avx512::advance, avx512::lead, avx512::help, avx512::project},
-    {"avx2", [] { return static_cast<bool>(__builtin_cpu_supports("avx2")); },
-     avx2::advance, avx2::lead, avx2::help, avx2::project},
+     }, WAVESYNTH_FUNCTIONS(avx512)},
+    {"avx2", [] { return static_cast<bool>(__builtin_cpu_supports("avx2")); }, WAVESYNTH_FUNCTIONS(avx2)},
 #endif
-    {"portable", [] { return true; }, portable::advance, portable::lead, portable::help, portable::project},
+    {"portable", [] { return true; }, WAVESYNTH_FUNCTIONS(portable)},
 };
+#undef WAVESYNTH_FUNCTIONS
 
 inline std::vector<std::string> instruction_sets() {
   std::vector<std::string> names;
@@ -70,7 +82,8 @@ const T* expect(const char* name, const Array<T>& array, std::vector<size_t> sha
                               "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
 }
 
-// The Python class of projector.cpp.
+// The Python classes of projector.cpp and of stages.cpp.
 void add_projector(nb::module_& m);
+void add_stages(nb::module_& m);
 
 }  // namespace wavesynth

@@ -252,7 +252,7 @@ NB_MODULE(_kernels, m) {
   using namespace nb::literals;
   using wavesynth::Int8Sampler;
   nb::set_leak_warnings(false);  // a sampler may well live until the interpreter ends
-  m.doc() = "The int8 WaveNet sampler and the correction; wavesynth.sampling.backends.cpu and wavesynth.audio.correction are their Python sides.";
+  m.doc() = "The int8 WaveNet sampler and the stages around it; wavesynth.sampling.backends.cpu and wavesynth.audio are their Python sides.";
   m.def("instruction_sets", &wavesynth::instruction_sets, "The instruction sets this processor can run, fastest first.");
   nb::class_<Int8Sampler>(m, "Int8Sampler")
       .def(nb::init<std::vector<int>, int, wavesynth::Array<float>, wavesynth::Array<float>, wavesynth::Array<int8_t>,
@@ -269,4 +269,5 @@ NB_MODULE(_kernels, m) {
            "conditioning"_a, "tokens"_a, "two_cores"_a = false)
       .def_prop_ro("instruction_set", &Int8Sampler::instruction_set);
   wavesynth::add_projector(m);
+  wavesynth::add_stages(m);
 }

@@ -12,7 +12,7 @@ namespace wavesynth {
 // y = W x + b. The sum over inputs begins with the bias and runs in their order; lanes are outputs.
 struct DenseLayer {
   int inputs, outputs, padded;  // padded: outputs rounded up to a multiple of 16
-  const float* weights;         // [inputs][padded], zeros behind the outputs
+  const float* weights;         // [padded / 16][inputs][16]: 16 outputs at a time; zeros behind the outputs
   const float* bias;            // [padded], or null for zeros
 };
 
@@ -47,7 +47,8 @@ struct ConverterTables {
 // The filter of a StreamingResampler (wavesynth/audio/resampling.py).
 struct ResamplerTables {
   int up, down, taps;
-  const float* filter;  // [up][taps]
+  const float* filter;             // [up][taps]
+  const int *first_tap, *end_tap;  // [up]: the taps of a phase that are not zero lie between
 };
 
 #define WAVESYNTH_STAGES(isa)                                                                                              \
