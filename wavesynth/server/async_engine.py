@@ -1,36 +1,57 @@
-"""The engine's streams for asyncio: the engine's thread notifies, the event loop wakes who waits."""
+"""The engine's streams for asyncio: the event loop wakes who waits for them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
 
 from torch import Tensor
 
-from wavesynth.engine.engine import CapacityError, Engine
-from wavesynth.engine.stream import MAX_INPUT_AHEAD, EngineOutput, EngineRequest, EngineStream, StreamError
+from wavesynth.engine.engine import CapacityError
+from wavesynth.engine.stream import MAX_INPUT_AHEAD, EngineOutput, EngineRequest, StreamError
 from wavesynth.server.errors import RefusedError
 
-__all__ = ["AsyncEngine", "AsyncStream", "Notify"]
+__all__ = ["AsyncEngine", "AsyncStream", "Stream"]
 
-#: What an engine calls on its own thread, with the streams that have output or take input.
-Notify = Callable[[Sequence[EngineStream]], None]
+
+class Stream(Protocol):
+    """What calls use of a stream: an `EngineStream`'s methods, none of which waits."""
+
+    @property
+    def samples_made(self) -> int:
+        """Samples made, with those before the request's first."""
+
+    def push(self, piece: Tensor, /) -> None:
+        """Gives the next input."""
+
+    def finish(self) -> None:
+        """Says that there will be no more input."""
+
+    def take(self) -> list[EngineOutput]:
+        """What was made since the last time; raises the stream's error once all is taken."""
+
+    def cancel(self) -> None:
+        """Ends the stream; its slot is free from now on."""
+
+    def fail(self, error: Exception, /) -> None:
+        """Ends the stream: `error` is raised after what is made already."""
 
 
 class AsyncEngine:
-    """Opens an engine's streams on one event loop."""
+    """Opens an engine's streams on one event loop, by the engine's own `open_stream`: that of the engine in this
+    process, or what asks the engine's process."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, make_engine: Callable[[Notify], Engine]) -> None:
-        self._loop = loop
-        self._open: dict[EngineStream, AsyncStream] = {}
-        self.engine = make_engine(self._notify)
+    def __init__(self, open_stream: Callable[[EngineRequest], Awaitable[Stream]]) -> None:
+        self._open_stream = open_stream
+        self._open: dict[Stream, AsyncStream] = {}
 
-    @contextmanager
-    def open(self, request: EngineRequest) -> Iterator[AsyncStream]:
+    @asynccontextmanager
+    async def open(self, request: EngineRequest) -> AsyncIterator[AsyncStream]:
         """A new stream; leaving the block frees its slot. Raises RefusedError."""
         try:
-            stream = self.engine.open(request)
+            stream = await self._open_stream(request)
         except (CapacityError, StreamError) as error:
             raise RefusedError.of(error) from error
         opened = self._open[stream] = AsyncStream(stream)
@@ -40,11 +61,8 @@ class AsyncEngine:
             stream.cancel()
             del self._open[stream]
 
-    def _notify(self, streams: Sequence[EngineStream]) -> None:
-        """On the engine's thread: has all be woken that wait for `streams`, in one go."""
-        self._loop.call_soon_threadsafe(self._wake, streams)
-
-    def _wake(self, streams: Sequence[EngineStream]) -> None:
+    def wake(self, streams: Sequence[Stream]) -> None:
+        """Wakes all that wait for `streams`, which have output or take input."""
         for stream in streams:
             if opened := self._open.get(stream):
                 opened.wake()
@@ -53,7 +71,7 @@ class AsyncEngine:
 class AsyncStream:
     """One stream on the event loop's side."""
 
-    def __init__(self, stream: EngineStream) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._pushed = 0
         self._output, self._room = asyncio.Event(), asyncio.Event()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
 
-from wavesynth.images.model import ImageModel
-from wavesynth.models.pixels import ImageModelConfig
+from wavesynth.images.model import load_image_models
 from wavesynth.sampling.reference import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
@@ -19,18 +18,43 @@ from wavesynth.server.telemetry import Call
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
 
-__all__ = ["ImageService"]
+__all__ = ["ImageService", "ServedImages", "served_images"]
 
 #: Images of one call.
 _MAX_COUNT = 64
 
 
-class ImageService(ImageServiceServicer):
-    """Serves `models`, each with the folder that it is in."""
+@dataclass(frozen=True)
+class ServedImages:
+    """What calls need to know of a model of images; its network the image worker loads."""
 
-    def __init__(
-        self, models: Mapping[str, tuple[ImageModel, Path]], worker: ImageWorker, admission: Admission
-    ) -> None:
+    name: str
+    description: str
+    licence: str
+    folder: Path
+    height: int
+    width: int
+    channels: int
+    levels: int
+    labels: int
+
+
+def served_images(folder: Path | None) -> dict[str, ServedImages]:
+    """The models of images below `folder` by name, those that ship without one; ValueError for one that is broken."""
+    models = {}
+    for name, (model, path) in load_image_models(folder).items():
+        c = model.network.config
+        size = c.height, c.width, c.channels
+        models[name] = ServedImages(
+            name, model.description, model.licence, path, *size, levels=c.levels, labels=c.labels
+        )
+    return models
+
+
+class ImageService(ImageServiceServicer):
+    """Serves `models`, by name."""
+
+    def __init__(self, models: Mapping[str, ServedImages], worker: ImageWorker, admission: Admission) -> None:
         self._models, self._worker, self._admission = dict(sorted(models.items())), worker, admission
 
     async def ListImageModels(  # noqa: N802
@@ -42,7 +66,7 @@ class ImageService(ImageServiceServicer):
 
     def listed(self) -> pb.ListImageModelsResponse:
         """All models, by name."""
-        return pb.ListImageModelsResponse(models=[_describe(model) for model, _ in self._models.values()])
+        return pb.ListImageModelsResponse(models=[_describe(model) for model in self._models.values()])
 
     async def SampleImage(  # type: ignore[override]  # noqa: N802
         self, request: pb.SampleImageRequest, context: grpc.aio.ServicerContext
@@ -60,9 +84,10 @@ class ImageService(ImageServiceServicer):
         """The rows of images whose first pixels are given, a message each."""
         async with self._admission.call("CompleteImage", context) as call:
             job, c = self._job(call, request.synthesis)
-            if len(request.pixels) != c.dimensions:
+            dimensions = c.height * c.width * c.channels
+            if len(request.pixels) != dimensions:
                 raise invalid(
-                    f"pixels has {len(request.pixels)} bytes; it must have {c.dimensions}, "
+                    f"pixels has {len(request.pixels)} bytes; it must have {dimensions}, "
                     f"{c.height} x {c.width} x {c.channels}"
                 )
             if request.known_pixels > c.height * c.width:
@@ -74,7 +99,7 @@ class ImageService(ImageServiceServicer):
                 async for row in _numbered(rows):
                     await context.write(pb.CompleteImageResponse(row=row))
 
-    def _job(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[ImageJob, ImageModelConfig]:
+    def _job(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[ImageJob, ServedImages]:
         """What is asked for; RefusedError names the field, what came and what is allowed."""
         if not self._models:
             raise RefusedError(
@@ -85,8 +110,7 @@ class ImageService(ImageServiceServicer):
             known = ", ".join(self._models)
             raise RefusedError(grpc.StatusCode.NOT_FOUND, f"model is {name[:100]!r}; the models are {known}")
         call.voice = name
-        model, folder = self._models[name]
-        c = model.network.config
+        c = self._models[name]
         temperature = synthesis.temperature if synthesis.HasField("temperature") else 1.0
         try:
             SamplingParams(synthesis.seed, temperature)
@@ -101,7 +125,7 @@ class ImageService(ImageServiceServicer):
             raise invalid(f"label is {label}; it must be absent, since {name} knows no classes")
         if synthesis.count > _MAX_COUNT:
             raise invalid(f"count is {synthesis.count}; it must be from 1 to {_MAX_COUNT}")
-        return ImageJob(folder, synthesis.seed, temperature, label, synthesis.count or 1), c
+        return ImageJob(c.folder, synthesis.seed, temperature, label, synthesis.count or 1), c
 
 
 async def _numbered(rows: AsyncIterator[bytes]) -> AsyncIterator[pb.ImageRow]:
@@ -111,15 +135,14 @@ async def _numbered(rows: AsyncIterator[bytes]) -> AsyncIterator[pb.ImageRow]:
         number += 1
 
 
-def _describe(model: ImageModel) -> pb.ImageModel:
-    c = model.network.config
+def _describe(model: ServedImages) -> pb.ImageModel:
     return pb.ImageModel(
         name=model.name,
         description=model.description,
         licence=model.licence,
-        height=c.height,
-        width=c.width,
-        channels=c.channels,
-        levels=c.levels,
-        labels=c.labels,
+        height=model.height,
+        width=model.width,
+        channels=model.channels,
+        levels=model.levels,
+        labels=model.labels,
     )

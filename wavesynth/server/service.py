@@ -71,7 +71,7 @@ class SynthesisService(SynthesisServiceServicer):
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
             request, given = self._requests.growing(first.config)
             call.voice = request.voice
-            with self._engine.open(request) as stream:
+            async with self._engine.open(request) as stream:
                 reader = asyncio.create_task(_read(requests, stream, given))
                 try:
                     async for outputs in stream.outputs():
@@ -87,7 +87,7 @@ class SynthesisService(SynthesisServiceServicer):
         """The stream of a call whose input came in its request."""
         checked, piece = self._requests.whole(request.synthesis, request.conditioning, live)
         call.voice = checked.voice
-        with self._engine.open(checked) as stream:
+        async with self._engine.open(checked) as stream:
             if piece is not None:
                 await stream.push(piece, checked.samples or 0)
             stream.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -20,7 +21,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wavesynth.server.images import ImageService
 from wavesynth.server.service import SynthesisService
-from wavesynth.server.sockets import listening
 from wavesynth.server.validation import Requests
 from wavesynth.server.web.config import WebConfig
 from wavesynth.server.web.pictures import PicturesEndpoint
@@ -70,10 +70,9 @@ def page(
 
 @asynccontextmanager
 async def serve_page(
-    app: Starlette, host: str, port: int, tls: tuple[Path, Path] | None
-) -> AsyncIterator[int]:
-    """Serves the page until the block ends; yields its port. Raises OSError, in a sentence, if it cannot."""
-    listener = listening(host, port, "serve the page")
+    app: Starlette, listener: socket.socket, tls: tuple[Path, Path] | None
+) -> AsyncIterator[None]:
+    """Serves the page on a socket that listens, until the block ends."""
     options: dict[str, Any] = {} if tls is None else {"ssl_certfile": tls[0], "ssl_keyfile": tls[1]}
     server = _Uvicorn(
         uvicorn.Config(
@@ -89,7 +88,7 @@ async def serve_page(
     )
     task = asyncio.create_task(server.serve([listener]))
     try:
-        yield listener.getsockname()[1]
+        yield
     finally:
         server.should_exit = True
         with suppress(asyncio.CancelledError):

@@ -1,0 +1,52 @@
+"""How the server runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wavesynth.checks import require, require_whole
+from wavesynth.server.web.config import WebConfig
+from wavesynth.voices.folders import SHIPPED
+from wavesynth.workers import cores
+
+__all__ = ["ServerConfig"]
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """How the server runs."""
+
+    host: str = "127.0.0.1"
+    port: int = 50051
+    """0 takes a free one."""
+    voices: Path = SHIPPED
+    images: Path | None = None
+    """A folder of models of images, instead of those that ship."""
+    backend: str = "cpu"
+    threads: int = field(default_factory=lambda: max(1, cores() - 1))
+    """Threads that sample; one core is left for analysis and for moving bytes."""
+    live_streams: int | None = None
+    """Live streams at once; measured if None."""
+    chunk: int = 160
+    """Samples of a live stream that are made, and handed out, at a time: see EngineConfig."""
+    max_seconds: float = 600.0
+    """Seconds of audio that a call may make."""
+    grace: float = 30.0
+    """Seconds that calls under way have to end at shutdown."""
+    metrics_port: int | None = None
+    tls: tuple[Path, Path] | None = None
+    """Files of the certificate chain and of its private key, PEM."""
+    token: str | None = None
+    """What clients must send as `authorization: Bearer TOKEN`."""
+    web: WebConfig | None = None
+    """The web page, if there is to be one."""
+
+    def __post_init__(self) -> None:
+        require_whole(self, {"port": (0, 65535), "threads": (1, 1024)})
+        if self.metrics_port is not None:
+            require_whole(self, {"metrics_port": (1, 65535)})
+        if self.live_streams is not None:
+            require_whole(self, {"live_streams": (1, 100_000)})
+        require(self, "max_seconds", 0 < self.max_seconds <= 86_400, "above 0 and at most 86400 seconds")
+        require(self, "grace", 0 <= self.grace <= 3600, "from 0 to 3600 seconds")

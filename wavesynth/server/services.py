@@ -1,0 +1,143 @@
+"""What speaks gRPC: the services behind one port, from their start to their drain.
+
+The engine may be in this process or in another.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Self
+
+import grpc
+from grpc_health.v1 import health, health_pb2
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+
+from wavesynth.extras import extra
+from wavesynth.server.admission import Admission
+from wavesynth.server.async_engine import AsyncEngine
+from wavesynth.server.config import ServerConfig
+from wavesynth.server.image_worker import ImageWorker
+from wavesynth.server.images import ImageService, ServedImages
+from wavesynth.server.service import SynthesisService
+from wavesynth.server.sockets import check_port, host_and_port
+from wavesynth.server.telemetry import Metrics
+from wavesynth.server.validation import Requests
+from wavesynth.v1 import MAX_MESSAGE, images_pb2
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
+from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
+
+__all__ = ["Services"]
+
+_SERVICES = (
+    pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name,
+    images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name,
+)
+_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+#: Milliseconds between a client's pings, at least; gRPC's own limit of five minutes would end calls that are silent.
+PING_INTERVAL_MS = 1_000
+
+
+class Services:
+    """The services of an engine on a port, as an asynchronous context manager.
+
+    With `shared`, other processes listen on the port too. `tls` is the certificate chain and its private key, PEM.
+    `page`, a socket that listens, is where the web page is served. Entering raises OSError, in a sentence, for a port
+    that cannot be had.
+    """
+
+    def __init__(
+        self,
+        config: ServerConfig,
+        engine: AsyncEngine,
+        requests: Requests,
+        images: Mapping[str, ServedImages],
+        metrics: Metrics,
+        tls: tuple[bytes, bytes] | None = None,
+        page: socket.socket | None = None,
+        shared: bool = False,
+    ) -> None:
+        self.port = config.port
+        self._config, self._tls, self._page_socket = config, tls, page
+        self._admission = Admission(metrics, config.token)
+        self._requests = requests
+        self._service = SynthesisService(engine, requests, self._admission)
+        self._image_worker = ImageWorker()
+        self._images = ImageService(images, self._image_worker, self._admission)
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self._grpc = grpc.aio.server(options=_grpc_options(shared))
+        add_SynthesisServiceServicer_to_server(self._service, self._grpc)
+        add_ImageServiceServicer_to_server(self._images, self._grpc)
+        add_HealthServicer_to_server(self._health, self._grpc)
+        reflection.enable_server_reflection((*_SERVICES, _HEALTH, reflection.SERVICE_NAME), self._grpc)
+
+    async def __aenter__(self) -> Self:
+        self.port = self._bind()
+        async with AsyncExitStack() as stack:
+            stack.callback(self._image_worker.close)
+            stack.push_async_callback(self._grpc.stop, 0)
+            await self._grpc.start()
+            if self._page_socket is not None:
+                await stack.enter_async_context(self._page(self._page_socket))
+            await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stops at once; `drain` before it is kinder."""
+        await self._stack.aclose()
+
+    async def drain(self, grace: float) -> None:
+        """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way, at most `grace` s."""
+        await self.say_not_serving()
+        await self._admission.drain(grace)
+
+    async def say_not_serving(self) -> None:
+        """Health says that there is nothing to be had here, for whoever starts servers to start another."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for name in ("", *_SERVICES):
+            await self._health.set(name, status)
+
+    def _bind(self) -> int:
+        config = self._config
+        address = host_and_port(config.host, config.port)
+        try:
+            if self._tls is None:
+                return self._grpc.add_insecure_port(address)
+            certificate, key = self._tls
+            return self._grpc.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+        except RuntimeError as error:
+            check_port(config.host, config.port)  # says why, if somebody was faster
+            raise OSError(f"cannot listen on {address}: gRPC refuses it") from error
+
+    def _page(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
+        """Serves the page beside gRPC; what it needs is loaded here, for those who want it."""
+        with extra("web", "the page"):
+            from wavesynth.server.web.page import page, serve_page
+        assert self._config.web is not None
+        app = page(self._service, self._requests, self._images, self._config.web, self._admission.wants_token)
+        return serve_page(app, listener, self._config.tls)
+
+
+def _grpc_options(shared: bool) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", MAX_MESSAGE),
+        ("grpc.max_send_message_length", MAX_MESSAGE),
+        ("grpc.so_reuseport", int(shared)),  # 0: a port in use is an error, not a second server on it
+        ("grpc.keepalive_time_ms", 20_000),  # a caller that vanished gives its slot back
+        ("grpc.keepalive_timeout_ms", 20_000),  # is TCP's; gRPC has another for the ping (of 60 s)
+        ("grpc.http2.ping_timeout_ms", 20_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        # Input is read no further ahead than it is needed. With windows that grow by themselves, a fast sender
+        # fills a slow line with megabytes, and its pings wait behind them.
+        ("grpc.http2.bdp_probe", 0),
+        # Clients ask whether the server is there, over a silent call and between calls; more often is abuse.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
+    ]
