@@ -4,13 +4,26 @@
 //
 // with a bias in each product. Included once for each instruction set, after that set's simd_*.hpp.
 #pragma once
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "dense.hpp"
-#include "project.hpp"
 
 namespace wavesynth::WAVESYNTH_ISA {
+
+// exp of what lies between -80 and 80, by Cephes' polynomial.
+inline float exponential(float x) {
+  const float scaled = x * 1.44269504f;
+  const int32_t whole = static_cast<int32_t>(scaled + (scaled < 0 ? -0.5f : 0.5f)), bits = (whole + 127) * (1 << 23);
+  const float n = static_cast<float>(whole), r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  float p = 1.9875691500e-4f, power;
+  p = p * r + 1.3981999507e-3f, p = p * r + 8.3334519073e-3f, p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f, p = p * r + 5.0000001201e-1f;
+  std::memcpy(&power, &bits, 4);
+  return (p * r * r + r + 1.0f) * power;
+}
 
 inline float sigmoid(float x) { return 1.0f / (1.0f + exponential(std::min(std::max(-x, -80.0f), 80.0f))); }
 

@@ -24,7 +24,6 @@ struct InstructionSet {
   void (*advance)(const Int8Network&, StreamCall*, int, int);
   void (*lead)(const Int8Network&, StreamCall&, Meeting&, int);
   void (*help)(const Int8Network&, Meeting&, int);
-  void (*project)(const ProjectionTables&, float*, const float*, const float*, int);
   // The stages of stages.hpp.
   void (*log_mel)(const LogMelTables&, const double* const*, float* const*, int);
   void (*condition_hidden)(const ConditionerTables&, const float* const*, float* const*, int);
@@ -35,7 +34,7 @@ struct InstructionSet {
 };
 
 #define WAVESYNTH_FUNCTIONS(isa)                                                                      \
-  isa::advance, isa::lead, isa::help, isa::project, isa::log_mel, isa::condition_hidden,              \
+  isa::advance, isa::lead, isa::help, isa::log_mel, isa::condition_hidden,                            \
       isa::condition_frame, isa::convert, isa::resample, isa::project_all
 
 inline const InstructionSet kInstructionSets[] = {

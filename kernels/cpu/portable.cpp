@@ -3,7 +3,6 @@
 // The instruction set first: the sampler is written on its types.
 #include "pair.hpp"
 #include "project.hpp"
-#include "project_all.hpp"
 #include "log_mel.hpp"
 #include "condition.hpp"
 #include "convert.hpp"

@@ -1,115 +1,298 @@
-// The iterations of the spectral correction (wavesynth/audio/correction.py). Two frames are transformed at a time, as the
-// real and the imaginary part of one. Included once for each instruction set.
+// The iterations of the spectral correction (wavesynth/audio/correction.py), for K frames at a time, a lane a frame.
+//
+// A stream's samples are a matrix [hop, columns], sample c hop + r in row r and column c, and the streams' matrices
+// stand side by side: sample i of all frames is then consecutive numbers of one row, beginning at column i / hop. Each
+// lane computes the same whatever lane it is and whatever the others hold, and what the frames add to a sample is summed
+// in the frames' order. Included once for each instruction set.
 #pragma once
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
+#include <memory>
 #include <vector>
 
 #include "fft.hpp"
-#include "projection_tables.hpp"
+#include "stages.hpp"
 
 namespace wavesynth::WAVESYNTH_ISA {
 
-static_assert(kBins == kPoints / 2 + 1);
+static_assert(kBins == kPoints + 1);
 
-inline int32_t bits(float x) { int32_t i; std::memcpy(&i, &x, 4); return i; }
-inline float number(int32_t i) { float x; std::memcpy(&x, &i, 4); return x; }
+#if defined(__AVX512F__)
+constexpr int kMostLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kMostLanes = 8;
+#else
+constexpr int kMostLanes = 4;
+#endif
+constexpr int kFramesTogether = 16;  // how many frames of several streams are worked on together, to stay in the cache
 
-// log10 of a positive number, by Cephes' polynomial for the logarithm between 1/sqrt(2) and sqrt(2).
-inline float logarithm(float x) {
-  const int32_t exponent = (bits(x) - 0x3f3504f3) >> 23;
-  const float t = number(bits(x) - exponent * (1 << 23)) - 1, square = t * t;
-  float p = 7.0376836292e-2f;
-  p = p * t - 1.1514610310e-1f, p = p * t + 1.1676998740e-1f, p = p * t - 1.2420140846e-1f;
+template <int K>
+inline typename Rows<K>::Floats row(const float* p) {
+  typename Rows<K>::Floats x;
+  std::memcpy(&x, p, sizeof x);
+  return x;
+}
+template <class V>
+inline void put_row(float* p, V x) { std::memcpy(p, &x, sizeof x); }
+
+// log10 of positive numbers, by Cephes' polynomial for the logarithm between 1/sqrt(2) and sqrt(2).
+template <int K>
+inline typename Rows<K>::Floats logarithm(typename Rows<K>::Floats x) {
+  using V = typename Rows<K>::Floats;
+  using I = typename Rows<K>::Ints;
+  const I exponent = ((I)x - 0x3f3504f3) >> 23;
+  const V t = (V)((I)x - (exponent << 23)) - 1.0f, square = t * t;
+  V p = t * 7.0376836292e-2f - 1.1514610310e-1f;
+  p = p * t + 1.1676998740e-1f, p = p * t - 1.2420140846e-1f;
   p = p * t + 1.4249322787e-1f, p = p * t - 1.6668057665e-1f, p = p * t + 2.0000714765e-1f;
   p = p * t - 2.4999993993e-1f, p = p * t + 3.3333331174e-1f;
-  const float natural = t + (p * t * square - 0.5f * square);
-  return natural * 0.434294482f + static_cast<float>(exponent) * 0.301029996f;
+  const V natural = t + (p * t * square - 0.5f * square);
+  return natural * 0.434294482f + __builtin_convertvector(exponent, V) * 0.301029996f;
 }
 
-// exp of what lies between -80 and 80, by Cephes' polynomial.
-inline float exponential(float x) {
-  const float scaled = x * 1.44269504f;
-  const int32_t whole = static_cast<int32_t>(scaled + (scaled < 0 ? -0.5f : 0.5f));
-  const float n = static_cast<float>(whole), r = x - n * 0.693359375f + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f, p = p * r + 8.3334519073e-3f, p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f, p = p * r + 5.0000001201e-1f;
-  return (p * r * r + r + 1.0f) * number((whole + 127) * (1 << 23));
+// 2 to the power of what lies between -100 and 100: a polynomial for what is left of the nearest whole number, 1 at 0.
+template <int K>
+inline typename Rows<K>::Floats power_of_two(typename Rows<K>::Floats x) {
+  using V = typename Rows<K>::Floats;
+  using I = typename Rows<K>::Ints;
+  const V shifted = x + 12582912.0f, r = x - (shifted - 12582912.0f);  // the sum's last bits are the whole number
+  V p = r * 1.3264727313e-3f + 9.6715129912e-3f;
+  p = p * r + 5.5507335812e-2f, p = p * r + 2.4022242427e-1f, p = p * r + 6.9314700365e-1f, p = p * r + 1.0f;
+  return (V)((I)p + ((I)shifted << 23));
 }
 
-// Two frames under a window of `length` samples, transformed as one complex sequence; the second may be none.
-inline void analyse(const float* first, const float* second, const float* window, int length, Spectrum& z, Spectrum& work) {
-  for (int i = 0; i < length; i++) z.re[i] = first[i] * window[i], z.im[i] = second ? second[i] * window[i] : 0.0f;
-  std::fill(z.re + length, z.re + kPoints, 0.0f), std::fill(z.im + length, z.im + kPoints, 0.0f);
-  transform(z.re, z.im, work);
-}
+// What a group of K frames is computed in.
+template <int K>
+struct alignas(64) FrameGroup {
+  Complex<K> blocks[8 * kBlockStride], work[kBlock];
+  typename Rows<K>::Floats bins[kBins];  // their power, then how much they change
+  Complex<K> change[kPoints];            // what is to be added to the samples, the two parts exchanged
+};
 
-// A frame's gains [bands], log10 of amplitude, from its power spectrum and its target log-mel.
-inline void band_gains(const ProjectionTables& s, const float* power, const float* target_mel, float active, float* gains) {
-  for (int band = 0; band < s.bands; band++) {
-    float sums[4] = {};
-    const float* weights = s.bank + static_cast<size_t>(band) * kBins;
-    for (int k = s.first_bin[band]; k < s.end_bin[band]; k++) sums[(k - s.first_bin[band]) & 3] += weights[k] * power[k];
-    gains[band] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+// The streams that are worked on together, and their frames one after the other.
+struct Streams {
+  const ProjectionTables& tables;
+  int frames, count, columns, stride;
+  std::vector<float> samples, sum;            // [hop, stride], each stream `columns` of it
+  std::vector<float> target_mel, gains;       // [group][band][lane]; [band + 1][lane]
+  std::vector<float> strength;                // [group][lane]: the gains' exponent, or 0
+  std::vector<int> place;                     // [window]: of each sample of the first frame
+};
+
+// The frames of one stream in a group: at which lanes.
+template <int K>
+struct FramesOfStream {
+  typename Rows<K>::Ints lanes;
+  int column;  // of the samples, for lane 0
+};
+
+template <int K>
+inline int streams_of(const Streams& s, int first, FramesOfStream<K>* streams) {
+  int made = 0;
+  for (int stream = first / s.frames; stream < s.count && stream * s.frames < first + K; stream++, made++) {
+    streams[made].column = stream * (s.columns - s.frames) + first;
+    for (int lane = 0; lane < K; lane++) streams[made].lanes[lane] = (first + lane) / s.frames == stream ? -1 : 0;
   }
-  for (int band = 0; band < s.bands; band++) {
-    const float log_mel = (logarithm(std::max(gains[band], s.floor)) + 2.0f) / 2.0f;
-    gains[band] = std::min(std::max(target_mel[band] - log_mel, s.cut), s.boost) * (s.power * active);
-  }
-  gains[s.bands] = 0;  // which the last bins read, and take nothing of
+  return made;
 }
 
-// How much each bin of a frame is changed, as a part of what it is: [513].
-inline void bin_changes(const ProjectionTables& s, const float* gains, float* change) {
-  for (int k = 0; k < kBins; k++)
-    change[k] = gains[s.lower_band[k]] * s.lower[k] + gains[s.lower_band[k] + 1] * s.upper[k];
-  for (int k = 0; k < kBins; k++) change[k] = exponential(change[k]) - 1.0f;
-}
-
-// What is to be added to the two frames of z, 2,048 times: each bin of each frame times its change. z is lost.
-inline void apply_changes(Spectrum& z, const float* first, const float* second, Spectrum& to) {
-  for (int k = 0; k < kBins; k++) {
-    const float zr = z.re[k], zi = z.im[k], wr = z.re[kPoints - k], wi = z.im[kPoints - k];
-    const float ar = first[k] * (zr + wr), ai = first[k] * (zi - wi), br = second[k] * (zi + wi), bi = second[k] * (wr - zr);
-    to.re[k] = ar - bi, to.im[k] = ai + br;
-    to.re[kPoints - k] = ar + bi, to.im[kPoints - k] = br - ai;
-  }
-  transform(to.im, to.re, z);
-}
-
-// All iterations for one stream: samples [(frames - 1) hop + window], changed in place; target_mel [frames, bands]; active [frames].
-void project(const ProjectionTables& s, float* samples, const float* target_mel, const float* active, int frames) {
-  const int margin = s.window / 2 - s.inner / 2, reached = (frames - 1) * s.hop + s.inner;
-  Spectrum z, work;
-  float power[2][kBins], changes[2][kBins];
-  std::vector<float> gains(s.bands + 1), sum(reached);
-  float* inner = samples + margin;  // what the frames' windows reach
-  for (int iteration = 0; iteration < s.iterations; iteration++) {
-    std::fill(sum.begin(), sum.end(), 0.0f);
-    for (int frame = 0; frame < frames; frame += 2) {
-      const int pair = std::min(2, frames - frame);
-      const float *at = samples + frame * s.hop, *under = inner + frame * s.hop;
-      analyse(at, pair == 2 ? at + s.hop : nullptr, s.analysis, s.window, z, work);
-      for (int k = 0; k < kBins; k++) {
-        const float zr = z.re[k], zi = z.im[k], wr = z.re[kPoints - k], wi = z.im[kPoints - k];
-        const float ar = zr + wr, ai = zi - wi, br = zi + wi, bi = wr - zr;
-        power[0][k] = 0.25f * (ar * ar + ai * ai), power[1][k] = 0.25f * (br * br + bi * bi);
+// The first pass over the frames' samples from `margin` on, under a window.
+template <int K>
+inline void begin_transform(const Streams& s, const FramesOfStream<K>* streams, int count, int margin, const float* window, int length,
+                            FrameGroup<K>& w, const Roots& root) {
+  using V = typename Rows<K>::Floats;
+  const float* samples = s.samples.data() + streams[0].column;
+  V* part = &w.work[0].re;
+  for (int n = 0; n < kBlock; n += 8) {
+    const int needed = ((length + 1) / 2 - n + kBlock - 1) / kBlock, inputs = needed <= 4 ? 4 : needed <= 6 ? 6 : 8;
+    for (int c = 0; c < inputs; c++) {
+      const int first = 2 * (n + kBlock * c);
+      for (int i = 0; i < 16; i++) {
+        V x = {};
+        if (first + i < length) {
+          const int place = s.place[margin + first + i];
+          x = row<K>(samples + place);
+          for (int j = 1; j < count; j++) x = streams[j].lanes ? row<K>(s.samples.data() + streams[j].column + place) : x;
+          x *= window[first + i];
+        }
+        part[16 * c + i] = x;
       }
-      for (int i = 0; i < pair; i++) {
-        band_gains(s, power[i], target_mel + static_cast<size_t>(frame + i) * s.bands, active[frame + i], gains.data());
-        bin_changes(s, gains.data(), changes[i]);
-      }
-      if (pair == 1) std::fill(changes[1], changes[1] + kBins, 0.0f);
-      analyse(under, pair == 2 ? under + s.hop : nullptr, s.scaling, s.inner, z, work);
-      apply_changes(z, changes[0], changes[1], work);
-      float* to = sum.data() + frame * s.hop;
-      for (int i = 0; i < s.inner; i++) to[i] += work.re[i] * s.synthesis[i];
-      if (pair == 2) for (int i = 0; i < s.inner; i++) to[s.hop + i] += work.im[i] * s.synthesis[i];
     }
-    for (int i = 0; i < reached; i++) inner[i] += sum[i];
+    if (inputs == 4) first_pass<K, 4>(w.work, w.blocks, root, n);
+    else if (inputs == 6) first_pass<K, 6>(w.work, w.blocks, root, n);
+    else first_pass<K, 8>(w.work, w.blocks, root, n);
   }
+}
+
+// From the first pass to each frame's power spectrum, four times.
+template <int K>
+inline void measure(FrameGroup<K>& w, const Roots& root) {
+  using V = typename Rows<K>::Floats;
+  for (int p = 0; p <= 4; p++) {
+    block_to_bins(w.blocks + p * kBlockStride, w.work, root);
+    if (p % 4) block_to_bins(w.blocks + (8 - p) * kBlockStride, w.work, root);
+    for (int i = root.first_pair[p]; i < root.first_pair[p + 1]; i++) {
+      const Pair& pair = root.pairs[i];
+      const Complex<K> &z = w.blocks[pair.at], &y = w.blocks[pair.partner_at];
+      const float wr = pair.root.re, wi = pair.root.im;
+      const V even_re = z.re + y.re, even_im = z.im - y.im, odd_re = z.im + y.im, odd_im = y.re - z.re;
+      const V turned_re = odd_re * wr - odd_im * wi, turned_im = odd_re * wi + odd_im * wr;
+      const V ar = even_re + turned_re, ai = even_im + turned_im, br = even_re - turned_re, bi = even_im - turned_im;
+      w.bins[pair.k] = ar * ar + ai * ai, w.bins[kPoints - pair.k] = br * br + bi * bi;
+    }
+  }
+}
+
+// The gains [bands + 1], log10 of amplitude; the last, which the last bins read, are 0, and nothing of it is taken.
+template <int K>
+inline void band_gains(const ProjectionTables& t, const FrameGroup<K>& w, const float* target_mel, const float* strengths, float* gains) {
+  using V = typename Rows<K>::Floats;
+  const V strength = row<K>(strengths), floor = V{} + t.floor, cut = V{} + t.cut, boost = V{} + t.boost;
+  for (int band = 0; band < t.bands; band++) {
+    V power = {};
+    const float* weights = t.bank + static_cast<size_t>(band) * kBins;
+    const V* bin = w.bins + t.first_bin[band];
+    for (const float *at = weights + t.first_bin[band], *end = weights + t.end_bin[band]; at < end; at++, bin++) power += *at * *bin;
+    put_row(gains + band * K, power);
+  }
+  for (int band = 0; band < t.bands; band++, gains += K, target_mel += K) {
+    V power = row<K>(gains);
+    power = power < floor ? floor : power;
+    V gain = row<K>(target_mel) - (logarithm<K>(power) + 2.0f) * 0.5f;
+    gain = gain < cut ? cut : gain, gain = gain > boost ? boost : gain;
+    put_row(gains, gain * strength);
+  }
+  put_row(gains, V{});
+}
+
+// How much each bin is changed, as a part of what it is, and 1.
+template <int K>
+inline void bin_changes(const ProjectionTables& t, const float* gains, FrameGroup<K>& w) {
+  const int* band = t.lower_band;
+  const float *lower = t.lower, *upper = t.upper;
+  for (int k = 0; k < kBins; k++) {
+    const float* at = gains + band[k] * K;
+    w.bins[k] = power_of_two<K>(row<K>(at) * lower[k] + row<K>(at + K) * upper[k]);
+  }
+}
+
+// From the first pass to what is to be added to the frames, 1,024 times.
+template <int K>
+inline void change_frames(int inner, FrameGroup<K>& w, const Roots& root) {
+  using V = typename Rows<K>::Floats;
+  for (int p = 0; p <= 4; p++) {
+    Complex<K> *block = w.blocks + p * kBlockStride, *other = w.blocks + (8 - p) * kBlockStride;
+    block_to_bins(block, w.work, root);
+    if (p % 4) block_to_bins(other, w.work, root);
+    for (int i = root.first_pair[p]; i < root.first_pair[p + 1]; i++) {
+      const Pair& pair = root.pairs[i];
+      Complex<K> &z = w.blocks[pair.at], &y = w.blocks[pair.partner_at];
+      const V one = w.bins[pair.k], two = w.bins[kPoints - pair.k], both = one + two - 2.0f, apart = one - two;
+      const V turned = apart * pair.root.re, kept = apart * pair.root.im, a = both + kept, b = both - kept;
+      const V zr = z.re, zi = z.im, yr = y.re, yi = y.im;
+      z.im = a * zr + turned * yi, z.re = a * zi + turned * yr;
+      y.im = b * yr + turned * zi, y.re = b * yi + turned * zr;
+    }
+    bins_to_block(block, w.work, root, p);
+    if (p % 4) bins_to_block(other, w.work, root, 8 - p);
+  }
+  if (inner <= kPoints) last_pass<K, 4>(w.blocks, w.change); else last_pass<K, 8>(w.blocks, w.change);
+}
+
+// In the order of the frames which add to one sample: from a frame's last sample to its first.
+template <int K>
+inline void add_changes(Streams& s, const FramesOfStream<K>* streams, int count, int margin, const FrameGroup<K>& w) {
+  using V = typename Rows<K>::Floats;
+  const V* change = &w.change[0].re;
+  const float* synthesis = s.tables.synthesis;
+  for (int stream = 0; stream < count; stream++) {
+    const auto lanes = streams[stream].lanes;
+    float* sum = s.sum.data() + streams[stream].column;
+    const int* place = s.place.data() + margin;
+    for (int i = s.tables.inner - 1; i >= 0; i--) {
+      float* at = sum + place[i];
+      put_row(at, row<K>(at) + (lanes ? change[i ^ 1] * synthesis[i] : V{}));
+    }
+  }
+}
+
+template <int K>
+inline FrameGroup<K>& frame_group() {
+  static thread_local const std::unique_ptr<FrameGroup<K>> made(new FrameGroup<K>());
+  return *made;
+}
+
+// One iteration for the K frames from `first` on: what is to be added is added to the sum.
+template <int K>
+void iterate(Streams& s, int first) {
+  FrameGroup<K>& w = frame_group<K>();
+  const ProjectionTables& t = s.tables;
+  const float* strength = s.strength.data() + first;
+  if (std::all_of(strength, strength + K, [](float x) { return x == 0; })) return;  // their changes are all zero
+  FramesOfStream<K> streams[K];
+  const int count = streams_of<K>(s, first, streams), margin = t.window / 2 - t.inner / 2;
+  const Roots& root = roots();
+  begin_transform(s, streams, count, 0, t.analysis, t.window, w, root);
+  measure(w, root);
+  band_gains(t, w, s.target_mel.data() + static_cast<size_t>(first) * t.bands, strength, s.gains.data());
+  bin_changes(t, s.gains.data(), w);
+  begin_transform(s, streams, count, margin, t.scaling, t.inner, w, root);
+  change_frames(t.inner, w, root);
+  add_changes(s, streams, count, margin, w);
+}
+
+// Calls work(lanes, first) for each group of frames: of the most lanes, and of half of them if no more are left.
+template <class Work>
+inline void for_groups(int frames, Work work) {
+  for (int first = 0; first < frames;) {
+#if defined(__AVX512F__)
+    if (frames - first <= kMostLanes / 2) {
+      work(std::integral_constant<int, kMostLanes / 2>(), first), first += kMostLanes / 2;
+      continue;
+    }
+#endif
+    work(std::integral_constant<int, kMostLanes>(), first), first += kMostLanes;
+  }
+}
+
+// All iterations for `count` streams: samples [(frames - 1) hop + window] each, changed in place; target_mel
+// [frames, bands] and active [frames] each.
+inline void project_together(const ProjectionTables& t, float* const* samples, const float* const* target_mel,
+                             const float* const* active, int frames, int count) {
+  const int columns = frames - 1 + (t.window + t.hop - 1) / t.hop, stride = count * columns + kMostLanes;
+  const int length = (frames - 1) * t.hop + t.window, padded = count * frames + kMostLanes;
+  const int begin = t.window / 2 - t.inner / 2, end = begin + (frames - 1) * t.hop + t.inner;  // what is changed
+  Streams s{t, frames, count, columns, stride};
+  s.samples.resize(static_cast<size_t>(t.hop) * stride), s.sum.resize(s.samples.size());
+  s.target_mel.resize(static_cast<size_t>(padded) * t.bands), s.strength.resize(padded);
+  for (int i = 0; i < t.window; i++) s.place.push_back(i % t.hop * stride + i / t.hop);
+  s.gains.resize(static_cast<size_t>(t.bands + 1) * kMostLanes);
+  for (int stream = 0; stream < count; stream++)
+    for (int i = 0, column = stream * columns; i < length; column++)
+      for (int r = 0; r < t.hop && i < length; r++, i++) s.samples[static_cast<size_t>(r) * stride + column] = samples[stream][i];
+  for_groups(count * frames, [&](auto lanes, int first) {
+    constexpr int K = decltype(lanes)::value;
+    for (int item = first; item < std::min(first + K, count * frames); item++) {
+      const int stream = item / frames, frame = item % frames;
+      s.strength[item] = t.power * active[stream][frame];
+      for (int band = 0; band < t.bands; band++)
+        s.target_mel[static_cast<size_t>(first) * t.bands + band * K + item - first] = target_mel[stream][static_cast<size_t>(frame) * t.bands + band];
+    }
+  });
+  for (int iteration = 0; iteration < t.iterations; iteration++) {
+    for_groups(count * frames, [&](auto lanes, int first) { iterate<decltype(lanes)::value>(s, first); });
+    float *__restrict to = s.samples.data(), *__restrict sum = s.sum.data();
+    for (size_t i = 0, end = s.sum.size(); i < end; i++) to[i] += sum[i], sum[i] = 0;
+  }
+  for (int stream = 0; stream < count; stream++)
+    for (int i = begin; i < end; i++)
+      samples[stream][i] = s.samples[static_cast<size_t>(i % t.hop) * stride + stream * columns + i / t.hop];
+}
+
+void project_all(const ProjectionTables& t, float* const* samples, const float* const* target_mel, const float* const* active,
+                 int frames, int count) {
+  const int together = std::max(1, kFramesTogether / frames);
+  for (int first = 0; first < count; first += together)
+    project_together(t, samples + first, target_mel + first, active + first, frames, std::min(together, count - first));
 }
 
 }  // namespace wavesynth::WAVESYNTH_ISA

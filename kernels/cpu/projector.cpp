@@ -17,8 +17,8 @@ class SpectralProjector {
     expect("bank", bank, {bands, size_t{kBins}}), expect("synthesis", synthesis, {inner}), expect("spread", spread, {bands, size_t{kBins}});
     analysis_.assign(analysis.data(), analysis.data() + window);
     scaling_.assign(scaling.data(), scaling.data() + inner);
-    bank_.assign(bank.data(), bank.data() + bands * kBins);
-    for (size_t i = 0; i < inner; i++) synthesis_.push_back(synthesis.data()[i] / 2048);
+    for (size_t i = 0; i < bands * kBins; i++) bank_.push_back(bank.data()[i] / 4);
+    for (size_t i = 0; i < inner; i++) synthesis_.push_back(synthesis.data()[i] / 1024);
     for (size_t band = 0; band < bands; band++) {
       const float* row = bank_.data() + band * kBins;
       int first = 0, end = kBins;
@@ -26,13 +26,14 @@ class SpectralProjector {
       while (end > first && !row[end - 1]) end--;
       first_bin_.push_back(first), end_bin_.push_back(end);
     }
+    const float binary = 1.44269504f;  // from natural to base-2 logarithms
     for (int k = 0; k < kBins; k++) {
       auto part = [&](size_t band) { return band < bands ? spread.data()[band * kBins + k] : 0.0f; };
       size_t band = 0, others = 0;
       while (band + 1 < bands && !part(band)) band++;
       for (size_t other = band + 2; other < bands; other++) others += part(other) != 0;
       if (others) throw std::invalid_argument("bin " + std::to_string(k) + " lies in more than two bands, or in two that are no neighbours");
-      lower_band_.push_back(static_cast<int>(band)), lower_.push_back(part(band)), upper_.push_back(part(band + 1));
+      lower_band_.push_back(static_cast<int>(band)), lower_.push_back(part(band) * binary), upper_.push_back(part(band + 1) * binary);
     }
     projection_ = {static_cast<int>(window), hop, static_cast<int>(bands), static_cast<int>(inner), iterations,
                  analysis_.data(), bank_.data(), first_bin_.data(), end_bin_.data(), scaling_.data(), synthesis_.data(),
@@ -48,9 +49,13 @@ class SpectralProjector {
     expect("target_mel", target_mel, {B, frames, bands}), expect("active", active, {B, frames});
     const size_t needed = frames ? (frames - 1) * projection_.hop + projection_.window : 0;
     if (n != needed) throw std::invalid_argument("samples has " + std::to_string(n) + " columns; it must be " + std::to_string(needed));
+    if (!frames) return;
     nb::gil_scoped_release unlocked;
-    for (size_t row = 0; row < B && frames; row++)
-      set_.project(projection_, samples.data() + row * n, target_mel.data() + row * frames * bands, active.data() + row * frames, static_cast<int>(frames));
+    std::vector<float*> at(B);
+    std::vector<const float*> targets(B), actives(B);
+    for (size_t row = 0; row < B; row++)
+      at[row] = samples.data() + row * n, targets[row] = target_mel.data() + row * frames * bands, actives[row] = active.data() + row * frames;
+    set_.project_all(projection_, at.data(), targets.data(), actives.data(), static_cast<int>(frames), static_cast<int>(B));
   }
 
  private:

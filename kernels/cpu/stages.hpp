@@ -65,7 +65,8 @@ struct ResamplerTables {
                int count);                                                                                                 \
   /* out[p * up + phase] = sum over k of filter[phase][k] * samples[p * down + k], for `periods` periods */                \
   void resample(const ResamplerTables&, const float* samples, int periods, float* out);                                    \
-  /* project of projection_tables.hpp for `count` streams at once, all with the same number of frames */                   \
+  /* all iterations for `count` streams: samples[i] [(frames - 1) hop + window] are changed in place; target_mel[i] */     \
+  /* [frames, bands]; active[i] [frames], each 1 or 0 */                                                                   \
   void project_all(const ProjectionTables&, float* const* samples, const float* const* target_mel,                         \
                    const float* const* active, int frames, int count);                                                     \
   }

@@ -60,6 +60,24 @@ def test_all_instruction_sets_give_the_same_bits(config, monkeypatch):
     assert all(torch.equal(made[0], other) for other in made[1:])
 
 
+@pytest.mark.parametrize("frames", [1, 3, 4, 8, 12, 16])
+def test_a_stream_has_the_same_bits_in_any_company(frames, instruction_set):
+    config = MelConfig()
+    samples, target_mel, active = arguments(config, frames, count=18)
+    together = correction.project(samples, target_mel, active, config)
+    for first, last in [(0, 1), (1, 2), (2, 5), (5, 13), (13, 18)]:
+        parts = samples[first:last], target_mel[first:last], active[first:last]
+        assert torch.equal(correction.project(*parts, config), together[first:last])
+
+
+def test_a_stream_is_not_touched_by_one_that_is_not_finite(instruction_set):
+    config = MelConfig()
+    samples, target_mel, active = arguments(config, 4)
+    alone = correction.project(samples[1:], target_mel[1:], active[1:], config)
+    samples[0], target_mel[0] = float("nan"), float("inf")
+    assert torch.equal(correction.project(samples, target_mel, active, config)[1:], alone)
+
+
 def test_silence_stays_silence(instruction_set):
     config = MelConfig()
     samples = torch.zeros(1, 3 * config.hop + config.window)
