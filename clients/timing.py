@@ -24,6 +24,9 @@ class Timing:
 
     started: float
     """When the call was made."""
+    live: bool = False
+    """Whether its player begins `BUFFER` after the first chunk, however long that is: the input comes in real time, so
+    that no more than this will ever be in hand."""
     arrivals: list[float] = field(default_factory=list)
     underruns: int = 0
     samples: int = 0
@@ -40,8 +43,8 @@ class Timing:
             self._dry += samples / sample_rate
         else:
             self._in_hand += samples / sample_rate
-            if self._in_hand >= BUFFER:
-                self._dry, self._in_hand = now + self._in_hand, 0.0
+            if self.live or self._in_hand >= BUFFER:
+                self._dry, self._in_hand = now + self._in_hand + BUFFER * self.live, 0.0
         self.arrivals.append(now)
         self.samples += samples
         self.sample_rate = sample_rate

@@ -84,6 +84,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sampling",
         "models",
         "audio",
+        "workers",
+        "clients",
         "v1",
     },
     "clients": {"audio", "files", "extras", "v1"},

@@ -135,9 +135,9 @@ from wavesynth.cli.local_server import local_server
 from wavesynth.cli.terminal import printable
 from wavesynth.workers import worker_pool
 if __name__ == "__main__":
-    with worker_pool(1, printable, "") as pool, local_server("--voices", sys.argv[1], "--live-streams", "1") as address:
+    with worker_pool(1, printable, "") as pool, local_server("--voices", sys.argv[1], "--live-streams", "1") as server:
         pool.submit(printable, "").result()
-        print(*pool._processes, address, flush=True)
+        print(*pool._processes, server.address, flush=True)
         time.sleep(600)
 """
 

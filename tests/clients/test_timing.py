@@ -25,6 +25,18 @@ def test_a_player_begins_with_a_buffer_so_that_a_short_first_chunk_is_no_underru
     assert timing.underruns == 1 and timing.ahead == pytest.approx(0.02)
 
 
+def test_a_live_player_begins_a_buffer_after_the_first_chunk_however_long_that_is():
+    timing = Timing(0.0, live=True)
+    for now in (1.0, 1.029, 1.039):  # 10 ms each: dry at 1.03, 1.04, 1.05
+        timing.arrived(now, 10, 1000)
+    assert timing.underruns == 0
+    timing.arrived(1.051, 10, 1000)
+    assert timing.underruns == 1
+    assert timing.ahead == pytest.approx(0.03)  # it begins again as it began
+    timing.arrived(1.08, 10, 1000)
+    assert timing.underruns == 1
+
+
 def test_a_stream_that_keeps_up_has_no_underrun():
     timing = timed(0.5, 0.59, 0.65, 0.79)
     assert timing.underruns == 0

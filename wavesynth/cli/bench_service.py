@@ -1,175 +1,171 @@
-"""wavesynth bench service: how a service on this machine feels to its listeners."""
+"""wavesynth bench service: how a service feels to its listeners, and what it takes."""
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
-from wavesynth.cli.terminal import say
+from wavesynth.cli.terminal import say, track
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from wavesynth.benchmarks.bare import BareSampler
+    from wavesynth.benchmarks.listening import Listeners
+    from wavesynth.benchmarks.service import ServiceBenchmark
     from wavesynth.clients.client import Client
-    from wavesynth.clients.timing import Timing
 
 __all__ = ["service"]
 
-#: Seconds of audio that a paced listener keeps in hand, as a player's buffer does.
-_IN_HAND = 0.25
-#: Seconds of audio of a short call, whose first chunk is what is timed.
-_SHORT = 1.0
-#: Seconds of audio of an offline call.
-_OFFLINE = 4.0
-
 
 def service(
-    streams: Annotated[int, typer.Option(help="Live streams at once.", min=1, max=1000)] = 4,
+    streams: Annotated[int, typer.Option(help="Live streams at once.", min=1, max=10_000)] = 4,
     seconds: Annotated[float, typer.Option(help="How long they are.", min=1, max=240)] = 10.0,
     calls: Annotated[
         int, typer.Option(help="Short calls for the time to first audio.", min=1, max=10_000)
     ] = 100,
+    load: Annotated[
+        Literal["streaming", "bidirectional", "both"],
+        typer.Option(
+            help="Whether input comes with the request, in real time, or each for half of the streams."
+        ),
+    ] = "streaming",
+    find_capacity: Annotated[
+        bool,
+        typer.Option(
+            "--find-capacity", help="Find the most streams without an underrun, instead of --streams."
+        ),
+    ] = False,
     voice: Annotated[str, typer.Option(help="Name of the voice; the default if not given.")] = "",
     voices: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
+    server_options: Annotated[
+        str, typer.Option(help="Options of `wavesynth serve` for the server that is started.")
+    ] = "",
+    address: Annotated[
+        str, typer.Option(help="Address of a service that runs already, instead of starting one.")
+    ] = "",
+    server_pid: Annotated[
+        int | None, typer.Option(help="Process of the service at --address, if it runs here.", min=1)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Starts a server, loads it over gRPC, and measures it from the other end.
 
-    Three parts, one after the other: short calls to an idle service, for the time to first audio; live streams
-    that are heard in real time, where playback starts with 20 ms in hand and an underrun is when the next sample is
-    not there; one offline call against the bare sampler. `real_time_factor` is that call's.
+    Listeners are processes of their own. Parts, one after the other: short calls to an idle service, for the time to
+    first audio; live streams that are heard in real time; the same with short calls beside them; an offline call
+    against the bare sampler. Playback starts with 20 ms in hand, and an underrun is when the next sample is not there.
+    `real_time_factor` is that of the offline call.
 
     Example: wavesynth bench service --streams 4 --seconds 120 --json
     """
     with one_sentence_errors():
-        from wavesynth.cli.local_server import local_server
+        if server_pid is not None and not address:
+            raise ValueError("--server-pid is given without --address; the server that is started is known")
+        if address and server_options:
+            raise ValueError(
+                "--server-options are for a server that is started; --address names one that runs"
+            )
+        options = _words(server_options)
+        from wavesynth.benchmarks.listening import listeners
+        from wavesynth.benchmarks.service_report import Plan, measure_service
         from wavesynth.clients.client import Client, ServiceError
-        from wavesynth.voices.folders import SHIPPED
 
-        folder = voices or SHIPPED
-        with local_server("--voices", folder) as address, Client(address) as client:
+        plan = Plan(streams, seconds, calls, find_capacity)
+        # The listeners' processes begin before this one has a channel.
+        with (
+            listeners() as processes,
+            _server(address, server_pid, voices, options) as server,
+            Client(server.address) as client,
+        ):
             try:
-                result = _measure(
-                    client, folder, voice or client.voices().default_voice, streams, seconds, calls
-                )
+                bench = _benchmark(processes, server, client, voice, load)
+                bare = _bare(voices, bench.load.voice, optional=bool(address))
+                result = measure_service(bench, client, bare, plan, _note)
             except ServiceError as error:
                 raise ValueError(str(error)) from error
+    result = {"voice": bench.load.voice, "load": load, "seconds": seconds, **result}
     if as_json:
         import json
 
         say(json.dumps(result))
         return
     for name, value in result.items():
-        say(f"{name:36} {_text(value)}")
+        say(f"{name:42} {_text(value)}")
 
 
-def _measure(
-    client: Client, folder: Path, voice: str, streams: int, seconds: float, calls: int
-) -> dict[str, Any]:
-    from wavesynth.clients.timing import BUFFER, percentiles
+def _words(options: str) -> list[str]:
+    """As a shell would cut them. Raises ValueError, naming the option, for quotes that do not close."""
+    import shlex
 
-    client.synthesize(voice, audio=_noise(_SHORT))  # warms up
-    first = [_first_audio(client, voice) for _ in range(calls)]
-    heard, refused = _listen(client, voice, streams, seconds)
-    service_rate, engine_rate = _offline(client, folder, voice)
-    return {
-        "voice": voice,
-        "streams": streams,
-        "seconds": seconds,
-        "time_to_first_audio_ms": percentiles(first),
-        "chunk_gap_ms": percentiles([gap for timing in heard for gap in timing.gaps()]),
-        "underruns": sum(timing.underruns for timing in heard),
-        "player_buffer_ms": 1000 * BUFFER,
-        "refused": refused,
-        "real_time_factor": service_rate / 16000,
-        "service_samples_per_second": service_rate,
-        "engine_samples_per_second": engine_rate,
-        "service_over_engine": service_rate / engine_rate,
-    }
-
-
-def _first_audio(client: Client, voice: str) -> float:
-    """Seconds to the first chunk of a call, which is then cancelled."""
-    audio = _noise(_SHORT)
-    started = time.monotonic()
-    with client.stream(voice, audio=audio) as call:
-        next(call.chunks())
-        return time.monotonic() - started
-
-
-def _listen(client: Client, voice: str, streams: int, seconds: float) -> tuple[list[Timing], int]:
-    """The timings of paced streams that begin together, and how many were refused."""
-    audio = _noise(seconds)
-    with ThreadPoolExecutor(streams) as pool:
-        heard = list(pool.map(lambda seed: _hear(client, voice, audio, seed), range(streams)))
-    timings = [timing for timing in heard if timing is not None]
-    if not timings:
-        raise ValueError(
-            f"the service refused all of {streams} streams; this machine is too slow for {voice}"
-        )
-    return timings, streams - len(timings)
-
-
-def _hear(client: Client, voice: str, audio: NDArray[np.int16], seed: int) -> Timing | None:
-    """Listens in real time with little in hand; None if the service was full."""
-    from wavesynth.clients.client import ServiceError
-    from wavesynth.clients.timing import Timing
-
-    timing = Timing(time.monotonic())
     try:
-        for chunk in client.stream(voice, audio=audio, seed=seed).chunks():
-            timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
-            time.sleep(max(0.0, timing.ahead - _IN_HAND))
-    except ServiceError as error:
-        if error.code != "RESOURCE_EXHAUSTED":
-            raise
+        return shlex.split(options)
+    except ValueError as error:
+        raise ValueError(f"--server-options is {options!r}: {error}") from error
+
+
+@dataclass(frozen=True)
+class _Server:
+    address: str
+    pid: int | None
+    log: Callable[[], list[str]]
+
+
+@contextmanager
+def _server(address: str, pid: int | None, voices: Path | None, options: list[str]) -> Iterator[_Server]:
+    """The one at `address`, or one that is started."""
+    from wavesynth.benchmarks.processor import usage
+    from wavesynth.cli.local_server import local_server
+
+    if address:
+        if pid is not None:
+            usage(pid)  # says if there is none
+        yield _Server(address, pid, list)
+        return
+    of_voices = () if voices is None else ("--voices", voices)
+    with local_server(*of_voices, *options) as server:
+        yield _Server(server.address, server.pid, server.log)
+
+
+def _benchmark(
+    processes: Listeners, server: _Server, client: Client, name: str, load: str
+) -> ServiceBenchmark:
+    """The benchmark of the voice of that name, or of the default one. Raises ValueError for what it cannot be."""
+    from wavesynth.benchmarks.listening import Load
+    from wavesynth.benchmarks.service import KINDS, ServiceBenchmark
+
+    listed = client.voices()
+    voices = {voice.name: voice for voice in listed.voices}
+    voice = voices.get(name or listed.default_voice)
+    if voice is None:
+        raise ValueError(f"--voice is {name!r}; the voices are {', '.join(voices)}")
+    takes_audio = voice.mel_bands > 0
+    if not takes_audio and load != "streaming":
+        raise ValueError(f"--load is {load}; {voice.name} takes a duration, so it must be streaming")
+    calls = Load(server.address, voice.name, voice.sample_rate, takes_audio)
+    return ServiceBenchmark(processes, calls, KINDS[load], track, server.pid, server.log)
+
+
+def _bare(voices: Path | None, name: str, optional: bool) -> BareSampler | None:
+    """The voice's sampler in this process; None if it is `optional` and not among the voices here."""
+    from wavesynth.benchmarks.bare import BareSampler
+    from wavesynth.voices.folders import SHIPPED, find_voices
+
+    if optional and voices is None and name not in find_voices():
         return None
-    return timing
+    return BareSampler(voices or SHIPPED, name)
 
 
-def _offline(client: Client, folder: Path, voice: str) -> tuple[float, float]:
-    """Samples a second of an offline call and of the sampler alone: medians of three turns each."""
-    import torch
-
-    from wavesynth.audio.mel import log_mel
-    from wavesynth.sampling.reference import SamplingParams
-    from wavesynth.voices.loaded import load_voices
-
-    loaded = load_voices(folder, "cpu")[voice]
-    audio = _noise(_OFFLINE)
-    n, context = len(audio), loaded.voice.mel_context
-    mel = torch.nn.functional.pad(
-        log_mel(torch.from_numpy(audio / 32768), loaded.voice.mel), (0, 0, context, context)
-    )
-    with torch.inference_mode():
-        windows = mel.unfold(0, 1 + 2 * context, 1).transpose(1, 2)
-        conditioning = torch.stack([loaded.voice.condition(window, None) for window in windows]).clone()
-    through, alone = [], []
-    for _ in range(3):
-        started = time.perf_counter()
-        client.synthesize(voice, audio=audio)
-        through.append(n / (time.perf_counter() - started))
-        state = loaded.sampler.start()
-        started = time.perf_counter()
-        loaded.sampler.advance([state], [conditioning], [SamplingParams()], n)
-        alone.append(n / (time.perf_counter() - started))
-    return sorted(through)[1], sorted(alone)[1]
-
-
-def _noise(seconds: float) -> NDArray[np.int16]:
-    """What the voice is to say: it takes the same time whatever it is."""
-    import numpy as np
-
-    return np.random.default_rng(0).integers(-3000, 3000, int(16000 * seconds), np.int16)
+def _note(line: str) -> None:
+    say(line, err=True)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return "  ".join(f"{name} {_text(number)}" for name, number in value.items())
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+        return "  ".join(f"{name} {_text(number)}" for name, number in value.items()) or "none"
+    if value is None:
+        return "not known"
+    return f"{value:,.3f}" if isinstance(value, float) else str(value)

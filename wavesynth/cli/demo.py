@@ -55,10 +55,10 @@ def demo(
         original = read(audio)
         chunks = []
         say("starting a server ...", err=True)
-        with local_server() as address, Client(address) as client:
+        with local_server() as server, Client(server.address) as client:
             try:
                 name = voice or client.voices().default_voice
-                say(f"{name} speaks {audio.name} again, over gRPC at {address}", err=True)
+                say(f"{name} speaks {audio.name} again, over gRPC at {server.address}", err=True)
                 timing = Timing(time.monotonic())
                 call = client.stream(name, audio=original.numpy(), seed=seed, temperature=temperature)
                 for chunk in call.chunks():

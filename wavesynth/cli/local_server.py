@@ -10,19 +10,35 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from wavesynth.__main__ import main
 
-__all__ = ["local_server"]
+__all__ = ["LocalServer", "local_server"]
 
 #: The server finds the package where this process has found it, whatever the working directory holds.
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from wavesynth.cli.local_server import _serve; _serve()"
 
 
+@dataclass(frozen=True)
+class LocalServer:
+    """A server that runs."""
+
+    address: str
+    pid: int
+    """Of its process, whose children are the server's too."""
+    _log: int
+
+    def log(self) -> list[str]:
+        """What it has written to standard error so far, in lines."""
+        # The server writes at the position of the same open file: it must stay where it is.
+        return os.pread(self._log, os.fstat(self._log).st_size, 0).decode(errors="replace").splitlines()
+
+
 @contextmanager
-def local_server(*options: str | Path) -> Iterator[str]:
-    """Starts `wavesynth serve --port 0 OPTIONS`; yields its address when it is ready, and ends it afterwards.
+def local_server(*options: str | Path) -> Iterator[LocalServer]:
+    """Starts `wavesynth serve --port 0 OPTIONS`; yields it when it is ready, and ends it afterwards.
 
     It ends as well when this process does, however it ends. Raises ValueError with the server's own sentence if it
     does not start.
@@ -45,7 +61,7 @@ def local_server(*options: str | Path) -> Iterator[str]:
                 log.seek(0)
                 said = log.read().strip().splitlines() or ["it said nothing"]
                 raise ValueError(f"the server did not start: {said[-1]}")
-            yield line.removeprefix("listening on ").strip()
+            yield LocalServer(line.removeprefix("listening on ").strip(), process.pid, log.fileno())
         finally:
             process.terminate()
 
