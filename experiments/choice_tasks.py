@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavesynth.audio.analysis import MelConfig, filter_bank
 from wavesynth.audio.companding import decode
-from wavesynth.audio.mel import MelConfig, filter_bank
 from wavesynth.models.pixels import Head
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.training.configuration import WaveNetConfiguration
@@ -191,7 +191,7 @@ def predictions(tokens: Tensor, mel: Tensor, coefficient: float, config: MelConf
 
     `tokens` [B, T] are the samples one step late, `mel` [B, T / hop, bands] their frames.
     """
-    bank = filter_bank(config).float()  # [bins, bands]
+    bank = torch.from_numpy(filter_bank(config)).float()  # [bins, bands]
     power = 10 ** (2 * mel - 2) / bank.sum(0)
     spectrum = power @ (bank / bank.sum(1, keepdim=True).clamp(min=1e-6)).T  # [B, F, bins]
     angle = torch.linspace(0, torch.pi, spectrum.shape[-1])

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from wavesynth.audio.mel import MelConfig, StreamingLogMel, filter_bank, log_mel
+from wavesynth.audio.analysis import MelConfig, filter_bank
+from wavesynth.audio.mel import StreamingLogMel, log_mel
 
 
 def noise(samples: int, seed: int = 0) -> Tensor:
@@ -43,7 +44,7 @@ def test_bands_are_triangles_equidistant_in_mel() -> None:
     bin_width = np.gradient(mel)[bank.argmax(0)]
     assert (np.abs(centres - spacing * np.arange(1, 81)) <= bin_width).all()
     between = bank[(mel >= spacing) & (mel <= 80 * spacing)]
-    torch.testing.assert_close(between.sum(1), torch.ones(len(between)).double(), atol=1e-3, rtol=0)
+    np.testing.assert_allclose(between.sum(1), 1, atol=1e-3)
 
 
 def test_silence_is_the_silence_value() -> None:
@@ -87,7 +88,7 @@ def test_other_configurations_stream_too() -> None:
 def test_a_quiet_band_beside_a_loud_tone_is_not_rounding_noise() -> None:
     x = torch.sin(torch.arange(1600) * 2 * torch.pi * 1000 / 16000) + 2e-3 * noise(1600)
     window = np.hanning(801)[:800]
-    bank = filter_bank(MelConfig()).numpy()
+    bank = filter_bank(MelConfig())
     for frame in (3, 4, 5):
         samples = x[frame * 160 - 400 : frame * 160 + 400].double().numpy()
         power = np.abs(np.fft.rfft(samples * window, 1024)) ** 2 @ bank

@@ -110,7 +110,7 @@ def test_corrected_audio_is_decided_by_the_samples_that_must_be_in(frames):
         other = sound.copy()
         other[at] += 1000
         reach.append(at - int(np.flatnonzero(corrected(other) != before)[0]))
-    assert -5 < max(reach) - SpectralCorrection(config, frames).look_ahead < 0
+    assert -9 < max(reach) - SpectralCorrection(config, frames).look_ahead < 0
 
 
 def test_de_emphasis_forgets_within_half_a_step_of_16_bits():

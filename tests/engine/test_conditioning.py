@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from tests.sampling.networks import network
 from wavesynth.audio.mel import MelConfig
 from wavesynth.engine.conditioning import StreamingConditioner
+from wavesynth.sampling.conditioning import conditioner_of
 from wavesynth.voices.voice import Voice
+from wavesynth.voices.wavenet import WaveNetKind
 
 MODEL = network(mel_bands=6, mel_channels=8, speakers=2)
 VOICE = Voice(kind="wavenet", name="v", model=MODEL, mel=MelConfig(bands=6))
@@ -34,6 +36,14 @@ def test_frames_are_the_parallel_networks_with_silence_around():
     silence = torch.full((3, 6), -1.5)
     whole = MODEL.conditioning(torch.cat([silence, MEL, silence])[None], torch.tensor([1]))[0]
     torch.testing.assert_close(in_pieces([]), whole, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("speaker", [0, 1])
+def test_the_kernel_computes_what_its_definition_computes(speaker):
+    assert conditioner_of(MODEL) is not None
+    window = MEL[:7]
+    expected = WaveNetKind().condition_reference(VOICE, window, speaker)
+    torch.testing.assert_close(VOICE.condition(window, speaker), expected, atol=1e-6, rtol=1e-5)
 
 
 def test_a_frame_comes_as_soon_as_its_three_successors_are_there():

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from wavesynth.audio.mel import MelConfig
 from wavesynth.engine.conversion import StreamingConverter
+from wavesynth.engine.native_converter import convert_reference, converting
 from wavesynth.models.converter import Converter, ConverterConfig
 
 SILENCE = -1.5
@@ -44,6 +46,15 @@ def test_a_stream_is_said_as_a_whole_recording_is():
     whole = CONVERTER.convert(torch.stack([MEL.flip(0), MEL]), SILENCE)[1]
     torch.testing.assert_close(in_pieces([]), whole, atol=1e-5, rtol=1e-5)
     assert whole.min() >= SILENCE
+
+
+def test_the_kernel_computes_what_its_definition_computes():
+    windows = MEL.unfold(0, CONVERTER.config.window, 1).mT.contiguous().numpy()
+    memory = torch.randn(2, 8, generator=torch.Generator().manual_seed(1)).numpy() / 4
+    made, after = converting(CONVERTER, SILENCE)(windows, memory)
+    expected, then = convert_reference(CONVERTER, SILENCE, windows, memory)
+    np.testing.assert_allclose(made, expected, atol=1e-5)
+    np.testing.assert_allclose(after, then, atol=1e-5)
 
 
 def test_a_frame_comes_as_soon_as_what_it_hears_is_there():

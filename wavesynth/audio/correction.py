@@ -29,10 +29,8 @@ At 16 kHz with the default analysis a sample is final 26 ms, and 10 ms for each 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -41,10 +39,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wavesynth.audio.executor import Executor, per_stream
-from wavesynth.audio.mel import MelConfig, features, filter_bank, mel_tables
-
-if TYPE_CHECKING:
-    from wavesynth.kernels.cpu import SpectralProjector
+from wavesynth.audio.mel import MelConfig, features
+from wavesynth.audio.projection import (
+    EXPONENT,
+    GREATEST_GAIN,
+    ITERATIONS,
+    LEAST_GAIN,
+    can_correct,
+    projection_tables,
+    projector,
+    window_length,
+)
 
 __all__ = [
     "DEFAULT_FRAMES",
@@ -61,15 +66,6 @@ __all__ = [
 DEFAULT_FRAMES = 4
 #: The most frames that a voice may have corrected jointly.
 MAX_FRAMES = 16
-
-#: Iterations over the joint frames for each new frame (docs/explanation/correction.md).
-_ITERATIONS = 8
-#: Exponent of the gains.
-_EXPONENT = 1.5
-#: The least log10 of a band's amplitude gain: -40 decibels.
-_LEAST_GAIN = -2.0
-#: The greatest log10 of a band's amplitude gain: 20 decibels.
-_GREATEST_GAIN = 1.0
 
 
 class SpectralCorrection:
@@ -215,12 +211,12 @@ def project_reference(samples: Tensor, target_mel: Tensor, active: Tensor, confi
     window, synthesis, spread = _tables(config, samples.device)
     first = config.window // 2 - len(window) // 2
     last = first + (target_mel.shape[1] - 1) * config.hop + len(window)
-    exponent = _EXPONENT * active[..., None]
+    exponent = EXPONENT * active[..., None]
     inner = samples[:, first:last]  # under the windows whose spectrum is scaled
-    for _ in range(_ITERATIONS):
+    for _ in range(ITERATIONS):
         generated = features(samples.unfold(1, config.window, config.hop), config)
         # A feature is half the log10 of power: log10 of amplitude.
-        gains = (target_mel - generated).clamp(_LEAST_GAIN, _GREATEST_GAIN) * exponent
+        gains = (target_mel - generated).clamp(LEAST_GAIN, GREATEST_GAIN) * exponent
         spectrum = torch.fft.rfft(inner.unfold(1, len(window), config.hop) * window, config.n_fft)
         change = torch.fft.irfft(spectrum * torch.expm1(gains @ spread), config.n_fft)
         change = change[..., : len(window)] * synthesis
@@ -228,47 +224,8 @@ def project_reference(samples: Tensor, target_mel: Tensor, active: Tensor, confi
     return samples
 
 
-def can_correct(bands: int, config: MelConfig) -> bool:
-    """Whether there is a log-mel to correct by, of `bands` bands, and windows overlap enough: by half at least."""
-    return bands > 0 and window_length(config) >= 2 * config.hop
-
-
-def window_length(config: MelConfig) -> int:
-    """Samples of the window under which the spectrum is scaled: the longest power of two in the analysis window."""
-    return 1 << (config.window.bit_length() - 1)
-
-
-@lru_cache(maxsize=8)
-def projector(config: MelConfig) -> SpectralProjector | None:
-    """The kernel for an analysis with FFTs of 1,024 samples; None for others, and where it was not built, as from a
-    source tree on a GPU's machine."""
-    try:
-        from wavesynth.kernels.cpu import SpectralProjector
-    except ImportError:
-        return None
-    if config.n_fft != 1024:
-        return None
-    window, synthesis, spread = _tables(config, torch.device("cpu"))
-    analysis, bank = mel_tables(config, torch.device("cpu"), torch.float32)
-    tables = (table.contiguous().numpy() for table in (analysis, bank.T, window, synthesis, spread))
-    gains = config.floor, _LEAST_GAIN, _GREATEST_GAIN, _EXPONENT
-    instruction_set = os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")
-    return SpectralProjector(config.hop, _ITERATIONS, *tables, *gains, instruction_set)
-
-
 @lru_cache(maxsize=8)
 def _tables(config: MelConfig, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """In float32: the window [length] under which the spectrum is scaled; the same divided by the sum of all frames'
-    windows squared, for the synthesis; and the matrix [bands, n_fft // 2 + 1] from log10 gains of the bands to natural
-    logarithms of the bins' gains. A bin in no band, such as 0 Hz, takes the gain of its nearest neighbour."""
-    window = torch.hann_window(window_length(config), dtype=torch.float64)
-    hops = -(-len(window) // config.hop)
-    total = F.pad(window.square(), (0, hops * config.hop - len(window))).unflatten(0, (hops, -1)).sum(0)
-    synthesis = window / total.repeat(hops)[: len(window)]
-    bank = filter_bank(config).numpy()
-    inside = np.flatnonzero(bank.sum(1) > 1e-9)
-    nearest = inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]
-    spread = np.log(10) * (bank[nearest] / bank[nearest].sum(1, keepdims=True)).T
-    tables = window, synthesis, torch.from_numpy(spread)
-    first, second, third = (table.float().contiguous().to(device) for table in tables)
+    """Those of `projection_tables` on the device."""
+    first, second, third = (torch.from_numpy(table).to(device) for table in projection_tables(config))
     return first, second, third

@@ -7,13 +7,18 @@ back at 48 kHz and 115 ms at 8 kHz, where a live voice has 12 to spare.
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache, partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["StreamingResampler"]
+__all__ = ["StreamingResampler", "resample_reference", "windowed_sinc"]
 
 #: Zero crossings on each side of the filter, at the lower of the two rates.
 _WIDTH = 6
@@ -36,7 +41,6 @@ class StreamingResampler:
         # in 10⁶ away, keeps the filter from growing to gigabytes.
         ratio = Fraction(target, source).limit_denominator(1000)
         self._up, self._down = ratio.numerator, ratio.denominator
-        self._filter, self._before = _windowed_sinc(self._up, self._down)
         # Whole periods of the ratio: a neighbourhood that covers the filter, a block of about 10 ms.
         period = self._down
         reach = int(_WIDTH * max(self._down / self._up, 1)) + 2
@@ -82,36 +86,49 @@ class StreamingResampler:
         return self._complete()[:left]
 
     def _complete(self) -> Tensor:
-        window = self._block + 2 * self._reach
-        skip, count = self._reach * self._up // self._down, self._block * self._up // self._down
-        out, start = [torch.zeros(0)], 0
-        while self._pending.numel() - start >= window:
-            out.append(self._resample(self._pending[start : start + window])[skip : skip + count])
-            start += self._block
-        self._pending = self._pending[start:].clone()
-        resampled = torch.cat(out)
+        blocks = max(0, (self._pending.numel() - 2 * self._reach) // self._block)
+        if not blocks:
+            return torch.zeros(0)
+        compute, before = _filter(self._up, self._down)
+        under = self._pending[self._reach - before :].float().numpy()
+        periods, starts = self._block // self._down, range(0, blocks * self._block, self._block)
+        resampled = torch.from_numpy(np.concatenate([compute(under[start:], periods) for start in starts]))
+        self._pending = self._pending[blocks * self._block :].clone()
         self._given += resampled.numel()
         return resampled
 
-    def _resample(self, samples: Tensor) -> Tensor:
-        """Samples [N], silent beyond their ends, at the other rate: [ceil(N · up / down)]."""
-        padded = F.pad(samples, (self._before, self._before + self._down))
-        phases = F.conv1d(padded[None, None], self._filter, stride=self._down)  # [1, up, periods]
-        return phases[0].T.reshape(-1)[: self.length(len(samples))]
 
-
-def _windowed_sinc(up: int, down: int) -> tuple[Tensor, int]:
-    """The interpolating filter of each of the `up` phases of a period of `down` samples, float32 [up, 1, taps], and how
-    many of its taps lie before the period.
+def windowed_sinc(up: int, down: int) -> tuple[NDArray[np.float32], int]:
+    """The interpolating filter of each of the `up` phases of a period of `down` samples, [up, taps], and how many of
+    its taps lie before the period.
 
     Smith, "Digital Audio Resampling": h(t) = sinc(t) cos²(πt / 2w), t in zero crossings, w = _WIDTH of them a side.
     """
     cutoff = min(up, down) * _ROLL_OFF  # zero crossings in a period
     before = math.ceil(_WIDTH * down / cutoff)
-    taps = torch.arange(-before, before + down, dtype=torch.float64) / down
-    phases = torch.arange(0, -up, -1) / up  # float32, as in torchaudio's Resample: its bytes are promised
-    t = ((phases[:, None, None] + taps) * cutoff).clamp(-_WIDTH, _WIDTH)
-    window = torch.cos(t * math.pi / _WIDTH / 2) ** 2
-    angle = t * math.pi
-    sinc = torch.where(angle == 0, 1.0, angle.sin() / angle)
-    return (sinc * (window * (cutoff / down))).float(), before
+    taps = np.arange(-before, before + down, dtype=np.float64) / down
+    phases = np.arange(0, -up, -1, dtype=np.float32) / np.float32(up)  # as in torchaudio's Resample
+    t = np.clip((phases[:, None] + taps) * cutoff, -_WIDTH, _WIDTH)
+    window = np.square(np.cos(t * np.pi / _WIDTH / 2))
+    return (np.sinc(t) * (window * (cutoff / down))).astype(np.float32), before
+
+
+@lru_cache(maxsize=8)
+def _filter(up: int, down: int) -> tuple[Callable[[NDArray[np.float32], int], NDArray[np.float32]], int]:
+    """What computes so many periods [periods * up] from the samples under their filters, [(periods - 1) * down + taps]
+    or more, and how many of these lie before the first period; in C++, or in PyTorch where that was not built."""
+    table, before = windowed_sinc(up, down)
+    try:
+        from wavesynth.kernels.cpu import Resampler
+    except ImportError:
+        return partial(resample_reference, table, down), before
+    return Resampler(down, table, os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")).periods, before
+
+
+def resample_reference(
+    table: NDArray[np.float32], down: int, samples: NDArray[np.float32], periods: int
+) -> NDArray[np.float32]:
+    """The sums that a `StreamingResampler` makes with the filter `table`, in PyTorch."""
+    under = torch.from_numpy(samples[: (periods - 1) * down + table.shape[1]])
+    phases = F.conv1d(under[None, None], torch.from_numpy(table)[:, None], stride=down)  # [1, up, periods]
+    return phases[0].T.reshape(-1).numpy()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wavesynth.audio.mel import MelConfig
 from wavesynth.engine.conditioning import check_mel
+from wavesynth.engine.native_converter import converting
 from wavesynth.models.converter import Converter
 
 __all__ = ["StreamingConverter"]
@@ -30,7 +33,7 @@ class StreamingConverter:
         self._window = torch.full(
             (c.past, c.bands), self._silence
         )  # of the next frame, as far as it is known
-        self._memory: Tensor | None = None
+        self._memory = np.zeros((c.layers, c.channels), np.float32)
         self._converted = 0  # frames
         self._resumed: tuple[int, Tensor] | None = None
 
@@ -54,21 +57,30 @@ class StreamingConverter:
         come before; for a piece that is cut out of a recording (wavesynth.engine.excerpt)."""
         self._resumed = (frame, memory)
 
-    @torch.inference_mode()
     def push(self, mel: Tensor) -> Tensor:
         """The converted frames that `mel` [f, bands] completes, [f', bands]."""
         c = self._converter.config
         check_mel(mel, c.bands)
-        self._window = torch.cat([self._window, mel])
-        converted = [mel[:0]]
-        while len(self._window) >= c.window:
-            if self._resumed is not None and self._converted == self._resumed[0]:
-                self._memory = self._resumed[1]
-            frame, self._memory = self._converter(self._window[None, : c.window], self._memory)
-            converted.append(frame[0].clamp(min=self._silence))
-            self._window = self._window[1:]
-            self._converted += 1
-        return torch.cat(converted)
+        track = torch.cat([self._window, mel])
+        count = max(0, len(track) - c.window + 1)
+        if not count:
+            self._window = track
+            return mel[:0]
+        windows = track.unfold(0, c.window, 1).transpose(1, 2).contiguous().numpy()
+        self._window = track[count:].clone()  # a view would keep the whole piece
+        before = 0 if self._resumed is None else min(max(self._resumed[0] - self._converted, 0), count)
+        made = [self._convert(windows[:before])] if before else []
+        if self._resumed is not None and self._resumed[0] == self._converted:
+            self._memory = self._resumed[1][:, 0].numpy()
+        if before < count:
+            made.append(self._convert(windows[before:]))
+        return torch.from_numpy(np.concatenate(made))
+
+    def _convert(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The next frames."""
+        frames, self._memory = converting(self._converter, self._silence)(windows, self._memory)
+        self._converted += len(frames)
+        return frames
 
     def finish(self) -> Tensor:
         """The last converted frames."""

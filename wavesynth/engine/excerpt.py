@@ -11,15 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from wavesynth.audio.mel import log_mel
+from wavesynth.engine.native_converter import converting
 from wavesynth.engine.pipeline import mel_pipeline
 from wavesynth.voices.voice import Voice
 
 __all__ = ["converter_memories", "first_whole_frame"]
+
+#: Frames that are converted at a time.
+_BLOCK = 1024
 
 
 def first_whole_frame(voice: Voice) -> int:
@@ -38,11 +43,15 @@ def converter_memories(voice: Voice, recording: Tensor, frames: Iterable[int]) -
     c = converter.config
     around = (0, 0, c.past, c.look_ahead)
     track = F.pad(log_mel(recording, voice.mel), around, value=voice.mel.silence)
-    found, memory, done = [], None, 0
+    windows = track.unfold(0, c.window, 1).transpose(1, 2).numpy()  # [F, window, bands], a view
+    convert = converting(converter, voice.mel.silence)
+    found, memory, done = [], np.zeros((c.layers, c.channels), np.float32), 0
     for frame in frames:
-        if frame > done:
-            _, memory = converter(track[None, done : frame + c.window - 1], memory)
-            done = frame
-        assert memory is not None
-        found.append(memory)
+        while (
+            done < frame
+        ):  # in blocks, so that an hour of audio does not hold all its overlapping windows at once
+            block = np.ascontiguousarray(windows[done : min(frame, done + _BLOCK)])
+            memory = convert(block, memory)[1]
+            done += len(block)
+        found.append(torch.from_numpy(memory)[:, None])
     return found

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wavesynth.audio.analysis import MelConfig, filter_bank
 from wavesynth.audio.companding import Deemphasis, decode, encode
-from wavesynth.audio.mel import MelConfig, filter_bank, log_mel
+from wavesynth.audio.mel import log_mel
 from wavesynth.audio.world import analyse, synthesise
 
 __all__ = ["griffin_lim", "mu_law", "world"]
@@ -44,7 +45,7 @@ def griffin_lim(samples: Samples, seed: int = 0, config: MelConfig | None = None
 @cache
 def _inverse(config: MelConfig) -> Tensor:
     """Least squares: from the bands' powers to the bins', float64 [bands, n_fft // 2 + 1]."""
-    return torch.linalg.pinv(filter_bank(config))
+    return torch.linalg.pinv(torch.from_numpy(filter_bank(config)))
 
 
 def world(

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wavesynth.kernels.cpu import Conditioner
+from wavesynth.models.wavenet import WaveNet
 
-__all__ = ["native_conditioner"]
+if TYPE_CHECKING:
+    from wavesynth.kernels.cpu import Conditioner
+
+__all__ = ["conditioner_of", "native_conditioner"]
+
+#: By network, as long as there is the network.
+_CONDITIONERS: WeakKeyDictionary[WaveNet, Conditioner] = WeakKeyDictionary()
+
+
+def conditioner_of(network: WaveNet) -> Conditioner | None:
+    """The conditioning of a network that takes log-mel, made once, of the weights that it then has. None for a network
+    on a GPU, and where the kernel was not built, as from a source tree on a GPU's machine."""
+    found = _CONDITIONERS.get(network)
+    if found is None and network.bias.device.type == "cpu":
+        try:
+            found = native_conditioner({k: t.detach().numpy() for k, t in network.state_dict().items()})
+        except ImportError:
+            return None
+        _CONDITIONERS[network] = found
+    return found
 
 
 def native_conditioner(weights: Mapping[str, NDArray[np.float32]]) -> Conditioner:
     """`WaveNet.conditioning` (wavesynth.models.wavenet) of a network with these weights, by their names in its
-    `state_dict`: `frames(windows [f, 7, bands], speakers [f])` gives [f, L * 2R]; speakers are numbers, or -1."""
+    `state_dict`: `frames(windows [f, 7, bands], speakers [f])` gives [f, L * 2R]; speakers are numbers, or -1. Raises
+    ImportError where the kernel was not built."""
+    from wavesynth.kernels.cpu import Conditioner
 
     def convolution(name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         weight = weights[

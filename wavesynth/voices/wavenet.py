@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.sampling.backends.mulaw import MuLawSampler
 from wavesynth.sampling.backends.reference import BatchSampler
 from wavesynth.sampling.backends.sampler import ClassSampler, Sampler
+from wavesynth.sampling.conditioning import conditioner_of
 from wavesynth.sampling.int8 import Int8Weights, Scales
 from wavesynth.sampling.weights import Float32Weights
 from wavesynth.voices.kinds import VoiceKind
@@ -72,9 +74,19 @@ class WaveNetKind(VoiceKind):
         c = config
         return Needs(c.hop, c.mel_bands, c.mel_context, c.speakers, c.receptive_field, c.layers)
 
-    @torch.inference_mode()
     def condition(self, voice: Voice, window: Tensor | None, speaker: int | None) -> Tensor:
-        """What the frame adds before each layer's gate, [L, 2R]."""
+        """What the frame adds before each layer's gate, [L, 2R]. On a processor by the C++ kernel where it was built:
+        the same bits everywhere."""
+        kernel = None if window is None else conditioner_of(voice.model)
+        if window is None or kernel is None:
+            return self.condition_reference(voice, window, speaker)
+        row = np.array([-1 if speaker is None else speaker], np.int32)
+        frame = kernel.frames(window[None].contiguous().numpy(), row)
+        return torch.from_numpy(frame).view(voice.model.config.layers, -1)
+
+    @torch.inference_mode()
+    def condition_reference(self, voice: Voice, window: Tensor | None, speaker: int | None) -> Tensor:
+        """`condition` in PyTorch."""
         mel, network = None if window is None else window[None], cast(WaveNet, voice.model)
         return network.conditioning(mel, None if speaker is None else torch.tensor([speaker]))[0, 0]
 
