@@ -101,9 +101,9 @@ class Listeners:
     def close(self) -> None:
         """Ends the processes."""
         for process, pipe in self._processes:
+            process.terminate()
+            process.join()
             pipe.close()
-            process.join(5)
-            process.kill()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
