@@ -27,7 +27,7 @@ from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.evaluation.clips import choose_clips
 from wavesynth.evaluation.metrics import dnsmos, pesq_wb, stoi
 from wavesynth.sampling.backends.cpu import CpuSampler
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.wavenet import WaveNetVoice, load_wavenet
 
 #: Temperatures of voiced frames and of the others.
@@ -62,7 +62,7 @@ def draw(
         for frame, key in zip(frames, keys, strict=True)
     ]
     classes = torch.from_numpy(np.concatenate(drawn)[: len(samples)])
-    waveform = decode(classes, voice.model.config.classes, voice.mid_tread)
+    waveform = decode(classes, voice.config.classes, voice.mid_tread)
     made = Deemphasis(voice.preemphasis).push(waveform.numpy())
     return made, mel.numpy()
 

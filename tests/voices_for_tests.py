@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.networks import Network
 from wavesynth.sampling.calibration import calibrate
 from wavesynth.voices.voice import save_voice
 from wavesynth.voices.wavenet import WaveNetVoice
@@ -39,7 +40,7 @@ def make_voice(name: str = "tiny", speakers: int = 0, mel: bool = True, layers: 
         description=f"A tiny {name}",
         language="en",
         licence="CC0-1.0",
-        model=model,
+        network=Network.of(model),
         scales=scales,
         speakers=names,
     )

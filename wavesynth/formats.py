@@ -8,17 +8,17 @@ version that wrote the file, so that an older one can say what it takes to read 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from safetensors.numpy import save_file
 
 from wavesynth.checks import build
 from wavesynth.extras import DISTRIBUTION
@@ -28,13 +28,10 @@ __all__ = [
     "FormatError",
     "check_fields",
     "check_format",
-    "filled",
     "in_file",
     "read_config",
     "read_description",
     "read_weights",
-    "shapes_of",
-    "tensors_of",
     "version",
     "write_folder",
 ]
@@ -42,7 +39,6 @@ __all__ = [
 _WEIGHTS = "weights.safetensors"
 _MAX_BYTES = 256 << 20
 Config = TypeVar("Config")
-Network = TypeVar("Network", bound=nn.Module)
 
 
 class FormatError(ValueError):
@@ -116,55 +112,33 @@ def read_description(path: Path, newest: int) -> tuple[int, dict[str, Any]]:
         return check_format(path.name, values, newest), values
 
 
-def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
     """The tensors in a folder, in float32: those of `shapes` and no others. Raises FormatError, naming the tensor, if
     the file cannot be read or is too large, or if one is missing, left over, of another shape or not finite."""
     path = folder / _WEIGHTS
     try:
         if (size := path.stat().st_size) > _MAX_BYTES:
             raise FormatError(f"{path} has {size} bytes; at most {_MAX_BYTES} are read")
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+        with safe_open(path, "np") as file:
+            tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, TypeError, AttributeError) as error:  # of a type that NumPy lacks
         raise FormatError(f"{path} cannot be read: {error}") from error
     with in_file(path):
         check_fields("weights", tensors, set(shapes))
         for name, shape in shapes.items():
             found = tensors[name]
-            if tuple(found.shape) != shape:
+            if found.shape != shape:
                 raise ValueError(f"{name} has shape {list(found.shape)}; it must be {list(shape)}")
-            if not torch.isfinite(found).all():
+            if not np.isfinite(found).all():
                 raise ValueError(f"{name} has NaN or infinite values; it must be finite")
     return tensors
 
 
-def tensors_of(network: nn.Module, prefix: str = "") -> dict[str, Tensor]:
-    """A network's weights as they are written: float16, contiguous."""
-    return {f"{prefix}{name}": tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-
-
-def shapes_of(make: Callable[[], nn.Module], prefix: str = "") -> dict[str, tuple[int, ...]]:
-    """The shapes of the weights of the network that `make` makes, which takes no memory for them."""
-    with torch.device("meta"):
-        weights = make().state_dict()
-    return {f"{prefix}{name}": tuple(tensor.shape) for name, tensor in weights.items()}
-
-
-def filled(make: Callable[[], Network], tensors: Mapping[str, Tensor], prefix: str = "") -> Network:
-    """The network that `make` makes, with the tensors that were read for it; to be used, and not trained."""
-    with torch.device("meta"):
-        network = make()
-    if any(buffer.is_meta for name, buffer in network.named_buffers() if f"{prefix}{name}" not in tensors):
-        with torch.random.fork_rng(devices=[]):  # it has constants, which are made with it
-            network = make()
-    weights = {name: tensors[f"{prefix}{name}"] for name in network.state_dict()}
-    network.load_state_dict(weights, assign=True)
-    return network.requires_grad_(False).eval()
-
-
-def write_folder(folder: Path, name: str, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def write_folder(
+    folder: Path, name: str, description: dict[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> None:
     """Writes the weights and then the description, in the file `name`: each is replaced as a whole, or left."""
     with atomic_path(folder / _WEIGHTS) as path:
-        save_file(tensors, path)
+        save_file(dict(tensors), path)
     with atomic_path(folder / name) as path:
         path.write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@
       noise = "my_package:NoiseKind"
 
 What a kind has of the upper parts of the package (its recipe, which trains and exports it) it names as "module:NAME",
-so that what serves a voice does not import what trains it.
+so that what serves a voice does not import what trains it. So it may name its network, which needs PyTorch.
 """
 
 from __future__ import annotations
@@ -39,10 +39,23 @@ class Kind(ABC):
     makes: ClassVar[Literal["voices", "converters", "images"]]
     #: The network's configuration: a frozen dataclass that checks itself.
     config: ClassVar[Any]
-    #: Makes the network, an `nn.Module` whose `config` that is.
+    #: What makes the network of a configuration, an `nn.Module` whose `config` that is; or where it is.
     network: ClassVar[Any]
     #: How it is trained and exported: a class like `wavesynth.training.recipe.Recipe`, or where it is.
     recipe: ClassVar[Any]
+
+    def make_network(self, config: Any) -> Any:
+        """A network of that configuration, an `nn.Module` that has learned nothing yet."""
+        return part(self.network)(config)
+
+    def weight_shapes(self, config: Any) -> dict[str, tuple[int, ...]]:
+        """The shapes of such a network's weights, by their names: asked of a network without memory, unless a kind says
+        them without PyTorch."""
+        import torch
+
+        with torch.device("meta"):
+            weights = self.make_network(config).state_dict()
+        return {name: tuple(tensor.shape) for name, tensor in weights.items()}
 
 
 AnyKind = TypeVar("AnyKind", bound=type[Kind])

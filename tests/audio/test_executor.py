@@ -7,7 +7,8 @@ import torch
 from tests.audio.speechlike import CONFIG, mel, speechlike
 from wavesynth.audio.companding import Deemphasis, deemphasize
 from wavesynth.audio.correction import SpectralCorrection, correct, project
-from wavesynth.audio.executor import FixedBatch, per_stream
+from wavesynth.audio.executor import per_stream
+from wavesynth.audio.fixed_batch import FixedBatch
 from wavesynth.audio.mel import features
 
 together = FixedBatch(torch.device("cpu"), 64)

@@ -17,6 +17,7 @@ from wavesynth.clients import Client
 from wavesynth.engine.excerpt import converter_memories, first_whole_frame
 from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.networks import Network
 from wavesynth.voices.voice import load_voice, save_voice
 
 
@@ -76,12 +77,12 @@ def long_options(tmp_path_factory):
     folder = tmp_path_factory.mktemp("looking-ahead")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        converter = Converter(ConverterConfig(channels=16)).requires_grad_(False).eval()
+        converter = Network.of(Converter(ConverterConfig(channels=16)).requires_grad_(False).eval())
     voice = make_voice("tiny")
     for name, others in {
-        "anyone": {"converter": converter},
+        "anyone": {"converter_network": converter},
         "filtered": {"correction": 8},
-        "both": {"converter": converter, "correction": 4},
+        "both": {"converter_network": converter, "correction": 4},
     }.items():
         save_voice(folder / name, replace(voice, name=name, **others))
     return BatchOptions(str(folder), max_batch=3)

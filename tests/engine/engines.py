@@ -18,7 +18,7 @@ from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling import reference
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from tests.sampling.networks import network
 from wavesynth.audio.mel import MelConfig
 from wavesynth.engine.conditioning import StreamingConditioner
+from wavesynth.networks import Network
 from wavesynth.sampling.conditioning import conditioner_of
 from wavesynth.voices.voice import Voice
 from wavesynth.voices.wavenet import WaveNetKind
 
 MODEL = network(mel_bands=6, mel_channels=8, speakers=2)
-VOICE = Voice(kind="wavenet", name="v", model=MODEL, mel=MelConfig(bands=6))
+VOICE = Voice(kind="wavenet", name="v", network=Network.of(MODEL), mel=MelConfig(bands=6))
 MEL = torch.randn(12, 6, generator=torch.Generator().manual_seed(0))
 
 
@@ -40,7 +41,7 @@ def test_frames_are_the_parallel_networks_with_silence_around():
 
 @pytest.mark.parametrize("speaker", [0, 1])
 def test_the_kernel_computes_what_its_definition_computes(speaker):
-    assert conditioner_of(MODEL) is not None
+    assert conditioner_of(VOICE.network) is not None
     window = MEL[:7]
     expected = WaveNetKind().condition_reference(VOICE, window, speaker)
     torch.testing.assert_close(VOICE.condition(window, speaker), expected, atol=1e-6, rtol=1e-5)

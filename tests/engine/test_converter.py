@@ -12,6 +12,7 @@ from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.source import AudioSource, MelSource
 from wavesynth.engine.stream import EngineRequest, StreamError
 from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.networks import Network
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import load_voice, save_voice
@@ -26,7 +27,7 @@ def voice():
         converter = (
             Converter(ConverterConfig(channels=16, look_ahead=LOOK_AHEAD)).requires_grad_(False).eval()
         )
-    return replace(VOICES["tiny"].voice, name="converting", converter=converter)
+    return replace(VOICES["tiny"].voice, name="converting", converter_network=Network.of(converter))
 
 
 @pytest.fixture(scope="module")

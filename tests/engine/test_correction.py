@@ -22,7 +22,8 @@ from wavesynth.audio.pcm import pcm16
 from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.engine.source import AudioSource, MelSource
 from wavesynth.engine.stream import EngineRequest
-from wavesynth.sampling.reference import SamplingParams, sample
+from wavesynth.sampling.params import SamplingParams
+from wavesynth.sampling.reference import sample
 
 VOICE = VOICES["tiny"].voice
 

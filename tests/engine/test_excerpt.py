@@ -12,6 +12,7 @@ from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.networks import Network
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 
@@ -21,13 +22,13 @@ HOP = 160
 def converter(**config):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Converter(ConverterConfig(channels=16, **config)).requires_grad_(False).eval()
+        return Network.of(Converter(ConverterConfig(channels=16, **config)).requires_grad_(False).eval())
 
 
 PLAIN = VOICES["tiny"].voice
 CONVERTING = [
-    replace(PLAIN, name="near", converter=converter(past=0, look_ahead=0)),
-    replace(PLAIN, name="far", converter=converter(past=4, look_ahead=9, layers=1)),
+    replace(PLAIN, name="near", converter_network=converter(past=0, look_ahead=0)),
+    replace(PLAIN, name="far", converter_network=converter(past=4, look_ahead=9, layers=1)),
 ]
 VOICES_TRIED = {voice.name: voice for voice in (PLAIN, *CONVERTING)}
 

@@ -7,12 +7,12 @@ import torch
 
 from tests.engine.engines import Delegating, audio, clip, opened, running, until
 from tests.sampling.backends.triton_voices import VOICE
-from wavesynth.audio.executor import FixedBatch
+from wavesynth.audio.fixed_batch import FixedBatch
 from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.engine.source import AudioSource
 from wavesynth.engine.stream import EngineRequest, StreamError
 from wavesynth.sampling.backends.sampler import LostError
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 

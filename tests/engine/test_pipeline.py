@@ -15,6 +15,7 @@ from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.step import StepRunner
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.networks import Network
 from wavesynth.voices.loaded import LoadedVoice
 
 PLAIN = VOICES["tiny"].voice
@@ -31,7 +32,7 @@ def voice(converted):
     if not converted:
         return PLAIN
     converter = Converter(ConverterConfig(channels=16, past=2, look_ahead=1)).requires_grad_(False).eval()
-    return replace(PLAIN, converter=converter)
+    return replace(PLAIN, converter_network=Network.of(converter))
 
 
 def stream_of(voice, rate, correction=0):

@@ -18,6 +18,7 @@ from wavesynth.engine.requests import (
     prepare,
 )
 from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.networks import Network
 
 FREE = make_voice("free", mel=False)
 SPOKEN = make_voice("spoken", speakers=2)
@@ -25,8 +26,11 @@ MEL = MelInput(np.zeros((2, 80)))
 
 
 def test_who_names_no_voice_is_not_spoken_for_in_anothers():
-    converter = Converter(ConverterConfig(channels=4))
-    voices = [replace(make_voice(layers=4), name="a", converter=converter), make_voice("b", layers=5)]
+    converter = Network.of(Converter(ConverterConfig(channels=4)))
+    voices = [
+        replace(make_voice(layers=4), name="a", converter_network=converter),
+        make_voice("b", layers=5),
+    ]
     assert default_voice(voices) == "b"
     assert default_voice(voices[:1]) == "a"
 

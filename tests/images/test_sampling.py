@@ -8,8 +8,8 @@ from wavesynth.images.sampling import Cached, Recomputed, known_prefix, params_f
 from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.sampling.draw import choose, draw, inverse_temperature
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.philox import philox
-from wavesynth.sampling.reference import SamplingParams
 from wavesynth.workers import threads
 
 SHAPES = [

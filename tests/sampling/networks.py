@@ -3,9 +3,10 @@
 import torch
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.networks import Network
 from wavesynth.sampling.calibration import calibrate
+from wavesynth.sampling.float32 import Float32Weights
 from wavesynth.sampling.int8 import Int8Weights
-from wavesynth.sampling.weights import Float32Weights
 
 
 def network(stacks=2, layers_per_stack=3, residual=16, skip=32, classes=32, hop=5, seed=0, **others):
@@ -35,7 +36,7 @@ def int8(model, seed=2, activation_bits=8):
     generator = torch.Generator().manual_seed(seed)
     tokens = torch.randint(model.config.classes, (1, 60 * model.config.hop), generator=generator)
     scales = calibrate(model, tokens, conditioning_for(model, 60)[None], activation_bits=activation_bits)
-    return Int8Weights.pack(Float32Weights.pack(model), scales, activation_bits)
+    return Int8Weights.pack(Network.of(model), scales, activation_bits)
 
 
 def float32(model):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from tests.sampling.networks import conditioning_for, float32, int8, network
 from wavesynth.evaluation.likelihood import bits_per_sample
 from wavesynth.sampling import reference
-from wavesynth.sampling.int8 import approximate_gate, values
+from wavesynth.sampling.int8_arithmetic import approximate_gate, values
 
 
 def test_the_gate_is_tanh_times_sigmoid_within_1e_4():
@@ -20,7 +20,7 @@ def test_the_gate_is_tanh_times_sigmoid_within_1e_4():
 
 def test_weights_are_rounded_to_half_their_scale():
     model = network()
-    packed = int8(model)
+    packed = int8(model).arithmetic.weights
     for name, exact in (("hidden", model.hidden.weight), ("output", model.output.weight)):
         scale = getattr(packed, f"{name}_scale")[:, None]
         inverse_scale = packed.skip_inverse_scale if name == "hidden" else packed.hidden_inverse_scale
@@ -29,7 +29,7 @@ def test_weights_are_rounded_to_half_their_scale():
 
 
 def test_the_output_weights_keep_14_bits():
-    packed = int8(network())
+    packed = int8(network()).arithmetic.weights
     assert packed.output.dtype == torch.int16
     assert packed.output.abs().amax(1).eq(2**13 - 1).all()
 
@@ -55,12 +55,13 @@ def test_likelihood_is_within_a_hundredth_of_a_bit():
 
 def test_16_bit_inputs_are_exact_to_a_512th_of_the_scale_and_louder_ones_fit():
     weights = int8(network(), activation_bits=16)
-    x = torch.linspace(-100, 100, 16) / weights.input_inverse_scale[0]
-    held = values(weights.enter(0, x), weights.input_inverse_scale[0], activation_bits=16)
+    packed = weights.arithmetic.weights
+    x = torch.linspace(-100, 100, 16) / packed.input_inverse_scale[0]
+    held = values(weights.arithmetic.enter(0, x), packed.input_inverse_scale[0], activation_bits=16)
     assert (
-        (held - x).abs() * weights.input_inverse_scale[0] <= 1.001 / 256
+        (held - x).abs() * packed.input_inverse_scale[0] <= 1.001 / 256
     ).all()  # 127 of 128 256ths, at a half
-    assert (weights.input_inverse_scale < int8(network()).input_inverse_scale).all()
+    assert (packed.input_inverse_scale.numpy() < int8(network()).input_inverse_scale).all()
 
 
 def test_16_bit_activations_cost_less_likelihood():
@@ -79,15 +80,16 @@ def test_16_bit_activations_cost_less_likelihood():
 def test_the_next_layer_gets_16_bit_gated_activations_to_a_512th_of_the_scale():
     model = network()
     weights = int8(model, activation_bits=16)
-    x = torch.linspace(-1, 1, 16) * 20 / weights.input_inverse_scale[0]
+    packed = weights.arithmetic.weights
+    x = torch.linspace(-1, 1, 16) * 20 / packed.input_inverse_scale[0]
     conditioning = conditioning_for(model, 1)[0, 0]
-    entry = weights.enter(0, x)
-    made, _ = weights.layer(0, entry, entry, x, conditioning)
-    held = values(entry, weights.input_inverse_scale[0], activation_bits=16) * weights.input_inverse_scale[0]
-    h = weights.dilated[0].float() @ torch.cat([held, held]) * weights.dilated_scale[0] + conditioning
-    z = approximate_gate(h) * weights.gate_inverse_scale[0]
-    whole = weights.residual[0].float()
-    off = (made - x - weights.residual_bias[0]) / weights.residual_scale[0] - whole @ z
+    entry = weights.arithmetic.enter(0, x)
+    made, _ = weights.arithmetic.layer(0, entry, entry, x, conditioning)
+    held = values(entry, packed.input_inverse_scale[0], activation_bits=16) * packed.input_inverse_scale[0]
+    h = packed.dilated[0].float() @ torch.cat([held, held]) * packed.dilated_scale[0] + conditioning
+    z = approximate_gate(h) * packed.gate_inverse_scale[0]
+    whole = packed.residual[0].float()
+    off = (made - x - packed.residual_bias[0]) / packed.residual_scale[0] - whole @ z
     # Half a unit that the sum is rounded by, twice; 8 bits alone would be off by half a step of each activation.
     assert (off.abs() <= whole.abs().sum(1) / 500 + 1 + 1e-2).all()
 
@@ -95,8 +97,9 @@ def test_the_next_layer_gets_16_bit_gated_activations_to_a_512th_of_the_scale():
 @pytest.mark.parametrize("scale", [1e3, 1e-3])
 def test_activations_beyond_the_calibrated_range_saturate(scale):
     weights = int8(network())
-    entry = weights.enter(
-        0, torch.linspace(-1, 1, 16) * scale * weights.input_inverse_scale[0].reciprocal() * 500
+    packed = weights.arithmetic.weights
+    entry = weights.arithmetic.enter(
+        0, torch.linspace(-1, 1, 16) * scale * packed.input_inverse_scale[0].reciprocal() * 500
     )
     assert entry.dtype == torch.uint8
     if scale > 1:

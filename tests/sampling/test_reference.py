@@ -5,7 +5,7 @@ import torch
 
 from tests.sampling.networks import conditioning_for, float32, int8, network
 from wavesynth.sampling import reference
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.state import State
 
 N = 40  # more than the receptive field of 15

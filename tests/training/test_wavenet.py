@@ -1,11 +1,12 @@
+import numpy as np
 import pytest
 import torch
 
 from tests.training.runs import prepared, values
 from wavesynth.models.wavenet import WaveNet, rounded
+from wavesynth.networks import Network
 from wavesynth.sampling.calibration import calibrate
 from wavesynth.sampling.int8 import Int8Weights
-from wavesynth.sampling.weights import Float32Weights
 from wavesynth.training.run import parse_run
 from wavesynth.training.wavenet import WaveNetTask
 
@@ -67,11 +68,11 @@ def test_a_quantised_run_rounds_what_the_served_queue_rounds_and_lets_gradients_
     tokens, targets, *features = batch
     conditioning = exact.conditioning(exact.model, *features).detach()
     scales = calibrate(exact.model, tokens, conditioning)
-    assert torch.equal(quantised.scales, torch.stack([scales.input, scales.gate], 1))
-    served = Int8Weights.pack(Float32Weights.pack(exact.model), scales)
+    assert np.array_equal(quantised.scales, np.stack([scales.input, scales.gate], 1))
+    served = Int8Weights.pack(Network.of(exact.model), scales)
     x = (torch.randn(50, 16) * 3).requires_grad_()  # some of it beyond what 8 bits hold
-    ours = rounded(x, quantised.scales[1, 0])
-    assert torch.allclose(ours * quantised.scales[1, 0], served.enter(1, x.detach()).float() - 128, atol=1e-3)
+    ours, entered = rounded(x, quantised.scales[1, 0]), served.arithmetic.enter(1, x.detach())
+    assert torch.allclose(ours * quantised.scales[1, 0], entered.float() - 128, atol=1e-3)
     ours.sum().backward()
     assert torch.equal(x.grad, torch.ones(50, 16))
     rounds = exact.model(tokens, conditioning, quantised.scales)[:, 8:].flatten(0, 1)

@@ -15,8 +15,8 @@ from wavesynth.audio.mel import log_mel
 from wavesynth.audio.pcm import pcm16
 from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.engine.conversion import StreamingConverter
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.philox import philox
-from wavesynth.sampling.reference import SamplingParams
 from wavesynth.voices.folders import find_voices
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import load_voice

@@ -5,24 +5,27 @@ noise would stand well above the treble. So the model hears and speaks a pre-emp
 output is de-emphasised, which tilts the noise down with the speech (Valin and Skoglund, "LPCNet", 2019,
 sec. 3.1). Eight bits of μ-law are ITU-T G.711's curve, as in van den Oord et al., "WaveNet", 2016, sec. 2.2.
 
-Waveforms are float32 torch tensors [N] within [-1, 1]. Where audio leaves the model, one chunk at a time,
-it is numpy: see `Deemphasis`.
+Waveforms are float32 PyTorch tensors [N] within [-1, 1] where a network learns. Where audio leaves it, one chunk at a
+time, they are NumPy arrays, and PyTorch is not imported: see `levels` and `Deemphasis`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.signal import lfilter
-from torch import Tensor
 
-__all__ = ["PREEMPHASIS", "Deemphasis", "decode", "deemphasize", "encode", "preemphasis"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["PREEMPHASIS", "Deemphasis", "decode", "deemphasize", "encode", "levels", "preemphasis"]
 
 #: The coefficient of the shipped voices.
 PREEMPHASIS = 0.85
+#: Below so many streams it is quicker to filter one after the other.
+_FEW = 16
 
 
 def preemphasis(waveform: Tensor, coefficient: float = PREEMPHASIS) -> Tensor:
@@ -56,11 +59,12 @@ class Deemphasis:
 
     def push(self, chunk: NDArray[np.floating]) -> NDArray[np.float32]:
         """The next samples [N], float32; they may go a little beyond ±1."""
-        samples = np.asarray(chunk, np.float64)
-        if not samples.size:  # lfilter refuses nothing
-            return np.zeros(0, np.float32)
-        out, self.state = lfilter([1.0], [1.0, -self.coefficient], samples, zi=self.state)
-        return out.astype(np.float32)
+        coefficient, last, out = self.coefficient, float(self.state[0]), []
+        for sample in np.asarray(chunk, np.float64).tolist():
+            last = sample + coefficient * last
+            out.append(last)
+        self.state = np.array([last])
+        return np.array(out, np.float64).astype(np.float32)
 
     def finish(self) -> NDArray[np.float32]:
         """Nothing: every sample came out as it came in."""
@@ -69,30 +73,49 @@ class Deemphasis:
 
 def deemphasize(filters: Sequence[Deemphasis], chunks: NDArray[np.floating]) -> NDArray[np.float32]:
     """What each filter's `push` gives of its row of `chunks` [B, N], to the bit; all have one coefficient."""
-    states = np.stack([f.state for f in filters])
-    out, states = lfilter([1.0], [1.0, -filters[0].coefficient], np.asarray(chunks, np.float64), zi=states)
-    for f, state in zip(filters, states, strict=True):
-        f.state = state
-    return out.astype(np.float32)
+    if len(filters) < _FEW:
+        return np.stack([f.push(chunk) for f, chunk in zip(filters, chunks, strict=True)])
+    coefficient, last = filters[0].coefficient, np.concatenate([f.state for f in filters])
+    out = np.array(np.transpose(chunks), np.float64, order="C")  # [N, B]
+    for row in out:
+        row += coefficient * last
+        last = row
+    for f, state in zip(filters, last.tolist(), strict=True):
+        f.state = np.array([state])
+    return out.T.astype(np.float32, order="C")
 
 
 def encode(waveform: Tensor, classes: int = 256, coefficient: float = PREEMPHASIS) -> Tensor:
     """Pre-emphasised μ-law classes, int64 [..., N] from 0 to classes - 1; what exceeds ±1 is clipped."""
+    import torch
+
     x = preemphasis(waveform.float(), coefficient).clamp(-1, 1)
     mu = torch.tensor(classes - 1.0)
     companded = x.sign() * torch.log1p(mu * x.abs()) / torch.log1p(mu)
     return ((companded + 1) / 2 * mu + 0.5).long()
 
 
-def decode(tokens: Tensor, classes: int = 256, mid_tread: bool = False) -> Tensor:
-    """The float32 waveform [..., N] of μ-law classes, still pre-emphasised: `Deemphasis` comes after.
+def levels(classes: int = 256, mid_tread: bool = False) -> NDArray[np.float32]:
+    """The sample that each μ-law class stands for, still pre-emphasised: [classes].
 
     An even number of classes has none at zero (a mid-rise quantiser): silence would be half a step above it, and
     de-emphasis would make 1 / (1 - coefficient) times as much of that, 19 steps of 16 bits. With `mid_tread` the two
     classes next to zero both stand for zero. Both: if one alone did, quiet noise, which alternates between them,
     would be shifted instead.
     """
-    mu = torch.tensor(classes - 1.0)
-    companded = tokens.float() / mu * 2 - 1
-    waveform = companded.sign() * (torch.exp(companded.abs() * torch.log1p(mu)) - 1) / mu
-    return waveform.masked_fill((2 * tokens - (classes - 1)).abs() <= 1, 0.0) if mid_tread else waveform
+    numbers, mu, one = np.arange(classes), np.float32(classes - 1), np.float32(1)
+    companded = numbers.astype(np.float32) / mu * np.float32(2) - one
+    # Logarithm and power are those of float64, rounded once: a float32 library's last bits depend on the processor.
+    exponent = np.abs(companded) * np.float32(np.log1p(np.float64(mu)))
+    waveform = np.sign(companded) * (np.exp(exponent.astype(np.float64)).astype(np.float32) - one) / mu
+    if mid_tread:
+        waveform[np.abs(2 * numbers - (classes - 1)) <= 1] = 0
+    return waveform
+
+
+def decode(tokens: Tensor, classes: int = 256, mid_tread: bool = False) -> Tensor:
+    """The float32 waveform [..., N] of μ-law classes, still pre-emphasised: `levels` says of each class what it stands
+    for, and `Deemphasis` comes after."""
+    import torch
+
+    return torch.from_numpy(levels(classes, mid_tread)).to(tokens.device)[tokens.long()]

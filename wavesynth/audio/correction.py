@@ -45,6 +45,7 @@ from wavesynth.audio.projection import (
     GREATEST_GAIN,
     ITERATIONS,
     LEAST_GAIN,
+    MAX_FRAMES,
     can_correct,
     projection_tables,
     projector,
@@ -64,8 +65,6 @@ __all__ = [
 
 #: Frames corrected jointly for a voice that does not say how many.
 DEFAULT_FRAMES = 4
-#: The most frames that a voice may have corrected jointly.
-MAX_FRAMES = 16
 
 
 class SpectralCorrection:

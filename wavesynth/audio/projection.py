@@ -19,12 +19,15 @@ __all__ = [
     "GREATEST_GAIN",
     "ITERATIONS",
     "LEAST_GAIN",
+    "MAX_FRAMES",
     "can_correct",
     "projection_tables",
     "projector",
     "window_length",
 ]
 
+#: The most frames that a voice may have corrected jointly.
+MAX_FRAMES = 16
 #: Iterations over the joint frames for each new frame (docs/explanation/correction.md).
 ITERATIONS = 8
 #: Exponent of the gains.

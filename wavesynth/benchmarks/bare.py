@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.loaded import load_voices
 
 __all__ = ["BareSampler"]

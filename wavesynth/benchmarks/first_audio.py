@@ -52,7 +52,7 @@ def first_audio(
     from wavesynth.engine.source import AudioSource, DurationSource
     from wavesynth.engine.stream import EngineRequest, EngineStream
     from wavesynth.models.wavenet import WaveNetConfig
-    from wavesynth.sampling.reference import SamplingParams
+    from wavesynth.sampling.params import SamplingParams
     from wavesynth.voices.loaded import LoadedVoice
     from wavesynth.voices.samplers import make_sampler
 

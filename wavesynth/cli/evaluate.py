@@ -111,7 +111,7 @@ def evaluate(
         from wavesynth.evaluation.report import write_report
         from wavesynth.evaluation.words import SHIPPED_TRANSCRIPTS, read_transcripts
         from wavesynth.files import check_output
-        from wavesynth.sampling.reference import SamplingParams
+        from wavesynth.sampling.params import SamplingParams
         from wavesynth.voices.voice import load_voice, voice_folder
         from wavesynth.workers import cores
 

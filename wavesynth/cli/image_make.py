@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from wavesynth.images.model import ImageModel
-    from wavesynth.sampling.reference import SamplingParams
+    from wavesynth.sampling.params import SamplingParams
 
 __all__ = ["complete", "sample"]
 

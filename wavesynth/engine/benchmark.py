@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 
+import numpy as np
 import torch
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.networks import Network
 from wavesynth.sampling.int8 import Scales
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.wavenet import WaveNetVoice
 
@@ -23,11 +25,13 @@ def random_voice(config: WaveNetConfig, activation_bits: int = 8) -> WaveNetVoic
     """A voice that has learnt nothing: as fast as one that has."""
     torch.manual_seed(0)
     model = WaveNet(config).requires_grad_(False).eval()
-    layers = torch.full((config.layers, config.residual), 32.0)
+    layers = np.full((config.layers, config.residual), 32, np.float32)
     scales = Scales(
-        layers, layers * 4, torch.full((config.skip,), 128.0), torch.full((config.classes,), 128.0)
+        layers, layers * 4, np.full(config.skip, 128, np.float32), np.full(config.classes, 128, np.float32)
     )
-    return WaveNetVoice(name="random", model=model, scales=scales, activation_bits=activation_bits)
+    return WaveNetVoice(
+        name="random", network=Network.of(model), scales=scales, activation_bits=activation_bits
+    )
 
 
 def measure_engine(

@@ -21,7 +21,7 @@ from wavesynth.audio.resampling import StreamingResampler
 from wavesynth.engine.excerpt import first_whole_frame
 from wavesynth.engine.source import AudioSource, DurationSource, MelSource, Source
 from wavesynth.engine.stream import EngineRequest
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.voice import Voice
 
 __all__ = [

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from wavesynth.audio.encodings import Encode, pcm16_bytes
 from wavesynth.engine.source import Source
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 
 __all__ = [
     "MAX_INPUT_AHEAD",

@@ -15,8 +15,9 @@ from wavesynth.audio.companding import encode
 from wavesynth.audio.mel import log_mel
 from wavesynth.data.processes import share_out
 from wavesynth.evaluation.likelihood import likelihood
+from wavesynth.sampling.float32 import Float32Weights
 from wavesynth.sampling.int8 import Int8Weights
-from wavesynth.sampling.weights import Float32Weights, Weights
+from wavesynth.sampling.weights import Weights
 from wavesynth.voices.wavenet import WaveNetVoice
 
 __all__ = ["MAX_SECONDS", "Bits", "measure_bits"]
@@ -132,7 +133,7 @@ def _nats(weights: Weights, piece: _Piece, tokens: Tensor, targets: Tensor, cond
 @torch.inference_mode()
 def _inputs(voice: WaveNetVoice, piece: _Piece, speaker: int | None) -> tuple[Tensor, Tensor, Tensor]:
     """Tokens, targets and conditioning of the piece and of the receptive field before it."""
-    c = voice.model.config
+    c = voice.config
     begin = max(0, piece.first - -(-c.receptive_field // c.hop))
     end = piece.first + -(-piece.samples // c.hop)
     samples = slice(begin * c.hop, piece.first * c.hop + piece.samples)

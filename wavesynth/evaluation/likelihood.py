@@ -46,6 +46,6 @@ def likelihood(weights: Weights, tokens: Tensor, targets: Tensor, conditioning: 
     nats = []
     for start in range(0, len(tokens), POSITIONS_AT_ONCE):
         some = slice(start, start + POSITIONS_AT_ONCE)
-        logits = weights.head(torch.cat([z[some] for z in activations], -1))
+        logits = weights.arithmetic.head(torch.cat([z[some] for z in activations], -1))
         nats.append(F.cross_entropy(logits, targets[some], reduction="none"))
     return torch.cat(nats)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,17 @@ from torch import Tensor
 from wavesynth.checks import require_value
 from wavesynth.formats import (
     check_fields,
-    filled,
     in_file,
     read_config,
     read_description,
     read_weights,
-    shapes_of,
-    tensors_of,
     version,
     write_folder,
 )
 from wavesynth.kinds import kind_of
 from wavesynth.models.pixels import PixelModel, renamed
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.networks import Network
+from wavesynth.sampling.params import SamplingParams
 
 __all__ = ["SHIPPED_IMAGE_MODELS", "ImageModel", "load_image_model", "load_image_models", "save_image_model"]
 
@@ -72,7 +69,7 @@ def save_image_model(folder: Path, model: ImageModel) -> None:
     """Writes `model` to `folder`, the weights as float16."""
     description = {name: getattr(model, name) for name in (*_TEXTS, "steps", "kind")}
     description |= {"format": _FORMAT, "wavesynth": version(), "model": asdict(model.network.config)}
-    write_folder(folder, "model.json", description, tensors_of(model.network))
+    write_folder(folder, "model.json", description, Network.of(model.network).tensors())
 
 
 def load_image_model(folder: Path) -> ImageModel:
@@ -94,10 +91,10 @@ def load_image_model(folder: Path) -> ImageModel:
             require_value(name, values[name], isinstance(values[name], str), "a text")
         steps = values["steps"]
         require_value("steps", steps, type(steps) is int and steps >= 0, "a whole number, at least 0")
-        network = partial(kind.network, read_config("model", values["model"], kind.config))
+        config = read_config("model", values["model"], kind.config)
     texts = {name: values[name] for name in _TEXTS}
-    tensors = read_weights(folder, shapes_of(network))
-    return ImageModel(**texts, network=filled(network, tensors), steps=steps, kind=values["kind"])
+    network = Network(kind.network, config, read_weights(folder, kind.weight_shapes(config)))
+    return ImageModel(**texts, network=network.module, steps=steps, kind=values["kind"])
 
 
 def load_image_models(folder: Path | None = None) -> dict[str, tuple[ImageModel, Path]]:

@@ -14,7 +14,7 @@ from wavesynth.images.kinds import ImageKind
 from wavesynth.images.sampling import rows
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 
 __all__ = ["PixelCNNKind"]
 

@@ -30,8 +30,8 @@ from wavesynth.models.pixelcnn import GatedLayer, GatedPixelCNN
 from wavesynth.models.pixels import PixelModel
 from wavesynth.models.wavenet import gate
 from wavesynth.sampling.draw import choose, inverse_temperature
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.philox import philox
-from wavesynth.sampling.reference import SamplingParams
 
 __all__ = [
     "Cached",

@@ -12,41 +12,14 @@ al., 2014) remember the frames before, which tell who speaks:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavesynth.checks import require_whole
+from wavesynth.models.converter_config import ConverterConfig
 
 __all__ = ["Converter", "ConverterConfig"]
-
-
-@dataclass(frozen=True)
-class ConverterConfig:
-    """The shape of a converter. It converts a frame when it has seen the `look_ahead` frames after it."""
-
-    bands: int = 80
-    channels: int = 256
-    layers: int = 2
-    past: int = 3
-    look_ahead: int = 5
-
-    def __post_init__(self) -> None:
-        limits = {
-            "bands": (1, 256),
-            "channels": (1, 1024),
-            "layers": (1, 8),
-            "past": (0, 50),
-            "look_ahead": (0, 50),
-        }
-        require_whole(self, limits)
-
-    @property
-    def window(self) -> int:
-        """Frames that it sees at once."""
-        return self.past + 1 + self.look_ahead
 
 
 class Converter(nn.Module):

@@ -17,81 +17,13 @@ skip connections of all layers are one product over the concatenated z.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavesynth.checks import require, require_whole
+from wavesynth.models.wavenet_config import WaveNetConfig, start_token
 
 __all__ = ["WaveNet", "WaveNetConfig", "gate", "layer", "start_token"]
-
-
-def start_token(classes: int) -> int:
-    """The class that stands before the first sample, of so many: μ-law's zero."""
-    return classes // 2
-
-
-@dataclass(frozen=True)
-class WaveNetConfig:
-    """The shape of a WaveNet. The defaults are 5 stacks of 1..512: 50 layers, 320 ms of context at 16 kHz.
-
-    `mel_bands` 0 means no local conditioning, `speakers` 0 no global conditioning. `hop` is the number of
-    samples over which one conditioning frame is held; `mel_context` the number of mel frames on each side
-    of a frame that its conditioning sees.
-    """
-
-    stacks: int = 5
-    layers_per_stack: int = 10
-    residual: int = 64
-    skip: int = 256
-    classes: int = 256
-    mel_bands: int = 80
-    mel_channels: int = 128
-    speakers: int = 0
-    hop: int = 160
-
-    def __post_init__(self) -> None:
-        limits = {
-            "stacks": (1, 20),
-            "layers_per_stack": (1, 12),
-            "residual": (16, 512),
-            "skip": (16, 1024),
-            "classes": (16, 1024),
-            "mel_bands": (0, 256),
-            "mel_channels": (1, 1024),
-            "speakers": (0, 100_000),
-            "hop": (1, 4096),
-        }
-        require_whole(self, limits)
-        for name in ("residual", "skip", "classes"):
-            require(self, name, getattr(self, name) % 16 == 0, "a multiple of 16")
-
-    @property
-    def layers(self) -> int:
-        """Number of dilated layers, L."""
-        return self.stacks * self.layers_per_stack
-
-    @property
-    def dilations(self) -> tuple[int, ...]:
-        """Dilation of each layer, in samples: 1, 2, 4, ... in each stack."""
-        return tuple(2**i for i in range(self.layers_per_stack)) * self.stacks
-
-    @property
-    def receptive_field(self) -> int:
-        """Number of input samples that one prediction depends on: 1 + the sum of the dilations."""
-        return 1 + sum(self.dilations)
-
-    @property
-    def start_token(self) -> int:
-        """The class that stands before the first sample."""
-        return start_token(self.classes)
-
-    @property
-    def mel_context(self) -> int:
-        """Mel frames on each side of a frame that its conditioning sees: kernels 5 and 3."""
-        return 3 if self.mel_bands else 0
 
 
 def gate(h: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -59,10 +60,10 @@ def calibrate(
     skip = F.relu(model.skip(torch.cat(activations, -1)))
     hidden = F.relu(model.hidden(skip))
     return Scales(
-        torch.stack(input_inverse),
-        torch.stack(gate_inverse),
-        (1 / _scale(skip, 255)).expand(c.skip).contiguous(),
-        (1 / _scale(hidden, 255)).expand(c.classes).contiguous(),
+        torch.stack(input_inverse).cpu().numpy(),
+        torch.stack(gate_inverse).cpu().numpy(),
+        np.full(c.skip, 1 / _scale(skip, 255), np.float32),
+        np.full(c.classes, 1 / _scale(hidden, 255), np.float32),
     )
 
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from wavesynth.models.wavenet import WaveNet
+from wavesynth.networks import Network
 
 if TYPE_CHECKING:
     from wavesynth.kernels.cpu import Conditioner
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["conditioner_of", "native_conditioner"]
 
 #: By network, as long as there is the network.
-_CONDITIONERS: WeakKeyDictionary[WaveNet, Conditioner] = WeakKeyDictionary()
+_CONDITIONERS: WeakKeyDictionary[Network, Conditioner] = WeakKeyDictionary()
 
 
-def conditioner_of(network: WaveNet) -> Conditioner | None:
-    """The conditioning of a network that takes log-mel, made once, of the weights that it then has. None for a network
-    on a GPU, and where the kernel was not built, as from a source tree on a GPU's machine."""
+def conditioner_of(network: Network) -> Conditioner | None:
+    """The conditioning of a WaveNet that takes log-mel, made once. None where the kernel was not built, as from a
+    source tree on a GPU's machine."""
     found = _CONDITIONERS.get(network)
-    if found is None and network.bias.device.type == "cpu":
+    if found is None:
         try:
-            found = native_conditioner({k: t.detach().numpy() for k, t in network.state_dict().items()})
+            found = native_conditioner(network.weights)
         except ImportError:
             return None
         _CONDITIONERS[network] = found

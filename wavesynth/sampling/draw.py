@@ -2,16 +2,19 @@
 
 The softmax's weights are rounded to whole numbers, so their sum does not depend on the order of addition;
 and e^x is computed from single-precision products and sums, each rounded on its own (no fused multiply-add),
-so that a C++, a Triton and this PyTorch program agree to the last bit.
+so that a C++, a Triton and this PyTorch program agree to the last bit. PyTorch is imported when something is drawn.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from wavesynth.sampling.philox import philox
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["EXP2", "TEMPERATURES", "WEIGHT_BITS", "choose", "draw", "inverse_temperature", "softmax_weights"]
 
@@ -39,6 +42,8 @@ def inverse_temperature(temperature: float) -> float:
 
 def softmax_weights(logits: Tensor, inverse: float | Tensor) -> Tensor:
     """Softmax numerators of `logits` [..., A] as whole numbers, the largest about 2^WEIGHT_BITS: int64."""
+    import torch
+
     # A Python number counts in single precision, as the tensor that it meets does.
     scaled = (logits - logits.amax(-1, keepdim=True)) * inverse
     scaled = scaled.clamp(min=-30.0)
@@ -52,11 +57,15 @@ def softmax_weights(logits: Tensor, inverse: float | Tensor) -> Tensor:
 
 def draw(logits: Tensor, seed: int, index: int, inverse: float) -> int:
     """The class of sample `index`: the first whose cumulated weight exceeds a random share of the total."""
+    import torch
+
     return int(choose(logits, torch.tensor(philox(seed, index)), inverse))
 
 
 def choose(logits: Tensor, words: Tensor, inverse: float | Tensor) -> Tensor:
     """The classes, int64 [...], that random `words` (int64 [...], 32 bits each) draw from `logits` [..., A]."""
+    import torch
+
     cumulated = softmax_weights(logits, inverse).cumsum(-1)
     threshold = words[..., None] * cumulated[..., -1:] >> 32  # below 2^63
     return torch.searchsorted(cumulated, threshold, right=True)[..., 0]

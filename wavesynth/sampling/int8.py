@@ -1,6 +1,6 @@
 """8-bit weights and activations: the arithmetic that the fast samplers serve.
 
-This file defines it; a backend that follows it agrees with it to the last bit. Products of integers are
+`int8_arithmetic` is this in PyTorch; a backend that follows it agrees with it to the last bit. Products of integers are
 summed exactly; every step between them is a single-precision operation rounded on its own, in the order
 written here (so no fused multiply-add), and every rounding is to the nearest even.
 
@@ -31,104 +31,107 @@ the sum over 1,024 channels then still fits 32 bits.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from numpy.typing import NDArray
 from typing_extensions import override
 
-from wavesynth.sampling.weights import Float32Weights, Weights
+from wavesynth.networks import Network
+from wavesynth.sampling.weights import Weights
 
-__all__ = ["GATE", "Int8Weights", "Scales", "approximate_gate", "entries", "values"]
+if TYPE_CHECKING:
+    from wavesynth.sampling.int8_arithmetic import Int8Arithmetic
+
+__all__ = ["GATE", "Int8Weights", "Scales"]
 
 #: tanh(a) = a (s² + G0 s + G1) / (G2 s² + G3 s + G4), s = a², |a| clamped to G5; absolute error below 1e-4.
 GATE = (155.3146209716797, 1526.5433349609375, 19.298025131225586, 663.4156494140625, 1526.833251953125, 5.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scales:
     """The inverse scales of activations: each is multiplied by its own, then rounded. `calibrate` gives them."""
 
-    input: Tensor
+    input: NDArray[np.float32]
     """[L, R]"""
-    gate: Tensor
+    gate: NDArray[np.float32]
     """[L, R]"""
-    skip: Tensor
+    skip: NDArray[np.float32]
     """[S]"""
-    hidden: Tensor
+    hidden: NDArray[np.float32]
     """[A]"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Int8Weights(Weights):
     """Weights and activations of 8 bits; see the module's text for the meaning of each."""
 
-    input_inverse_scale: Tensor
-    """[L, R] float32"""
-    dilated: Tensor
-    """[L, 2R, 2R] int8, columns (past, now)"""
-    dilated_scale: Tensor
-    """[L, 2R] float32"""
-    gate_inverse_scale: Tensor
-    """[L, R] float32"""
-    residual: Tensor
-    """[L, R, R] int8"""
-    residual_scale: Tensor
-    """[L, R] float32"""
-    residual_bias: Tensor
-    """[L, R] float32"""
-    skip: Tensor
-    """[S, L * R] int8"""
-    skip_scale: Tensor
-    """[S] float32"""
-    skip_bias: Tensor
-    """[S] float32"""
-    skip_inverse_scale: Tensor
-    """[S] float32"""
-    hidden: Tensor
-    """[A, S] int8"""
-    hidden_scale: Tensor
-    """[A] float32"""
-    hidden_bias: Tensor
-    """[A] float32"""
-    hidden_inverse_scale: Tensor
-    """[A] float32"""
-    output: Tensor
-    """[A, A] int16"""
-    output_scale: Tensor
-    """[A] float32"""
-    output_bias: Tensor
-    """[A] float32"""
+    input_inverse_scale: NDArray[np.float32]
+    """[L, R]"""
+    dilated: NDArray[np.int8]
+    """[L, 2R, 2R] columns (past, now)"""
+    dilated_scale: NDArray[np.float32]
+    """[L, 2R]"""
+    gate_inverse_scale: NDArray[np.float32]
+    """[L, R]"""
+    residual: NDArray[np.int8]
+    """[L, R, R]"""
+    residual_scale: NDArray[np.float32]
+    """[L, R]"""
+    residual_bias: NDArray[np.float32]
+    """[L, R]"""
+    skip: NDArray[np.int8]
+    """[S, L * R]"""
+    skip_scale: NDArray[np.float32]
+    """[S]"""
+    skip_bias: NDArray[np.float32]
+    """[S]"""
+    skip_inverse_scale: NDArray[np.float32]
+    """[S]"""
+    hidden: NDArray[np.int8]
+    """[A, S]"""
+    hidden_scale: NDArray[np.float32]
+    """[A]"""
+    hidden_bias: NDArray[np.float32]
+    """[A]"""
+    hidden_inverse_scale: NDArray[np.float32]
+    """[A]"""
+    output: NDArray[np.int16]
+    """[A, A]"""
+    output_scale: NDArray[np.float32]
+    """[A]"""
+    output_bias: NDArray[np.float32]
+    """[A]"""
     activation_bits: int = 8
     """Bits of the layers' inputs and gated activations: 8 or 16."""
 
     entry = (np.uint8, 128)
 
     @classmethod
-    def pack(cls, weights: Float32Weights, scales: Scales, activation_bits: int = 8) -> Int8Weights:
-        """Rounds `weights` to 8 bits for activations with `scales`, of 8 or 16 bits in the layers.
+    def pack(cls, network: Network, scales: Scales, activation_bits: int = 8) -> Int8Weights:
+        """Rounds a WaveNet's weights to 8 bits for activations with `scales`, of 8 or 16 bits in the layers.
 
         Raises ValueError for other `activation_bits`.
         """
         if type(activation_bits) is not int or activation_bits not in (8, 16):
             raise ValueError(f"activation_bits is {activation_bits}; it must be 8 or 16")
-        m = weights.model
-        with torch.no_grad():
-            dilated, dilated_scale = _rows(m.dilated / torch.cat([scales.input, scales.input], 1)[:, None])
-            residual, residual_scale = _rows(m.residual / scales.gate[:, None])
-            skip, skip_scale = _rows(m.skip.weight / scales.gate.flatten())
-            hidden, hidden_scale = _rows(m.hidden.weight / scales.skip)
-            output, output_scale = _rows(m.output.weight / scales.hidden, bits=13)
+        w, c = network.weights, network.config
+        inputs = np.concatenate([scales.input, scales.input], 1)
+        dilated, dilated_scale = _rows(w["dilated"] / inputs[:, None])
+        residual, residual_scale = _rows(w["residual"] / scales.gate[:, None])
+        skip, skip_scale = _rows(w["skip.weight"] / scales.gate.reshape(-1))
+        hidden, hidden_scale = _rows(w["hidden.weight"] / scales.skip)
+        output, output_scale = _rows(w["output.weight"] / scales.hidden, bits=13)
         return cls(
-            weights.dilations, weights.hop, weights.embedding,
+            c.dilations, c.hop, w["embedding.weight"],
             scales.input, dilated, dilated_scale,
-            scales.gate, residual, residual_scale, m.residual_bias.detach(),
-            skip, skip_scale, m.skip.bias.detach(),
-            scales.skip, hidden, hidden_scale, m.hidden.bias.detach(),
-            scales.hidden, output, output_scale, m.output.bias.detach(), activation_bits,
+            scales.gate, residual, residual_scale, w["residual_bias"],
+            skip, skip_scale, w["skip.bias"],
+            scales.skip, hidden, hidden_scale, w["hidden.bias"],
+            scales.hidden, output, output_scale, w["output.bias"], activation_bits,
         )  # fmt: skip
 
     @property
@@ -136,93 +139,18 @@ class Int8Weights(Weights):
     def entry_width(self) -> int:
         return self.residual_channels * (self.activation_bits // 8)
 
+    @cached_property
     @override
-    def enter(self, index: int, x: Tensor) -> Tensor:
-        return entries(x, self.input_inverse_scale[index], self.activation_bits)
+    def arithmetic(self) -> Int8Arithmetic:
+        """The definition."""
+        from wavesynth.sampling.int8_arithmetic import Int8Arithmetic
 
-    @override
-    def layer(
-        self, index: int, past: Tensor, entry: Tensor, x: Tensor, conditioning: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        inputs = torch.stack([past, entry], -2).split(self.residual_channels, -1)  # one or two of [..., 2, R]
-        dilated = _sums_of_parts([part.flatten(-2) for part in inputs], self.dilated[index])
-        h = dilated * self.dilated_scale[index] + conditioning
-        z = entries(approximate_gate(h), self.gate_inverse_scale[index], self.activation_bits).split(
-            self.residual_channels, -1
-        )
-        y = _sums_of_parts(z, self.residual[index]) * self.residual_scale[index]
-        return x + (y + self.residual_bias[index]), z[0]
-
-    @override
-    def head(self, activations: Tensor) -> Tensor:
-        skip = _product(activations.to(torch.int32) - 128, self.skip, self.skip_scale) + self.skip_bias
-        hidden = (
-            _product(_unsigned(skip * self.skip_inverse_scale), self.hidden, self.hidden_scale)
-            + self.hidden_bias
-        )
-        return (
-            _product(_unsigned(hidden * self.hidden_inverse_scale), self.output, self.output_scale)
-            + self.output_bias
-        )
+        return Int8Arithmetic(self)
 
 
-def entries(x: Tensor, inverse_scale: Tensor, activation_bits: int) -> Tensor:
-    """The bytes of activations `x` [..., R], such as a queue remembers: uint8 [..., R], or [..., 2R] for 16 bits."""
-    scaled = x * inverse_scale
-    if activation_bits == 8:
-        return _signed(scaled)
-    return torch.cat([_signed(scaled), _signed((scaled - torch.round(scaled).clamp(-128, 127)) * 256)], -1)
-
-
-def values(entries: Tensor, inverse_scale: Tensor, activation_bits: int) -> Tensor:
-    """The layer's input that is nearest to `entries`: float32 [..., R]."""
-    scaled = entries.float() - 128
-    if activation_bits == 16:
-        high, low = scaled.chunk(2, -1)
-        scaled = high + low / 256
-    return scaled / inverse_scale
-
-
-def approximate_gate(h: Tensor) -> Tensor:
-    """tanh(h[..., :R]) · σ(h[..., R:]) within 1e-4, as one quotient of polynomials (σ(v) = (1 + tanh(v/2)) / 2)."""
-    n0, n1, d0, d1, d2, limit = (torch.tensor(value, dtype=torch.float32) for value in GATE)
-    a, b = h.chunk(2, -1)
-    a, b = a.clamp(-limit, limit), (b * 0.5).clamp(-limit, limit)
-    s, t = a * a, b * b
-    numerator_a, denominator_a = ((s + n0) * s + n1) * a, (d0 * s + d1) * s + d2
-    numerator_b, denominator_b = ((t + n0) * t + n1) * b, (d0 * t + d1) * t + d2
-    return (numerator_a * (denominator_b + numerator_b)) / (denominator_a * (denominator_b + denominator_b))
-
-
-def _rows(weights: Tensor, bits: int = 7) -> tuple[Tensor, Tensor]:
+def _rows(weights: NDArray[np.float32], bits: int = 7) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Rows [..., out, in] rounded to integers of `bits` bits and a sign, and each row's scale [..., out]."""
-    largest = 2**bits - 1
-    scale = weights.abs().amax(-1).clamp(min=1e-20) / largest
-    whole = torch.round(weights / scale[..., None]).clamp(-largest, largest)
-    return whole.to(torch.int8 if bits == 7 else torch.int16), scale
-
-
-def _signed(x: Tensor) -> Tensor:
-    return (torch.round(x).clamp(-128, 127) + 128).to(torch.uint8)
-
-
-def _unsigned(x: Tensor) -> Tensor:
-    return torch.round(x).clamp(0, 255).to(torch.int32)
-
-
-def _sums(x: Tensor, weights: Tensor) -> Tensor:
-    return F.linear(x.to(torch.float64), weights.to(torch.float64))  # which holds them exactly
-
-
-def _sums_of_parts(parts: Sequence[Tensor], weights: Tensor) -> Tensor:
-    """Sums over high bytes, and over low bytes if there are any, whose zero is 128: float32."""
-    high, *low = (_sums(part.to(torch.int32) - 128, weights) for part in parts)
-    for sums in low:
-        high += torch.floor((sums + 128) / 256)
-    return high.to(torch.float32)
-
-
-def _product(x: Tensor, weights: Tensor, scale: Tensor) -> Tensor:
-    return (
-        _sums(x, weights).to(torch.float32) * scale
-    )  # the rounding to single precision is the one a backend makes
+    largest = np.float32(2**bits - 1)
+    scale = np.maximum(np.abs(weights).max(-1), np.float32(1e-20)) / largest
+    whole = np.rint(weights / scale[..., None]).clip(-largest, largest)
+    return whole.astype(np.int8 if bits == 7 else np.int16), scale

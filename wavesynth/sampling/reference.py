@@ -10,38 +10,23 @@ They give the same classes, and so must every backend given the same weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from wavesynth.sampling.draw import draw, inverse_temperature
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.state import State
-from wavesynth.sampling.weights import Weights
+from wavesynth.sampling.weights import Weights, check
 
 __all__ = [
     "SamplingParams",
-    "check",
     "logits_naive",
     "parallel_activations",
     "sample",
     "sample_naive",
     "step",
 ]
-
-
-@dataclass(frozen=True)
-class SamplingParams:
-    """What decides a stream's random choices: its seed (64 bits) and its temperature (0.1 to 2)."""
-
-    seed: int = 0
-    temperature: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**64:
-            raise ValueError(f"seed is {self.seed}; it must be from 0 to 2^64 - 1")
-        inverse_temperature(self.temperature)
 
 
 def sample(
@@ -70,18 +55,18 @@ def sample(
 @torch.no_grad()
 def step(weights: Weights, state: State, conditioning: Tensor) -> Tensor:
     """Logits [A] of the next sample, given its frame's `conditioning` [L, 2R]; the queues move on in place."""
-    queues = torch.from_numpy(state.queues)
-    x = weights.embed(torch.tensor(state.token))
+    arithmetic, queues = weights.arithmetic, torch.from_numpy(state.queues)
+    x = arithmetic.embed(torch.tensor(state.token))
     activations = []
     top = 0
     for index, dilation in enumerate(weights.dilations):
         slot = top + state.index % dilation
-        past, entry = queues[slot].clone(), weights.enter(index, x)
+        past, entry = queues[slot].clone(), arithmetic.enter(index, x)
         queues[slot] = entry
-        x, z = weights.layer(index, past, entry, x, conditioning[index])
+        x, z = arithmetic.layer(index, past, entry, x, conditioning[index])
         activations.append(z)
         top += dilation
-    return weights.head(torch.cat(activations))
+    return arithmetic.head(torch.cat(activations))
 
 
 def sample_naive(weights: Weights, conditioning: Tensor, params: SamplingParams, n: int) -> Tensor:
@@ -106,7 +91,7 @@ def logits_naive(weights: Weights, tokens: Tensor, conditioning: Tensor) -> Tens
     receptive_field = 1 + sum(weights.dilations)
     position = torch.arange(len(tokens))[-receptive_field:]  # [T]
     activations = parallel_activations(weights, tokens[position], conditioning, position // weights.hop)
-    return weights.head(torch.cat(activations, -1)[-1])
+    return weights.arithmetic.head(torch.cat(activations, -1)[-1])
 
 
 def parallel_activations(
@@ -116,28 +101,13 @@ def parallel_activations(
 
     `tokens` [T] are the samples one step late, `frame` [T] the numbers of their frames in `conditioning` [F, L, 2R].
     """
-    x = weights.embed(tokens)
+    arithmetic = weights.arithmetic
+    x = arithmetic.embed(tokens)
     activations = []
     _, zero = weights.entry
     for index, dilation in enumerate(weights.dilations):
-        entry = weights.enter(index, x)
+        entry = arithmetic.enter(index, x)
         past = F.pad(entry, (0, 0, dilation, 0), value=zero)[: len(entry)]
-        x, z = weights.layer(index, past, entry, x, conditioning[frame, index])
+        x, z = arithmetic.layer(index, past, entry, x, conditioning[frame, index])
         activations.append(z)
     return activations
-
-
-def check(weights: Weights, state: State, conditioning: Tensor, n: int) -> None:
-    """ValueError unless `conditioning` is [F, L, 2R] with enough frames for `n` samples from `state.index`."""
-    shape = (weights.layers, 2 * weights.residual_channels)
-    if conditioning.dim() != 3 or tuple(conditioning.shape[1:]) != shape:
-        raise ValueError(
-            f"conditioning has shape {list(conditioning.shape)}; it must be [F, {shape[0]}, {shape[1]}]"
-        )
-    if n < 1:
-        raise ValueError(f"n is {n}; it must be at least 1")
-    frames = (state.index + n - 1) // weights.hop - state.index // weights.hop + 1
-    if len(conditioning) < frames:
-        raise ValueError(
-            f"conditioning has {len(conditioning)} frames; samples {state.index} to {state.index + n - 1} need {frames}"
-        )

@@ -1,34 +1,38 @@
-"""A WaveNet's weights, packed once for sampling: immutable, shared by all streams.
+"""A WaveNet's weights, packed once for sampling: immutable, shared by all streams, and without PyTorch.
 
-Both kinds, `Float32Weights` here and `int8.Int8Weights`, offer the same four operations, at any number of
-positions at once; the samplers in `reference` are written on those alone.
+Of both kinds, `float32.Float32Weights` and `int8.Int8Weights`, `arithmetic` is the definition, in PyTorch: the samplers
+in `reference` are written on that alone.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from torch import Tensor
-from typing_extensions import override
+from numpy.typing import NDArray
 
-from wavesynth.models.wavenet import WaveNet, layer, start_token
+from wavesynth.models.wavenet_config import start_token
 from wavesynth.sampling.state import State
 
-__all__ = ["Float32Weights", "Weights"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wavesynth.sampling.arithmetic import Arithmetic
+
+__all__ = ["Weights", "check"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Weights(ABC):
     """What a sampler needs of a network: L layers, R residual, S skip and A output channels."""
 
     dilations: tuple[int, ...]
     hop: int
     """Samples over which one conditioning frame is held."""
-    embedding: Tensor
-    """[A, R] float32"""
+    embedding: NDArray[np.float32]
+    """[A, R]"""
 
     #: The type of a queue's entries, and the entry that stands before the first sample.
     entry: ClassVar[tuple[type, int]]
@@ -63,52 +67,23 @@ class Weights(ABC):
         dtype, zero = self.entry
         return State(np.full((sum(self.dilations), self.entry_width), zero, dtype), self.start_token)
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """The first layer's input [..., R] after the samples `tokens` [...]."""
-        return self.embedding[tokens]
-
+    @property
     @abstractmethod
-    def enter(self, index: int, x: Tensor) -> Tensor:
-        """What layer `index` puts into its queue for its input `x` [..., R]: [..., entry_width]."""
-
-    @abstractmethod
-    def layer(
-        self, index: int, past: Tensor, entry: Tensor, x: Tensor, conditioning: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The next layer's input and what the head needs of this one, both [..., R].
-
-        `past` and `entry` are this layer's queue entries of one dilation ago and of now.
-        """
-
-    @abstractmethod
-    def head(self, activations: Tensor) -> Tensor:
-        """Logits [..., A] from what all layers gave for the head, [..., L * R]."""
+    def arithmetic(self) -> Arithmetic:
+        """The operations of one sample on these weights, in PyTorch."""
 
 
-@dataclass(frozen=True)
-class Float32Weights(Weights):
-    """Full precision: the arithmetic of training."""
-
-    model: WaveNet
-
-    entry = (np.float32, 0)
-
-    @classmethod
-    def pack(cls, model: WaveNet) -> Float32Weights:
-        """The weights of `model`."""
-        return cls(model.config.dilations, model.config.hop, model.embedding.weight.detach(), model)
-
-    @override
-    def enter(self, index: int, x: Tensor) -> Tensor:
-        return x
-
-    @override
-    def layer(
-        self, index: int, past: Tensor, entry: Tensor, x: Tensor, conditioning: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        m = self.model
-        return layer(past, x, conditioning, m.dilated[index], m.residual[index], m.residual_bias[index])
-
-    @override
-    def head(self, activations: Tensor) -> Tensor:
-        return self.model.head(activations)
+def check(weights: Weights, state: State, conditioning: NDArray[np.floating] | Tensor, n: int) -> None:
+    """ValueError unless `conditioning` is [F, L, 2R] with enough frames for `n` samples from `state.index`."""
+    shape = (weights.layers, 2 * weights.residual_channels)
+    if len(conditioning.shape) != 3 or tuple(conditioning.shape[1:]) != shape:
+        raise ValueError(
+            f"conditioning has shape {list(conditioning.shape)}; it must be [F, {shape[0]}, {shape[1]}]"
+        )
+    if n < 1:
+        raise ValueError(f"n is {n}; it must be at least 1")
+    frames = (state.index + n - 1) // weights.hop - state.index // weights.hop + 1
+    if len(conditioning) < frames:
+        raise ValueError(
+            f"conditioning has {len(conditioning)} frames; samples {state.index} to {state.index + n - 1} need {frames}"
+        )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Windows"]
 
@@ -13,7 +18,7 @@ __all__ = ["Windows"]
 class Windows:
     """What conditioning frames are made of, for a backend that makes them itself, those of many streams at once."""
 
-    mel: Tensor
+    mel: NDArray[np.float32] | Tensor
     """[F, 1 + 2 * mel_context, bands]"""
     speaker: int | None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 
 from wavesynth.images.model import load_image_models
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.image_worker import ImageJob, ImageWorker

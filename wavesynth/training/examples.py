@@ -13,11 +13,11 @@ from wavesynth.evaluation.pictures import grid
 from wavesynth.images.sampling import params_from, sample
 from wavesynth.models.pixels import PixelModel, intensities
 from wavesynth.models.wavenet import WaveNet
+from wavesynth.networks import Network
 from wavesynth.sampling.backends.cpu import CpuSampler
 from wavesynth.sampling.calibration import calibrate
 from wavesynth.sampling.int8 import Int8Weights
-from wavesynth.sampling.reference import SamplingParams
-from wavesynth.sampling.weights import Float32Weights
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.workers import threads
@@ -62,7 +62,7 @@ def copy_of_a_clip(task: WaveNetTask, average: nn.Module, configuration: WaveNet
     conditioning = model.conditioning(mel if c.mel_bands else None, speaker if c.speakers else None, frames)
     bits = voice.activation_bits
     scales = calibrate(model, tokens, conditioning, keep=_POSITIONS, activation_bits=bits)
-    sampler = CpuSampler(Int8Weights.pack(Float32Weights.pack(model), scales, bits))
+    sampler = CpuSampler(Int8Weights.pack(Network.of(model), scales, bits))
     params = SamplingParams(configuration.training.seed, voice.temperature)
     drawn = sampler.advance([sampler.start()], [conditioning[0]], [params], frames * c.hop)
 

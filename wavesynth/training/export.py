@@ -13,6 +13,7 @@ import torch
 from wavesynth.data.features import Track, each
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.files import atomic_path
+from wavesynth.networks import Network
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.provenance import provenance
 from wavesynth.training.quantisation import best_scales
@@ -75,7 +76,7 @@ def export_wavenet(
         **recipe.common(configuration, model),
         scales=best_scales(model, task, generator, bits, track),
         activation_bits=bits,
-        converter=task.converter,
+        converter_network=None if task.converter is None else Network.of(task.converter),
     )
     save_voice(out, voice)
     provenance(configuration, track).save(out)

@@ -121,7 +121,7 @@ class ImageRecipe(Recipe[ImageConfiguration]):
 
     def task(self, configuration: ImageConfiguration, *, resume: bool, track: Track) -> Task:
         """Images, and what their values cost."""
-        return ImageTask(self.kind.network(configuration.model), configuration)
+        return ImageTask(self.kind.make_network(configuration.model), configuration)
 
     def example(self, training: Trainer, configuration: ImageConfiguration) -> Callable[[], Any]:
         """Some images."""
@@ -245,7 +245,7 @@ def averaged_image_model(checkpoint: Checkpoint) -> ImageModel:
     if kind_of(checkpoint.kind).makes != "images":
         raise ValueError(f"it is a run of kind {checkpoint.kind}; it must be one of a model of images")
     configuration: Any = parse_run(checkpoint.configuration)
-    network = kind_of(checkpoint.kind).network(configuration.model)
+    network = kind_of(checkpoint.kind).make_network(configuration.model)
     network.load_state_dict(checkpoint.average)
     return ImageModel(
         **asdict(configuration.card),

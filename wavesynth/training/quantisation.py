@@ -7,9 +7,9 @@ import torch
 from wavesynth.data.features import Track, each, untracked
 from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.models.wavenet import WaveNet
+from wavesynth.networks import Network
 from wavesynth.sampling.calibration import calibrate
 from wavesynth.sampling.int8 import Int8Weights, Scales
-from wavesynth.sampling.weights import Float32Weights
 from wavesynth.training.wavenet import WaveNetTask
 
 __all__ = ["ALPHAS", "best_scales"]
@@ -32,7 +32,7 @@ def best_scales(
     conditioning = task.conditioning(model, *features)
     inputs, targets, *trial_features = task.batch(generator, 1)
     trial = task.conditioning(model, *trial_features)[0]
-    exact = Float32Weights.pack(model)
+    exact = Network.of(model)
 
     def nats(scales: Scales) -> float:
         costs = likelihood(Int8Weights.pack(exact, scales, activation_bits), inputs[0], targets[0], trial)

@@ -17,6 +17,7 @@ from wavesynth.data.features import Track
 from wavesynth.data.split import Split
 from wavesynth.files import atomic_path
 from wavesynth.models.converter import Converter
+from wavesynth.networks import Network
 from wavesynth.training.checkpoint import Checkpoint
 from wavesynth.training.configuration import DataConfig, VoiceConfiguration
 from wavesynth.training.crops import CropTask
@@ -80,7 +81,7 @@ class VoiceTask(CropTask[Crops]):
 
     def __init__(self, kind: Any, configuration: VoiceConfiguration, track: Track) -> None:
         needs, data = kind.needs(configuration.model), configuration.data
-        self.model: nn.Module = kind.network(configuration.model)
+        self.model: nn.Module = kind.make_network(configuration.model)
         self._kind, self.frames = kind, data.crop_frames
         self.burn_in = data.burn_in(needs.receptive_field)
         whole = {"context": needs.mel_context, "classes": _CLASSES, "track": track}
@@ -131,7 +132,7 @@ class VoiceRecipe(Recipe[Run]):
             "description": texts.description,
             "language": texts.language,
             "licence": texts.licence,
-            "model": model,
+            "network": Network.of(model),
             "mel": data.mel,
             "preemphasis": data.preemphasis,
             "speakers": tuple(data.speakers) if self.kind.needs(configuration.model).speakers else (),
@@ -164,7 +165,7 @@ class AnyVoiceRecipe(VoiceRecipe[VoiceConfiguration]):
     def export(self, checkpoint: Checkpoint, out: Path, options: ExportOptions) -> Exported:
         """A voice with its card; nothing is measured."""
         configuration = self.parse(checkpoint.configuration)
-        model = self.kind.network(configuration.model)
+        model = self.kind.make_network(configuration.model)
         model.load_state_dict(checkpoint.average)
         voice = Voice(**self.common(configuration, model.requires_grad_(False).eval()))
         save_voice(out, voice)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -123,7 +124,7 @@ class WaveNetTask(CropTask[Crops]):
         """
         tokens, _, *features = self.batch(torch.Generator().manual_seed(self.seed), _CALIBRATION_CROPS)
         scales = calibrate(start, tokens, self.conditioning(start, *features))
-        self.scales = torch.stack([scales.input, scales.gate], 1).clone()  # calibrate's are of inference mode
+        self.scales = torch.from_numpy(np.stack([scales.input, scales.gate], 1))
 
     @torch.no_grad()
     def _taught(self, fused: bool, tokens: Tensor, mel: Tensor, speaker: Tensor) -> Tensor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wavesynth.kinds import Kind
-from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.models.converter_config import ConverterConfig
 
 __all__ = ["ConverterKind"]
 
@@ -14,5 +14,9 @@ class ConverterKind(Kind):
     name = "converter"
     makes = "converters"
     config = ConverterConfig
-    network = Converter
+    network = "wavesynth.models.converter:Converter"
     recipe = "wavesynth.training.converter:ConverterRecipe"
+
+    def weight_shapes(self, config: ConverterConfig) -> dict[str, tuple[int, ...]]:
+        """What its configuration says."""
+        return config.weight_shapes()

@@ -10,19 +10,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from wavesynth.audio.correction import MAX_FRAMES, can_correct
-from wavesynth.audio.mel import MelConfig
+from wavesynth.audio.analysis import MelConfig
+from wavesynth.audio.projection import MAX_FRAMES, can_correct
 from wavesynth.checks import require_value
 from wavesynth.formats import check_fields, read_config
-from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.models.converter_config import ConverterConfig
 from wavesynth.sampling.draw import TEMPERATURES
 
-__all__ = ["FIELDS", "FORMAT", "TEXTS", "Needs", "as_newest", "checked", "make_converter"]
+__all__ = ["FIELDS", "FORMAT", "TEXTS", "Needs", "as_newest", "checked", "converter_config"]
 
 #: What is written.
 FORMAT = 3
@@ -129,14 +127,14 @@ def checked(values: dict[str, Any], needs: Needs) -> dict[str, Any]:
     }
 
 
-def make_converter(values: Any, bands: int) -> Callable[[], Converter] | None:
-    """What makes the converter that is described, if there is one, without its weights."""
+def converter_config(values: Any, bands: int) -> ConverterConfig | None:
+    """The converter that is described, if there is one; ValueError for one of other bands."""
     if values is None:
         return None
     config = read_config("converter", values, ConverterConfig)
     if config.bands != bands:
         raise ValueError(f"converter.bands is {config.bands}; model.mel_bands is {bands}")
-    return partial(Converter, config)
+    return config
 
 
 def _is_number(value: Any) -> bool:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from wavesynth.kinds import Kind
 from wavesynth.sampling.backends.frames import FrameSampler
 from wavesynth.sampling.backends.sampler import Sampler
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.voice import Needs, Voice
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 __all__ = ["VoiceKind"]
 
@@ -44,6 +45,8 @@ class VoiceKind(Kind):
         """What the sampler is given for a frame: the log-mel around it, [1 + 2 * mel_context, bands], or what the
         network makes of it. `window` is None for a voice that takes none. (A sampler whose `takes_windows` is true is
         given the log-mel of many frames itself.)"""
+        import torch
+
         return torch.zeros(1, 0) if window is None else window
 
     def sampler(
@@ -53,7 +56,7 @@ class VoiceKind(Kind):
         ValueError for a backend that this kind or this machine does not have."""
         if backend != "cpu":
             raise ValueError(f"backend is {backend!r}; voices of kind {self.name} have only cpu")
-        return FrameSampler(voice.model, voice.hop, self.generate)
+        return FrameSampler(voice.network, voice.hop, self.generate)
 
     def generate(
         self,
@@ -85,7 +88,7 @@ class VoiceKind(Kind):
         the file."""
         return {}
 
-    def tensors(self, voice: Voice) -> dict[str, Tensor]:
+    def tensors(self, voice: Voice) -> dict[str, NDArray[np.float32]]:
         """The kind's own tensors of a voice, by the names that `shapes` gives."""
         return {}
 
@@ -93,6 +96,8 @@ class VoiceKind(Kind):
         """The `fields` of voice.json that only this kind has, checked. Raises ValueError."""
         return fields
 
-    def voice(self, common: dict[str, Any], fields: dict[str, Any], tensors: dict[str, Tensor]) -> Voice:
+    def voice(
+        self, common: dict[str, Any], fields: dict[str, Any], tensors: dict[str, NDArray[np.float32]]
+    ) -> Voice:
         """A voice of what all voices have, of what `read` gave and of the tensors in the file. Raises ValueError."""
         return Voice(**common)

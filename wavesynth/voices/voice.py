@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from numpy.typing import NDArray
 
-from wavesynth.audio.mel import MelConfig
+from wavesynth.audio.analysis import MelConfig
 from wavesynth.checks import require_value
 from wavesynth.formats import (
     FormatError,
     check_fields,
-    filled,
     in_file,
     read_config,
     read_description,
     read_weights,
-    shapes_of,
-    tensors_of,
     version,
     write_folder,
 )
 from wavesynth.kinds import kind_of
-from wavesynth.models.converter import Converter
-from wavesynth.voices.description import FIELDS, FORMAT, TEXTS, Needs, as_newest, checked, make_converter
+from wavesynth.networks import Network
+from wavesynth.voices.description import FIELDS, FORMAT, TEXTS, Needs, as_newest, checked, converter_config
 from wavesynth.voices.folders import find_voices
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wavesynth.models.converter import Converter
     from wavesynth.voices.kinds import VoiceKind
 
 __all__ = [
@@ -52,8 +52,8 @@ class Voice:
     description: str = ""
     language: str = ""
     licence: str = ""
-    model: Any
-    """The network, an `nn.Module` whose `config` is its kind's."""
+    network: Network
+    """The network, whose `config` is its kind's."""
     mel: MelConfig = field(default_factory=MelConfig)
     preemphasis: float = 0.85
     speakers: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Voice:
     """Of streams that name none."""
     correction: int = 0
     """Frames corrected jointly in streams that do not say (wavesynth.audio.correction), 0 to 16; 0: not corrected."""
-    converter: Converter | None = None
+    converter_network: Network | None = None
     """What the log-mel of whoever speaks goes through, for a voice that says it as its own speaker would."""
 
     @property
@@ -69,9 +69,24 @@ class Voice:
         """What conditions and samples it."""
         return _voice_kind(self.kind)
 
+    @property
+    def config(self) -> Any:
+        """Its network's configuration."""
+        return self.network.config
+
+    @property
+    def model(self) -> Any:
+        """Its network in PyTorch, an `nn.Module`, made when it is first asked for."""
+        return self.network.module
+
+    @property
+    def converter(self) -> Converter | None:
+        """Its converter in PyTorch, if it has one, made when it is first asked for."""
+        return None if self.converter_network is None else self.converter_network.module
+
     @cached_property
     def _needs(self) -> Needs:
-        return self.of_kind.needs(self.model.config)
+        return self.of_kind.needs(self.config)
 
     @property
     def sample_rate(self) -> int:
@@ -117,13 +132,13 @@ class Voice:
     @property
     def cost(self) -> tuple[bool, int]:
         """What orders voices: the lower, the less a second of audio takes to make."""
-        return self.converter is not None, self.layers
+        return self.converter_network is not None, self.layers
 
     @property
     def workload(self) -> Hashable:
         """Equal for voices of which a second of audio takes equally long to make."""
-        converter = None if self.converter is None else self.converter.config
-        return self.kind, self.model.config, self.sample_rate, self.correction, converter
+        converter = None if self.converter_network is None else self.converter_network.config
+        return self.kind, self.config, self.sample_rate, self.correction, converter
 
     def speaker_number(self, name: str) -> int | None:
         """The number of the speaker of that name, of the first if it is empty; None for a voice that is not told who
@@ -149,13 +164,13 @@ class Voice:
 def save_voice(folder: str | Path, voice: Voice) -> None:
     """Writes `voice` to `folder`: the weights as float16, what its kind has beside them as the kind says."""
     kind = voice.of_kind
-    tensors = tensors_of(voice.model, "model.") | kind.tensors(voice)
+    tensors: dict[str, NDArray[Any]] = {**voice.network.tensors("model."), **kind.tensors(voice)}
     description = {name: getattr(voice, name) for name in TEXTS}
     description |= {
         "format": FORMAT,
         "wavesynth": version(),
         "kind": voice.kind,
-        "model": asdict(voice.model.config),
+        "model": asdict(voice.config),
         "mel": asdict(voice.mel),
         "preemphasis": voice.preemphasis,
         "speakers": list(voice.speakers),
@@ -164,9 +179,9 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
         "converter": None,
         **{name: getattr(voice, name) for name in kind.own_fields},
     }
-    if voice.converter is not None:
-        tensors |= tensors_of(voice.converter, "converter.")
-        description["converter"] = asdict(voice.converter.config)
+    if voice.converter_network is not None:
+        tensors |= voice.converter_network.tensors("converter.")
+        description["converter"] = asdict(voice.converter_network.config)
     write_folder(Path(folder), "voice.json", description, tensors)
 
 
@@ -185,19 +200,28 @@ def load_voice(voice: str | Path) -> Voice:
         check_fields("voice.json", values, {*FIELDS, *kind.own_fields})
         config = read_config("model", values["model"], kind.config)
         needs = kind.needs(config)
-        common, converter = checked(values, needs), make_converter(values["converter"], needs.mel_bands)
+        common, converting = checked(values, needs), converter_config(values["converter"], needs.mel_bands)
         own = kind.read({name: values[name] for name in kind.own_fields})
-    network = partial(kind.network, config)
-    shapes = shapes_of(network, "model.") | kind.shapes(config)
-    shapes |= {} if converter is None else shapes_of(converter, "converter.")
+    shapes = _named("model.", kind.weight_shapes(config)) | kind.shapes(config)
+    shapes |= {} if converting is None else _named("converter.", converting.weight_shapes())
     # The name that each tensor has in a file of this format.
     names = {name: kind.old_tensors.get(name, name) if number < FORMAT else name for name in shapes}
     found = read_weights(folder, {names[name]: shape for name, shape in shapes.items()})
     tensors = {name: found[names[name]] for name in shapes}
-    common["model"] = filled(network, tensors, "model.")
-    common["converter"] = None if converter is None else filled(converter, tensors, "converter.")
+    common["network"] = Network(kind.network, config, _weights("model.", tensors))
+    if converting is not None:
+        make = kind_of("converter").network
+        common["converter_network"] = Network(make, converting, _weights("converter.", tensors))
     with in_file(folder / "weights.safetensors"):
         return kind.voice(common, own, tensors)
+
+
+def _named(prefix: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    return {f"{prefix}{name}": shape for name, shape in shapes.items()}
+
+
+def _weights(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
 
 
 def voice_folder(voice: str | Path) -> Path:

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from wavesynth.checks import require_value
-from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.models.wavenet_config import WaveNetConfig
 from wavesynth.sampling.backends.mulaw import MuLawSampler
-from wavesynth.sampling.backends.reference import BatchSampler
 from wavesynth.sampling.backends.sampler import ClassSampler, Sampler
 from wavesynth.sampling.conditioning import conditioner_of
 from wavesynth.sampling.int8 import Int8Weights, Scales
-from wavesynth.sampling.weights import Float32Weights
 from wavesynth.voices.kinds import VoiceKind
 from wavesynth.voices.voice import Needs, Voice, load_voice
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wavesynth.sampling.float32 import Float32Weights
 
 __all__ = ["WaveNetKind", "WaveNetVoice", "load_wavenet"]
 
@@ -30,7 +32,6 @@ class WaveNetVoice(Voice):
     """A WaveNet with what 8-bit sampling needs."""
 
     kind: str = "wavenet"
-    model: WaveNet
     scales: Scales
     """Of its activations, as they were calibrated."""
     activation_bits: int = 8
@@ -42,7 +43,7 @@ class WaveNetVoice(Voice):
     @property
     def companding(self) -> tuple[int, bool]:
         """Its classes, and whether the two next to zero both stand for zero."""
-        return self.model.config.classes, self.mid_tread
+        return self.config.classes, self.mid_tread
 
     @property
     def workload(self) -> Hashable:
@@ -51,11 +52,13 @@ class WaveNetVoice(Voice):
 
     def float32(self) -> Float32Weights:
         """The weights in full precision."""
+        from wavesynth.sampling.float32 import Float32Weights
+
         return Float32Weights.pack(self.model)
 
     def int8(self) -> Int8Weights:
         """The weights as the fast samplers serve them."""
-        return Int8Weights.pack(self.float32(), self.scales, self.activation_bits)
+        return Int8Weights.pack(self.network, self.scales, self.activation_bits)
 
 
 class WaveNetKind(VoiceKind):
@@ -63,11 +66,15 @@ class WaveNetKind(VoiceKind):
 
     name = "wavenet"
     config = WaveNetConfig
-    network = WaveNet
+    network = "wavesynth.models.wavenet:WaveNet"
     recipe = "wavesynth.training.wavenet:WaveNetRecipe"
     likelihood = "wavesynth.evaluation.bits:measure_bits"
     own_fields = ("activation_bits", "mid_tread")
     old_tensors: ClassVar[Mapping[str, str]] = {f"scales.{f.name}": f"gains.{f.name}" for f in fields(Scales)}
+
+    def weight_shapes(self, config: WaveNetConfig) -> dict[str, tuple[int, ...]]:
+        """What its configuration says."""
+        return config.weight_shapes()
 
     def needs(self, config: WaveNetConfig) -> Needs:
         """What its configuration says."""
@@ -77,18 +84,23 @@ class WaveNetKind(VoiceKind):
     def condition(self, voice: Voice, window: Tensor | None, speaker: int | None) -> Tensor:
         """What the frame adds before each layer's gate, [L, 2R]. On a processor by the C++ kernel where it was built:
         the same bits everywhere."""
-        kernel = None if window is None else conditioner_of(voice.model)
+        import torch
+
+        kernel = None if window is None else conditioner_of(voice.network)
         if window is None or kernel is None:
             return self.condition_reference(voice, window, speaker)
         row = np.array([-1 if speaker is None else speaker], np.int32)
         frame = kernel.frames(window[None].contiguous().numpy(), row)
-        return torch.from_numpy(frame).view(voice.model.config.layers, -1)
+        return torch.from_numpy(frame).view(voice.config.layers, -1)
 
-    @torch.inference_mode()
     def condition_reference(self, voice: Voice, window: Tensor | None, speaker: int | None) -> Tensor:
         """`condition` in PyTorch."""
-        mel, network = None if window is None else window[None], cast(WaveNet, voice.model)
-        return network.conditioning(mel, None if speaker is None else torch.tensor([speaker]))[0, 0]
+        import torch
+
+        mel, network = None if window is None else window[None], voice.model
+        with torch.inference_mode():
+            frames: Tensor = network.conditioning(mel, None if speaker is None else torch.tensor([speaker]))
+            return frames[0, 0]
 
     def sampler(
         self, voice: Voice, backend: str, threads: int, max_streams: int | None, max_batch: int | None
@@ -107,10 +119,10 @@ class WaveNetKind(VoiceKind):
             "scales.hidden": (c.classes,),
         }
 
-    def tensors(self, voice: Voice) -> dict[str, Tensor]:
+    def tensors(self, voice: Voice) -> dict[str, NDArray[np.float32]]:
         """The scales, in float32."""
         voice = cast(WaveNetVoice, voice)
-        return {f"scales.{f.name}": getattr(voice.scales, f.name).float() for f in fields(Scales)}
+        return {f"scales.{f.name}": getattr(voice.scales, f.name) for f in fields(Scales)}
 
     def read(self, fields: dict[str, Any]) -> dict[str, Any]:
         """`activation_bits` and `mid_tread`."""
@@ -119,11 +131,15 @@ class WaveNetKind(VoiceKind):
         require_value("mid_tread", mid_tread, isinstance(mid_tread, bool), "true or false")
         return fields
 
-    def voice(self, common: dict[str, Any], fields: dict[str, Any], tensors: dict[str, Tensor]) -> Voice:
+    def voice(
+        self, common: dict[str, Any], fields: dict[str, Any], tensors: dict[str, NDArray[np.float32]]
+    ) -> Voice:
         """A WaveNetVoice."""
-        scales = {name.removeprefix("scales."): tensors[name] for name in self.shapes(common["model"].config)}
-        for name, tensor in scales.items():
-            if not (tensor > 0).all():
+        scales = {
+            name.removeprefix("scales."): tensors[name] for name in self.shapes(common["network"].config)
+        }
+        for name, array in scales.items():
+            if not (array > 0).all():
                 raise ValueError(f"scales.{name} has values that are not positive; they must be")
         return WaveNetVoice(**common, **fields, scales=Scales(**scales))
 
@@ -151,4 +167,6 @@ def _drawing(
                 f"backend triton needs the Python package triton ({error}); use --backend cpu"
             ) from error
         return TritonSampler(voice.model, voice.scales, max_streams, voice.activation_bits, max_batch)
+    from wavesynth.sampling.backends.reference import BatchSampler
+
     return BatchSampler(voice.int8() if backend == "reference" else voice.float32())

@@ -9,7 +9,7 @@ from tests.sampling.networks import conditioning_for, int8, network
 from wavesynth.audio.companding import decode
 from wavesynth.sampling.backends.cpu import CpuSampler
 from wavesynth.sampling.backends.mulaw import MuLawSampler
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 
 CLASSES = network().config.classes
 

@@ -5,7 +5,8 @@ import pytest
 
 from tests.sampling.networks import conditioning_for, float32, int8, network
 from wavesynth.sampling.backends.reference import BatchSampler
-from wavesynth.sampling.reference import SamplingParams, sample
+from wavesynth.sampling.params import SamplingParams
+from wavesynth.sampling.reference import sample
 
 
 @pytest.mark.parametrize("weights", [int8(network()), float32(network())], ids=["int8", "float32"])

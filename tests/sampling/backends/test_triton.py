@@ -14,12 +14,14 @@ from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.source import AudioSource
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.kernels.triton import reference as plain
+from wavesynth.networks import Network
 from wavesynth.sampling import reference
 from wavesynth.sampling.backends.cpu import CpuSampler
 from wavesynth.sampling.backends.triton import TritonSampler, network_of
 from wavesynth.sampling.draw import draw
-from wavesynth.sampling.int8 import Int8Weights, values
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.int8 import Int8Weights
+from wavesynth.sampling.int8_arithmetic import values
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.windows import Windows
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
@@ -67,7 +69,7 @@ def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(samp
 @in_interpreter
 @pytest.mark.parametrize("samples", [0, 3, 37])
 def test_a_stream_moves_from_the_processor_to_the_gpu_and_back_unchanged(sampler, samples):
-    weights = Int8Weights.pack(float32(MODEL), SCALES)
+    weights = Int8Weights.pack(Network.of(MODEL), SCALES)
     before = weights.start()
     if samples:
         CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], samples)
@@ -98,13 +100,13 @@ def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
 
 @in_interpreter
 def test_states_of_16_bit_activations_move_as_near_as_half_precision_is():
-    weights = Int8Weights.pack(float32(MODEL), SCALES, activation_bits=16)
+    weights = Int8Weights.pack(Network.of(MODEL), SCALES, activation_bits=16)
     sampler = TritonSampler(MODEL, SCALES, max_streams=1, activation_bits=16)
     before = weights.start()
     CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], 37)
     saved = sampler.save(sampler.load(before, SamplingParams(9)))
     assert saved.queues.shape == before.queues.shape
-    scales = SCALES.input[sampler.network.layer_of_row()]
+    scales = torch.from_numpy(SCALES.input)[sampler.network.layer_of_row()]
     held, then = (values(torch.from_numpy(s.queues), scales, activation_bits=16) for s in (saved, before))
     assert torch.allclose(held, then, rtol=2**-10, atol=float(1 / scales.min()) / 128)
     assert not torch.allclose(held, then.new_zeros(()), atol=0.1)
@@ -112,7 +114,7 @@ def test_states_of_16_bit_activations_move_as_near_as_half_precision_is():
 
 @in_interpreter
 def test_the_gpu_goes_on_from_the_processors_state_as_the_kernels_reference_would(sampler):
-    weights = Int8Weights.pack(float32(MODEL), SCALES)
+    weights = Int8Weights.pack(Network.of(MODEL), SCALES)
     before = weights.start()
     CpuSampler(weights).advance([before], [CONDITIONING], [SamplingParams(9)], 20)
     state = sampler.load(before, SamplingParams(9, 0.8))

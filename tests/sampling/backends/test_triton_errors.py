@@ -17,7 +17,7 @@ from wavesynth.sampling.backends import triton_device
 from wavesynth.sampling.backends.sampler import LostError
 from wavesynth.sampling.backends.triton import TritonSampler, network_of
 from wavesynth.sampling.backends.triton_device import DeviceGuard, find_device, fitting_streams
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.samplers import make_sampler
 
 CUDA = torch.device("cuda")

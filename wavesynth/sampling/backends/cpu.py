@@ -10,17 +10,21 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from wavesynth.kernels.cpu import Int8Sampler
 from wavesynth.sampling.backends.host import HostSampler
 from wavesynth.sampling.draw import inverse_temperature
 from wavesynth.sampling.int8 import Int8Weights
-from wavesynth.sampling.reference import SamplingParams, check
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.state import State
+from wavesynth.sampling.weights import check
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["CpuSampler"]
 
@@ -43,7 +47,10 @@ class CpuSampler(HostSampler):
         self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
         arrays = {field.name: getattr(weights, field.name) for field in fields(weights)}
         self.kernel = Int8Sampler(
-            **{name: a.contiguous().numpy() if isinstance(a, Tensor) else a for name, a in arrays.items()},
+            **{
+                name: np.ascontiguousarray(a) if isinstance(a, np.ndarray) else a
+                for name, a in arrays.items()
+            },
             instruction_set=instruction_set,
         )
 
@@ -58,18 +65,18 @@ class CpuSampler(HostSampler):
         return self.instruction_set
 
     def sample(
-        self, state: State, conditioning: Tensor, params: SamplingParams, n: int
-    ) -> tuple[Tensor, State]:
-        """The sampling function of `reference.sample`, with the same result."""
+        self, state: State, conditioning: NDArray[np.float32] | Tensor, params: SamplingParams, n: int
+    ) -> tuple[NDArray[np.int64], State]:
+        """The sampling function of `reference.sample`, with the same classes, int64 [n]."""
         check(self.weights, state, conditioning, n)
         state = state.copy()
         tokens = self.advance([state], [conditioning], [params], n)
-        return torch.from_numpy(tokens[0]).long(), state
+        return tokens[0].astype(np.int64), state
 
     def advance(
         self,
         states: Sequence[State],
-        conditioning: Sequence[Tensor],
+        conditioning: Sequence[NDArray[np.float32] | Tensor],
         params: Sequence[SamplingParams],
         n: int,
     ) -> np.ndarray:
@@ -88,7 +95,7 @@ class CpuSampler(HostSampler):
     def _advance(
         self,
         states: Sequence[State],
-        conditioning: Sequence[Tensor],
+        conditioning: Sequence[NDArray[np.float32] | Tensor],
         params: Sequence[SamplingParams],
         n: int,
     ) -> np.ndarray:
@@ -101,7 +108,7 @@ class CpuSampler(HostSampler):
             last,
             np.array([p.seed for p in params], np.uint64),
             np.array([inverse_temperature(p.temperature) for p in params], np.float32),
-            [np.ascontiguousarray(c.numpy(), np.float32) for c in conditioning],
+            [np.ascontiguousarray(c, np.float32) for c in conditioning],
             tokens,
             two_cores=self._threads > 1,
         )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
 from wavesynth.audio.executor import per_stream
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.state import State
 from wavesynth.sampling.weights import Weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["HostSampler"]
 
@@ -41,7 +45,7 @@ class HostSampler(ABC):
     def advance(
         self,
         states: Sequence[State],
-        conditioning: Sequence[Tensor],
+        conditioning: Sequence[NDArray[np.float32] | Tensor],
         params: Sequence[SamplingParams],
         n: int,
     ) -> np.ndarray:
@@ -50,7 +54,7 @@ class HostSampler(ABC):
     def launch(
         self,
         states: Sequence[State],
-        conditioning: Sequence[Tensor],
+        conditioning: Sequence[NDArray[np.float32] | Tensor],
         params: Sequence[SamplingParams],
         n: int,
     ) -> np.ndarray:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from wavesynth.audio.companding import decode
+from wavesynth.audio.companding import levels
 from wavesynth.audio.executor import Executor
 from wavesynth.sampling.backends.sampler import ClassSampler, Pending, PendingClasses
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 
 __all__ = ["MuLawSampler"]
 
@@ -21,12 +20,12 @@ __all__ = ["MuLawSampler"]
 class MuLawSampler:
     """A `Sampler`: the waveform, still pre-emphasised, of the classes that `backend` draws.
 
-    `classes` and `mid_tread` say which sample each class stands for (wavesynth.audio.companding.decode).
+    `classes` and `mid_tread` say which sample each class stands for (wavesynth.audio.companding.levels).
     """
 
     def __init__(self, backend: ClassSampler, classes: int, mid_tread: bool) -> None:
         self.backend = backend
-        self._levels = decode(torch.arange(classes), classes, mid_tread).numpy()  # float32 [classes]
+        self._levels = levels(classes, mid_tread)
 
     @property
     def takes_windows(self) -> bool:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from wavesynth.sampling import reference
 from wavesynth.sampling.backends.host import HostSampler
 from wavesynth.sampling.draw import choose, inverse_temperature
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.philox import philox
-from wavesynth.sampling.reference import SamplingParams
 from wavesynth.sampling.state import State
+from wavesynth.sampling.weights import check
 
 __all__ = ["BatchSampler"]
 
@@ -26,14 +27,15 @@ class BatchSampler(HostSampler):
     def advance(
         self,
         states: Sequence[State],
-        conditioning: Sequence[Tensor],
+        conditioning: Sequence[NDArray[np.float32] | Tensor],
         params: Sequence[SamplingParams],
         n: int,
     ) -> np.ndarray:
         """The next `n` classes of every stream, int32 [B, n]; the states move on in place."""
-        weights, hop = self.weights, self.weights.hop
-        for state, frames in zip(states, conditioning, strict=True):
-            reference.check(weights, state, frames, n)
+        weights, arithmetic, hop = self.weights, self.weights.arithmetic, self.weights.hop
+        every = [torch.as_tensor(frames) for frames in conditioning]
+        for state, frames in zip(states, every, strict=True):
+            check(weights, state, frames, n)
         queues = torch.from_numpy(np.stack([state.queues for state in states]))  # [B, sum of dilations, R]
         dilations = torch.tensor(weights.dilations)
         tops, stream = dilations.cumsum(0) - dilations, torch.arange(len(states))
@@ -44,17 +46,17 @@ class BatchSampler(HostSampler):
             index = torch.tensor([state.index for state in states])
             slots = tops + index[:, None] % dilations  # [B, L]
             frames_now = torch.stack(
-                [c[s.index // hop - first] for c, s, first in zip(conditioning, states, firsts, strict=True)]
+                [c[s.index // hop - first] for c, s, first in zip(every, states, firsts, strict=True)]
             )
-            x, activations = weights.embed(torch.tensor([state.token for state in states])), []
+            x, activations = arithmetic.embed(torch.tensor([state.token for state in states])), []
             for layer in range(weights.layers):
                 at = stream, slots[:, layer]
-                past, entry = queues[at], weights.enter(layer, x)
+                past, entry = queues[at], arithmetic.enter(layer, x)
                 queues[at] = entry
-                x, z = weights.layer(layer, past, entry, x, frames_now[:, layer])
+                x, z = arithmetic.layer(layer, past, entry, x, frames_now[:, layer])
                 activations.append(z)
             words = torch.tensor([philox(p.seed, s.index) for p, s in zip(params, states, strict=True)])
-            drawn = choose(weights.head(torch.cat(activations, -1)), words, inverse)
+            drawn = choose(arithmetic.head(torch.cat(activations, -1)), words, inverse)
             tokens[:, number] = drawn
             for state, token in zip(states, drawn.tolist(), strict=True):
                 state.token, state.index = token, state.index + 1

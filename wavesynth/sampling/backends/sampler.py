@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.audio.executor import Executor
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.params import SamplingParams
 
 __all__ = ["ClassSampler", "LostError", "Pending", "PendingClasses", "Sampler"]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from triton.runtime.errors import OutOfResources
 
-from wavesynth.audio.executor import FixedBatch, to_device
+from wavesynth.audio.fixed_batch import FixedBatch, to_device
 from wavesynth.kernels.triton.kernel_config import KernelConfig
 from wavesynth.kernels.triton.launch import Launcher
 from wavesynth.kernels.triton.network import PackedNetwork, pack
@@ -36,8 +36,9 @@ from wavesynth.sampling.backends.triton_device import (
     out_of_memory,
 )
 from wavesynth.sampling.draw import inverse_temperature
-from wavesynth.sampling.int8 import Scales, entries, values
-from wavesynth.sampling.reference import SamplingParams
+from wavesynth.sampling.int8 import Scales
+from wavesynth.sampling.int8_arithmetic import entries, values
+from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.state import State
 from wavesynth.sampling.windows import Windows
 
@@ -197,7 +198,7 @@ class TritonSampler:
         """The stream as a state of the `cpu` backend, rounded as that remembers it."""
         token, x = int(self.streams.tokens[state.slot]), self.streams.queues[state.slot].float()
         rows = self.network.layer_of_row()
-        inverse_scale = self._scales.input.to(self._device)[rows]
+        inverse_scale = torch.from_numpy(self._scales.input).to(self._device)[rows]
         saved = entries(x + self.network.offset[rows], inverse_scale, self._activation_bits)
         return State(saved.cpu().numpy(), token, state.index)
 
@@ -207,7 +208,7 @@ class TritonSampler:
         self._begin([state], [params])
         rows = self.network.layer_of_row()
         queues = torch.from_numpy(saved.queues).to(self._device)
-        inverse_scale = self._scales.input.to(self._device)[rows]
+        inverse_scale = torch.from_numpy(self._scales.input).to(self._device)[rows]
         x = values(queues, inverse_scale, self._activation_bits) - self.network.offset[rows]
         self.streams.queues[state.slot] = x.half()
         self.streams.tokens[state.slot] = saved.token

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from wavesynth.audio.executor import to_device
+from wavesynth.audio.fixed_batch import to_device
 from wavesynth.kernels.triton.condition import PackedConditioner, pack_conditioner
 from wavesynth.kernels.triton.network import PackedNetwork
 from wavesynth.models.wavenet import WaveNet
@@ -46,13 +46,14 @@ class DeviceConditioning:
         counts = torch.tensor(lengths)
         if windows:
             assert self._conditioner is not None
-            mel = to_device(torch.cat([w.mel for w in windows]), self._device)
+            mel = to_device(torch.cat([torch.as_tensor(w.mel) for w in windows]), self._device)
             speakers = torch.repeat_interleave(
                 torch.tensor([w.speaker or 0 for w in windows], dtype=torch.int32), counts
             )
             made = self._conditioner(mel, to_device(speakers, self._device)).unflatten(1, shape)
         else:
-            made = self._network.conditioning(to_device(torch.cat(list(conditioning)), self._device))  # type: ignore[arg-type]
+            given = torch.cat([torch.as_tensor(frames) for frames in conditioning])
+            made = self._network.conditioning(to_device(given, self._device))
         if (counts == most).all():
             return made.view(len(counts), most, *shape)
         frames = torch.zeros(len(counts), most, *shape, dtype=torch.float16, device=self._device)
