@@ -109,8 +109,8 @@ def test_a_stream_remembers_no_more_than_a_window() -> None:
     mel = StreamingLogMel()
     for _ in range(20):
         mel.push(noise(1601))
-        assert mel.pending.numel() < 800
-        assert mel.pending.untyped_storage().nbytes() < 800 * 8
+        assert len(mel.pending) < 800
+        assert mel.pending.base is None  # not a part of something longer
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.voices_for_tests import tiny_voice
+from wavesynth.voices.folders import find_voices
 from wavesynth.voices.loaded import load_voices
 
 
@@ -15,3 +19,45 @@ def test_two_voices_of_a_name_or_none_are_refused(tmp_path):
     (tmp_path / "copy").symlink_to(tmp_path / "tiny")
     with pytest.raises(ValueError, match="name is 'tiny', which another voice"):
         load_voices(tmp_path, "cpu")
+
+
+#: Draws with every voice that ships, where PyTorch, SciPy and Matplotlib cannot be imported.
+WITHOUT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "scipy", "matplotlib"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+import numpy as np
+import wavesynth.audio.encodings, wavesynth.audio.files, wavesynth.audio.pcm, wavesynth.audio.stage
+from wavesynth.audio.companding import Deemphasis
+from wavesynth.audio.correction import SpectralCorrection
+from wavesynth.audio.mel import StreamingLogMel
+from wavesynth.audio.resampling import StreamingResampler
+from wavesynth.sampling.conditioning import conditioner_of
+from wavesynth.sampling.params import SamplingParams
+from wavesynth.voices.folders import SHIPPED
+from wavesynth.voices.loaded import load_voices
+
+for name, loaded in load_voices(SHIPPED, "cpu").items():
+    voice, sampler = loaded.voice, loaded.sampler
+    if voice.takes_mel:
+        window = np.zeros((1, 1 + 2 * voice.mel_context, voice.mel_bands), np.float32)
+        frames = conditioner_of(voice.network).frames(window, np.array([0 if voice.speakers else -1], np.int32))
+    else:
+        frames = voice.network.weights["bias"]
+    frames = frames.reshape(1, voice.layers, -1)
+    drawn = sampler.advance([sampler.start()], [frames], [SamplingParams(1)], 100)
+    StreamingResampler(8000, voice.sample_rate), StreamingLogMel(voice.mel)
+    SpectralCorrection(voice.mel, voice.correction)
+    print(name, len(np.unique(Deemphasis(voice.preemphasis).push(drawn[0]))) > 5)
+"""
+
+
+def test_voices_that_ship_are_loaded_and_draw_without_pytorch():
+    command = [sys.executable, "-c", WITHOUT]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.stderr, ended.stdout.split("\n")) == ("", [*(f"{name} True" for name in find_voices()), ""])

@@ -31,12 +31,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from wavesynth.audio.executor import Executor, per_stream
 from wavesynth.audio.mel import MelConfig, features
@@ -51,6 +49,10 @@ from wavesynth.audio.projection import (
     projector,
     window_length,
 )
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = [
     "DEFAULT_FRAMES",
@@ -144,6 +146,8 @@ class SpectralCorrection:
 
     def pending(self) -> tuple[Tensor, Tensor, Tensor]:
         """The next projection's samples [n], target log-mel [frames, bands] and active [frames], each 1 or 0."""
+        import torch
+
         parts = self._samples[: self._block], self._target_mel[: self.frames], self._active[: self.frames]
         samples, target_mel, active = map(torch.from_numpy, parts)
         return samples, target_mel, active
@@ -181,6 +185,8 @@ def correct(
 
     All corrections have the same analysis, and the same number of frames unless it is 0.
     """
+    import torch
+
     given = zip(corrections, samples, target_mels, last, strict=True)
     counts = [c.accept(generated, mel, ended) if c.frames else 0 for c, generated, mel, ended in given]
     for number in range(max(counts, default=0)):
@@ -207,6 +213,9 @@ def project(samples: Tensor, target_mel: Tensor, active: Tensor, config: MelConf
 
 def project_reference(samples: Tensor, target_mel: Tensor, active: Tensor, config: MelConfig) -> Tensor:
     """`project` in PyTorch, with any analysis and on any device; the samples are changed in place."""
+    import torch
+    import torch.nn.functional as F
+
     window, synthesis, spread = _tables(config, samples.device)
     first = config.window // 2 - len(window) // 2
     last = first + (target_mel.shape[1] - 1) * config.hop + len(window)
@@ -226,5 +235,7 @@ def project_reference(samples: Tensor, target_mel: Tensor, active: Tensor, confi
 @lru_cache(maxsize=8)
 def _tables(config: MelConfig, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Those of `projection_tables` on the device."""
+    import torch
+
     first, second, third = (torch.from_numpy(table).to(device) for table in projection_tables(config))
     return first, second, third

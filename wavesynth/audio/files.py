@@ -7,17 +7,19 @@ import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 import soxr
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from wavesynth.audio.decoders import TOLERANCE, decode
 from wavesynth.audio.pcm import check_scale, pcm16
 from wavesynth.files import atomic_path, shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "WRITABLE",
@@ -62,6 +64,8 @@ def load(path: str | Path, sample_rate: int = 16000) -> Recording:
     a part is missing, what is there is used. Raises OSError when the file cannot be opened, ValueError naming it when
     it is no audio, is empty, or holds samples that are not finite or beyond ±1 throughout.
     """
+    import torch
+
     path = Path(path)
     if not path.is_file() and not path.is_dir() and path.exists():
         raise ValueError(f"{shown(path)} is a pipe, a socket or a device; it must be a file")

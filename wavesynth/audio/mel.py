@@ -13,25 +13,32 @@ as silent, so that a stream needs no reflection and a clip may be shorter than a
 All is computed in float64: in float32 a quiet band beside a loud tone would be the FFT's rounding noise.
 
 Of a stream, which windows are complete (`StreamingLogMel.windows`) and what their features are (`features`) are two
-questions, so that the windows of many streams may be answered together.
+questions, so that the windows of many streams may be answered together. PyTorch is imported when something is analysed.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from wavesynth.audio.analysis import MelConfig, filter_bank, hann_window, log_mel_kernel
 from wavesynth.audio.executor import per_stream
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 __all__ = ["MelConfig", "StreamingLogMel", "features", "features_reference", "log_mel", "mel_tables"]
 
 
 def log_mel(waveform: Tensor, config: MelConfig | None = None) -> Tensor:
     """The features of a whole recording: waveform [N] → float32 [F, bands], F = ceil(N / hop)."""
+    import torch
+    import torch.nn.functional as F
+
     config = config or MelConfig()
     _check_mono(waveform)
     frames = config.frames(waveform.numel())
@@ -51,6 +58,7 @@ class StreamingLogMel:
     many went in and came out). Each frame is computed alone, by operations of one fixed shape, so its bits do
     not depend on how the stream was cut into chunks. A `Stage` (wavesynth.audio.stage).
 
+    >>> import torch
     >>> mel = StreamingLogMel()
     >>> [len(mel.push(torch.zeros(n))) for n in (399, 1, 160)], len(mel.finish())
     ([0, 1, 1], 2)
@@ -58,7 +66,7 @@ class StreamingLogMel:
 
     def __init__(self, config: MelConfig | None = None) -> None:
         self.config = config or MelConfig()
-        self.pending = torch.zeros(self.config.window // 2, dtype=torch.float64)
+        self.pending = np.zeros(self.config.window // 2)
         self.samples = 0
         self.frames = 0
 
@@ -89,22 +97,24 @@ class StreamingLogMel:
         """`push`, before `features`: the samples under the windows of those frames, float64 [f, window]."""
         _check_mono(samples)
         self.samples += samples.numel()
-        self.pending = torch.cat([self.pending, samples.double()])
+        self.pending = np.concatenate([self.pending, np.asarray(samples, np.float64)])
         return self._complete()
 
     def rest(self) -> Tensor:
         """`finish`, before `features`: float64 [f, window]."""
         missing = self.config.frames(self.samples) - self.frames
         length = (missing - 1) * self.config.hop + self.config.window if missing else 0
-        self.pending = F.pad(self.pending, (0, length - self.pending.numel()))
+        self.pending = np.pad(self.pending, (0, max(0, length - len(self.pending))))[:length]
         return self._complete()
 
     def _complete(self) -> Tensor:
+        import torch
+
         hop, window = self.config.hop, self.config.window
-        if self.pending.numel() < window:
-            return self.pending.new_zeros(0, window)
-        windows = self.pending.unfold(0, window, hop)
-        self.pending = self.pending[len(windows) * hop :].clone()  # a view would keep the whole chunk
+        if len(self.pending) < window:
+            return torch.zeros(0, window, dtype=torch.float64)
+        windows = torch.from_numpy(sliding_window_view(self.pending, window, writeable=True)[::hop])
+        self.pending = self.pending[len(windows) * hop :].copy()  # a view would keep the whole chunk
         self.frames += len(windows)
         return windows
 
@@ -116,6 +126,8 @@ def features(windows: Tensor, config: MelConfig) -> Tensor:
     In float64 on the CPU by the C++ kernel where it has the analysis: faster, and with the same bits for a window in
     any company and on every processor.
     """
+    import torch
+
     native = windows.device.type == "cpu" and windows.dtype == torch.float64
     kernel = log_mel_kernel(config) if native else None
     if kernel is None:
@@ -126,6 +138,8 @@ def features(windows: Tensor, config: MelConfig) -> Tensor:
 
 def features_reference(windows: Tensor, config: MelConfig) -> Tensor:
     """`features` in PyTorch, with any analysis, in any precision and on any device."""
+    import torch
+
     window, bank = mel_tables(config, windows.device, windows.dtype)
     # The FFT pads at the end, torchaudio on both sides: another phase, the same power.
     spectrum = torch.fft.rfft(windows * window, config.n_fft)
@@ -136,6 +150,8 @@ def features_reference(windows: Tensor, config: MelConfig) -> Tensor:
 @lru_cache(maxsize=8)
 def mel_tables(config: MelConfig, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """The window [window] and the filter bank [n_fft // 2 + 1, bands]."""
+    import torch
+
     window, bank = torch.from_numpy(hann_window(config.window)), torch.from_numpy(filter_bank(config))
     return window.to(device, dtype), bank.to(device, dtype)
 

@@ -11,12 +11,13 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["StreamingResampler", "resample_reference", "windowed_sinc"]
 
@@ -46,7 +47,7 @@ class StreamingResampler:
         reach = int(_WIDTH * max(self._down / self._up, 1)) + 2
         self._reach = -(-reach // period) * period
         self._block = -(-source // 100 // period) * period
-        self._pending = torch.zeros(self._reach)
+        self._pending = np.zeros(self._reach, np.float32)
         self._pushed = self._given = 0
 
     @property
@@ -74,26 +75,28 @@ class StreamingResampler:
     def push(self, samples: Tensor) -> Tensor:
         """Takes the next samples [N]; returns those that are now complete, float32."""
         self._pushed += samples.numel()
-        self._pending = torch.cat([self._pending, samples])
+        self._pending = np.concatenate([self._pending, np.asarray(samples, np.float32)])
         return self._complete()
 
     def finish(self) -> Tensor:
         """The samples that still waited, as if silence followed; nothing may be pushed after."""
         left = self.length(self._pushed) - self._given
         blocks = -(-left * self._down // (self._up * self._block))
-        missing = blocks * self._block + 2 * self._reach - self._pending.numel()
-        self._pending = torch.cat([self._pending, torch.zeros(max(0, missing))])
+        missing = blocks * self._block + 2 * self._reach - len(self._pending)
+        self._pending = np.pad(self._pending, (0, max(0, missing)))
         return self._complete()[:left]
 
     def _complete(self) -> Tensor:
-        blocks = max(0, (self._pending.numel() - 2 * self._reach) // self._block)
+        import torch
+
+        blocks = max(0, (len(self._pending) - 2 * self._reach) // self._block)
         if not blocks:
             return torch.zeros(0)
         compute, before = _filter(self._up, self._down)
-        under = self._pending[self._reach - before :].float().numpy()
+        under = self._pending[self._reach - before :]
         periods, starts = self._block // self._down, range(0, blocks * self._block, self._block)
         resampled = torch.from_numpy(np.concatenate([compute(under[start:], periods) for start in starts]))
-        self._pending = self._pending[blocks * self._block :].clone()
+        self._pending = self._pending[blocks * self._block :].copy()
         self._given += resampled.numel()
         return resampled
 
@@ -129,6 +132,9 @@ def resample_reference(
     table: NDArray[np.float32], down: int, samples: NDArray[np.float32], periods: int
 ) -> NDArray[np.float32]:
     """The sums that a `StreamingResampler` makes with the filter `table`, in PyTorch."""
+    import torch
+    import torch.nn.functional as F
+
     under = torch.from_numpy(samples[: (periods - 1) * down + table.shape[1]])
     phases = F.conv1d(under[None, None], torch.from_numpy(table)[:, None], stride=down)  # [1, up, periods]
     return phases[0].T.reshape(-1).numpy()

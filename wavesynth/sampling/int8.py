@@ -37,7 +37,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import override
 
 from wavesynth.networks import Network
 from wavesynth.sampling.weights import Weights
@@ -135,12 +134,11 @@ class Int8Weights(Weights):
         )  # fmt: skip
 
     @property
-    @override
     def entry_width(self) -> int:
+        """Bytes of a queue's entry."""
         return self.residual_channels * (self.activation_bits // 8)
 
     @cached_property
-    @override
     def arithmetic(self) -> Int8Arithmetic:
         """The definition."""
         from wavesynth.sampling.int8_arithmetic import Int8Arithmetic

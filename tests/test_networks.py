@@ -1,0 +1,43 @@
+"""A network's weights have the shapes that its configuration says, and its module is what was kept."""
+
+import pytest
+import torch
+
+from wavesynth.kinds import Kind, kind_of
+from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.models.wavenet import WaveNet, WaveNetConfig
+from wavesynth.networks import Network
+
+SMALL = {"stacks": 1, "layers_per_stack": 2, "residual": 16, "skip": 32, "classes": 48, "mel_channels": 5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("wavenet", WaveNetConfig()),
+        ("wavenet", WaveNetConfig(**SMALL, mel_bands=7)),
+        ("wavenet", WaveNetConfig(**SMALL, mel_bands=0, speakers=3)),
+        ("converter", ConverterConfig()),
+        ("converter", ConverterConfig(bands=7, channels=5, layers=3, past=1, look_ahead=0)),
+    ],
+)
+def test_a_configuration_says_the_shapes_of_the_networks_weights(kind, config):
+    kind = kind_of(kind)
+    assert kind.weight_shapes(config) == Kind.weight_shapes(kind, config)
+
+
+@pytest.mark.parametrize("module", [WaveNet(WaveNetConfig(**SMALL)), Converter(ConverterConfig(channels=4))])
+def test_a_module_comes_back_as_it_was(module):
+    kept = Network.of(module)
+    assert kept.module is module
+    made = Network(type(module), kept.config, kept.weights).module
+    assert all(torch.equal(made.state_dict()[name], weight) for name, weight in module.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in made.parameters())
+
+
+def test_what_becomes_of_a_module_does_not_change_its_network():
+    module = WaveNet(WaveNetConfig(**SMALL))
+    kept, before = Network.of(module), module.dilated.detach().clone().numpy()
+    with torch.no_grad():
+        module.dilated.zero_()
+    assert (kept.weights["dilated"] == before).all()
