@@ -213,7 +213,7 @@ def test_closing_it_ends_its_streams_with_a_sentence(folder):
 
 def test_forgetting_it_ends_its_threads(folder):
     def engines():
-        return sum(thread.name == "wavesynth-engine" for thread in threading.enumerate())
+        return sum(thread.name.startswith("wavesynth-worker") for thread in threading.enumerate())
 
     before = engines()
     synthesizer = wavesynth.Synthesizer(folder / "tiny", threads=1)

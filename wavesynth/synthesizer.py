@@ -12,7 +12,6 @@ from typing import Any, Self, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wavesynth.audio.encodings import pcm16_floats
 from wavesynth.checks import real, require_value, whole
 from wavesynth.engine.cleanup import Once, call_when_gone
 from wavesynth.engine.config import EngineConfig
@@ -78,7 +77,7 @@ class Synthesizer:
         voices = {self.voice.name: LoadedVoice(self.voice, sampler)}
         self._slots = threading.BoundedSemaphore(max_streams)  # of calls of `synthesize`
         self._listeners = Listeners()
-        config = EngineConfig(chunk=chunk, waiting=max_streams)
+        config = EngineConfig(chunk=chunk, workers=threads, waiting=max_streams)
         self._engine = Engine(voices, Capacity.of(max_streams, voices), config, self._listeners.notify)
         self._engine.__enter__()
         self._close = Once(self._engine.__exit__)
@@ -228,7 +227,7 @@ class SynthesisStream:
                 if isinstance(error, ClosedError) and self._closed.done:
                     raise ClosedError("the synthesizer was closed before the end of the stream") from None
                 raise
-            self._ready += [pcm16_floats(chunk.audio) for chunk in chunks]
+            self._ready += [chunk.samples.astype(np.float32) / np.float32(32768) for chunk in chunks]
             if not chunks:
                 self._listener.output.wait()
             elif chunks[-1].statistics is not None:

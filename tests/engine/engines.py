@@ -15,7 +15,6 @@ from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.engine import Engine
 from wavesynth.engine.scheduler import Capacity
-from wavesynth.engine.source import AudioSource, DurationSource
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling import reference
 from wavesynth.sampling.params import SamplingParams
@@ -45,28 +44,25 @@ class Delegating:
 
 
 @contextmanager
-def running(voices=VOICES, capacity=None, notify=lambda streams: None, **config):
-    with Engine(voices, capacity or Capacity.of(100, voices), EngineConfig(**config), notify) as engine:
+def running(voices=VOICES, capacity=None, notify=lambda streams: None, planes=None, **config):
+    capacity = capacity or Capacity.of(100, voices)
+    with Engine(voices, capacity, EngineConfig(**config), notify, planes=planes) as engine:
         yield engine
 
 
 def from_audio(voice="tiny", seed=0, rate=16000, **others):
-    return EngineRequest(
-        voice, lambda: AudioSource(VOICES[voice].voice, None, rate), SamplingParams(seed), **others
-    )
+    return EngineRequest(voice, "audio", SamplingParams(seed), sample_rate=rate, **others)
 
 
 def from_nothing(samples, seed=0, voice="free", **others):
-    return EngineRequest(
-        voice, lambda: DurationSource(VOICES[voice].voice, None, samples), SamplingParams(seed), **others
-    )
+    return EngineRequest(voice, "duration", SamplingParams(seed), samples=samples, **others)
 
 
 def opened(engine, request, *pieces):
     """A stream with all its input."""
     stream = engine.open(request)
     for piece in pieces:
-        stream.push(piece)
+        stream.push(np.asarray(piece))
     stream.finish()
     return stream
 
@@ -89,7 +85,7 @@ def chunks(stream):
 
 
 def audio(stream):
-    return b"".join(chunk.audio for chunk in chunks(stream))
+    return b"".join(chunk.samples.tobytes() for chunk in chunks(stream))
 
 
 def definition(waveform, seed, voice=VOICES["tiny"].voice):
@@ -129,7 +125,7 @@ class Gate(Delegating):
 class GateElsewhere(Gate):
     """One that computes elsewhere: told to advance, it is waited for no sooner than its samples are needed."""
 
-    waited_for, ready = 0, True
+    waited_for, ready, elsewhere = 0, True, True
 
     def launch(self, states, conditioning, keys, n):
         self.steps.append(sorted(key.seed for key in keys))

@@ -9,7 +9,7 @@ from tests.engine.engines import VOICES, audio, clip, from_audio, opened, runnin
 from wavesynth.audio.mel import log_mel
 from wavesynth.engine.conversion import StreamingConverter
 from wavesynth.engine.pipeline import pipeline_of
-from wavesynth.engine.source import AudioSource, MelSource
+from wavesynth.engine.source import AudioSource
 from wavesynth.engine.stream import EngineRequest, StreamError
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.networks import Network
@@ -37,7 +37,7 @@ def engine(voice):
 
 
 def request(voice, correction=0):
-    return EngineRequest("converting", lambda: AudioSource(voice, None, 16000), correction=correction)
+    return EngineRequest("converting", "audio", correction=correction)
 
 
 @pytest.mark.parametrize("correction", [0, 1])
@@ -45,8 +45,7 @@ def test_the_samples_are_those_of_the_converted_log_mel(engine, voice, correctio
     waveform = clip(1280)
     converting = StreamingConverter(voice.converter, voice.mel)
     said = torch.cat([converting.push(log_mel(waveform, voice.mel)), converting.finish()])
-    plain = VOICES["tiny"].voice
-    want = EngineRequest("tiny", lambda: MelSource(plain, None), correction=correction)
+    want = EngineRequest("tiny", "mel", correction=correction)
     expected = audio(opened(engine, want, said))
     assert audio(opened(engine, request(voice, correction), *waveform.split(301))) == expected
     assert expected != audio(opened(engine, from_audio(correction=correction), waveform))
@@ -67,7 +66,7 @@ def test_the_first_sample_comes_when_the_frames_ahead_are_there(engine, voice):
 
 
 def test_mel_that_cannot_be_used_ends_the_stream_with_a_reason(engine, voice):
-    stream = engine.open(EngineRequest("converting", lambda: MelSource(voice, None)))
+    stream = engine.open(EngineRequest("converting", "mel"))
     stream.push(torch.full((20, 80), float("nan")))
     with pytest.raises(StreamError, match="mel has NaN or infinite values"):
         until(stream.take)

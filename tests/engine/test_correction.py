@@ -19,8 +19,8 @@ from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.mel import log_mel
 from wavesynth.audio.pcm import pcm16
+from wavesynth.engine.composed_plane import ComposedPlane
 from wavesynth.engine.conditioning import StreamingConditioner
-from wavesynth.engine.source import AudioSource, MelSource
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.reference import sample
@@ -50,9 +50,13 @@ def test_a_corrected_stream_is_the_correction_of_the_stream(waveform, chunk):
     with running(chunk=chunk) as engine:
         stream = opened(engine, from_audio(seed=3, correction=2), *waveform.split(330))
         read = chunks(stream)
-    assert b"".join(c.audio for c in read) == corrected(waveform, 3).tobytes() != definition(waveform, 3)
+    assert (
+        b"".join(c.samples.tobytes() for c in read)
+        == corrected(waveform, 3).tobytes()
+        != definition(waveform, 3)
+    )
     firsts = [c.first_sample for c in read]
-    assert firsts == list(np.cumsum([0, *(c.samples for c in read[:-1])]))
+    assert firsts == list(np.cumsum([0, *(len(c.samples) for c in read[:-1])]))
     assert read[-1].statistics.samples == 1300
 
 
@@ -60,27 +64,23 @@ def test_mel_frames_are_corrected_towards_as_audio_is(waveform):
     whole = waveform[:1280]  # mel frames make whole hops
     mel = log_mel(whole, VOICE.mel)
     with running() as engine:
-        request = EngineRequest("tiny", lambda: MelSource(VOICE, None), SamplingParams(3), correction=2)
+        request = EngineRequest("tiny", "mel", SamplingParams(3), correction=2)
         assert audio(opened(engine, request, *mel.split(2))) == corrected(whole, 3).tobytes()
 
 
 def test_a_stream_that_is_not_corrected_gathers_no_log_mel(waveform):
-    sources = []
-
-    def source():
-        sources.append(AudioSource(VOICE, None, 16000))
-        return sources[0]
-
-    with running() as engine:
-        audio(opened(engine, EngineRequest("tiny", source, SamplingParams(3)), waveform))
-    assert len(sources[0].target_mel()) == 0
+    plane = ComposedPlane(VOICES["tiny"])
+    with running(planes={"tiny": plane}) as engine:
+        stream = opened(engine, from_audio(seed=3), waveform)
+        audio(stream)
+    assert len(stream.pipeline.source.target_mel()) == 0
 
 
 @pytest.mark.parametrize("first", [1, 159, 700, 1299])
 def test_a_corrected_stream_can_be_resumed_at_any_sample(waveform, first):
     with running() as engine:
         read = chunks(opened(engine, from_audio(seed=3, correction=2, first_sample=first), waveform))
-    assert b"".join(c.audio for c in read) == corrected(waveform, 3)[first:].tobytes()
+    assert b"".join(c.samples.tobytes() for c in read) == corrected(waveform, 3)[first:].tobytes()
     assert read[0].first_sample == first and read[-1].statistics.samples == 1300 - first
 
 
@@ -89,7 +89,7 @@ def test_while_the_input_goes_on_audio_follows_it_by_the_analysis_and_36_ms():
         stream = engine.open(from_audio(correction=1))
         stream.push(clip(640 + 576 + 880))
         read = []
-        while sum(chunk.samples for chunk in read) < 640:
+        while sum(len(chunk.samples) for chunk in read) < 640:
             read += until(stream.take)
         stream.cancel()
     assert read[0].first_sample == 0

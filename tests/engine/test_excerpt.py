@@ -80,7 +80,7 @@ def test_what_comes_after_a_stretch_does_not_change_it(engine, name, correction)
     recording, last = clip(8000), 3333
 
     def made(samples):
-        source = EngineRequest(name, lambda: AudioSource(voice, None, 16000), correction=correction)
+        source = EngineRequest(name, "audio", correction=correction)
         return audio(opened(engine, source, samples))[: 2 * last]
 
     whole, after = made(recording), pipeline_of(voice, correction).after

@@ -1,12 +1,14 @@
 """Streams that join others, and leave them."""
 
 import gc
+import threading
 import weakref
 
 import pytest
 
 from tests.engine.engines import (
     VOICES,
+    Delegating,
     GateElsewhere,
     audio,
     chunks,
@@ -15,10 +17,6 @@ from tests.engine.engines import (
     running,
     until,
 )
-from wavesynth.engine import engine as engine_module
-from wavesynth.engine import step
-from wavesynth.engine.engine import Engine
-from wavesynth.engine.scheduler import Capacity
 from wavesynth.voices.loaded import LoadedVoice
 
 
@@ -40,25 +38,17 @@ def test_streams_join_and_leave_between_steps(gate):
 
 
 @pytest.mark.parametrize("first", [0, 160])  # after one chunk, or after one that is dropped
-def test_a_stream_that_comes_during_a_step_elsewhere_is_heard_before_the_next_one(first):
+def test_a_stream_that_comes_during_steps_elsewhere_has_one_of_its_own(first):
     gate = GateElsewhere(VOICES["free"].sampler)
     with gated(gate) as engine:
         other = engine.open(from_nothing(480, seed=1))
-        until(lambda: gate.waited_for)
+        until(lambda: len(gate.steps) == 2)
         stream = engine.open(from_nothing(480, seed=2, first_sample=first))
-        gate.step()
+        until(lambda: len(gate.steps) == 3)
         assert gate.steps == [[1], [1], [2]]
-        gate.allowed.release(1 + first // 160)
-        read = until(stream.take)
-        assert other.samples_made == 160
         gate.allowed.release(1000)
-        assert (
-            b"".join(chunk.audio for chunk in [*read, *chunks(stream)])
-            == made_alone(480, seed=2)[2 * first :]
-        )
+        assert audio(stream) == made_alone(480, seed=2)[2 * first :]
         assert audio(other) == made_alone(480, seed=1)
-        alone = [[2], [1, 2], [2]] if not first else [[2], [2], [1], [2]]
-        assert gate.steps == [[1], [1], *alone]
 
 
 def test_a_stream_that_is_unheard_when_the_others_end_goes_onalone():
@@ -68,33 +58,45 @@ def test_a_stream_that_is_unheard_when_the_others_end_goes_onalone():
         until(lambda: gate.waited_for)
         stream = engine.open(from_nothing(1600, seed=2, first_sample=1440))
         gate.allowed.release(1000)
-        assert b"".join(chunk.audio for chunk in chunks(stream)) == made_alone(1600, seed=2)[2 * 1440 :]
+        assert (
+            b"".join(chunk.samples.tobytes() for chunk in chunks(stream))
+            == made_alone(1600, seed=2)[2 * 1440 :]
+        )
 
 
-@pytest.mark.parametrize(("ready", "order"), [(True, [1, 2, 9, 3, 4]), (False, [1, 2, 3, 4])])
-def test_a_stream_that_comes_while_a_step_is_handed_out_is_heard_as_soon_as_its_chunk_is_there(
-    monkeypatch, ready, order
-):
-    """Before the last of that step, then; and until its chunk is there it holds nobody up."""
-    for module in (engine_module, step):
-        monkeypatch.setattr(module, "STREAMS_AT_A_TIME", 1)
-    gate, heard = GateElsewhere(VOICES["free"].sampler), []
-    gate.ready = ready
-    gate.allowed.release(1000)
+class HeldUp(Delegating):
+    """A sampler that computes elsewhere, and gives samples of streams with other seeds than 9 only when told."""
 
-    def notify(streams):
-        heard.extend(stream.request.params.seed for stream in streams)
-        if heard == [1]:
-            engine.open(from_nothing(160, seed=9))
+    elsewhere = True
 
-    voices = {"free": LoadedVoice(VOICES["free"].voice, gate)}
-    engine = Engine(voices, Capacity.of(9, voices), notify=notify)
-    for seed in range(1, 5):
-        engine.open(from_nothing(320, seed=seed))
-    with engine:
-        until(lambda: len(heard) >= 9)
-    assert heard[: len(order)] == order
-    assert sorted(heard[:9]) == [1, 1, 2, 2, 3, 3, 4, 4, 9]
+    def __init__(self, sampler):
+        super().__init__(sampler)
+        self.go_on = threading.Event()
+
+    def launch(self, states, conditioning, keys, n):
+        drawn = self.sampler.advance(states, conditioning, keys, n)
+
+        def finished():
+            assert {key.seed for key in keys} == {9} or self.go_on.wait(20)
+            return drawn
+
+        return finished
+
+
+def test_a_stream_that_comes_is_heard_while_the_steps_of_others_are_waited_for():
+    sampler = HeldUp(VOICES["free"].sampler)
+    voices = {"free": LoadedVoice(VOICES["free"].voice, sampler)}
+    with running(voices, queue=1_000_000) as engine:
+        sampler.go_on.set()
+        others = [engine.open(from_nothing(100_000, seed=seed)) for seed in range(1, 5)]
+        until(lambda: all(stream.first_chunk_sent for stream in others))
+        sampler.go_on.clear()
+        until(lambda: all(stream.steps == 2 for stream in others))
+        made = [stream.samples_made for stream in others]
+        comes = engine.open(from_nothing(160, seed=9))
+        until(lambda: comes.first_chunk_sent)
+        assert [stream.samples_made for stream in others] == made
+        sampler.go_on.set()
 
 
 def test_a_stream_that_has_ended_is_forgotten(gate):

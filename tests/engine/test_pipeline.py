@@ -1,31 +1,21 @@
 """How late a voice's audio is, and what it needs, are what its pipeline says."""
 
-import threading
 from dataclasses import replace
-from itertools import chain
 
 import pytest
 import torch
 
 from tests.engine.engines import VOICES, clip
-from wavesynth.engine.active_stream import ActiveStream, prepare
+from wavesynth.audio.stage import Pipeline
+from wavesynth.engine.composed_plane import ComposedPlane
 from wavesynth.engine.pipeline import pipeline_of
-from wavesynth.engine.scheduler import StepPlan
 from wavesynth.engine.source import AudioSource, DurationSource
-from wavesynth.engine.step import StepRunner
-from wavesynth.engine.stream import EngineRequest, EngineStream
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.networks import Network
 from wavesynth.voices.loaded import LoadedVoice
 
 PLAIN = VOICES["tiny"].voice
-
-
-@pytest.fixture(scope="module")
-def runner():
-    runner = StepRunner()
-    yield runner
-    runner.close()
 
 
 def voice(converted):
@@ -35,48 +25,48 @@ def voice(converted):
     return replace(PLAIN, converter_network=Network.of(converter))
 
 
-def stream_of(voice, rate, correction=0):
-    request = EngineRequest("tiny", lambda: AudioSource(voice, None, rate), correction=correction)
-    stream = EngineStream(request, threading.Lock(), threading.Event())
-    return ActiveStream(stream, LoadedVoice(voice, VOICES["tiny"].sampler))
+def plane_of_python(voice):
+    return ComposedPlane(LoadedVoice(voice, VOICES["tiny"].sampler))
 
 
-def arrivals(runner, stream, pieces):
+def arrivals(plane, stream, pieces):
     """Of each sample that came out how many of input were in; sample by sample."""
     came, given = [], 0
     for piece in pieces:
-        stream.source.push(piece)
+        stream.push(piece.numpy())
         given += len(piece)
-        while prepare([stream], [16])[0] is True:
-            for _, _, made in chain.from_iterable(runner.run(StepPlan.of([stream])).results()):
-                came += [given] * (0 if made is None else made.samples)
+        while plane.ready([stream], [16])[0]:
+            for _, (samples,) in plane.advance([stream], 16):
+                came += [given] * len(samples)
     return came
 
 
 @pytest.mark.parametrize("converted", [False, True])
 @pytest.mark.parametrize(("rate", "correction"), [(16000, 0), (16000, 1), (48000, 0), (8000, 4)])
-def test_audio_is_as_late_as_the_pipeline_says(runner, rate, correction, converted):
+def test_audio_is_as_late_as_the_pipeline_says(rate, correction, converted):
     """To the sample; but what comes in blocks, as resampled and corrected audio does, may come by a hop sooner."""
-    stream = stream_of(voice(converted), rate, correction)
+    plane = plane_of_python(voice(converted))
+    stream = plane.open(EngineRequest("tiny", "audio", sample_rate=rate, correction=correction))
     pipeline = pipeline_of(voice(converted), correction, rate)
     samples = pipeline.look_ahead + 400
-    came = arrivals(runner, stream, clip(samples * rate // 16000).split(max(1, rate // 16000)))
+    came = arrivals(plane, stream, clip(samples * rate // 16000).split(max(1, rate // 16000)))
     assert len(came) > 300
     late = max(given * 16000 / rate - 1 - sample for sample, given in enumerate(came))
     in_blocks = (rate != 16000) + (correction > 0)
     assert pipeline.look_ahead - in_blocks * 160 <= late <= pipeline.look_ahead
     assert in_blocks or came[0] == pipeline.needed(1)
-    assert stream.pipeline.look_ahead == pipeline.look_ahead
+    assert Pipeline(PLAIN.hop, stream.source.stages, pipeline.synthesis).look_ahead == pipeline.look_ahead
 
 
 def test_the_first_chunk_needs_what_the_pipeline_says():
     needed = pipeline_of(PLAIN).needed(160)
     assert needed == 880
-    stream, sound = stream_of(PLAIN, 16000), clip(1000)
-    stream.source.push(sound[: needed - 1])
-    assert prepare([stream], [160]) == [False]
-    stream.source.push(sound[needed - 1 : needed])
-    assert prepare([stream], [160]) == [True]
+    plane, sound = plane_of_python(PLAIN), clip(1000).numpy()
+    stream = plane.open(EngineRequest("tiny", "audio"))
+    stream.push(sound[: needed - 1])
+    assert plane.ready([stream], [160]) == [0]
+    stream.push(sound[needed - 1 : needed])
+    assert plane.ready([stream], [160]) == [160]
 
 
 def test_a_voice_without_input_waits_for_none():

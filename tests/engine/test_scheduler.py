@@ -1,6 +1,8 @@
 """Which streams share a step, and when there is room for one more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,9 @@ class Waiting:
     live: bool
     voice: str = "v"
     n: int = 160
+    due: float = 0.0
+    first_chunk_sent: bool = True
+    plane: object = field(default_factory=lambda: SimpleNamespace(batch=None))
 
 
 def names(streams, capacity):
@@ -75,12 +80,14 @@ def test_a_given_number_of_streams_fits_whatever_their_voices(streams):
 
 def test_steps_are_one_chunk_long_while_somebody_listens_and_longer_for_few_offline_streams():
     scheduler = Scheduler(Capacity.of(1, ["v"]), chunk=160)
-    assert [scheduler.samples(1, offline) for offline in (0, 1, 9)] == [160, 160, 160]
-    assert [scheduler.samples(0, offline) for offline in (1, 2, 3, 4, 9)] == [640, 320, 160, 160, 160]
+    live, offline = Waiting("a", True), Waiting("b", False)
+    assert [scheduler.samples(live, 1, count, 0) for count in (0, 1, 9)] == [160, 160, 160]
+    assert [scheduler.samples(offline, 1, count, 0) for count in (1, 9)] == [160, 160]
+    assert [scheduler.samples(offline, 0, count, 0) for count in (1, 2, 3, 4, 9)] == [640, 320, 160, 160, 160]
 
 
 def test_a_plan_advances_streams_of_one_voice_and_length_in_one_call():
     streams = [Waiting("a", True), Waiting("b", True, "w"), Waiting("c", True), Waiting("d", True, n=80)]
-    plan = StepPlan.of(streams)
+    plan: Any = StepPlan.of(streams)  # type: ignore[type-var]
     assert ["".join(stream.name for stream in batch) for batch in plan.batches] == ["d", "ac", "b"]
     assert {stream.name for stream in plan.streams} == set("abcd")

@@ -6,7 +6,9 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 __all__ = ["first_audio"]
 
@@ -43,13 +45,10 @@ def first_audio(
     audio that each neighbour is made in a second meanwhile: below 1, they are late. `sampler` makes one of a voice, if
     not this GPU's.
     """
-    import torch
-
     from wavesynth.engine.benchmark import random_voice
     from wavesynth.engine.config import EngineConfig
     from wavesynth.engine.engine import Engine
     from wavesynth.engine.scheduler import Capacity
-    from wavesynth.engine.source import AudioSource, DurationSource
     from wavesynth.engine.stream import EngineRequest, EngineStream
     from wavesynth.models.wavenet import WaveNetConfig
     from wavesynth.sampling.params import SamplingParams
@@ -68,7 +67,7 @@ def first_audio(
 
     voices = {voice.name: LoadedVoice(voice, (sampler or of_this_gpu)(voice))}
     chunk = 8 if small and not from_audio else chunk
-    noise = torch.rand(60 * 16000, generator=torch.Generator().manual_seed(0)) - 0.5
+    noise = np.random.default_rng(0).random(60 * 16000, np.float32) - np.float32(0.5)
     made: dict[EngineStream, float] = {}
 
     def notify(streams: Sequence[EngineStream]) -> None:
@@ -78,11 +77,10 @@ def first_audio(
                 made.setdefault(stream, now)
 
     def opened(engine: Engine, seed: int) -> EngineStream:
-        def source() -> AudioSource | DurationSource:
-            return AudioSource(voice, None, 16000) if from_audio else DurationSource(voice, None, 60 * 16000)
-
         frames = (1 if small else 8) if from_audio else 0  # corrected jointly
-        stream = engine.open(EngineRequest(voice.name, source, SamplingParams(seed), correction=frames))
+        params, samples = SamplingParams(seed), None if from_audio else 60 * 16000
+        kind: Literal["audio", "duration"] = "audio" if from_audio else "duration"
+        stream = engine.open(EngineRequest(voice.name, kind, params, samples=samples, correction=frames))
         if from_audio:
             stream.push(noise)
         stream.finish()

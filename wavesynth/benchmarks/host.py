@@ -11,21 +11,19 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from wavesynth.audio.executor import per_stream
 from wavesynth.benchmarks.first_audio import first_audio
-from wavesynth.engine.active_stream import ActiveStream, make, prepare
 from wavesynth.engine.benchmark import random_voice
-from wavesynth.engine.source import AudioSource, DurationSource
-from wavesynth.engine.stream import EngineRequest, EngineStream
+from wavesynth.engine.planes import plane_of
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.sampling.backends.frames import FrameState
 from wavesynth.server.server import Server, ServerConfig
@@ -45,7 +43,7 @@ FRAMES = 8
 class ReadySampler:
     """A backend that takes no time."""
 
-    takes_windows, device, bytes_per_stream, max_streams = True, "none", 0, None
+    takes_windows, device, bytes_per_stream, max_streams, elsewhere = True, "none", 0, None, False
 
     def __init__(self, executor: Any, streams: int) -> None:
         self.executor = executor
@@ -81,6 +79,8 @@ class LaterSamples:
 class WaitingSampler(ReadySampler):
     """A backend that takes as long as an H100, one launch after the other, and computes nothing."""
 
+    elsewhere = True
+
     def __init__(self, executor: Any) -> None:
         super().__init__(executor, 1)
         self._free = 0.0
@@ -111,25 +111,22 @@ def engine_cost(
     """Microseconds of the engine's thread for 10 ms of one of so many streams, in steps of `chunk` samples."""
     voice = random_voice(WaveNetConfig(3, 10, mel_bands=bands))
     loaded = LoadedVoice(voice, ReadySampler(executor, streams))  # type: ignore[arg-type]
-    noise = torch.rand(int((seconds + 1) * 16000), generator=torch.Generator().manual_seed(0)) - 0.5
+    noise = np.random.default_rng(0).random(int((seconds + 1) * 16000), np.float32) - np.float32(0.5)
 
-    def source() -> AudioSource | DurationSource:
-        return AudioSource(voice, None, 16000) if bands else DurationSource(voice, None, len(noise))
-
-    jobs = []
+    plane, jobs = plane_of(loaded), []
     for _ in range(streams):
-        request = EngineRequest(voice.name, source, correction=FRAMES if correction else 0)
-        jobs.append(ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded))
+        kind: Literal["audio", "duration"] = "audio" if bands else "duration"
+        frames = FRAMES if correction else 0
+        jobs.append(plane.open(EngineRequest(voice.name, kind, samples=len(noise), correction=frames)))
         if bands:
-            jobs[-1].source.push(noise)
+            jobs[-1].push(noise)
     steps, began = int(seconds * 16000 / chunk), 0.0
     for step in range(-2, steps):
         if step == 0:
             began = time.thread_time()
-        prepare(jobs, [chunk] * len(jobs))
-        conditioning = [job.source.conditioning(job.state.index, chunk) for job in jobs]
-        ends = [job.state.index + chunk for job in jobs]
-        make(jobs, loaded.sampler.launch([job.state for job in jobs], conditioning, [], chunk), ends)  # type: ignore[arg-type]
+        plane.ready(jobs, [chunk] * len(jobs))
+        for _ in plane.advance(jobs, chunk, alone=False):
+            pass
     return (time.thread_time() - began) * 1e6 / (steps * streams) * 160 / chunk
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Hashable, Mapping
-from itertools import chain
 
-import torch
+import numpy as np
 
-from wavesynth.engine.active_stream import ActiveStream, prepare
 from wavesynth.engine.config import EngineConfig
-from wavesynth.engine.scheduler import Capacity, StepPlan
-from wavesynth.engine.source import AudioSource, DurationSource
-from wavesynth.engine.step import StepRunner
-from wavesynth.engine.stream import EngineRequest, EngineStream
+from wavesynth.engine.plane import DataPlane
+from wavesynth.engine.planes import plane_of
+from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.stream import EngineRequest
 from wavesynth.voices.loaded import LoadedVoice
 
 __all__ = ["LIMIT", "measure_capacity"]
@@ -30,7 +27,6 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
     Voices of one shape and rate take one time. A sampler with a `max_streams` is timed with 1, 2, 4, ... streams, and
     with no more than these. Raises what the backend raises.
     """
-    runner = StepRunner()
     load: dict[str, list[tuple[int, float]]] = {}
     alike: dict[Hashable, str] = {}
     for name, loaded in voices.items():
@@ -38,41 +34,37 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
         if same != name:
             load[name] = load[same]
             continue
-        streams = 1
+        streams, plane = 1, plane_of(loaded)
         points: list[tuple[int, float]] = []
         most = loaded.sampler.max_streams
         while not points or (points[-1][1] <= LIMIT and points[-1][0] != most):
-            points.append((streams, _load(runner, name, loaded, streams, loaded.samples(config.chunk))))
+            points.append((streams, _load(plane, name, loaded, streams, loaded.samples(config.chunk))))
             streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
         load[name] = points
-    runner.close()
     return Capacity(load, LIMIT)
 
 
-def _load(runner: StepRunner, name: str, loaded: LoadedVoice, count: int, chunk: int) -> float:
+def _load(plane: DataPlane, name: str, loaded: LoadedVoice, count: int, chunk: int) -> float:
     """Shortest time of a step, over the time that its audio lasts: what else the machine does now will pass."""
     rate = loaded.voice.sample_rate
-    streams = [_stream(name, loaded, chunk * (_STEPS + 1) + rate // 4) for _ in range(count)]
+    streams = [_stream(plane, name, loaded, chunk * (_STEPS + 1) + rate // 4) for _ in range(count)]
     seconds = []
     for _ in range(_STEPS + 1):  # the first one warms up
         started = time.perf_counter()
-        ready = prepare(streams, [chunk] * count)
-        made = chain.from_iterable(runner.run(StepPlan.of(streams)).results())
-        for result in (*ready, *(result for *_, result in made)):
+        made = list(plane.ready(streams, [chunk] * count))
+        for _, samples in plane.advance(streams, chunk, alone=False):
+            made += samples  # type: ignore[arg-type]
+        for result in made:
             if isinstance(result, Exception):
                 raise result
         seconds.append(time.perf_counter() - started)
     return min(seconds[1:]) * rate / chunk
 
 
-def _stream(name: str, loaded: LoadedVoice, samples: int) -> ActiveStream:
+def _stream(plane: DataPlane, name: str, loaded: LoadedVoice, samples: int) -> object:
     voice, speaker = loaded.voice, 0 if loaded.voice.speakers else None
     if not voice.takes_mel:
-        request = EngineRequest(name, lambda: DurationSource(voice, speaker, samples))
-        return ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded)
-    request = EngineRequest(
-        name, lambda: AudioSource(voice, speaker, voice.sample_rate), correction=voice.correction
-    )
-    active = ActiveStream(EngineStream(request, threading.Lock(), threading.Event()), loaded)
-    active.source.push(torch.rand(samples, generator=torch.Generator().manual_seed(0)) - 0.5)
-    return active
+        return plane.open(EngineRequest(name, "duration", speaker=speaker, samples=samples))
+    stream = plane.open(EngineRequest(name, "audio", speaker=speaker, correction=voice.correction))
+    stream.push((np.random.default_rng(0).random(samples, np.float32) - 0.5).astype(np.float32))
+    return stream

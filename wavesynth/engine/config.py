@@ -18,10 +18,12 @@ class EngineConfig:
     queue: int = 8000
     """Samples of a live stream that wait for their reader before it is left out, at 16 kHz; at another rate, as many
     as last as long."""
+    workers: int = 1
+    """Threads that make samples, one a core."""
     waiting: int = 16
     """Offline streams that may be under way or wait."""
 
     def __post_init__(self) -> None:
-        limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "waiting": (1, 10_000)}
+        limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "workers": (1, 1024), "waiting": (1, 10_000)}
         require_whole(self, limits)
         require(self, "queue", self.queue >= self.chunk, f"at least a chunk, {self.chunk}")

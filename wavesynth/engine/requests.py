@@ -6,20 +6,16 @@ words (`FieldNames`), with what came and what is allowed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from typing import Any, Literal
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.audio.correction import DEFAULT_FRAMES, can_correct
 from wavesynth.audio.pcm import as_array, as_samples
 from wavesynth.audio.resampling import StreamingResampler
-from wavesynth.engine.excerpt import first_whole_frame
-from wavesynth.engine.source import AudioSource, DurationSource, MelSource, Source
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.voice import Voice
@@ -135,7 +131,7 @@ class InputReader:
     def __init__(
         self, given: MelInput | AudioInput, voice: Voice, max_seconds: float, names: FieldNames
     ) -> None:
-        self.field = "mel" if isinstance(given, MelInput) else "audio"
+        self.field: Literal["mel", "audio"] = "mel" if isinstance(given, MelInput) else "audio"
         """The field that holds the input."""
         if not voice.takes_mel:
             raise ValueError(
@@ -145,42 +141,37 @@ class InputReader:
         """Samples of audio that the pieces read so far make."""
         self._voice, self._max_seconds, self._names = voice, max_seconds, names
         self._given = 0  # frames, or samples at the input's rate
-        self._rate = voice.sample_rate
+        self.sample_rate = voice.sample_rate
+        """Hertz of audio that is read."""
         if isinstance(given, AudioInput):
-            self._rate = given.sample_rate or voice.sample_rate
+            self.sample_rate = given.sample_rate or voice.sample_rate
             low, high = _SAMPLE_RATES
-            if not low <= self._rate <= high:
+            if not low <= self.sample_rate <= high:
                 raise ValueError(
-                    f"{names.sample_rate} is {self._rate}; it must be from {low} to {high} hertz"
+                    f"{names.sample_rate} is {self.sample_rate}; it must be from {low} to {high} hertz"
                 )
-        other = self._rate != voice.sample_rate
-        self._resampler = StreamingResampler(self._rate, voice.sample_rate) if other else None
+        other = self.sample_rate != voice.sample_rate
+        self._resampler = StreamingResampler(self.sample_rate, voice.sample_rate) if other else None
 
-    def read(self, piece: ArrayLike) -> tuple[Tensor, int]:
+    def read(self, piece: ArrayLike) -> tuple[NDArray[Any], int]:
         """The next piece, samples [n] or frames [f, bands], as the source takes it; and the samples that it makes."""
         before = self.samples
-        tensor = self._mel(piece) if self.field == "mel" else self._audio(piece)
-        self._given += len(tensor)
+        checked = self._mel(piece) if self.field == "mel" else self._audio(piece)
+        self._given += len(checked)
         self.samples = self._made(self._given)
         seconds = self.samples / self._voice.sample_rate
         if seconds > self._max_seconds:
             raise ValueError(
                 f"{self.field} makes {seconds:g} seconds of audio; at most {self._max_seconds:g} are allowed"
             )
-        return tensor, self.samples - before
-
-    def source(self, speaker: int | None) -> Source:
-        """Where a stream takes such input."""
-        if self.field == "mel":
-            return MelSource(self._voice, speaker)
-        return AudioSource(self._voice, speaker, self._rate)
+        return checked, self.samples - before
 
     def _made(self, given: int) -> int:
         if self.field == "mel":
             return given * self._voice.hop
         return given if self._resampler is None else self._resampler.length(given)
 
-    def _mel(self, mel: ArrayLike) -> Tensor:
+    def _mel(self, mel: ArrayLike) -> NDArray[np.float32]:
         frames = as_array(mel, "mel")
         if frames.dtype.kind not in "fiu":
             raise ValueError(f"mel has values of type {frames.dtype.name}; they must be floating point")
@@ -195,13 +186,13 @@ class InputReader:
             raise ValueError(
                 f"{self._names.mel} has NaN or values beyond ±{_MEL_LIMIT:g}; it must have neither"
             )
-        return torch.from_numpy(frames.astype(np.float32))
+        return frames.astype(np.float32)
 
-    def _audio(self, samples: ArrayLike) -> Tensor:
+    def _audio(self, samples: ArrayLike) -> NDArray[Any]:
         array = as_samples(samples)
         if array.dtype == np.int16:
-            return torch.from_numpy(array.astype(np.int16))
-        return torch.from_numpy(np.clip(array, -1, 1).astype(np.float32, copy=False))
+            return array.astype(np.int16)
+        return np.clip(array, -1, 1).astype(np.float32, copy=False)
 
 
 def prepare(
@@ -209,22 +200,19 @@ def prepare(
     voice: Voice,
     max_seconds: float = float("inf"),
     names: FieldNames = _LIBRARY,
-) -> tuple[EngineRequest, InputReader | None, Tensor | None]:
+) -> tuple[EngineRequest, InputReader | None, NDArray[Any] | None]:
     """The engine's request for what is `wanted`; what reads its input if it takes any; and its input if that is whole.
 
     Raises ValueError, with one sentence, for a field that cannot be used or for more audio than `max_seconds`.
     """
     speaker = voice.speaker_number(wanted.speaker)
-    reader, whole, samples = None, None, None
-    source: Callable[[], Source]
+    kind: Literal["duration", "mel", "audio"] = "duration"
+    reader, whole, samples, rate = None, None, None, 0
     if isinstance(wanted.input, DurationInput):
-        samples = duration = _duration(voice, wanted.input.seconds, max_seconds, names)
-
-        def source() -> Source:
-            return DurationSource(voice, speaker, duration)
+        samples = _duration(voice, wanted.input.seconds, max_seconds, names)
     else:
         reader = InputReader(wanted.input, voice, max_seconds, names)
-        source = partial(_source, reader, speaker, voice, wanted.memory)
+        kind, rate = reader.field, reader.sample_rate
         piece = wanted.input.frames if isinstance(wanted.input, MelInput) else wanted.input.samples
         if piece is not None:
             whole, samples = reader.read(piece)
@@ -239,17 +227,10 @@ def prepare(
     temperature = voice.temperature if wanted.temperature is None else wanted.temperature
     params = SamplingParams(wanted.seed, temperature)
     correction = _correction(voice, wanted.correction)
-    request = EngineRequest(voice.name, source, params, samples, wanted.live, first, correction=correction)
+    request = EngineRequest(
+        voice.name, kind, params, speaker, rate, samples, wanted.live, first, correction, wanted.memory
+    )
     return request, reader, whole
-
-
-def _source(reader: InputReader, speaker: int | None, voice: Voice, memory: bytes) -> Source:
-    """A stream's source, which goes on with what the voice's converter remembers if it is given a memory."""
-    source = reader.source(speaker)
-    if memory and voice.converter is not None:
-        values = torch.frombuffer(bytearray(memory), dtype=torch.float32)
-        source.resume(first_whole_frame(voice), values.reshape(voice.converter.config.layers, 1, -1))
-    return source
 
 
 def _duration(voice: Voice, seconds: float, most: float, names: FieldNames) -> int:

@@ -1,4 +1,8 @@
-"""Which streams share a step, and whether there is room for one more: no threads, no clocks, no audio."""
+"""Which streams share a step, when it begins, and whether there is room for one more: no threads, no clocks, no audio.
+
+A worker that has nothing to do takes the streams whose next chunks are due first. Several streams cost less together
+than one after the other, so where their chunks have time it waits a little until there are enough.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,12 @@ import numpy as np
 
 __all__ = ["Capacity", "Scheduler", "StepPlan"]
 
-#: Chunks in a step of one offline stream, which need not hurry.
-_UNHURRIED = 4
+#: Chunks in a step of one offline stream, which need not hurry, and of a live one that is far ahead.
+_UNHURRIED, _AHEAD = 4, 2
+#: Seconds that a live stream is ahead if it is far ahead.
+_FAR = 0.25
+#: Seconds before its chunk is due that a stream is not kept waiting for company any more.
+_SLACK = 0.006
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,14 @@ class Capacity:
         return float(np.interp(streams, counts, loads, right=np.inf))
 
 
+class Plane(Protocol):
+    """What scheduling asks of a data plane (wavesynth.engine.plane)."""
+
+    @property
+    def batch(self) -> int | None:
+        """Streams that one call advances best; None if the more the better."""
+
+
 class Candidate(Protocol):
     """What scheduling looks at."""
 
@@ -61,6 +77,18 @@ class Candidate(Protocol):
     def n(self) -> int:
         """Samples that the step makes of it."""
 
+    @property
+    def due(self) -> float:
+        """When its next chunk is to be there, in seconds."""
+
+    @property
+    def first_chunk_sent(self) -> bool:
+        """Whether its listener has heard something."""
+
+    @property
+    def plane(self) -> Plane:
+        """What advances it."""
+
 
 C = TypeVar("C", bound=Candidate)
 
@@ -71,11 +99,19 @@ class StepPlan(Generic[C]):
 
     batches: Sequence[Sequence[C]]
     """Streams of one voice and one length each, which one call advances."""
+    wait: float | None = None
+    """If there are no batches: seconds after which it is time to plan again; None: when something changes."""
+    alone: bool = False
+    """Whether nobody else has anything to do."""
+    gathered: bool = False
+    """Whether it has all streams that are heard, as planes without a best number want it."""
 
     @classmethod
-    def of(cls, streams: Iterable[C]) -> StepPlan[C]:
+    def of(cls, streams: Iterable[C], alone: bool = False) -> StepPlan[C]:
         """That of all these streams."""
-        return cls([list(batch) for _, batch in groupby(sorted(streams, key=_batch), _batch)])
+        streams = list(streams)
+        batches = [list(batch) for _, batch in groupby(sorted(streams, key=_batch), _batch)]
+        return cls(batches, alone=alone, gathered=any(stream.first_chunk_sent for stream in streams))
 
     @property
     def streams(self) -> list[C]:
@@ -90,28 +126,60 @@ class Scheduler:
     capacity: Capacity
     chunk: int
     """Samples of a live stream in a step, at 16 kHz."""
+    workers: int = 1
+    """Cores that make samples."""
 
-    def samples(self, live: int, offline: int) -> int:
-        """Samples of each stream, at 16 kHz, in a step with so many: one chunk, or more while there are few and nobody
-        listens.
+    def samples(self, stream: Candidate, live: int, offline: int, now: float) -> int:
+        """Samples of a stream, at 16 kHz, in its next step, while so many live and offline ones are open.
 
-        A step has a price of its own, whatever it makes; but a live stream that comes must not wait long for its end.
+        A step has a price of its own, whatever it makes, and so has a message. So nobody waits for a live stream that
+        is far ahead to be made in small pieces; but one that comes must not wait long for a step's end.
         """
+        if stream.live:
+            return self.chunk * (_AHEAD if stream.first_chunk_sent and stream.due - now > _FAR else 1)
         return self.chunk * (1 if live else max(1, _UNHURRIED // max(1, offline)))
 
-    def schedule(self, ready: Iterable[C]) -> StepPlan[C]:
+    def schedule(self, ready: Iterable[C], live: int = 0, now: float = 0.0, idle: int = 1) -> StepPlan[C]:
         """The next step of the streams that have input for it and room for its output, given oldest first.
 
-        All live ones, which were admitted because they fit; and in the order in which they came the others that
-        still fit, so that the step lasts no longer than the live ones can bear. There is always one.
+        `live` streams are open, and `idle` workers have nothing to do, the one that asks among them. There is always
+        one stream, unless the plan says when to ask again.
         """
         ready = list(ready)
+        if any(stream.plane.batch is None for stream in ready):
+            return self._together([stream for stream in ready if stream.plane.batch is None], idle)
+        hurried = sorted((stream for stream in ready if stream.live), key=lambda stream: stream.due)
+        if not hurried:
+            return self._some(ready, ready, idle)
+        first = hurried[0]
+        alike = [stream for stream in hurried if _batch(stream) == _batch(first)]
+        best = first.plane.batch or 1
+        slack = first.due - now if first.first_chunk_sent else 0.0
+        if slack < _SLACK:
+            return self._some(alike, hurried, idle)
+        if len(alike) >= min(best, -(-live // self.workers)):
+            return StepPlan([alike[:best]])
+        waiting = [stream for stream in ready if not stream.live]
+        return self._some(waiting, ready, idle) if waiting else StepPlan([], wait=slack - _SLACK)
+
+    def _some(self, streams: Sequence[C], all_ready: Sequence[C], idle: int) -> StepPlan[C]:
+        """A worker's share of streams, the first of which goes first."""
+        if not streams:
+            return StepPlan([])
+        first = streams[0]
+        share = min(first.plane.batch or 1, -(-len(all_ready) // idle))
+        alike = [stream for stream in streams if _batch(stream) == _batch(first)]
+        return StepPlan([alike[:share]], alone=len(all_ready) == 1 and idle > 1)
+
+    def _together(self, ready: Sequence[C], idle: int) -> StepPlan[C]:
+        """All live streams, which were admitted because they fit; and in the order in which they came the others that
+        still fit, so that the step lasts no longer than the live ones can bear. There is always one."""
         chosen = [stream for stream in ready if stream.live]
         for stream in ready:
             fits = not chosen or self.capacity.fits([c.voice for c in [*chosen, stream]])
             if not stream.live and fits:
                 chosen.append(stream)
-        return StepPlan.of(chosen)
+        return StepPlan.of(chosen, alone=len(chosen) == 1 and idle > 1)
 
 
 def _batch(stream: Candidate) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""One stream as its caller sees it: a request, input to push, chunks to take."""
+"""One stream: what is asked for, as plain data, and the mailbox between its caller and the engine's workers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from wavesynth.audio.encodings import Encode, pcm16_bytes
-from wavesynth.engine.source import Source
+from wavesynth.engine.plane import DataPlane, InputError, PlaneStream, StreamError
 from wavesynth.sampling.params import SamplingParams
 
 __all__ = [
@@ -21,19 +23,14 @@ __all__ = [
     "EngineStream",
     "InputError",
     "Statistics",
+    "Status",
     "StreamError",
 ]
 
 #: Samples that a stream's input may be ahead of its output before its caller waits: 2 s at 16 kHz.
 MAX_INPUT_AHEAD = 32_000
-
-
-class StreamError(Exception):
-    """Why a stream ended before its last chunk."""
-
-
-class InputError(StreamError, ValueError):
-    """What was pushed cannot be used: a ValueError, as it is of input that is whole."""
+#: Seconds that a stream which had to wait for its input, or for its reader, has for its next chunk.
+_ALLOWED = 0.01
 
 
 @dataclass(frozen=True)
@@ -41,19 +38,25 @@ class EngineRequest:
     """What to make."""
 
     voice: str
-    source: Callable[[], Source]
-    """Makes the source; called by the engine, where the stream's analysis runs."""
+    input: Literal["duration", "mel", "audio"]
+    """What the stream is given: nothing but how long it is, log-mel frames, or samples."""
     params: SamplingParams = field(default_factory=SamplingParams)
+    speaker: int | None = None
+    """One of the voice's speakers, by number; None for a voice that is not told who speaks."""
+    sample_rate: int = 0
+    """Hertz of the samples that it is given; 0 is the voice's own."""
     samples: int | None = None
     """Samples of the whole, where it is known beforehand."""
     live: bool = True
     """Whether somebody listens while it is made."""
     first_sample: int = 0
     """Samples before this one are made and dropped."""
-    encode: Encode = pcm16_bytes
     correction: int = 0
     """Frames corrected jointly as the audio is filtered towards the log-mel that it is made from; 0: it is not filtered
     (wavesynth.audio.correction)."""
+    memory: bytes = b""
+    """What the voice's converter remembers, float32 [layers, channels], where the input begins in the middle of a
+    recording (wavesynth.engine.excerpt)."""
 
 
 @dataclass(frozen=True)
@@ -67,55 +70,80 @@ class Statistics:
     """Seconds of audio a second, from the first input to the last chunk."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EngineOutput:
     """A piece of audio."""
 
-    audio: bytes
+    samples: NDArray[np.int16]
+    """[n]"""
     first_sample: int
-    samples: int
     made_at: float
     """When, in time.monotonic() seconds."""
     statistics: Statistics | None = None
     """On the last chunk."""
 
 
+class Status(Enum):
+    """How far a stream is."""
+
+    WAITING = "for input, or for its reader"
+    READY = "for a worker to look whether its next samples can be made"
+    RUNNING = "a worker makes samples of it"
+    ENDED = "there is nothing more to make of it"
+
+
 class EngineStream:
-    """The mailbox between a caller and the engine's thread; every method may be called from any thread.
+    """The mailbox between a caller and the engine's workers; its public methods may be called from any thread.
 
     The engine makes and keeps it: callers get it from `Engine.open`.
     """
 
-    def __init__(self, request: EngineRequest, lock: threading.Lock, wake: threading.Event) -> None:
-        self.request = request
-        self._lock = lock
-        self._wake = wake
-        self._input: deque[Tensor] = deque()
-        self._input_ended = False
+    def __init__(
+        self,
+        request: EngineRequest,
+        plane: DataPlane,
+        rouse: Callable[[EngineStream], None],
+        lock: threading.Lock | threading.RLock = threading.Lock(),  # noqa: B008  the engine's; none is shared by default
+    ) -> None:
+        self.request, self.plane = request, plane
+        self.pipeline: PlaneStream = plane.open(request)
+        self._rouse, self._lock = rouse, lock
         self._output: deque[EngineOutput] = deque()
         self._error: Exception | None = None
-        self._closed = False
+        self._pushed = False
         self.started = time.monotonic()
+        self.status = Status.WAITING
         self.waiting = 0
         """Samples made and not yet taken."""
         self.samples_made = 0
         """Samples made, with those before the request's first."""
         self.first_chunk_sent = False
         """Whether a chunk came into the mailbox."""
+        self.due = self.started
+        """When the next chunk is to be there, so that who listens in real time hears no gap."""
+        self.again = False
+        """Whether something came while a worker looked at it."""
+        self.steps = 0
+        """Steps under way that have a part of it."""
+        self.n = 0
+        """Samples that the next step makes of it."""
+        self._sent = request.first_sample
+        self._first_made: float | None = None
 
-    def push(self, piece: Tensor) -> None:
-        """Gives the next input: samples [n] or mel frames [f, bands], as the request's source takes them."""
-        with self._lock:
-            if not self.samples_made and not self._input:
-                self.started = time.monotonic()
-            self._input.append(piece)
-        self._rouse()
+    # What its caller does.
+
+    def push(self, piece: NDArray[Any]) -> None:
+        """Gives the next input: samples [n], int16 or float32, or mel frames [f, bands], float32."""
+        if not self._pushed:
+            self._pushed = True
+            self.started = self.due = time.monotonic()
+        self.pipeline.push(piece)
+        self._rouse(self)
 
     def finish(self) -> None:
         """Says that there will be no more input."""
-        with self._lock:
-            self._input_ended = True
-        self._rouse()
+        self.pipeline.finish()
+        self._rouse(self)
 
     def take(self) -> list[EngineOutput]:
         """The chunks made since the last time; raises the stream's error once they are all taken."""
@@ -125,50 +153,76 @@ class EngineStream:
             chunks = list(self._output)
             self._output.clear()
             self.waiting = 0
-        self._rouse()
+        if chunks:
+            self._rouse(self)
         return chunks
 
     def cancel(self) -> None:
-        """Ends the stream; its slot is free from now on."""
+        """Ends the stream; its place is free from now on."""
         with self._lock:
-            self._closed = True
+            self.status = Status.ENDED
             self._output.clear()
-        self._rouse()
+        self._rouse(self)
 
     def fail(self, error: Exception) -> None:
         """Ends the stream; what was made can still be taken, then `error` is raised."""
         with self._lock:
             self.end(error)
-        self._rouse()
-
-    def _rouse(self) -> None:
-        if not self._wake.is_set():  # which is quicker, and the engine looks after it has cleared it
-            self._wake.set()
-
-    # What follows is for the engine, which holds the lock.
+        self._rouse(self)
 
     @property
     def closed(self) -> bool:
         """Whether there is nothing more to make."""
-        return self._closed
+        return self.status is Status.ENDED
 
-    def collect(self) -> tuple[list[Tensor], bool]:
-        """The input since the last time, and whether it has ended."""
-        pieces = list(self._input)
-        self._input.clear()
-        return pieces, self._input_ended
+    # What follows is for the engine, which holds the lock.
 
-    def put(self, chunk: EngineOutput | None, samples_made: int) -> None:
-        """Hands out a chunk (None: one that was dropped), after which so many samples are made."""
-        self.samples_made = samples_made
-        if chunk is None or self._closed:  # cancelled during the step
-            return
-        self._output.append(chunk)
+    @property
+    def live(self) -> bool:
+        """Whether somebody listens while it is made."""
+        return self.request.live
+
+    @property
+    def voice(self) -> str:
+        """The name of its voice."""
+        return self.request.voice
+
+    def roused(self, now: float) -> None:
+        """It may be able to go on. Whoever let it wait does not make the engine late."""
+        self.status = Status.READY
+        if self.first_chunk_sent and self.due < now:
+            self.due = now + _ALLOWED
+
+    def put(self, samples: NDArray[np.int16], end: int, now: float) -> float | None:
+        """Takes the samples [m] that came out when `end` were made; how many seconds late a chunk is that it puts into
+        the mailbox, below 0 if it is early; None if it puts none."""
+        step = end - self.samples_made
+        self.samples_made = end
+        last = end == self.pipeline.total
+        if self.closed or not len(samples):  # cancelled meanwhile, or held back
+            return None
+        seconds = step / self.plane.sample_rate
+        late = now - self.due if self.first_chunk_sent else None
+        self.due = (self.due if self.first_chunk_sent else now) + seconds
+        self._first_made = self._first_made or now
+        statistics = self._statistics(now, end) if last else None
+        self._output.append(EngineOutput(samples, self._sent, now, statistics))
+        self._sent += len(samples)
         self.first_chunk_sent = True
-        self.waiting += chunk.samples
-        self._closed = chunk.statistics is not None
+        self.waiting += len(samples)
+        if last:
+            self.status = Status.ENDED
+        return late
 
     def end(self, error: Exception) -> None:
         """Ends the stream with `error`, if it has not ended."""
-        if not self._closed:
-            self._closed, self._error = True, error
+        if not self.closed:
+            self.status, self._error = Status.ENDED, error
+
+    def _statistics(self, now: float, end: int) -> Statistics:
+        seconds = end / self.plane.sample_rate
+        return Statistics(
+            end - self.request.first_sample,
+            (self._first_made or now) - self.started,
+            seconds / max(now - self.started, 1e-9),
+        )

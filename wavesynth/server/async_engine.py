@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from wavesynth.engine.engine import CapacityError
 from wavesynth.engine.stream import MAX_INPUT_AHEAD, EngineOutput, EngineRequest, StreamError
@@ -81,7 +82,7 @@ class AsyncStream:
         self._output.set()
         self._room.set()
 
-    async def push(self, piece: Tensor, samples: int) -> None:
+    async def push(self, piece: NDArray[np.generic], samples: int) -> None:
         """Gives the next input, which makes `samples` samples; waits while the engine is far behind."""
         while self._pushed - self._stream.samples_made > MAX_INPUT_AHEAD:
             self._room.clear()  # before looking again: a wake-up in between is not lost

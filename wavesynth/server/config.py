@@ -24,8 +24,8 @@ class ServerConfig:
     images: Path | None = None
     """A folder of models of images, instead of those that ship."""
     backend: str = "cpu"
-    threads: int = field(default_factory=lambda: max(1, cores() - 1))
-    """Threads that sample; one core is left for analysis and for moving bytes."""
+    threads: int = field(default_factory=cores)
+    """Cores that make samples."""
     live_streams: int | None = None
     """Live streams at once; measured if None."""
     chunk: int = 160

@@ -88,7 +88,7 @@ class Server:
 
 def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], Capacity, EngineConfig]:
     """The voices, how many streams they can carry, and how the engine runs."""
-    engine_config = EngineConfig(chunk=config.chunk)
+    engine_config = EngineConfig(chunk=config.chunk, workers=config.threads)
     live = config.live_streams
     # Offline streams that wait take memory too, but no step has more streams than may be live.
     max_streams = None if live is None else live + engine_config.waiting

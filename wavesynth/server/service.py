@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import grpc
 
-from wavesynth.engine.stream import EngineOutput, Statistics
+from wavesynth.audio.encodings import Encode
+from wavesynth.engine.stream import EngineOutput, EngineRequest, Statistics
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
 from wavesynth.server.errors import invalid
@@ -39,11 +40,11 @@ class SynthesisService(SynthesisServiceServicer):
         """All the audio of a request, in one message."""
         async with (
             self._admission.call("Synthesize", context) as call,
-            self._open_whole(call, request, live=False) as stream,
+            self._open_whole(call, request, live=False) as (stream, messages),
         ):
             outputs = [output async for waiting in stream.outputs() for output in waiting]
             call.sent(outputs)
-            return pb.SynthesizeResponse(chunk=self._message(outputs, call.voice))
+            return pb.SynthesizeResponse(chunk=messages.chunk(outputs))
 
     async def StreamSynthesize(  # type: ignore[override]  # noqa: N802
         self, request: pb.StreamSynthesizeRequest, context: grpc.aio.ServicerContext
@@ -51,15 +52,12 @@ class SynthesisService(SynthesisServiceServicer):
         """The audio of a request, in a message for each chunk."""
         async with (
             self._admission.call("StreamSynthesize", context) as call,
-            self._open_whole(call, request, live=True) as stream,
+            self._open_whole(call, request, live=True) as (stream, messages),
         ):
-            unsent: list[EngineOutput] = []
             async for outputs in stream.outputs():
-                unsent += outputs
-                if any(output.audio for output in unsent):  # FLAC holds samples back
-                    await context.write(pb.StreamSynthesizeResponse(chunk=self._message(unsent, call.voice)))
-                    call.sent(unsent)
-                    unsent = []
+                if chunk := messages.chunk(outputs):
+                    await context.write(pb.StreamSynthesizeResponse(chunk=chunk))
+                call.sent(outputs)
 
     async def Resynthesize(  # type: ignore[override]  # noqa: N802
         self, requests: AsyncIterator[pb.ResynthesizeRequest], context: grpc.aio.ServicerContext
@@ -69,13 +67,15 @@ class SynthesisService(SynthesisServiceServicer):
             first = await anext(requests, pb.ResynthesizeRequest())
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
-            request, given = self._requests.growing(first.config)
+            request, encode, given = self._requests.growing(first.config)
             call.voice = request.voice
+            messages = self._messages(request, encode)
             async with self._engine.open(request) as stream:
                 reader = asyncio.create_task(_read(requests, stream, given))
                 try:
                     async for outputs in stream.outputs():
-                        await context.write(pb.ResynthesizeResponse(chunk=self._message(outputs, call.voice)))
+                        if chunk := messages.chunk(outputs):
+                            await context.write(pb.ResynthesizeResponse(chunk=chunk))
                         call.sent(outputs)
                 finally:
                     reader.cancel()
@@ -83,23 +83,43 @@ class SynthesisService(SynthesisServiceServicer):
     @asynccontextmanager
     async def _open_whole(
         self, call: Call, request: pb.SynthesizeRequest | pb.StreamSynthesizeRequest, live: bool
-    ) -> AsyncIterator[AsyncStream]:
-        """The stream of a call whose input came in its request."""
-        checked, piece = self._requests.whole(request.synthesis, request.conditioning, live)
+    ) -> AsyncIterator[tuple[AsyncStream, _Messages]]:
+        """The stream of a call whose input came in its request, and what makes messages of its audio."""
+        checked, encode, piece = self._requests.whole(request.synthesis, request.conditioning, live)
         call.voice = checked.voice
         async with self._engine.open(checked) as stream:
             if piece is not None:
                 await stream.push(piece, checked.samples or 0)
             stream.finish()
-            yield stream
+            yield stream, self._messages(checked, encode)
 
-    def _message(self, outputs: list[EngineOutput], voice: str) -> pb.AudioChunk:
-        """Outputs that follow one another, as one message."""
+    def _messages(self, request: EngineRequest, encode: Encode) -> _Messages:
+        return _Messages(encode, self._requests.voices[request.voice].sample_rate)
+
+
+class _Messages:
+    """Makes messages of one stream's audio."""
+
+    def __init__(self, encode: Encode, sample_rate: int) -> None:
+        self._encode, self._sample_rate = encode, sample_rate
+        self._first_sample: int | None = None
+
+    def chunk(self, outputs: list[EngineOutput]) -> pb.AudioChunk | None:
+        """Outputs that follow one another, as one message; None as long as the encoding holds all back, as FLAC does.
+
+        What was held back comes with the next message.
+        """
+        audio = b"".join(self._encode(output.samples, output.statistics is not None) for output in outputs)
+        if self._first_sample is None:
+            self._first_sample = outputs[0].first_sample
+        if not audio:
+            return None
+        first, self._first_sample = self._first_sample, None
         last = outputs[-1].statistics
         return pb.AudioChunk(
-            audio=b"".join(output.audio for output in outputs),
-            first_sample=outputs[0].first_sample,
-            sample_rate=self._requests.voices[voice].sample_rate,
+            audio=audio,
+            first_sample=first,
+            sample_rate=self._sample_rate,
             statistics=_statistics(last) if last else None,
         )
 

@@ -76,9 +76,9 @@ class Call:
         """Notes outputs that gRPC took."""
         now = time.monotonic()
         for output in outputs:
-            self.samples += output.samples
+            self.samples += len(output.samples)
             self.metrics.chunk_latency.observe(now - output.made_at)
-            self.metrics.samples.labels(self.voice).inc(output.samples)
+            self.metrics.samples.labels(self.voice).inc(len(output.samples))
             if output.statistics:
                 self.time_to_first_audio = output.statistics.time_to_first_audio
                 self.real_time_factor = output.statistics.real_time_factor

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from typing import Any
 
 import grpc
-from torch import Tensor
+from numpy.typing import NDArray
 
+from wavesynth.audio.encodings import Encode
 from wavesynth.engine.requests import (
     InputReader,
     SynthesisRequest,
@@ -50,34 +51,33 @@ class Requests:
 
     def whole(
         self, synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: bool
-    ) -> tuple[EngineRequest, Tensor | None]:
-        """A request that comes in one message, and its input."""
+    ) -> tuple[EngineRequest, Encode, NDArray[Any] | None]:
+        """A request that comes in one message, what encodes its audio, and its input."""
         with _refusals():
-            request, _, piece = self._prepare(
-                whole_request(synthesis, conditioning, live), synthesis.encoding
-            )
-            return request, piece
+            wanted = whole_request(synthesis, conditioning, live)
+            request, encode, _, piece = self._prepare(wanted, synthesis.encoding)
+            return request, encode, piece
 
-    def growing(self, config: pb.ResynthesizeConfig) -> tuple[EngineRequest, GrowingInput]:
-        """A request whose input comes piece by piece, and how to read it."""
+    def growing(self, config: pb.ResynthesizeConfig) -> tuple[EngineRequest, Encode, GrowingInput]:
+        """A request whose input comes piece by piece, what encodes its audio, and how to read it."""
         with _refusals():
-            request, reader, _ = self._prepare(growing_request(config), config.synthesis.encoding)
+            request, encode, reader, _ = self._prepare(growing_request(config), config.synthesis.encoding)
             assert reader is not None
-            return request, GrowingInput(config, reader)
+            return request, encode, GrowingInput(config, reader)
 
     def _prepare(
         self, wanted: SynthesisRequest, encoding: pb.Encoding.ValueType
-    ) -> tuple[EngineRequest, InputReader | None, Tensor | None]:
+    ) -> tuple[EngineRequest, Encode, InputReader | None, NDArray[Any] | None]:
         voice = choose_voice(self.voices, wanted.voice)
         request, reader, piece = prepare(wanted, voice, self.max_seconds, FIELDS)
         left = None if request.samples is None else request.samples - request.first_sample
-        request = replace(request, encode=encoder(encoding, voice.sample_rate, left))
+        encode = encoder(encoding, voice.sample_rate, left)
         fits = (MAX_MESSAGE - MESSAGE_OVERHEAD) // bytes_per_sample(encoding)
         if not wanted.live and left is not None and left > fits:
             raise ValueError(
                 f"Synthesize would return {left} samples; at most {fits} fit, so use StreamSynthesize"
             )
-        return request, reader, piece
+        return request, encode, reader, piece
 
 
 class GrowingInput:
@@ -87,7 +87,7 @@ class GrowingInput:
         self._config, self._reader = config, reader
         self._messages = 1  # the configuration
 
-    def read(self, message: pb.ResynthesizeRequest) -> tuple[Tensor, int]:
+    def read(self, message: pb.ResynthesizeRequest) -> tuple[NDArray[Any], int]:
         """The input of the next message, and the samples of audio that it makes. Raises RefusedError."""
         self._messages += 1
         with _refusals():

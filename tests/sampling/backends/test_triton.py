@@ -11,7 +11,6 @@ from tests.kernels.triton_networks import in_interpreter
 from tests.sampling.backends.triton_voices import CONDITIONING, MODEL, SCALES, SPEAKERS, VOICE
 from tests.sampling.networks import float32, network
 from wavesynth.engine.scheduler import Capacity
-from wavesynth.engine.source import AudioSource
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.kernels.triton import reference as plain
 from wavesynth.networks import Network
@@ -144,7 +143,7 @@ def heard(stream):
     read = []
     while not (read and read[-1].statistics):
         read += until(stream.take, 300)
-    return b"".join(chunk.audio for chunk in read)
+    return b"".join(chunk.samples.tobytes() for chunk in read)
 
 
 @in_interpreter
@@ -172,7 +171,7 @@ def test_the_engines_audio_is_the_kernels_whatever_the_chunk_and_the_neighbours(
             others = [
                 opened(
                     engine,
-                    EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(k)),
+                    EngineRequest("tiny", "audio", SamplingParams(k)),
                     clip(60, k),
                 )
                 for k in range(neighbours)
@@ -181,7 +180,7 @@ def test_the_engines_audio_is_the_kernels_whatever_the_chunk_and_the_neighbours(
                 heard(
                     opened(
                         engine,
-                        EngineRequest("tiny", lambda: AudioSource(VOICE, None, 16000), SamplingParams(7)),
+                        EngineRequest("tiny", "audio", SamplingParams(7)),
                         sound,
                     )
                 )

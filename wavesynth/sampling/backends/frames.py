@@ -34,6 +34,7 @@ class FrameSampler:
     """A `Sampler` that asks `generate` for the samples of one frame of one stream at a time."""
 
     takes_windows = True
+    elsewhere = False
     device = "cpu"
     bytes_per_stream = 8
     max_streams = None

@@ -23,7 +23,7 @@ __all__ = ["HostSampler"]
 class HostSampler(ABC):
     """A `Sampler` whose states are `State`s."""
 
-    takes_windows = False
+    takes_windows = elsewhere = False
     max_streams = None
     device = "cpu"
     #: Nothing is gained here by computing for many streams at once, and there may be only one stream.

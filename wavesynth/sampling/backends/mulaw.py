@@ -33,6 +33,11 @@ class MuLawSampler:
         return self.backend.takes_windows
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether it draws elsewhere, as on a GPU."""
+        return self.backend.elsewhere
+
+    @property
     def executor(self) -> Executor:
         """How it has the features and filters of many streams computed."""
         return self.backend.executor

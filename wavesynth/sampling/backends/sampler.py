@@ -50,6 +50,10 @@ class _Backend(Protocol):
         """Whether it takes `Windows` for conditioning, and makes the frames of many streams at once."""
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether it draws elsewhere, as on a GPU, so that `launch` gives what waits for the samples."""
+
+    @property
     def executor(self) -> Executor:
         """How it has the features and filters of many streams computed."""
 

@@ -67,7 +67,7 @@ class TritonSampler:
     """
 
     #: It makes conditioning frames from windows of mel itself, many at once.
-    takes_windows = True
+    takes_windows = elsewhere = True
 
     def __init__(
         self,
