@@ -88,6 +88,6 @@ def test_steps_are_one_chunk_long_while_somebody_listens_and_longer_for_few_offl
 
 def test_a_plan_advances_streams_of_one_voice_and_length_in_one_call():
     streams = [Waiting("a", True), Waiting("b", True, "w"), Waiting("c", True), Waiting("d", True, n=80)]
-    plan: Any = StepPlan.of(streams)  # type: ignore[type-var]
+    plan: Any = StepPlan.of(streams)
     assert ["".join(stream.name for stream in batch) for batch in plan.batches] == ["d", "ac", "b"]
     assert {stream.name for stream in plan.streams} == set("abcd")

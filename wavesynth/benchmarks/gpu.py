@@ -43,7 +43,7 @@ def find_kernels() -> None:
         )
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
-        sys.modules["wavesynth.kernels"] = wavesynth.kernels = module  # type: ignore[attr-defined]
+        sys.modules["wavesynth.kernels"] = vars(wavesynth)["kernels"] = module
         spec.loader.exec_module(module)
 
 

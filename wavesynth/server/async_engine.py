@@ -24,7 +24,7 @@ class Stream(Protocol):
     def samples_made(self) -> int:
         """Samples made, with those before the request's first."""
 
-    def push(self, piece: Tensor, /) -> None:
+    def push(self, piece: NDArray[np.generic], /) -> None:
         """Gives the next input."""
 
     def finish(self) -> None:
