@@ -5,10 +5,21 @@ import torch
 
 from wavesynth.kinds import Kind, kind_of
 from wavesynth.models.converter import Converter, ConverterConfig
+from wavesynth.models.pixels_config import VARIANTS, ImageModelConfig
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.networks import Network
 
 SMALL = {"stacks": 1, "layers_per_stack": 2, "residual": 16, "skip": 32, "classes": 48, "mel_channels": 5}
+
+COLOURED = {
+    "channels": 3,
+    "labels": 4,
+    "features": 9,
+    "layers": 3,
+    "kernel": 7,
+    "first_kernel": 5,
+    "mixture": 2,
+}
 
 
 @pytest.mark.parametrize(
@@ -17,6 +28,8 @@ SMALL = {"stacks": 1, "layers_per_stack": 2, "residual": 16, "skip": 32, "classe
         ("wavenet", WaveNetConfig()),
         ("wavenet", WaveNetConfig(**SMALL, mel_bands=7)),
         ("wavenet", WaveNetConfig(**SMALL, mel_bands=0, speakers=3)),
+        *(("pixelcnn", ImageModelConfig(variant, layers=2)) for variant in VARIANTS),
+        *(("pixelcnn", ImageModelConfig(variant, hidden=12, **COLOURED)) for variant in VARIANTS),
         ("converter", ConverterConfig()),
         ("converter", ConverterConfig(bands=7, channels=5, layers=3, past=1, look_ahead=0)),
     ],

@@ -7,6 +7,7 @@ from tests.voices_for_tests import tiny_voice
 from wavesynth.images.model import ImageModel, save_image_model
 from wavesynth.models.images import image_model
 from wavesynth.models.pixels import ImageModelConfig
+from wavesynth.networks import Network
 from wavesynth.server.server import Server, ServerConfig
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
@@ -59,5 +60,5 @@ def models(tmp_path_factory):
         model = image_model(ImageModelConfig(**small | values))
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.4)
-        save_image_model(folder / name, ImageModel(name, "noise", "CC0-1.0", "", model, 0))
+        save_image_model(folder / name, ImageModel(name, "noise", "CC0-1.0", "", Network.of(model), 0))
     return folder

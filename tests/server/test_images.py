@@ -40,7 +40,7 @@ async def made(call, count=1, shape=SHAPE):
 
 
 def at_home(models, name, seed, count, label=None, known=None, pixels=0):
-    model = load_image_model(models / name).network
+    model = load_image_model(models / name).network.module
     labels = None if label is None else torch.full((count,), label)
     return intensities(sample(model, params_from(seed, count), labels, known, pixels), model.config.levels)
 

@@ -18,6 +18,7 @@ from wavesynth.formats import FormatError
 from wavesynth.images.model import ImageModel, load_image_model, save_image_model
 from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import ImageModelConfig
+from wavesynth.networks import Network
 from wavesynth.training.checkpoint import newest
 from wavesynth.training.images import ImageTask, fixed_images, trained
 from wavesynth.training.run import parse_run, read_run, trainer
@@ -46,7 +47,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(folder, tmp_path, variant):
     (tmp_path / "parts" / "step-00000006.safetensors").unlink()
     _, rest = train(values(folder, model), tmp_path / "parts", resume=True)
     assert rest == {step: whole[step] for step in (4, 5, 6)}
-    ours, theirs = (trained(tmp_path / run).network.state_dict() for run in ("whole", "parts"))
+    ours, theirs = (trained(tmp_path / run).network.module.state_dict() for run in ("whole", "parts"))
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
@@ -140,8 +141,8 @@ def test_an_exported_model_is_the_averaged_network_in_half_precision(folder, tmp
     save_image_model(tmp_path / "model", model)
     again = trained(tmp_path / "model")
     assert again.network.config == model.network.config
-    for name, tensor in model.network.state_dict().items():
-        assert torch.equal(tensor.half().float(), again.network.state_dict()[name])
+    for name, tensor in model.network.module.state_dict().items():
+        assert torch.equal(tensor.half().float(), again.network.module.state_dict()[name])
     assert trained(newest(tmp_path / "run")).steps == 6
     (tmp_path / "model" / "weights.safetensors").write_bytes(b"short")
     with pytest.raises(ValueError, match=r"weights.safetensors cannot be read"):
@@ -165,7 +166,7 @@ def test_an_exported_model_is_the_averaged_network_in_half_precision(folder, tmp
 )
 def test_a_model_of_another_format_is_refused(tmp_path, change, message):
     network = image_model(ImageModelConfig(height=2, width=2, levels=2, features=4, hidden=4, layers=1))
-    save_image_model(tmp_path, ImageModel("a", "", "", "", network, 0))
+    save_image_model(tmp_path, ImageModel("a", "", "", "", Network.of(network), 0))
     path = tmp_path / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ValueError, match=message):
@@ -183,7 +184,7 @@ def test_a_model_of_another_format_is_refused(tmp_path, change, message):
 )
 def test_a_models_weights_with_a_fault_are_refused_as_a_voices_are(tmp_path, change, message):
     network = image_model(ImageModelConfig(height=2, width=2, levels=2, features=4, hidden=4, layers=1))
-    save_image_model(tmp_path, ImageModel("a", "", "", "", network, 0))
+    save_image_model(tmp_path, ImageModel("a", "", "", "", Network.of(network), 0))
     tensors = load_file(tmp_path / "weights.safetensors")
     change(tensors)
     save_file(tensors, tmp_path / "weights.safetensors")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from tests.voices_for_tests import tiny_voice
+from tests.without import run_without
 from wavesynth.voices.folders import find_voices
 from wavesynth.voices.loaded import load_voices
 
@@ -21,16 +19,8 @@ def test_two_voices_of_a_name_or_none_are_refused(tmp_path):
         load_voices(tmp_path, "cpu")
 
 
-#: Draws with every voice that ships, where PyTorch, SciPy and Matplotlib cannot be imported.
-WITHOUT = """
-import sys
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "scipy", "matplotlib"):
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, Absent())
+#: Draws with every voice that ships.
+DRAWS = """
 import numpy as np
 import wavesynth.audio.encodings, wavesynth.audio.files, wavesynth.audio.pcm, wavesynth.audio.stage
 from wavesynth.audio.companding import Deemphasis
@@ -58,6 +48,7 @@ for name, loaded in load_voices(SHIPPED, "cpu").items():
 
 
 def test_voices_that_ship_are_loaded_and_draw_without_pytorch():
-    command = [sys.executable, "-c", WITHOUT]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (ended.stderr, ended.stdout.split("\n")) == ("", [*(f"{name} True" for name in find_voices()), ""])
+    assert run_without(("torch", "scipy", "matplotlib"), DRAWS).split("\n") == [
+        *(f"{name} True" for name in find_voices()),
+        "",
+    ]

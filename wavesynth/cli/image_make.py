@@ -119,7 +119,7 @@ def complete(
         c = loaded.network.config
         original = read_image(image, c.channels)
         levels = nearest(original, c.levels)
-        check_pixels(loaded.network, levels[None])
+        check_pixels(loaded.network.module, levels[None])
         if mask is not None:
             where = read_image(mask, 1)[..., 0] >= 128
             if tuple(where.shape) != (c.height, c.width):

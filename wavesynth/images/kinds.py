@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from wavesynth.kinds import Kind
 from wavesynth.sampling.params import SamplingParams
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ImageKind"]
 

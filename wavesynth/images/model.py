@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from wavesynth.checks import require_value
 from wavesynth.formats import (
@@ -26,9 +24,12 @@ from wavesynth.formats import (
     write_folder,
 )
 from wavesynth.kinds import kind_of
-from wavesynth.models.pixels import PixelModel, renamed
+from wavesynth.models.pixels_config import renamed
 from wavesynth.networks import Network
 from wavesynth.sampling.params import SamplingParams
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["SHIPPED_IMAGE_MODELS", "ImageModel", "load_image_model", "load_image_models", "save_image_model"]
 
@@ -48,7 +49,7 @@ class ImageModel:
     description: str
     licence: str
     binarisation: str
-    network: PixelModel
+    network: Network
     steps: int
     kind: str = "pixelcnn"
 
@@ -61,7 +62,7 @@ class ImageModel:
     ) -> Iterator[Tensor]:
         """The rows of one image for each of `params` as they are made; see `wavesynth.images.kinds.ImageKind`."""
         kind: Any = kind_of(self.kind)
-        rows: Iterator[Tensor] = kind.rows(self.network, params, labels, known, pixels)
+        rows: Iterator[Tensor] = kind.rows(self.network.module, params, labels, known, pixels)
         return rows
 
 
@@ -69,7 +70,7 @@ def save_image_model(folder: Path, model: ImageModel) -> None:
     """Writes `model` to `folder`, the weights as float16."""
     description = {name: getattr(model, name) for name in (*_TEXTS, "steps", "kind")}
     description |= {"format": _FORMAT, "wavesynth": version(), "model": asdict(model.network.config)}
-    write_folder(folder, "model.json", description, Network.of(model.network).tensors())
+    write_folder(folder, "model.json", description, model.network.tensors())
 
 
 def load_image_model(folder: Path) -> ImageModel:
@@ -94,7 +95,7 @@ def load_image_model(folder: Path) -> ImageModel:
         config = read_config("model", values["model"], kind.config)
     texts = {name: values[name] for name in _TEXTS}
     network = Network(kind.network, config, read_weights(folder, kind.weight_shapes(config)))
-    return ImageModel(**texts, network=network.module, steps=steps, kind=values["kind"])
+    return ImageModel(**texts, network=network, steps=steps, kind=values["kind"])
 
 
 def load_image_models(folder: Path | None = None) -> dict[str, tuple[ImageModel, Path]]:

@@ -7,14 +7,16 @@ van den Oord et al., "Pixel Recurrent Neural Networks" and "Conditional Image Ge
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from wavesynth.images.kinds import ImageKind
-from wavesynth.images.sampling import rows
-from wavesynth.models.images import image_model
-from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.models.pixels_config import ImageModelConfig
 from wavesynth.sampling.params import SamplingParams
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from wavesynth.models.pixels import PixelModel
 
 __all__ = ["PixelCNNKind"]
 
@@ -24,8 +26,12 @@ class PixelCNNKind(ImageKind):
 
     name = "pixelcnn"
     config = ImageModelConfig
-    network = staticmethod(image_model)
+    network = "wavesynth.models.images:image_model"
     recipe = "wavesynth.training.images:ImageRecipe"
+
+    def weight_shapes(self, config: ImageModelConfig) -> dict[str, tuple[int, ...]]:
+        """What its configuration says."""
+        return config.weight_shapes()
 
     def rows(
         self,
@@ -36,4 +42,6 @@ class PixelCNNKind(ImageKind):
         pixels: int = 0,
     ) -> Iterator[Tensor]:
         """By the fastest memory that there is for the variant."""
+        from wavesynth.images.sampling import rows
+
         return rows(network, params, labels, known, pixels)

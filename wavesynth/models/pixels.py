@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self, get_args, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wavesynth.checks import require, require_whole
+from wavesynth.models.pixels_config import VARIANTS, ImageModelConfig, Variant, renamed
 
 __all__ = [
     "VARIANTS",
@@ -38,72 +37,6 @@ __all__ = [
 _FAR = 100.0
 #: Logarithm of a component's scale above which that difference is too small for a float32.
 _WIDE = 20.0
-
-Variant = Literal["plain", "gated", "row-lstm", "diagonal-bilstm"]
-VARIANTS: tuple[Variant, ...] = get_args(Variant)
-
-
-@dataclass(frozen=True)
-class ImageModelConfig:
-    """The shape of a model of images. The defaults are a Gated PixelCNN of 3.4 million parameters.
-
-    `labels` 0 means not conditioned on a class. `kernel` and `first_kernel` are odd widths in pixels (of the two
-    LSTMs only the first is used). `mixture` is the number of logistic components of each value's distribution;
-    0 means a softmax over all `levels`. `hidden` is the width of the two products before the output.
-    """
-
-    variant: Variant = "gated"
-    height: int = 28
-    width: int = 28
-    channels: int = 1
-    levels: int = 256
-    labels: int = 0
-    features: int = 96
-    layers: int = 9
-    kernel: int = 5
-    first_kernel: int = 7
-    hidden: int = 256
-    mixture: int = 0
-
-    def __post_init__(self) -> None:
-        limits = {
-            "height": (1, 512),
-            "width": (1, 512),
-            "channels": (1, 4),
-            "levels": (2, 256),
-            "labels": (0, 10_000),
-            "features": (1, 1024),
-            "layers": (1, 100),
-            "kernel": (3, 15),
-            "first_kernel": (3, 15),
-            "hidden": (1, 4096),
-            "mixture": (0, 50),
-        }
-        require_whole(self, limits)
-        require(self, "variant", self.variant in VARIANTS, " or ".join(map(repr, VARIANTS)))
-        for name in ("kernel", "first_kernel"):
-            require(self, name, getattr(self, name) % 2 == 1, "odd")
-        for name in ("features", "hidden"):
-            multiple = getattr(self, name) % self.channels == 0
-            require(self, name, multiple, f"a multiple of channels, {self.channels}")
-
-    @property
-    def dimensions(self) -> int:
-        """Values in an image, H · W · C."""
-        return self.height * self.width * self.channels
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """[H, W, C]."""
-        return self.height, self.width, self.channels
-
-
-def renamed(values: Any) -> Any:
-    """A network's fields as files had them before `kind` stood above them, with their names of now."""
-    if not isinstance(values, dict) or "kind" not in values:
-        return values
-    variant = "plain" if values["kind"] == "pixelcnn" else values["kind"]
-    return {"variant": variant} | {name: value for name, value in values.items() if name != "kind"}
 
 
 class Head:

@@ -80,7 +80,7 @@ def measured(
     binarisation: Literal["static"] | None = "static" if config.levels == 2 else None
     whole: ImageSet = fixed_images(config, ImageDataConfig(str(data), binarisation), split)
     some = ImageSet(whole.images[:count], None if whole.labels is None else whole.labels[:count])
-    figures = asdict(likelihood_of(model.network, some, track=track))
+    figures = asdict(likelihood_of(model.network.module, some, track=track))
     if config.levels == 2:
         trained_on = f", trained with {model.binarisation} binarisation" if model.binarisation else ""
         values = f"2 levels, drawn once by intensity{trained_on}"
@@ -92,7 +92,7 @@ def measured(
 def _card(model: ImageModel, figures: dict[str, Any]) -> str:
     """The card of an exported model, with the figures of `wavesynth image evaluate`."""
     c = model.network.config
-    parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    parameters = sum(parameter.numel() for parameter in model.network.module.parameters())
     head = f"{c.mixture} logistic components" if c.mixture else f"softmax over {c.levels} levels"
     return f"""# {model.name}
 

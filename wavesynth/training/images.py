@@ -35,6 +35,7 @@ from wavesynth.data.split import Split
 from wavesynth.images.model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
 from wavesynth.kinds import kind_of
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.networks import Network
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import TrainingConfig
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
@@ -250,7 +251,7 @@ def averaged_image_model(checkpoint: Checkpoint) -> ImageModel:
     return ImageModel(
         **asdict(configuration.card),
         binarisation=getattr(configuration.data, "binarisation", None) or "",
-        network=network.requires_grad_(False).eval(),
+        network=Network.of(network.requires_grad_(False).eval()),
         steps=checkpoint.step,
         kind=checkpoint.kind,
     )
