@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 import wavesynth
+from tests.without import run_without
 from wavesynth.cli import app
 
 
@@ -33,6 +34,16 @@ def test_a_list_for_people_fits_the_terminal_and_says_what_each_voice_is(columns
     assert "the default; en-US; from audio or log-mel; 16,000 Hz; 30 layers; CC-BY-SA-3.0" in said
     assert "from nothing but a duration" in said
     assert "speakers allison, june, carlo, ivr, nsh" in said
+
+
+def test_the_voices_that_ship_are_listed_without_pytorch():
+    program = """
+from wavesynth.__main__ import main
+sys.argv[1:] = ["voices", "--json"]
+main()
+"""
+    printed = json.loads(run_without(("torch", "scipy", "matplotlib"), program))
+    assert [voice["name"] for voice in printed["voices"]] == wavesynth.voices()
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def _of_service(address: str, token_file: Path | None, certificates: Path | None
 
 
 def _of_folder(folder: Path | None) -> list[dict[str, Any]]:
-    from wavesynth.server.validation import Requests
+    from wavesynth.server.listing import listed
     from wavesynth.voices.folders import SHIPPED, find_voices
     from wavesynth.voices.voice import load_voice
 
@@ -72,7 +72,7 @@ def _of_folder(folder: Path | None) -> list[dict[str, Any]]:
         raise ValueError(
             f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
         )
-    return _listed(Requests(loaded).listed())
+    return _listed(listed(loaded, max_seconds=0))  # nothing is made here
 
 
 def _listed(response: pb.ListVoicesResponse) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from wavesynth.engine.stream import EngineRequest
 from wavesynth.server.decoding import FIELDS, growing_request, piece_of, whole_request
 from wavesynth.server.encoding import bytes_per_sample, encoder
 from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.listing import listed
 from wavesynth.v1 import MAX_MESSAGE, MESSAGE_OVERHEAD
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.voices.voice import Voice
@@ -46,8 +47,7 @@ class Requests:
 
     def listed(self) -> pb.ListVoicesResponse:
         """All voices, by name."""
-        voices = [_describe(voice) for _, voice in sorted(self.voices.items())]
-        return pb.ListVoicesResponse(voices=voices, default_voice=self.default, max_seconds=self.max_seconds)
+        return listed(self.voices.values(), self.max_seconds)
 
     def whole(
         self, synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: bool
@@ -108,20 +108,3 @@ def _refusals() -> Iterator[None]:
         raise RefusedError(grpc.StatusCode.NOT_FOUND, str(error)) from error
     except ValueError as error:
         raise invalid(str(error)) from error
-
-
-def _describe(voice: Voice) -> pb.Voice:
-    return pb.Voice(
-        name=voice.name,
-        description=voice.description,
-        language=voice.language,
-        licence=voice.licence,
-        sample_rate=voice.sample_rate,
-        layers=voice.layers,
-        receptive_field=voice.receptive_field,
-        mel_bands=voice.mel_bands,
-        hop=voice.hop if voice.takes_mel else 0,
-        speakers=voice.speakers,
-        temperature=voice.temperature,
-        correction=voice.correction > 0,
-    )
