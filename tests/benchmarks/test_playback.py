@@ -29,9 +29,9 @@ def listen(processes, load):
 
 
 def test_each_admitted_listener_hears_all_of_its_audio_and_the_others_are_refused(processes, load):
-    run = listen(processes, replace(load, kinds=("streaming",) * 3, seconds=0.5))
+    run = listen(processes, replace(load, kinds=("bidirectional",) * 3, seconds=1.0))
     assert (len(run.of()), run.refused, run.failed) == (2, 1, {})
-    assert [heard.timing.samples for heard in run.of()] == [8000, 8000]
+    assert [heard.timing.samples for heard in run.of()] == [16000, 16000]
     assert not run.flawless
 
 

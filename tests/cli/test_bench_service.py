@@ -20,7 +20,7 @@ def bench(*words):
 @pytest.fixture(scope="module")
 def loaded(two_voices):
     """Three streams, by turns of both kinds, at a server that admits two."""
-    words = ("--streams", 3, "--seconds", 1, "--load", "both", "--server-options", "--live-streams 2")
+    words = ("--streams", 3, "--seconds", 4, "--load", "both", "--server-options", "--live-streams 2")
     result, said = bench("--voices", two_voices, *words, "--json")
     assert result is not None, said
     return result

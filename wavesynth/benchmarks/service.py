@@ -27,8 +27,9 @@ KINDS: dict[str, tuple[Kind, ...]] = {
 }
 #: Seconds of audio of the calls of a short run, which looks whether there is an underrun.
 PROBE = 5.0
-#: Seconds of audio of calls that are made to see how many are admitted.
-ADMISSION = 1.0
+#: Seconds of audio of calls that are made to see how many are admitted: more than a service makes ahead, so that none
+#: has ended when the last one comes.
+ADMISSION = 4.0
 #: Streams at once that are tried at most.
 MOST = 10_000
 #: Seconds, at most, of the listeners beside whom short calls are made, and from one of these calls to the next.
