@@ -66,6 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "server": {
         "checks",
+        "formats",
         "engine",
         "images",
         "voices",

@@ -15,3 +15,12 @@ def test_where_the_system_does_not_say_cores_are_those_of_the_machine(count, mon
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
     monkeypatch.setattr(os, "cpu_count", lambda: count)
     assert cores() == (count or 1)
+
+
+@pytest.mark.parametrize(
+    ("quota", "count"), [("max 100000", 8), ("250000 100000", 2), ("20000 100000", 1), ("?", 8)]
+)
+def test_cores_are_no_more_than_a_containers_quota(tmp_path, monkeypatch, quota, count):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    (tmp_path / "cpu.max").write_text(quota)
+    assert cores(tmp_path / "cpu.max") == count

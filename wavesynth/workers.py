@@ -8,15 +8,21 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 __all__ = ["begin_worker", "cores", "threads", "worker_pool"]
 
 
-def cores() -> int:
-    """Cores that this process may use; where the system does not say, as macOS, those that the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Cores that this process may use: by its affinity, and by the `quota` of its container, if there is one; where the
+    system says neither, as macOS, those that the machine has."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # no such file, and "max" for no quota
+        microseconds, period = map(int, quota.read_text(encoding="ascii").split())
+        allowed = min(allowed, max(1, microseconds // period))
+    return allowed
 
 
 @contextmanager

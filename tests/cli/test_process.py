@@ -114,7 +114,7 @@ MEASURING = """
 import os, signal
 from wavesynth.__main__ import main
 import wavesynth.server.server as server
-server.measure_capacity = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+server.capacity_of_machine = lambda *_: os.kill(os.getpid(), signal.SIGINT)
 main()
 """
 

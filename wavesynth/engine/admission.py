@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest, EngineStream
 
 __all__ = ["Admission", "CapacityError"]
+
+#: Seconds that a chunk may be late before it counts: half of what a player keeps in hand.
+_LATE = 0.01
+#: Part of the room that is taken away when chunks are late, below what is in use.
+_STEP_BACK = 0.05
+#: Seconds between two such steps.
+_BETWEEN = 0.25
+#: Part of the room that comes back in a second in which no chunk is late.
+_STEP_FORWARD = 0.01
 
 
 class CapacityError(Exception):
@@ -19,15 +31,32 @@ class CapacityError(Exception):
 
 
 class Admission:
-    """Admits live streams as far as `capacity` says, and `waiting` offline ones."""
+    """Admits live streams as far as `capacity` says, and `waiting` offline ones.
 
-    def __init__(self, capacity: Capacity, waiting: int) -> None:
-        self.capacity, self._waiting = capacity, waiting
+    What was measured is too much where other programs take the cores. So chunks that are late take room away at
+    once, below what is in use; it comes back slowly.
+    """
+
+    def __init__(self, capacity: Capacity, waiting: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.capacity, self._waiting, self._clock = capacity, waiting, clock
+        self._lock = threading.Lock()
+        self._room, self._since = 1.0, clock()  # part of the capacity's limit, and when that was said
+        self._load = 0.0  # of the streams that were open when one was last admitted
+
+    @property
+    def room(self) -> float:
+        """The part of what was measured that streams may take now, 0 to 1."""
+        with self._lock:
+            return min(1.0, self._room + _STEP_FORWARD * (self._clock() - self._since))
 
     def check(self, request: EngineRequest, others: Sequence[EngineStream]) -> None:
         """Raises CapacityError unless there is room beside `others`, the open ones of its kind."""
         if request.live:
-            fits = not others or self.capacity.fits([*(s.voice for s in others), request.voice])
+            voices = Counter([*(s.voice for s in others), request.voice])
+            load = self.capacity.load_of(voices)
+            fits = not others or load <= self.room * self.capacity.limit + 1e-9
+            if fits:
+                self._load = load
         else:
             fits = len(others) < self._waiting
         if not fits:
@@ -38,6 +67,15 @@ class Admission:
 
     def observe(self, late: Sequence[float]) -> None:
         """Takes note of how late chunks of live streams were handed out, in seconds; below 0 if early."""
+        if not self.capacity.measured or not late or max(late) < _LATE:
+            return
+        now = self._clock()
+        with self._lock:
+            if now - self._since < _BETWEEN and self._room < 1.0:
+                return
+            room = min(1.0, self._room + _STEP_FORWARD * (now - self._since))
+            used = self._load / self.capacity.limit
+            self._room, self._since = max(0.0, min(room, used) - _STEP_BACK), now
 
 
 def _retry_after(streams: Sequence[EngineStream]) -> float:

@@ -1,31 +1,63 @@
-"""How many streams this machine makes in real time: measured, by making some."""
+"""How many live streams this machine carries: measured, by making some; remembered; and put right by what happens.
+
+What is measured is processor time, which other programs do not change as they do the clock: what a core needs for a
+second of a stream's audio, from its input to its samples, alone and in company, and for the messages that carry it.
+All cores together have a second a second. Of that the streams may take `LIMIT`; the rest is for whoever listens on this
+machine, and for the system.
+"""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import DataPlane
-from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.voices.loaded import LoadedVoice
 
-__all__ = ["LIMIT", "measure_capacity"]
+__all__ = ["LIMIT", "Costs", "measure_capacity", "settled"]
 
-#: Part of the time that steps may take; the rest is for moving bytes, and for other programs.
+#: Part of the cores' time that live streams may take.
 LIMIT = 0.8
-_STEPS = 5
+#: Streams that are counted at the most, where nothing else is the limit.
+_MOST = 10_000
+#: Chunks of each measurement; the shortest time counts.
+_STEPS = 4
+#: Measurements are repeated until the last two agree within this part, or so many times.
+_AGREE, _ROUNDS = 0.03, 6
 
 
-def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) -> Capacity:
-    """Times steps of 1, 2, 3, ... streams of each voice, analysis and correction included, until one is over the limit.
+@dataclass(frozen=True)
+class Costs:
+    """What a core needs for a second of a stream's audio, in seconds."""
 
-    Voices of one shape and rate take one time. A sampler with a `max_streams` is timed with 1, 2, 4, ... streams, and
-    with no more than these. Raises what the backend raises.
+    streams: tuple[tuple[int, float], ...]
+    """So many streams in one step: seconds for each of them."""
+
+    def each(self, streams: int) -> float:
+        """Of one of so many streams in a step."""
+        counts, seconds = zip(*self.streams, strict=True)
+        return float(np.interp(streams, counts, seconds))
+
+
+def measure_capacity(
+    voices: Mapping[str, LoadedVoice],
+    planes: Mapping[str, DataPlane],
+    config: EngineConfig,
+    message: float = 0.0,
+    remembered: Callable[[str, Callable[[], Costs]], Costs] = lambda key, measure: measure(),
+) -> Capacity:
+    """How many streams of each voice there is room for, if a message for each chunk takes `message` seconds.
+
+    Voices of one shape and rate are measured once; `remembered` may know what a measurement with that key once gave. A
+    sampler with a `max_streams` has no more than these. Raises what the backend raises.
     """
     load: dict[str, list[tuple[int, float]]] = {}
     alike: dict[Hashable, str] = {}
@@ -33,38 +65,79 @@ def measure_capacity(voices: Mapping[str, LoadedVoice], config: EngineConfig) ->
         same = alike.setdefault(loaded.voice.workload, name)
         if same != name:
             load[name] = load[same]
-            continue
-        streams, plane = 1, plane_of(loaded)
-        points: list[tuple[int, float]] = []
-        most = loaded.sampler.max_streams
-        while not points or (points[-1][1] <= LIMIT and points[-1][0] != most):
-            points.append((streams, _load(plane, name, loaded, streams, loaded.samples(config.chunk))))
-            streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
-        load[name] = points
-    return Capacity(load, LIMIT)
+        elif planes[name].batch is None:
+            load[name] = _loads_together(planes[name], name, loaded, config.chunk)
+        else:
+            key = f"{loaded.voice.workload} {loaded.sampler.device} {config.chunk}"
+            cost = partial(_cost, planes[name], name, loaded, config.chunk, time.thread_time)
+            batch = planes[name].batch or 1
+            counts = sorted({min(1 << i, batch) for i in range(batch.bit_length() + 1)})
+            costs = remembered(key, partial(settled, counts, cost))
+            messages = message * 16000 / config.chunk
+            load[name] = _loads(costs, messages, batch, config.workers)
+    return Capacity(load, LIMIT, measured=True)
 
 
-def _load(plane: DataPlane, name: str, loaded: LoadedVoice, count: int, chunk: int) -> float:
-    """Shortest time of a step, over the time that its audio lasts: what else the machine does now will pass."""
-    rate = loaded.voice.sample_rate
-    streams = [_stream(plane, name, loaded, chunk * (_STEPS + 1) + rate // 4) for _ in range(count)]
+def _loads(costs: Costs, messages: float, batch: int, cores: int) -> list[tuple[int, float]]:
+    """The part of all cores' time that 1, 2, ... streams take, up to the first number that is too much."""
+    loads: list[tuple[int, float]] = []
+    while not loads or (loads[-1][1] <= LIMIT and len(loads) < _MOST):
+        streams = len(loads) + 1
+        together = min(batch, -(-streams // cores))
+        loads.append((streams, streams * (costs.each(together) + messages) / cores))
+    return loads
+
+
+def settled(counts: Sequence[int], cost: Callable[[int], float]) -> Costs:
+    """What each of so many streams costs, measured until it does not change any more; `cost` measures all of them."""
+    best = dict.fromkeys(counts, math.inf)
+    for _ in range(_ROUNDS):
+        before = dict(best)
+        for count in counts:
+            best[count] = min(best[count], cost(count) / count)
+        if all(best[count] > (1 - _AGREE) * before[count] for count in counts):
+            break
+    return Costs(tuple(best.items()))
+
+
+def _loads_together(plane: DataPlane, name: str, loaded: LoadedVoice, chunk: int) -> list[tuple[int, float]]:
+    """The part of the time that a step of 1, 2, ... streams takes, by the clock: the device is somebody else's."""
+    most, streams = loaded.sampler.max_streams, 1
+    loads: list[tuple[int, float]] = []
+    while not loads or (loads[-1][1] <= LIMIT and loads[-1][0] != most):
+        loads.append((streams, _cost(plane, name, loaded, chunk, time.perf_counter, streams)))
+        streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
+    return loads
+
+
+def _cost(
+    plane: DataPlane, name: str, loaded: LoadedVoice, chunk: int, clock: Callable[[], float], count: int
+) -> float:
+    """Seconds of `clock` for a second of audio of so many streams: the least of some steps."""
+    n, rate = loaded.samples(chunk), loaded.voice.sample_rate
+    streams = [_stream(plane, name, loaded, n * (_STEPS + 1) + rate // 4) for _ in range(count)]
     seconds = []
     for _ in range(_STEPS + 1):  # the first one warms up
-        started = time.perf_counter()
-        made = list(plane.ready(streams, [chunk] * count))
-        for _, samples in plane.advance(streams, chunk, alone=False):
+        started = clock()
+        made = list(plane.ready(streams, [n] * count))
+        for _, samples in plane.advance(streams, n, alone=False):
             made += samples  # type: ignore[arg-type]
         for result in made:
             if isinstance(result, Exception):
                 raise result
-        seconds.append(time.perf_counter() - started)
-    return min(seconds[1:]) * rate / chunk
+        seconds.append(clock() - started)
+    return min(seconds[1:]) * rate / n
 
 
 def _stream(plane: DataPlane, name: str, loaded: LoadedVoice, samples: int) -> object:
+    """A stream that has all its input, and whose correction, if it is to have one, is under way."""
     voice, speaker = loaded.voice, 0 if loaded.voice.speakers else None
     if not voice.takes_mel:
         return plane.open(EngineRequest(name, "duration", speaker=speaker, samples=samples))
     stream = plane.open(EngineRequest(name, "audio", speaker=speaker, correction=voice.correction))
-    stream.push((np.random.default_rng(0).random(samples, np.float32) - 0.5).astype(np.float32))
+    lead = stream.lead
+    stream.push(np.random.default_rng(0).random(samples + lead, np.float32) - np.float32(0.5))
+    if lead and not isinstance(plane.ready([stream], [lead])[0], Exception):
+        for _ in plane.advance([stream], lead, alone=False):
+            pass
     return stream

@@ -103,7 +103,7 @@ class ComposedStream:
 class ComposedPlane:
     """A `DataPlane` of any voice and sampler."""
 
-    batch = None
+    batch: int | None = None
 
     def __init__(self, loaded: LoadedVoice) -> None:
         self.loaded = loaded

@@ -35,6 +35,8 @@ class Capacity:
 
     load: Mapping[str, Sequence[tuple[int, float]]]
     limit: float = 1.0
+    measured: bool = False
+    """Whether it was measured, and what happens may correct it; not if somebody has said how many."""
 
     @classmethod
     def of(cls, streams: int, voices: Iterable[str]) -> Capacity:
@@ -43,7 +45,11 @@ class Capacity:
 
     def fits(self, voices: Iterable[str]) -> bool:
         """Whether one stream of each of `voices`, named as often as it has streams, can be made in real time."""
-        return sum(self._load(*group) for group in Counter(voices).items()) <= self.limit + 1e-9
+        return self.load_of(Counter(voices)) <= self.limit + 1e-9
+
+    def load_of(self, streams: Mapping[str, int]) -> float:
+        """The part of the time that so many streams of each voice take."""
+        return sum(self._load(*group) for group in streams.items())
 
     def streams(self, voice: str) -> int:
         """The most streams of `voice` alone."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import Self
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from wavesynth.engine.capacity import measure_capacity
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.engine import Engine
+from wavesynth.engine.plane import DataPlane
+from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.images import served_images
+from wavesynth.server.measuring import capacity_of_machine
 from wavesynth.server.services import Services
 from wavesynth.server.sockets import check_port, host_and_port, listening, plain
 from wavesynth.server.telemetry import Metrics
@@ -26,7 +28,15 @@ from wavesynth.server.tls import read_tls
 from wavesynth.server.validation import Requests
 from wavesynth.voices.loaded import LoadedVoice, load_voices
 
-__all__ = ["Server", "ServerConfig", "check_files_and_ports", "loaded", "serve", "serve_metrics"]
+__all__ = [
+    "Server",
+    "ServerConfig",
+    "capacity_of",
+    "check_files_and_ports",
+    "loaded",
+    "serve",
+    "serve_metrics",
+]
 
 
 class Server:
@@ -43,7 +53,8 @@ class Server:
     async def __aenter__(self) -> Self:
         config = self.config
         tls = check_files_and_ports(config)
-        voices, capacity, engine_config = loaded(config)
+        voices, planes, engine_config = loaded(config)
+        capacity = await capacity_of(config, voices, planes, engine_config)
         loop = asyncio.get_running_loop()
 
         def notify(streams: Sequence[EngineStream]) -> None:
@@ -56,7 +67,7 @@ class Server:
             return self.engine.open(request)
 
         async_engine = AsyncEngine(open_stream)
-        self.engine = Engine(voices, capacity, engine_config, notify, lost)
+        self.engine = Engine(voices, capacity, engine_config, notify, lost, planes)
         self.metrics = Metrics(lambda: self.engine.live)
         self.requests = Requests((loaded.voice for loaded in voices.values()), config.max_seconds)
         async with AsyncExitStack() as stack:
@@ -86,15 +97,26 @@ class Server:
         self._unhealthy = asyncio.create_task(self._services.say_not_serving())
 
 
-def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], Capacity, EngineConfig]:
-    """The voices, how many streams they can carry, and how the engine runs."""
+def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], dict[str, DataPlane], EngineConfig]:
+    """The voices, what makes their streams, and how the engine runs."""
     engine_config = EngineConfig(chunk=config.chunk, workers=config.threads)
     live = config.live_streams
     # Offline streams that wait take memory too, but no step has more streams than may be live.
     max_streams = None if live is None else live + engine_config.waiting
     voices = load_voices(config.voices, config.backend, config.threads, max_streams, live)
-    capacity = measure_capacity(voices, engine_config) if live is None else Capacity.of(live, voices)
-    return voices, capacity, engine_config
+    return voices, {name: plane_of(loaded) for name, loaded in voices.items()}, engine_config
+
+
+async def capacity_of(
+    config: ServerConfig,
+    voices: Mapping[str, LoadedVoice],
+    planes: Mapping[str, DataPlane],
+    engine_config: EngineConfig,
+) -> Capacity:
+    """How many live streams there is room for: as many as the configuration says, or as this machine carries."""
+    if config.live_streams is not None:
+        return Capacity.of(config.live_streams, voices)
+    return await capacity_of_machine(voices, planes, engine_config)
 
 
 def check_files_and_ports(config: ServerConfig) -> tuple[bytes, bytes] | None:

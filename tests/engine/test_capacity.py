@@ -1,0 +1,125 @@
+"""How many streams there is room for: by what they cost, and by what happens."""
+
+from typing import Any
+
+import pytest
+
+from tests.engine.engines import VOICES, from_nothing
+from wavesynth.engine.admission import Admission, CapacityError
+from wavesynth.engine.capacity import LIMIT, Costs, measure_capacity, settled
+from wavesynth.engine.composed_plane import ComposedPlane
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.scheduler import Capacity
+
+
+class OfCores(ComposedPlane):
+    """A plane whose steps are made on the core that asks."""
+
+    batch = 4
+
+
+def measured(costs, message=0.0, workers=2):
+    voices = {"free": VOICES["free"]}
+    planes = {"free": OfCores(VOICES["free"])}
+    config = EngineConfig(workers=workers)
+    return measure_capacity(voices, planes, config, message, lambda key, measure: Costs(costs))
+
+
+@pytest.mark.parametrize(
+    ("costs", "message", "workers", "streams"),
+    [
+        (((1, 0.1), (4, 0.1)), 0.0, 2, 16),  # 0.8 of two cores
+        (((1, 0.1), (4, 0.1)), 0.0, 1, 8),
+        (((1, 0.1), (4, 0.05)), 0.0, 2, 32),  # cheaper in company
+        (((1, 0.1), (4, 0.1)), 0.001, 2, 8),  # 100 messages a second as dear as the stream
+        (((1, 2.0),), 0.0, 2, 0),
+    ],
+)
+def test_streams_may_take_their_part_of_all_cores(costs, message, workers, streams):
+    assert LIMIT == 0.8
+    assert measured(costs, message, workers).streams("free") == streams
+
+
+def test_measuring_gives_room_for_a_tiny_voice():
+    voices = {"free": VOICES["free"], "alike": VOICES["free"]}
+    planes = {name: OfCores(loaded) for name, loaded in voices.items()}
+    capacity = measure_capacity(voices, planes, EngineConfig())
+    assert capacity.measured
+    assert capacity.streams("free") == capacity.streams("alike") > 0
+
+
+def test_measuring_ends_when_two_rounds_agree():
+    times: Any = iter([5.0, 8.0, 4.0, 7.9, 4.0, 7.9, "too often"])
+    assert settled([1, 2], lambda count: next(times)) == Costs(((1, 4.0), (2, 3.95)))
+    assert next(times) == "too often"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def admission():
+    clock = Clock()
+    admission = Admission(Capacity({"free": [(10, 1.0)]}, measured=True), 4, clock)
+    admission.clock = clock
+    return admission
+
+
+class Open:
+    voice, samples_made = "free", 0
+    request = from_nothing(16000)
+    plane = ComposedPlane(VOICES["free"])
+
+
+def admits(admission, others):
+    try:
+        admission.check(from_nothing(16000), [Open()] * others)
+    except CapacityError:
+        return False
+    return True
+
+
+def test_chunks_that_are_late_take_room_away_at_once(admission):
+    assert admits(admission, 7)
+    admission.observe([-0.1, 0.02])
+    assert not admits(admission, 7)
+
+
+def test_chunks_that_are_a_little_late_do_not(admission):
+    assert admits(admission, 7)
+    admission.observe([0.009])
+    assert admits(admission, 9)
+
+
+def test_the_longer_chunks_are_late_the_less_room_there_is(admission):
+    assert admits(admission, 7)
+    for _ in range(4):
+        admission.clock.now += 0.3
+        admission.observe([0.02])
+    assert admits(admission, 5) and not admits(admission, 6)
+
+
+def test_room_comes_back_slowly(admission):
+    assert admits(admission, 9)
+    admission.observe([0.02])
+    admission.clock.now += 2
+    assert not admits(admission, 9)
+    admission.clock.now += 10
+    assert admits(admission, 9)
+
+
+def test_a_number_that_somebody_has_said_is_kept():
+    admission = Admission(Capacity.of(10, ["free"]), 4)
+    admission.observe([1.0])
+    assert admits(admission, 9)
+
+
+def test_one_stream_is_always_admitted(admission):
+    for _ in range(100):
+        admission.clock.now += 0.3
+        admission.observe([0.02])
+    assert admits(admission, 0)

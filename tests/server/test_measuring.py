@@ -1,0 +1,58 @@
+"""What the server finds out about the machine: once, and again when something is another."""
+
+import json
+
+import pytest
+
+from wavesynth.engine.capacity import Costs
+from wavesynth.server import measuring
+from wavesynth.server.measuring import Remembered, message_cost
+
+COSTS = Costs(((1, 0.25), (4, 0.125)))
+
+
+def never():
+    raise AssertionError("it was measured again")
+
+
+def test_what_was_measured_once_is_known_the_next_time(tmp_path):
+    path = tmp_path / "new" / "capacity.json"
+    first = Remembered(path)
+    assert first.costs("voice", lambda: COSTS) == COSTS
+    first.save()
+    again = Remembered(path)
+    assert again.costs("voice", never) == COSTS
+    assert not again.changed
+
+
+@pytest.mark.parametrize("what", ["version", "cores"])
+def test_another_machine_or_version_measures_anew(tmp_path, monkeypatch, what):
+    first = Remembered(tmp_path / "capacity.json")
+    first.costs("voice", lambda: COSTS)
+    first.save()
+    monkeypatch.setattr(measuring, what, lambda: "another")
+    assert Remembered(tmp_path / "capacity.json").costs("voice", None) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"machine": 1}', json.dumps({"machine": "x", "costs": 5}), "[" * 100_000]
+)
+def test_a_file_that_cannot_be_used_counts_as_not_known(tmp_path, text):
+    path = tmp_path / "capacity.json"
+    path.write_text(text)
+    remembered = Remembered(path)
+    assert remembered.costs("voice", None) is None
+    remembered.costs("voice", lambda: COSTS)
+    remembered.save()
+    assert Remembered(path).costs("voice", never) == COSTS
+
+
+def test_where_nothing_can_be_written_it_is_measured_each_time(tmp_path):
+    (tmp_path / "file").write_text("")
+    remembered = Remembered(tmp_path / "file" / "capacity.json")
+    assert remembered.costs("voice", lambda: COSTS) == COSTS
+    remembered.save()
+
+
+async def test_a_message_costs_processor_time():
+    assert 0 < await message_cost() < 0.05
