@@ -37,7 +37,7 @@ class WaveNetVoice(Voice):
     activation_bits: int = 8
     """Of its layers' inputs and gated activations, 8 or 16 (wavesynth.sampling.int8)."""
     mid_tread: bool = True
-    """Whether the classes next to zero stand for zero (wavesynth.audio.companding.decode), so that silence is silent.
+    """Whether the classes next to zero stand for zero (wavesynth.audio.companding.levels), so that silence is silent.
     Of format 1 none does."""
 
     @property
