@@ -21,6 +21,7 @@ using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
 struct InstructionSet {
   const char* name;
   bool (*runs_here)();
+  int (*activation_offset)();
   void (*advance)(const Int8Network&, StreamCall*, int, int);
   void (*lead)(const Int8Network&, StreamCall&, Meeting&, int);
   void (*help)(const Int8Network&, Meeting&, int);
@@ -34,7 +35,7 @@ struct InstructionSet {
 };
 
 #define WAVESYNTH_FUNCTIONS(isa)                                                                      \
-  isa::advance, isa::lead, isa::help, isa::log_mel, isa::condition_hidden,                            \
+  isa::activation_offset, isa::advance, isa::lead, isa::help, isa::log_mel, isa::condition_hidden,    \
       isa::condition_frame, isa::convert, isa::resample, isa::project_all
 
 inline const InstructionSet kInstructionSets[] = {

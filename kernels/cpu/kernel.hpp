@@ -8,14 +8,17 @@
 
 namespace wavesynth::WAVESYNTH_ISA {
 
+int activation_offset() { return kOffset; }
+
 // A part of a matrix: rows `first` to `last` and `columns` columns from `column` on.
 struct Part { int first, last, column, columns; };
 inline Part whole(const Matrix& m) { return {0, m.rows, 0, m.columns}; }
 
-// Sums of W x over a part of W for B streams, beginning with `start`; x[s] is of the part's first column.
+// Sums of W x over a part of W for B streams, beginning with `start`; x[s] is of the part's first column. A part has at
+// most kMostColumns columns.
 // `use(s, row, sums)` gets them 16 rows at a time.
-template <int B, int Group, class Use>
-inline void product(const Matrix& m, Part part, const int32_t* const* start, const uint8_t* const* x, Use use) {
+template <int B, int Group, class Weights, class Use>
+inline void product(const Matrix& m, Part part, const int32_t* const* start, const Operand<Weights>* x, Use use) {
   constexpr int kBlocks = Group < blocks(B) ? Group : blocks(B);
   for (int group = part.first; group < part.last; group += 16 * Group) {
     for (int row = group; row < group + 16 * Group; row += 16 * kBlocks) {
@@ -27,11 +30,12 @@ inline void product(const Matrix& m, Part part, const int32_t* const* start, con
 #pragma GCC unroll 8
         for (int b = 0; b < kBlocks; b++) sums[s][b] = begin(start[s] + row + 16 * b);
       for (int k = 0; k < part.columns; k += 4, w += 64 * Group) {
-        Quad q[B];
+        decltype(quad(x[0], k)) q[B];
 #pragma GCC unroll 8
-        for (int s = 0; s < B; s++) q[s] = quad(x[s] + k);
+        for (int s = 0; s < B; s++) q[s] = quad(x[s], k);
 #pragma GCC unroll 8
         for (int b = 0; b < kBlocks; b++) {
+          if (kPrefetch) __builtin_prefetch(w + 64 * b + kPrefetch);
           const Block block = read_block(w + 64 * b);
 #pragma GCC unroll 8
           for (int s = 0; s < B; s++) accumulate(sums[s][b], q[s], block);
@@ -40,23 +44,25 @@ inline void product(const Matrix& m, Part part, const int32_t* const* start, con
 #pragma GCC unroll 8
       for (int s = 0; s < B; s++)
 #pragma GCC unroll 8
-        for (int b = 0; b < kBlocks; b++) use(s, row + 16 * b, finish(sums[s][b]));
+        for (int b = 0; b < kBlocks; b++) use(s, row + 16 * b, finish(sums[s][b], x[s]));
     }
   }
 }
 
-template <int B, class Use>
+template <int B, class Weights = AnyWeights, class Use>
 inline void product(const Matrix& m, Part part, const int32_t* const* start, const uint8_t* const* x, Use use) {
-  if (m.group == 4) return product<B, 4>(m, part, start, x, use);
-  return product<B, 1>(m, part, start, x, use);
+  Operand<Weights> operands[B];
+  for (int s = 0; s < B; s++) operands[s].prepare(x[s], part.columns);
+  if (m.group == 4) return product<B, 4>(m, part, start, operands, use);
+  return product<B, 1>(m, part, start, operands, use);
 }
 
 // The same, beginning with what undoes the activations' offset.
-template <int B, class Use>
+template <int B, class Weights = AnyWeights, class Use>
 inline void product(const Matrix& m, Part part, const uint8_t* const* x, Use use) {
   const int32_t* start[B];
   for (int s = 0; s < B; s++) start[s] = m.start;
-  product<B>(m, part, start, x, use);
+  product<B, Weights>(m, part, start, x, use);
 }
 template <int B, class Use>
 inline void product(const Matrix& m, const uint8_t* const* x, Use use) {
@@ -169,6 +175,8 @@ inline void layers(const Int8Network& net, const StreamCall* streams, Workspace<
     const Matrix &now = net.now[l], &residual = net.residuals[l];
     const uint8_t *entry[B], *low[B], *z[B], *low_z[B];
     for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * width, low[s] = entry[s] + R;
+    if (l + 1 < net.layers)  // the next layer's entry is seldom in a near cache
+      for (int s = 0; s < B; s++) __builtin_prefetch(queue[s] + static_cast<size_t>(net.dilations[l] + work.slots[s][l + 1]) * width);
     product<B>(net.past[l], entry, [&](int s, int row, Ints x) { store(work.sums[s] + row, x); });
     if (net.wide) product<B>(net.past[l], low, [&](int s, int row, Ints x) { store(work.low[s] + row, x); });
     for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
@@ -220,8 +228,8 @@ template <int B>
 inline void output(const Int8Network& net, Part part, const uint8_t* const* hidden, int32_t* const* sums, float* const* logits) {
   const int32_t* high[B];
   for (int s = 0; s < B; s++) high[s] = sums[s];
-  product<B>(net.output_high, part, hidden, [&](int s, int row, Ints x) { store(sums[s] + row, shift_left(x, 8)); });
-  product<B>(net.output_low, part, high, hidden, [&](int s, int row, Ints x) { store(logits[s] + row, affine(net.output_low, row, x)); });
+  product<B, SmallWeights>(net.output_high, part, hidden, [&](int s, int row, Ints x) { store(sums[s] + row, shift_left(x, 7)); });
+  product<B, SmallWeights>(net.output_low, part, high, hidden, [&](int s, int row, Ints x) { store(logits[s] + row, affine(net.output_low, row, x)); });
 }
 
 // One sample's logits from its activations.
@@ -232,7 +240,18 @@ inline void head(const Int8Network& net, Workspace<B>& work) {
   float* logits[B];
   for (int s = 0; s < B; s++)
     activations[s] = work.activations[s], skip[s] = work.skip[s], hidden[s] = work.hidden[s], sums[s] = work.sums[s], logits[s] = work.x[s];
-  product<B>(net.skips, activations, [&](int s, int row, Ints x) { rectified(work.skip[s], net.skips, net.skip_inverse_scale, row, x); });
+  const int32_t* start[B];
+  for (int s = 0; s < B; s++) start[s] = net.skips.start;
+  for (int first = 0, columns = net.skips.columns; first < columns; first += kMostColumns) {
+    if (columns - first <= kMostColumns) {
+      product<B>(net.skips, {0, net.skips.rows, first, columns - first}, start, activations, [&](int s, int row, Ints x) {
+        rectified(work.skip[s], net.skips, net.skip_inverse_scale, row, x);
+      });
+      break;
+    }
+    product<B>(net.skips, {0, net.skips.rows, first, kMostColumns}, start, activations, [&](int s, int row, Ints x) { store(work.sums[s] + row, x); });
+    for (int s = 0; s < B; s++) start[s] = work.sums[s], activations[s] += kMostColumns;
+  }
   product<B>(net.hidden, skip, [&](int s, int row, Ints x) { rectified(work.hidden[s], net.hidden, net.hidden_inverse_scale, row, x); });
   output<B>(net, whole(net.output_high), hidden, sums, logits);
 }

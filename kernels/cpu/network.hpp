@@ -9,11 +9,15 @@ namespace wavesynth {
 // so that one pass reads `group` blocks of 16 rows from consecutive addresses.
 struct Matrix {
   const int8_t* weights;
-  const int32_t* start;  // [rows] what each sum begins with: undoes the activations' offset of 128
+  const int32_t* start;  // [rows] what each sum begins with: undoes the activations' offset
   const float* scale;    // [rows]
   const float* bias;     // [rows], or null
   int rows, columns, group;
 };
+
+// The weights of a product: any int8, or from -64 to 64, for which an instruction set may have a shorter way.
+struct AnyWeights {};
+struct SmallWeights {};
 
 // Plain pointers: nothing of the standard library is instantiated in the files that are compiled for one
 // instruction set, or the linker could keep a copy that another processor cannot run.
@@ -29,7 +33,7 @@ struct Int8Network {
   const float* hidden_inverse_scale; // [A]
   const Matrix *past, *now;  // [L] the two taps of the dilated convolution; the second goes on from the first's sums
   const Matrix* residuals;   // [L]
-  Matrix skips, hidden, output_high, output_low;
+  Matrix skips, hidden, output_high, output_low;  // the output's weights are 128 * high + low, both small
 };
 
 // One stream's part of a call: its state (changed in place), its conditioning, its draws, its result.
@@ -62,9 +66,10 @@ struct Meeting {
 };
 
 // advance: n samples of each stream. lead and help: n samples of one stream, by two threads at once; lead is done
-// when the samples are, help soon after.
+// when the samples are, help soon after. activation_offset: what a product takes from the bytes of its activations.
 #define WAVESYNTH_KERNEL(isa)                                    \
   namespace isa {                                                \
+  int activation_offset();                                               \
   void advance(const Int8Network&, StreamCall*, int streams, int n);     \
   void lead(const Int8Network&, StreamCall&, Meeting&, int n);           \
   void help(const Int8Network&, Meeting&, int n);                    \

@@ -145,24 +145,28 @@ class Int8Sampler {
     expect("dilated", dilated, {L, 2 * R, 2 * R}), expect("dilated_scale", dilated_scale, {L, 2 * R});
     expect("residual", residual, {L, R, R}), expect("residual_scale", residual_scale, {L, R});
     expect("residual_bias", residual_bias, {L, R});
+    // What the products' activations are too high by, where a byte is 128 + value, and where it is the value.
+    const int around_128 = 128 - set_.activation_offset(), around_0 = -set_.activation_offset();
     for (size_t l = 0; l < L; l++) {
       const int8_t* taps = dilated.data() + l * 4 * R * R;  // columns (past, now)
       const float* scale = dilated_scale.data() + l * 2 * R;
-      past_.push_back(pack(taps, scale, nullptr, 2 * R, R, 2 * R, 128));
+      past_.push_back(pack(taps, scale, nullptr, 2 * R, R, 2 * R, around_128));
       now_.push_back(pack(taps + R, scale, nullptr, 2 * R, R, 2 * R, 0));  // goes on from the past's sums
-      residuals_.push_back(pack(residual.data() + l * R * R, residual_scale.data() + l * R, residual_bias.data() + l * R, R, R, R, 128));
+      residuals_.push_back(pack(residual.data() + l * R * R, residual_scale.data() + l * R, residual_bias.data() + l * R, R, R, R, around_128));
     }
     net_.dilations = dilations_.data(), net_.past = past_.data(), net_.now = now_.data(), net_.residuals = residuals_.data();
-    net_.skips = pack(expect("skip", skip, {S, L * R}), expect("skip_scale", skip_scale, {S}), expect("skip_bias", skip_bias, {S}), S, L * R, L * R, 128);
-    net_.hidden = pack(expect("hidden", hidden, {A, S}), expect("hidden_scale", hidden_scale, {A}), expect("hidden_bias", hidden_bias, {A}), A, S, S, 0);
+    net_.skips = pack(expect("skip", skip, {S, L * R}), expect("skip_scale", skip_scale, {S}), expect("skip_bias", skip_bias, {S}), S, L * R, L * R, around_128);
+    net_.hidden = pack(expect("hidden", hidden, {A, S}), expect("hidden_scale", hidden_scale, {A}), expect("hidden_bias", hidden_bias, {A}), A, S, S, around_0);
     const int16_t* wide = expect("output", output, {A, A});
+    for (size_t i = 0; i < A * A; i++)
+      if (std::abs(wide[i]) > 8191) throw std::invalid_argument("a weight of output is " + std::to_string(wide[i]) + "; it must be from -8191 to 8191");
     std::vector<int8_t> high(A * A), low(A * A);
     for (size_t i = 0; i < A * A; i++) {
-      low[i] = static_cast<int8_t>(wide[i]);
-      high[i] = static_cast<int8_t>((wide[i] - low[i]) / 256);
+      low[i] = static_cast<int8_t>(((wide[i] + 64) & 127) - 64);
+      high[i] = static_cast<int8_t>((wide[i] - low[i]) / 128);
     }
     const float *scale = expect("output_scale", output_scale, {A}), *bias = expect("output_bias", output_bias, {A});
-    net_.output_high = pack(high.data(), scale, bias, A, A, A, 0);
+    net_.output_high = pack(high.data(), scale, bias, A, A, A, 0);  // small weights: the bytes as they stand
     net_.output_low = pack(low.data(), scale, bias, A, A, A, 0);
     net_.embedding = arena_.copy(embedding.data(), A * R);
     net_.input_inverse_scale = arena_.copy(expect("input_inverse_scale", input_inverse_scale, {L, R}), L * R);
@@ -220,8 +224,8 @@ class Int8Sampler {
     return bytes + 1024 * (layers + 8);  // each array is padded to a cache line
   }
 
-  // Packs the first `columns` of each row of `stride`; `start` undoes the offset for the whole row, so that a
-  // second product may go on where this one ended. `offset` is what stands for zero in the activations.
+  // Packs the first `columns` of each row of `stride`; `start` makes good `offset` for the whole row, so that a
+  // second product may go on where this one ended. `offset` is what the product's activations are too high by.
   Matrix pack(const int8_t* weights, const float* scale, const float* bias, int rows, int columns, int stride, int offset) {
     const int group = rows % 64 == 0 ? 4 : 1;
     int8_t* packed = arena_.take<int8_t>(static_cast<size_t>(rows) * columns);

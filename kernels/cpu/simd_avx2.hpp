@@ -1,20 +1,26 @@
-// Sixteen lanes in two AVX2 registers. AVX2's 8-bit dot product saturates, so that the weights and the
-// activations are widened to 16 bits first: half as fast, and exact.
+// Sixteen lanes in two AVX2 registers. AVX2 multiplies unsigned bytes by signed ones and adds two products in 16 bits,
+// where sums saturate. So the unsigned bytes are the magnitudes of activations, and the weights take their signs.
 #pragma once
 #include <immintrin.h>
 
 #include <cstdint>
 
+#include "network.hpp"
+
 namespace wavesynth::WAVESYNTH_ISA {
 
 struct Floats { __m256 a, b; };
 struct Ints { __m256i a, b; };
-struct Sums { __m256i part[4]; };  // each: 4 rows x (the even and the odd pair of columns)
-using Quad = __m256i;
-struct Block { __m256i words[4]; };
+using Sums = Ints;
+struct Quad { __m256i magnitudes, signs; };  // four consecutive activations, repeated
+using SmallQuad = __m256i;
+struct Block { __m256i a, b; };              // weights: each 8 rows x 4 columns
 
-constexpr int kMaxBatch = 2;
-constexpr int blocks(int batch) { return batch == 1 ? 2 : 1; }
+constexpr int kMaxBatch = 4;
+constexpr int blocks(int batch) { return batch == 1 ? 4 : batch == 2 ? 2 : 1; }
+constexpr int kOffset = 128;
+constexpr int kPrefetch = 512;
+constexpr int kMostColumns = kMaxChannels;
 
 inline Floats load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
 inline Ints load(const int32_t* p) {
@@ -70,28 +76,52 @@ inline void store_unsigned(uint8_t* p, Ints x) {
                    _mm_packus_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)));
 }
 
-inline Quad quad(const uint8_t* x) {
-  return _mm256_cvtepu8_epi16(_mm_set1_epi32(*reinterpret_cast<const int32_t*>(x)));
-}
-inline Sums begin(const int32_t* start) {
-  Sums sums;
-  for (int i = 0; i < 4; i++)  // each row's start in the first of its two lanes
-    sums.part[i] = _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(start + 4 * i)));
-  return sums;
-}
+// The activations of a product. With a = bytes - 128, a * w = |a| * w, or, where a is negative, |a| * ~w + |a|, as ~w is
+// -w - 1. Two such products are between -2 * 128 * 128 and 2 * 128 * 127, which 16 bits hold.
+template <class Weights>
+struct Operand {
+  alignas(64) uint8_t magnitudes[kMostColumns], signs[kMostColumns];  // signs: all bits, where a is negative
+  int32_t negative = 0;  // the sum of |a| there
+  void prepare(const uint8_t* bytes, int columns) {
+    __m128i sum = _mm_setzero_si128();
+    for (int k = 0; k < columns; k += 16) {
+      const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + k));
+      const __m128i a = _mm_xor_si128(x, _mm_set1_epi8(static_cast<char>(0x80))), magnitude = _mm_abs_epi8(a);
+      const __m128i sign = _mm_cmpgt_epi8(_mm_setzero_si128(), a);
+      _mm_store_si128(reinterpret_cast<__m128i*>(magnitudes + k), magnitude);
+      _mm_store_si128(reinterpret_cast<__m128i*>(signs + k), sign);
+      sum = _mm_add_epi32(sum, _mm_sad_epu8(_mm_and_si128(magnitude, sign), _mm_setzero_si128()));
+    }
+    negative = _mm_cvtsi128_si32(sum) + _mm_extract_epi32(sum, 2);
+  }
+};
+// Two products of an unsigned byte and a small weight fit 16 bits as they are: 2 * 255 * 64.
+template <>
+struct Operand<SmallWeights> {
+  const uint8_t* bytes;
+  void prepare(const uint8_t* x, int) { bytes = x; }
+};
+
+inline __m256i repeated(const uint8_t* x) { return _mm256_set1_epi32(*reinterpret_cast<const int32_t*>(x)); }
+inline Quad quad(const Operand<AnyWeights>& x, int k) { return {repeated(x.magnitudes + k), repeated(x.signs + k)}; }
+inline SmallQuad quad(const Operand<SmallWeights>& x, int k) { return repeated(x.bytes + k); }
+inline Sums begin(const int32_t* start) { return load(start); }
 inline Block read_block(const int8_t* weights) {
-  Block block;
-  for (int i = 0; i < 4; i++)
-    block.words[i] = _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(weights + 16 * i)));
-  return block;
+  const auto* p = reinterpret_cast<const __m256i*>(weights);
+  return {_mm256_load_si256(p), _mm256_load_si256(p + 1)};
 }
-inline void accumulate(Sums& sums, Quad x, const Block& weights) {
-  for (int i = 0; i < 4; i++) sums.part[i] = _mm256_add_epi32(sums.part[i], _mm256_madd_epi16(x, weights.words[i]));
+inline __m256i plus_pairs(__m256i sums, __m256i products) {
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(products, _mm256_set1_epi16(1)));
 }
-inline Ints finish(Sums sums) {
-  const __m256i order = _mm256_setr_epi32(0, 1, 4, 5, 2, 3, 6, 7);
-  return {_mm256_permutevar8x32_epi32(_mm256_hadd_epi32(sums.part[0], sums.part[1]), order),
-          _mm256_permutevar8x32_epi32(_mm256_hadd_epi32(sums.part[2], sums.part[3]), order)};
+inline void accumulate(Sums& sums, Quad x, Block w) {
+  sums.a = plus_pairs(sums.a, _mm256_maddubs_epi16(x.magnitudes, _mm256_xor_si256(w.a, x.signs)));
+  sums.b = plus_pairs(sums.b, _mm256_maddubs_epi16(x.magnitudes, _mm256_xor_si256(w.b, x.signs)));
 }
+inline void accumulate(Sums& sums, SmallQuad x, Block w) {
+  sums.a = plus_pairs(sums.a, _mm256_maddubs_epi16(x, w.a));
+  sums.b = plus_pairs(sums.b, _mm256_maddubs_epi16(x, w.b));
+}
+inline Ints finish(Sums sums, const Operand<AnyWeights>& x) { return add(sums, splat(x.negative)); }
+inline Ints finish(Sums sums, const Operand<SmallWeights>&) { return sums; }
 
 }  // namespace wavesynth::WAVESYNTH_ISA

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "network.hpp"
+
 namespace wavesynth::WAVESYNTH_ISA {
 
 using Floats = __m512;
@@ -16,6 +18,9 @@ using Block = __m512i;  // weights: 16 rows x 4 columns
 // product is the number of registers that hold sums.
 constexpr int kMaxBatch = 6;
 constexpr int blocks(int batch) { return 4; }
+constexpr int kOffset = 0;    // what a product takes from the bytes of its activations
+constexpr int kPrefetch = 0;  // how far behind the weights that are read others are asked for, in bytes
+constexpr int kMostColumns = kMaxLayers * kMaxResidual;  // of one product
 
 inline Floats load(const float* p) { return _mm512_loadu_ps(p); }
 inline Ints load(const int32_t* p) { return _mm512_loadu_si512(p); }
@@ -48,13 +53,20 @@ inline void store_unsigned(uint8_t* p, Ints x) {
                    _mm512_cvtusepi32_epi8(_mm512_max_epi32(x, _mm512_setzero_si512())));
 }
 
-inline Quad quad(const uint8_t* x) { return _mm512_set1_epi32(*reinterpret_cast<const int32_t*>(x)); }
+template <class Weights>
+struct Operand {
+  const uint8_t* bytes;
+  void prepare(const uint8_t* x, int) { bytes = x; }
+};
+template <class Weights>
+inline Quad quad(const Operand<Weights>& operand, int k) { return _mm512_set1_epi32(*reinterpret_cast<const int32_t*>(operand.bytes + k)); }
 inline Sums begin(const int32_t* start) { return _mm512_loadu_si512(start); }
 inline Block read_block(const int8_t* weights) { return _mm512_load_si512(weights); }
 inline void accumulate(Sums& sums, Quad x, Block weights) {
   // Not the intrinsic: around it GCC 12 copies the sums from register to register, and halves the speed.
   asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(x), "v"(weights));
 }
-inline Ints finish(Sums sums) { return sums; }
+template <class Weights>
+inline Ints finish(Sums sums, const Operand<Weights>&) { return sums; }
 
 }  // namespace wavesynth::WAVESYNTH_ISA

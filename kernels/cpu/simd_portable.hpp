@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "network.hpp"
+
 namespace wavesynth::WAVESYNTH_ISA {
 
 template <class T>
@@ -18,6 +20,9 @@ using Block = const int8_t*;
 
 constexpr int kMaxBatch = 2;
 constexpr int blocks(int batch) { return 1; }
+constexpr int kOffset = 0;
+constexpr int kPrefetch = 0;
+constexpr int kMostColumns = kMaxLayers * kMaxResidual;
 
 template <class R, class T, class F>
 inline Lanes<R> map(Lanes<T> a, F f) {
@@ -88,13 +93,23 @@ inline void store_unsigned(uint8_t* p, Ints x) {
   }
 }
 
-inline Quad quad(const uint8_t* x) { return {x[0], x[1], x[2], x[3]}; }
+template <class Weights>
+struct Operand {
+  const uint8_t* bytes;
+  void prepare(const uint8_t* x, int) { bytes = x; }
+};
+template <class Weights>
+inline Quad quad(const Operand<Weights>& operand, int k) {
+  const uint8_t* x = operand.bytes + k;
+  return {x[0], x[1], x[2], x[3]};
+}
 inline Sums begin(const int32_t* start) { return load(start); }
 inline Block read_block(const int8_t* weights) { return weights; }
 inline void accumulate(Sums& sums, Quad q, Block weights) {
   for (int i = 0; i < 16; i++)
     for (int k = 0; k < 4; k++) sums.lane[i] += q.x[k] * weights[4 * i + k];
 }
-inline Ints finish(Sums sums) { return sums; }
+template <class Weights>
+inline Ints finish(Sums sums, const Operand<Weights>&) { return sums; }
 
 }  // namespace wavesynth::WAVESYNTH_ISA

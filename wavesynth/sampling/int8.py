@@ -24,7 +24,7 @@ a piano's. (The skip product reads the high byte only; the low byte makes no dif
 A weight is its integer times its row's scale. An activation is multiplied by its channel's inverse scale and rounded;
 these scales come from calibration.
 The skip weights of all layers share their rows' scales, so that the sum over layers is one integer sum.
-The output weights have 14 bits, 256 · high + low in two 8-bit matrices: their few large values decide the tails
+The output weights have 14 bits, in two 8-bit matrices: their few large values decide the tails
 of the distribution, and rounding them to 8 bits costs more likelihood than all the rest together. (14, not 16:
 the sum over 1,024 channels then still fits 32 bits.)
 """

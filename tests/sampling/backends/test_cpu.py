@@ -1,6 +1,7 @@
 """The C++ sampler gives the reference's samples, bit for bit, however it is called."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,12 +14,16 @@ from wavesynth.sampling import reference
 from wavesynth.sampling.backends.cpu import CpuSampler
 from wavesynth.sampling.params import SamplingParams
 
+SCALES = ("input_inverse_scale", "gate_inverse_scale", "skip_inverse_scale", "hidden_inverse_scale")
 SHAPES = [
     dict(),
     dict(stacks=1, layers_per_stack=5, residual=64, skip=64, classes=256, hop=16),  # rows in groups of 64
     dict(stacks=3, layers_per_stack=2, residual=48, skip=80, classes=144, hop=7),  # and not
     dict(stacks=1, layers_per_stack=10, residual=32, skip=128, classes=64, hop=160),
     dict(stacks=1, layers_per_stack=3, residual=128, skip=512, classes=512, hop=16),
+    dict(
+        stacks=3, layers_per_stack=6, residual=64, skip=64, classes=64, hop=16
+    ),  # 1,152 columns in the skip product
 ]
 
 
@@ -40,6 +45,40 @@ def test_every_instruction_set_gives_the_references_samples_and_state(
     assert np.array_equal(tokens, expected)
     assert state.to_bytes() == expected_state.to_bytes()
     assert len(set(tokens.tolist())) > 5
+
+
+@pytest.mark.parametrize("instruction_set", instruction_sets())
+@pytest.mark.parametrize("activation_bits", [8, 16])
+@pytest.mark.parametrize("sign", [1, -1, 0], ids=["positive", "negative", "mixed"])
+def test_the_largest_weights_and_activations_are_summed_exactly(instruction_set, activation_bits, sign):
+    """Weights of -127 and 127 (the output's -8191 and 8191) meet activations of -128 and 127, 0 and 255."""
+    random = np.random.default_rng(3)
+    weights = int8(network(residual=64, skip=64, classes=64, hop=16), activation_bits=activation_bits)
+
+    def extreme(like, largest):
+        signs = random.integers(2, size=like.shape) * 2 - 1 if sign == 0 else sign
+        return (np.ones(like.shape) * signs * largest).astype(like.dtype)
+
+    matrices = {
+        name: extreme(getattr(weights, name), 127) for name in ("dilated", "residual", "skip", "hidden")
+    }
+    louder = {name: getattr(weights, name) * np.float32(1e4) for name in SCALES}
+    weights = replace(weights, **matrices, **louder, output=extreme(weights.output, 8191))
+    conditioning = random.standard_normal((4, len(weights.dilations), 128), np.float32) * 3
+    params = [SamplingParams(seed, 2.0) for seed in range(5)]
+    expected = [reference.sample(weights, weights.start(), conditioning, p, 60) for p in params]
+    states = [weights.start() for _ in params]
+    tokens = CpuSampler(weights, instruction_set).advance(states, [conditioning] * 5, params, 60)
+    for row, state, (expected_tokens, expected_state) in zip(tokens, states, expected, strict=True):
+        np.testing.assert_array_equal(row, expected_tokens)
+        assert state.to_bytes() == expected_state.to_bytes()
+        assert {0, 255} <= set(np.unique(state.queues))
+
+
+def test_output_weights_of_more_than_14_bits_are_refused():
+    weights = replace(WEIGHTS, output=np.full_like(WEIGHTS.output, 8192))
+    with pytest.raises(ValueError, match=r"a weight of output is 8192; it must be from -8191 to 8191"):
+        CpuSampler(weights)
 
 
 MODEL = network(residual=32, skip=64, classes=256, hop=16)
