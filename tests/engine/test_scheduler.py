@@ -91,3 +91,62 @@ def test_a_plan_advances_streams_of_one_voice_and_length_in_one_call():
     plan: Any = StepPlan.of(streams)
     assert ["".join(stream.name for stream in batch) for batch in plan.batches] == ["d", "ac", "b"]
     assert {stream.name for stream in plan.streams} == set("abcd")
+
+
+CORE = SimpleNamespace(batch=4)  # a plane that advances four streams best, on the core that calls
+
+
+def of_cores(names, live=True, **others):
+    return [Waiting(name, live, plane=CORE, **others) for name in names]
+
+
+def planned(streams, live, now=0.0, workers=2, idle=None):
+    scheduler = Scheduler(Capacity.of(100, ["v", "w"]), 160, workers)
+    return scheduler.schedule(streams, live, now, workers if idle is None else idle)
+
+
+def test_the_streams_whose_chunks_are_due_first_go_first():
+    late, early = of_cores("ab", due=1.0), of_cores("cd", due=0.5)
+    assert [s.name for s in planned([*late, *early], live=4, now=0.6).streams] == ["c", "d"]
+
+
+def test_a_stream_that_comes_goes_before_those_that_have_time():
+    waiting, comes = of_cores("abcd", due=1.0), of_cores("e", due=0.6, first_chunk_sent=False)
+    assert planned([*waiting, *comes], live=5, now=0.6).streams[0].name == "e"
+
+
+@pytest.mark.parametrize(("idle", "chosen"), [(1, "abcd"), (2, "abc"), (3, "ab")])
+def test_idle_workers_share_what_is_due(idle, chosen):
+    plan = planned(of_cores("abcdef"), live=6, now=1.0, workers=3, idle=idle)
+    assert "".join(s.name for s in plan.streams) == chosen
+
+
+def test_streams_with_time_wait_for_company_until_their_chunks_are_nearly_due():
+    plan = planned(of_cores("a", due=1.0), live=8, now=0.9)
+    assert not plan.batches
+    assert plan.wait == pytest.approx(0.094)
+    assert planned(of_cores("a", due=1.0), live=8, now=0.9 + plan.wait + 0.001).streams
+
+
+def test_enough_streams_do_not_wait():
+    assert len(planned(of_cores("abcd", due=1.0), live=8, now=0.9).streams) == 4
+    assert len(planned(of_cores("a", due=1.0), live=1, now=0.9).streams) == 1  # there is no other
+
+
+def test_offline_streams_are_made_while_live_ones_wait_for_company():
+    streams = [*of_cores("a", due=1.0), *of_cores("x", live=False)]
+    assert [s.name for s in planned(streams, live=8, now=0.9).streams] == ["x"]
+
+
+def test_a_lone_stream_is_told_that_the_other_core_is_free():
+    assert planned(of_cores("a"), live=1).alone
+    assert not planned(of_cores("ab"), live=2).alone
+    assert not planned(of_cores("a"), live=1, idle=1).alone
+
+
+def test_a_stream_that_is_far_ahead_is_made_in_longer_chunks():
+    scheduler = Scheduler(Capacity.of(1, ["v"]), chunk=160)
+    (ahead,) = of_cores("a", due=10.0)
+    assert [scheduler.samples(ahead, 1, 0, now) for now in (9.0, 9.9, 11.0)] == [320, 160, 160]
+    (comes,) = of_cores("a", due=10.0, first_chunk_sent=False)
+    assert scheduler.samples(comes, 1, 0, 0.0) == 160
