@@ -31,6 +31,13 @@ def serve(
     threads: Annotated[
         int | None, typer.Option(help="Cores that sample; all but one if not given.", min=1, max=256)
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that speak gRPC, beside the one that makes the audio; with 0 one does both.",
+            min=0,
+        ),
+    ] = 0,
     live_streams: Annotated[
         int | None, typer.Option(help="Live streams at once; measured if not given.", min=1, max=100_000)
     ] = None,
@@ -79,7 +86,9 @@ def serve(
         import torch
 
         from wavesynth.cli.demo import HELD_OUT
-        from wavesynth.server.server import Server, ServerConfig
+        from wavesynth.server.config import ServerConfig
+        from wavesynth.server.processes.supervisor import ServerWithFrontEnds
+        from wavesynth.server.server import Server
         from wavesynth.server.server import serve as run
         from wavesynth.server.sockets import host_and_port
         from wavesynth.server.telemetry import log, log_as_json
@@ -96,6 +105,7 @@ def serve(
             voices=voices or SHIPPED,
             images=images,
             backend=backend,
+            workers=workers,
             live_streams=live_streams,
             chunk=round(16 * chunk_ms),  # of 16 kHz, whatever the rates of the voices
             max_seconds=max_seconds,
@@ -107,7 +117,7 @@ def serve(
             **({"threads": threads} if threads else {}),
         )
 
-        def ready(server: Server) -> None:
+        def ready(server: Server | ServerWithFrontEnds) -> None:
             say(f"listening on {host_and_port(host, server.port)}")
             if web:
                 say(f"the page is at http{'s' if tls_cert else ''}://{host_and_port(host, server.web_port)}/")

@@ -18,7 +18,7 @@ from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import DataPlane, StreamError
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity, Scheduler
-from wavesynth.engine.stream import EngineRequest, EngineStream
+from wavesynth.engine.stream import ClosedError, EngineRequest, EngineStream
 from wavesynth.engine.work import Work
 from wavesynth.engine.worker import run_worker
 from wavesynth.sampling.backends.sampler import LostError
@@ -30,10 +30,6 @@ _log = logging.getLogger(__name__)
 #: Workers beyond one a core for samplers that are waited for: one waits for the step that is drawn, one has the next
 #: ready, and one looks after streams that join.
 _WAITING_WORKERS = 3
-
-
-class ClosedError(StreamError):
-    """The engine was closed before the stream's end."""
 
 
 class Engine:

@@ -18,6 +18,7 @@ from wavesynth.sampling.params import SamplingParams
 
 __all__ = [
     "MAX_INPUT_AHEAD",
+    "ClosedError",
     "EngineOutput",
     "EngineRequest",
     "EngineStream",
@@ -31,6 +32,10 @@ __all__ = [
 MAX_INPUT_AHEAD = 32_000
 #: Seconds that a stream which had to wait for its input, or for its reader, has for its next chunk.
 _ALLOWED = 0.01
+
+
+class ClosedError(StreamError):
+    """The engine was closed before the stream's end."""
 
 
 @dataclass(frozen=True)

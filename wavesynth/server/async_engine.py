@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wavesynth.engine.engine import CapacityError
+from wavesynth.engine.admission import CapacityError
 from wavesynth.engine.stream import MAX_INPUT_AHEAD, EngineOutput, EngineRequest, StreamError
 from wavesynth.server.errors import RefusedError
 
@@ -18,11 +18,15 @@ __all__ = ["AsyncEngine", "AsyncStream", "Stream"]
 
 
 class Stream(Protocol):
-    """What calls use of a stream: an `EngineStream`'s methods, none of which waits."""
+    """What is used of an engine's stream: an `EngineStream`'s methods, none of which waits."""
 
     @property
     def samples_made(self) -> int:
         """Samples made, with those before the request's first."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is nothing more to make."""
 
     def push(self, piece: NDArray[np.generic], /) -> None:
         """Gives the next input."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from wavesynth.voices.folders import SHIPPED
 from wavesynth.workers import cores
 
 __all__ = ["ServerConfig"]
+
+#: More threads or processes than so many for a core only wait for one another.
+_OF_A_CORE = 4
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class ServerConfig:
     backend: str = "cpu"
     threads: int = field(default_factory=cores)
     """Cores that make samples."""
+    workers: int = 0
+    """Processes that speak gRPC, beside the one that makes the audio; with 0 one does both."""
     live_streams: int | None = None
     """Live streams at once; measured if None."""
     chunk: int = 160
@@ -43,7 +49,14 @@ class ServerConfig:
     """The web page, if there is to be one."""
 
     def __post_init__(self) -> None:
-        require_whole(self, {"port": (0, 65535), "threads": (1, 1024)})
+        require_whole(self, {"port": (0, 65535)})
+        most = _OF_A_CORE * cores()
+        for name, least in (("threads", 1), ("workers", 0)):
+            value = getattr(self, name)
+            holds = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+            require(self, name, holds, f"from {least} to {most}, {_OF_A_CORE} for each core of this machine")
+        possible = not self.workers or (hasattr(socket, "SO_REUSEPORT") and hasattr(socket, "send_fds"))
+        require(self, "workers", possible, "0 on this system, where processes cannot share a port")
         if self.metrics_port is not None:
             require_whole(self, {"metrics_port": (1, 65535)})
         if self.live_streams is not None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import grpc
 
-from wavesynth.engine.engine import CapacityError, ClosedError
-from wavesynth.engine.stream import InputError, StreamError
+from wavesynth.engine.admission import CapacityError
+from wavesynth.engine.stream import ClosedError, InputError, StreamError
 
 __all__ = ["RefusedError", "invalid"]
 

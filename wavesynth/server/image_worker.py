@@ -45,7 +45,7 @@ class ImageJob:
 class ImageWorker:
     """Makes the images of jobs in the order in which they come; at most `waiting` may be under way or wait."""
 
-    def __init__(self, waiting: int = 4) -> None:
+    def __init__(self, waiting: int) -> None:
         self._waiting, self._calls = waiting, 0
         self._turn = asyncio.Lock()
         self._receiver = ThreadPoolExecutor(1, "wavesynth-images")

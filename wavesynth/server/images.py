@@ -9,7 +9,6 @@ from pathlib import Path
 
 import grpc
 
-from wavesynth.images.model import load_image_models
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
@@ -41,6 +40,8 @@ class ServedImages:
 
 def served_images(folder: Path | None) -> dict[str, ServedImages]:
     """The models of images below `folder` by name, those that ship without one; ValueError for one that is broken."""
+    from wavesynth.images.model import load_image_models
+
     models = {}
     for name, (model, path) in load_image_models(folder).items():
         c = model.network.config

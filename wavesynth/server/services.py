@@ -42,6 +42,10 @@ _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 PING_INTERVAL_MS = 1_000
 
 
+#: Calls for images that may be under way or wait; front ends share them out equally.
+_IMAGE_CALLS = 4
+
+
 class Services:
     """The services of an engine on a port, as an asynchronous context manager.
 
@@ -66,7 +70,7 @@ class Services:
         self._admission = Admission(metrics, config.token)
         self._requests = requests
         self._service = SynthesisService(engine, requests, self._admission)
-        self._image_worker = ImageWorker()
+        self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))
         self._images = ImageService(images, self._image_worker, self._admission)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._grpc = grpc.aio.server(options=_grpc_options(shared))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Any
 
-__all__ = ["check_port", "host_and_port", "listening", "plain"]
+__all__ = ["check_port", "host_and_port", "listening", "plain", "sharing"]
 
 _REASONS = {
     errno.EADDRINUSE: "the port is in use",
@@ -32,23 +33,9 @@ def listening(host: str, port: int, purpose: str = "listen") -> socket.socket:
 
     Raises OSError, saying that one cannot `purpose` there and why.
     """
-    try:
-        found = socket.getaddrinfo(plain(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (socket.gaierror, UnicodeError) as error:
-        raise OSError(
-            f"cannot {purpose} on {host_and_port(host, port)}: "
-            f"{host!r} is neither an address nor a name that is known here"
-        ) from error
-    # Of a name's addresses that of IPv4, which every client has.
-    family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    try:
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise _refused(host, port, purpose, error) from error
+    listener, address = _socket(host, port, purpose)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6 and plain(host) == "::":
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # all addresses, as gRPC takes it
         listener.bind(address)
         listener.listen(128)
     except OSError as error:
@@ -60,9 +47,46 @@ def listening(host: str, port: int, purpose: str = "listen") -> socket.socket:
     return listener
 
 
+def sharing(host: str, port: int) -> socket.socket:
+    """A socket that takes no connections, and keeps the port for other processes of this user to listen on
+    (SO_REUSEPORT); port 0 is a free one. Raises OSError, saying why the port cannot be had."""
+    if port:
+        check_port(host, port)  # which one that others share looks free to who would share it
+    held, address = _socket(host, port, "listen")
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server before may have had connections
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(address)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)  # others may not have the port beside it
+    except OSError as error:
+        held.close()
+        raise _refused(host, port, "listen", error) from error
+    return held
+
+
 def check_port(host: str, port: int, purpose: str = "listen") -> None:
     """Raises what `listening` would, for what opens its own sockets and does not say why it cannot."""
     listening(host, port, purpose).close()
+
+
+def _socket(host: str, port: int, purpose: str) -> tuple[socket.socket, Any]:
+    """A socket for a host, and the address to bind it to."""
+    try:
+        found = socket.getaddrinfo(plain(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        raise OSError(
+            f"cannot {purpose} on {host_and_port(host, port)}: "
+            f"{host!r} is neither an address nor a name that is known here"
+        ) from error
+    # Of a name's addresses that of IPv4, which every client has.
+    family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    try:
+        made = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _refused(host, port, purpose, error) from error
+    if family == socket.AF_INET6 and plain(host) == "::":
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # all addresses, as gRPC takes it
+    return made, address
 
 
 def _refused(host: str, port: int, purpose: str, error: OSError) -> OSError:

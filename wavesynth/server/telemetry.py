@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from wavesynth.engine.stream import EngineOutput
 
-__all__ = ["Call", "Metrics", "log", "log_as_json"]
+__all__ = ["Call", "Metrics", "count_live", "log", "log_as_json"]
 
 #: Bounds of the buckets of the histograms, in seconds.
 _BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
@@ -42,9 +42,10 @@ def log(event: str, **values: object) -> None:
 
 
 class Metrics:
-    """The service's counters, in a registry of their own."""
+    """The service's counters, in a registry of their own; `live` says how many live streams there are, where the engine
+    is in this process."""
 
-    def __init__(self, live: Callable[[], int]) -> None:
+    def __init__(self, live: Callable[[], int] | None = None) -> None:
         self.registry = CollectorRegistry()
         calls = ("wavesynth_calls", "Calls ended, by method and status code", ["method", "code"])
         self.calls = Counter(*calls, registry=self.registry)
@@ -56,8 +57,13 @@ class Metrics:
         self.time_to_first_audio = Histogram(*first, buckets=_BUCKETS, registry=self.registry)
         chunk = ("wavesynth_chunk_latency_seconds", "From a chunk's making until gRPC took it")
         self.chunk_latency = Histogram(*chunk, buckets=_BUCKETS, registry=self.registry)
-        streams = Gauge("wavesynth_streams_live", "Live streams that are open", registry=self.registry)
-        streams.set_function(live)
+        if live is not None:
+            count_live(self.registry, live)
+
+
+def count_live(registry: CollectorRegistry, live: Callable[[], int]) -> None:
+    """Adds the number of live streams to a registry."""
+    Gauge("wavesynth_streams_live", "Live streams that are open", registry=registry).set_function(live)
 
 
 @dataclass

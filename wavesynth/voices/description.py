@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from wavesynth.formats import check_fields, read_config
 from wavesynth.models.converter_config import ConverterConfig
 from wavesynth.sampling.draw import TEMPERATURES
 
-__all__ = ["FIELDS", "FORMAT", "TEXTS", "Needs", "as_newest", "checked", "converter_config"]
+__all__ = ["FIELDS", "FORMAT", "TEXTS", "Needs", "as_newest", "checked", "converter_config", "speaker_number"]
 
 #: What is written.
 FORMAT = 3
@@ -135,6 +136,18 @@ def converter_config(values: Any, bands: int) -> ConverterConfig | None:
     if config.bands != bands:
         raise ValueError(f"converter.bands is {config.bands}; model.mel_bands is {bands}")
     return config
+
+
+def speaker_number(name: str, speakers: Sequence[str], voice: str) -> int | None:
+    """The number of the speaker of that name among a voice's, of the first if it is empty; None for a voice that is not
+    told who speaks. Raises ValueError for a name that it does not have."""
+    if not speakers:
+        if name:
+            raise ValueError(f"speaker is {name[:100]!r}; voice {voice} has but one, so it must be empty")
+        return None
+    if name and name not in speakers:
+        raise ValueError(f"speaker is {name[:100]!r}; the speakers of {voice} are {', '.join(speakers)}")
+    return speakers.index(name) if name else 0
 
 
 def _is_number(value: Any) -> bool:

@@ -24,7 +24,16 @@ from wavesynth.formats import (
 )
 from wavesynth.kinds import kind_of
 from wavesynth.networks import Network
-from wavesynth.voices.description import FIELDS, FORMAT, TEXTS, Needs, as_newest, checked, converter_config
+from wavesynth.voices.description import (
+    FIELDS,
+    FORMAT,
+    TEXTS,
+    Needs,
+    as_newest,
+    checked,
+    converter_config,
+    speaker_number,
+)
 from wavesynth.voices.folders import find_voices
 
 if TYPE_CHECKING:
@@ -143,17 +152,7 @@ class Voice:
     def speaker_number(self, name: str) -> int | None:
         """The number of the speaker of that name, of the first if it is empty; None for a voice that is not told who
         speaks. Raises ValueError for a name that it does not have."""
-        if not self.speakers:
-            if name:
-                raise ValueError(
-                    f"speaker is {name[:100]!r}; voice {self.name} has but one, so it must be empty"
-                )
-            return None
-        if name and name not in self.speakers:
-            raise ValueError(
-                f"speaker is {name[:100]!r}; the speakers of {self.name} are {', '.join(self.speakers)}"
-            )
-        return self.speakers.index(name) if name else 0
+        return speaker_number(name, self.speakers, self.name)
 
     def condition(self, window: Tensor | None, speaker: int | None) -> Tensor:
         """What the sampler is given for a frame, of the log-mel around it [1 + 2 * mel_context, bands]; of None for a

@@ -1,0 +1,70 @@
+"""What a server needs before it serves: its files and ports, its voices, and where its metrics are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.plane import DataPlane
+from wavesynth.engine.planes import plane_of
+from wavesynth.engine.scheduler import Capacity
+from wavesynth.server.config import ServerConfig
+from wavesynth.server.measuring import capacity_of_machine
+from wavesynth.server.sockets import check_port, host_and_port, listening, plain
+from wavesynth.server.tls import read_tls
+from wavesynth.voices.loaded import LoadedVoice, load_voices
+
+__all__ = ["capacity_of", "check_files_and_ports", "loaded", "serve_metrics"]
+
+
+def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], dict[str, DataPlane], EngineConfig]:
+    """The voices, what makes their streams, and how the engine runs."""
+    engine_config = EngineConfig(chunk=config.chunk, workers=config.threads)
+    live = config.live_streams
+    # Offline streams that wait take memory too, but no step has more streams than may be live.
+    max_streams = None if live is None else live + engine_config.waiting
+    voices = load_voices(config.voices, config.backend, config.threads, max_streams, live)
+    return voices, {name: plane_of(loaded) for name, loaded in voices.items()}, engine_config
+
+
+async def capacity_of(
+    config: ServerConfig,
+    voices: Mapping[str, LoadedVoice],
+    planes: Mapping[str, DataPlane],
+    engine_config: EngineConfig,
+) -> Capacity:
+    """How many live streams there is room for: as many as the configuration says, or as this machine carries."""
+    if config.live_streams is not None:
+        return Capacity.of(config.live_streams, voices)
+    return await capacity_of_machine(voices, planes, engine_config)
+
+
+def check_files_and_ports(config: ServerConfig) -> tuple[bytes, bytes] | None:
+    """TLS's certificate chain and private key, PEM, if there are any. Raises ValueError or OSError, in a sentence, for
+    files and ports that cannot be used: before voices are loaded."""
+    ports = {"listen": config.port, "serve metrics": config.metrics_port}
+    ports["serve the page"] = None if config.web is None else config.web.port
+    with ExitStack() as tried:  # all at once, since no two of them may be one
+        for purpose, port in ports.items():
+            if port is not None:
+                tried.enter_context(listening(config.host, port, purpose))
+    return None if config.tls is None else read_tls(*config.tls)
+
+
+@contextmanager
+def serve_metrics(host: str, port: int, registry: CollectorRegistry) -> Iterator[None]:
+    """Serves metrics over HTTP."""
+    try:
+        server, thread = start_http_server(port, plain(host), registry)
+    except OSError as error:
+        check_port(host, port, "serve metrics")
+        raise OSError(f"cannot serve metrics on {host_and_port(host, port)}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

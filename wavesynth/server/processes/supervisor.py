@@ -1,0 +1,207 @@
+"""The engine's process of `wavesynth serve --workers N`: starts front ends, replaces those that end, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Any, Self
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from wavesynth.engine.engine import Engine
+from wavesynth.engine.stream import EngineStream
+from wavesynth.server.config import ServerConfig
+from wavesynth.server.images import served_images
+from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded, serve_metrics
+from wavesynth.server.processes.front_end import plain_start
+from wavesynth.server.processes.gateway import FrontEndLink, Gateway
+from wavesynth.server.processes.memory import SharedSlots
+from wavesynth.server.processes.template import METRICS, Template
+from wavesynth.server.processes.wire import Wire
+from wavesynth.server.served_voice import ServedVoice
+from wavesynth.server.sockets import listening, sharing
+from wavesynth.server.telemetry import count_live, log
+
+__all__ = ["ServerWithFrontEnds"]
+
+#: Seconds that a front end has to say that it listens.
+_START = 60.0
+#: Seconds before a front end is started again that ended before it listened: the first time, and at most.
+_AGAIN, _LONGEST = 0.1, 5.0
+#: Seconds beyond the grace of calls that front ends have to end.
+_ENDING = 5.0
+
+
+class FrontEnd:
+    """A front end's process, as the engine's process has it."""
+
+    def __init__(self, link: FrontEndLink) -> None:
+        self.link = link
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[int] = loop.create_future()
+        """Its process's number, once it listens; or why it does not."""
+        self.ready.add_done_callback(
+            lambda ready: ready.cancelled() or ready.exception()
+        )  # nobody need ask why
+        self.gone = asyncio.Event()
+
+
+class ServerWithFrontEnds:
+    """A running server of several processes, as an asynchronous context manager: like `Server`."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self.config = config
+        self.port = config.port
+        self.web_port = 0
+        self._front_ends: set[FrontEnd] = set()
+        self._ending = False
+        self._failures = 0
+        self._replacing: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        config, self._loop = self.config, asyncio.get_running_loop()
+        tls = check_files_and_ports(config)
+        async with AsyncExitStack() as stack:
+            held = stack.enter_context(sharing(config.host, config.port))
+            self.port = held.getsockname()[1]
+            self._page = None
+            if config.web is not None:
+                self._page = stack.enter_context(listening(config.host, config.web.port, "serve the page"))
+                self.web_port = self._page.getsockname()[1]
+            environment = {}
+            if config.metrics_port is not None:
+                # The template removes it, if this process cannot.
+                environment[METRICS] = folder = tempfile.mkdtemp(prefix="wavesynth-metrics-")
+            self._template = Template(config.web is not None, environment)
+            stack.callback(self._template.close)
+            voices, planes, engine_config = loaded(config)
+            capacity = await capacity_of(config, voices, planes, engine_config)
+            live = max(capacity.streams(name) for name in voices)
+            self._memory = SharedSlots(_slots(live, engine_config.waiting))
+            stack.callback(self._memory.close)
+            self.engine = Engine(voices, capacity, engine_config, self._notify, self._lost, planes)
+            self._gateway = Gateway(self.engine.open, self._memory)
+            if config.metrics_port is not None:
+                registry = CollectorRegistry()
+                MultiProcessCollector(registry, folder)
+                count_live(registry, lambda: self.engine.live)
+                stack.enter_context(serve_metrics(config.host, config.metrics_port, registry))
+            stack.enter_context(self.engine)
+            stack.enter_context(self._gateway)
+            served = [ServedVoice.of(loaded.voice) for loaded in voices.values()]
+            images = list(served_images(config.images).values())
+            self._start_message = plain_start(
+                replace(config, port=self.port), self._memory.slots, served, images, tls
+            )
+            stack.callback(self._end)
+            for _ in range(config.workers):
+                self._start()
+            await asyncio.gather(*(self._listens(front_end) for front_end in self._front_ends))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stops at once; `drain` before it is kinder."""
+        await self._stack.aclose()
+
+    @property
+    def processes(self) -> list[int]:
+        """The numbers of the front ends' processes that listen."""
+        ready = [one.ready for one in self._front_ends]
+        return [one.result() for one in ready if one.done() and not one.cancelled() and not one.exception()]
+
+    async def drain(self) -> None:
+        """Has all front ends say NOT_SERVING, refuse new calls with UNAVAILABLE, and wait for those under way."""
+        self._ending = True
+        for front_end in self._front_ends:
+            self._gateway.tell(front_end.link, drain=self.config.grace)
+        try:
+            async with asyncio.timeout(self.config.grace + _ENDING):
+                await asyncio.gather(*(front_end.gone.wait() for front_end in self._front_ends))
+        except TimeoutError:
+            log("front ends do not end, and are ended", processes=self.processes)
+
+    def _end(self) -> None:
+        self._ending = True
+        for task in self._replacing:
+            task.cancel()
+
+    def _start(self) -> FrontEnd:
+        """Starts a front end; it says for itself when it listens."""
+        end = self._template.fork()
+        descriptors = [self._memory.fd] + ([] if self._page is None else [self._page.fileno()])
+        socket.send_fds(end, [b"\0"], descriptors)
+        wire = Wire(end)
+        wire.control(**self._start_message)
+
+        def said(message: dict[str, Any]) -> None:
+            self._loop.call_soon_threadsafe(self._said, front_end, message)
+
+        def gone() -> None:
+            self._loop.call_soon_threadsafe(self._gone, front_end)
+
+        front_end = FrontEnd(FrontEndLink(wire, said, gone))
+        self._front_ends.add(front_end)
+        self._gateway.add(front_end.link)
+        return front_end
+
+    async def _listens(self, front_end: FrontEnd) -> None:
+        """Waits until it listens. Raises OSError with what it says if it does not."""
+        try:
+            async with asyncio.timeout(_START):
+                await front_end.ready
+        except TimeoutError as error:
+            raise OSError(
+                f"a process that speaks gRPC does not listen {_START:g} seconds after its start"
+            ) from error
+
+    def _said(self, front_end: FrontEnd, message: dict[str, Any]) -> None:
+        if front_end.ready.done():
+            return
+        match message:
+            case {"ready": process}:
+                front_end.ready.set_result(process)
+                self._failures = 0
+            case {"failed": sentence}:
+                front_end.ready.set_exception(OSError(sentence))
+
+    def _gone(self, front_end: FrontEnd) -> None:
+        """Another front end takes the place of one that has ended; its streams have ended, and their slots are free."""
+        front_end.gone.set()
+        self._front_ends.discard(front_end)
+        listened = front_end.ready.done() and not front_end.ready.exception()
+        if not front_end.ready.done():
+            front_end.ready.set_exception(OSError("a process that speaks gRPC ended before it listened"))
+        if self._ending:
+            return
+        log("a front end has ended, and is replaced", process=front_end.ready.result() if listened else None)
+        wait = 0.0
+        if not listened:
+            wait = min(_AGAIN * 2**self._failures, _LONGEST)
+            self._failures += 1
+        task = asyncio.create_task(self._replace(wait))
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+
+    async def _replace(self, wait: float) -> None:
+        await asyncio.sleep(wait)
+        if not self._ending:
+            self._start()
+
+    def _notify(self, streams: Sequence[EngineStream]) -> None:
+        self._gateway.notify(streams)
+
+    def _lost(self) -> None:
+        """On the engine's thread: the backend is gone. Health says so everywhere."""
+        for front_end in list(self._front_ends):
+            self._gateway.tell(front_end.link, lost=True)
+
+
+def _slots(live: int, waiting: int) -> int:
+    """For so many live streams and offline ones, and for those that have ended and are not yet heard to their end."""
+    return live + live // 4 + 2 * waiting + 16

@@ -1,0 +1,56 @@
+"""What calls need to know of a voice, as plain data: for processes that have no engine and load no voices."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from wavesynth.audio.analysis import MelConfig
+from wavesynth.checks import build
+from wavesynth.voices.description import speaker_number
+
+if TYPE_CHECKING:
+    from wavesynth.voices.voice import Voice
+
+__all__ = ["ServedVoice"]
+
+
+@dataclass(frozen=True)
+class ServedVoice:
+    """The properties of a `Voice` that requests are checked against, and that are listed."""
+
+    name: str
+    description: str
+    language: str
+    licence: str
+    mel: MelConfig
+    sample_rate: int
+    hop: int
+    mel_bands: int
+    takes_mel: bool
+    receptive_field: int
+    layers: int
+    speakers: tuple[str, ...]
+    temperature: float
+    correction: int
+    cost: tuple[bool, int]
+
+    @classmethod
+    def of(cls, voice: Voice) -> ServedVoice:
+        """Those of `voice`."""
+        return cls(**{name: getattr(voice, name) for name in cls.__dataclass_fields__})
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> ServedVoice:
+        """The one that `plain` was of."""
+        converter, layers = plain["cost"]
+        others = {"mel": build("mel", MelConfig, plain["mel"]), "cost": (converter, layers)}
+        return cls(**plain | others | {"speakers": tuple(plain["speakers"])})
+
+    def speaker_number(self, name: str) -> int | None:
+        """As `Voice.speaker_number`."""
+        return speaker_number(name, self.speakers, self.name)
