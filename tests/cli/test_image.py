@@ -18,7 +18,7 @@ from wavesynth.cli.bench import bench
 from wavesynth.cli.image import image
 from wavesynth.data.split import split_of
 from wavesynth.evaluation.pictures import grid, progress
-from wavesynth.images import pixelcnn
+from wavesynth.images import sampling
 from wavesynth.images.sampling import rows
 from wavesynth.workers import threads
 
@@ -74,7 +74,7 @@ def test_images_are_made_with_one_thread(trained, monkeypatch):
             used.append(torch.get_num_threads())
             yield row
 
-    monkeypatch.setattr(pixelcnn, "rows", noting)
+    monkeypatch.setattr(sampling, "rows", noting)
     with threads(2):
         assert run("sample", trained / "model", "--out", trained / "one.png").exit_code == 0
     assert set(used) == {1}
