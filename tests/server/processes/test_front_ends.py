@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import sys
 from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
@@ -31,7 +32,10 @@ from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, where /proc says who has a connection"),
+]
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 

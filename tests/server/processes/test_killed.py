@@ -20,7 +20,10 @@ from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, where /proc says who has a connection"),
+]
 
 
 async def eventually(condition):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -31,7 +32,10 @@ __all__ = ["ServerWithFrontEnds"]
 
 #: Seconds that a front end has to say that it listens.
 _START = 60.0
-#: Seconds before a front end is started again that ended before it listened: the first time, and at most.
+#: Seconds after which a front end that has ended is no sign that the next one will end too.
+_SETTLED = 5.0
+#: Seconds before the second front end in a row is started in the place of one that ended sooner, twice as many before
+#: the third, and at most so many.
 _AGAIN, _LONGEST = 0.1, 5.0
 #: Seconds beyond the grace of calls that front ends have to end.
 _ENDING = 5.0
@@ -41,7 +45,7 @@ class FrontEnd:
     """A front end's process, as the engine's process has it."""
 
     def __init__(self, link: FrontEndLink) -> None:
-        self.link = link
+        self.link, self.started = link, time.monotonic()
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[int] = loop.create_future()
         """Its process's number, once it listens; or why it does not."""
@@ -61,6 +65,7 @@ class ServerWithFrontEnds:
         self._front_ends: set[FrontEnd] = set()
         self._ending = False
         self._failures = 0
+        self._engine_lost = False
         self._replacing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -166,7 +171,8 @@ class ServerWithFrontEnds:
         match message:
             case {"ready": process}:
                 front_end.ready.set_result(process)
-                self._failures = 0
+                if self._engine_lost:
+                    self._gateway.tell(front_end.link, lost=True)
             case {"failed": sentence}:
                 front_end.ready.set_exception(OSError(sentence))
 
@@ -180,24 +186,31 @@ class ServerWithFrontEnds:
         if self._ending:
             return
         log("a front end has ended, and is replaced", process=front_end.ready.result() if listened else None)
-        wait = 0.0
-        if not listened:
-            wait = min(_AGAIN * 2**self._failures, _LONGEST)
-            self._failures += 1
-        task = asyncio.create_task(self._replace(wait))
+        if time.monotonic() - front_end.started > _SETTLED:
+            self._failures = 0
+        task = asyncio.create_task(self._replace())
         self._replacing.add(task)
         task.add_done_callback(self._replacing.discard)
 
-    async def _replace(self, wait: float) -> None:
-        await asyncio.sleep(wait)
-        if not self._ending:
-            self._start()
+    async def _replace(self) -> None:
+        while not self._ending:
+            self._failures += 1
+            if self._failures > 1:
+                await asyncio.sleep(min(_AGAIN * 2 ** (self._failures - 2), _LONGEST))
+            if self._ending:
+                return
+            try:
+                self._start()
+                return
+            except OSError as error:
+                log("no front end can be started", reason=error.strerror)
 
     def _notify(self, streams: Sequence[EngineStream]) -> None:
         self._gateway.notify(streams)
 
     def _lost(self) -> None:
         """On the engine's thread: the backend is gone. Health says so everywhere."""
+        self._engine_lost = True
         for front_end in list(self._front_ends):
             self._gateway.tell(front_end.link, lost=True)
 
