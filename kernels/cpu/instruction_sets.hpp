@@ -21,6 +21,7 @@ using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
 struct InstructionSet {
   const char* name;
   bool (*runs_here)();
+  int (*batch)();
   int (*activation_offset)();
   void (*advance)(const Int8Network&, StreamCall*, int, int);
   void (*lead)(const Int8Network&, StreamCall&, Meeting&, int);
@@ -35,8 +36,8 @@ struct InstructionSet {
 };
 
 #define WAVESYNTH_FUNCTIONS(isa)                                                                      \
-  isa::activation_offset, isa::advance, isa::lead, isa::help, isa::log_mel, isa::condition_hidden,    \
-      isa::condition_frame, isa::convert, isa::resample, isa::project_all
+  isa::batch, isa::activation_offset, isa::advance, isa::lead, isa::help, isa::log_mel,               \
+      isa::condition_hidden, isa::condition_frame, isa::convert, isa::resample, isa::project_all
 
 inline const InstructionSet kInstructionSets[] = {
 #ifdef WAVESYNTH_X86

@@ -279,6 +279,8 @@ void batches(const Int8Network& net, StreamCall*& streams, int& left, int n) {
   if constexpr (B > 1) batches<B - 1>(net, streams, left, n);
 }
 
+int batch() { return kMaxBatch; }
+
 void advance(const Int8Network& net, StreamCall* streams, int count, int n) { batches<kMaxBatch>(net, streams, count, n); }
 
 }  // namespace wavesynth::WAVESYNTH_ISA

@@ -65,10 +65,12 @@ struct Meeting {
   alignas(64) float values[kMaxChannels];  // the logits
 };
 
-// advance: n samples of each stream. lead and help: n samples of one stream, by two threads at once; lead is done
-// when the samples are, help soon after. activation_offset: what a product takes from the bytes of its activations.
+// batch: how many streams one reading of the weights serves. activation_offset: what a product takes from the bytes of
+// its activations. advance: n samples of each stream. lead and help: n samples of one stream, by two threads at once;
+// lead is done when the samples are, help soon after.
 #define WAVESYNTH_KERNEL(isa)                                    \
   namespace isa {                                                \
+  int batch();                                                           \
   int activation_offset();                                               \
   void advance(const Int8Network&, StreamCall*, int streams, int n);     \
   void lead(const Int8Network&, StreamCall&, Meeting&, int n);           \
