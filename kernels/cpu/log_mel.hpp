@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "real_fft.hpp"
@@ -59,7 +60,9 @@ void log_mel(const LogMelTables& s, const double* const* windows, float* const* 
     for (int band = 0; band < s.bands; band++)
       bands[band] = std::max(band_power(s.bank + band * bins, power, s.first_bin[band], s.end_bin[band]), s.floor);
     for (int band = 0; band < s.bands; band++)
-      features[i][band] = static_cast<float>((log10_of(bands[band]) + 2) / 2);
+      features[i][band] = bands[band] <= std::numeric_limits<double>::max()
+                              ? static_cast<float>((log10_of(bands[band]) + 2) / 2)
+                              : std::numeric_limits<float>::quiet_NaN();  // of samples that are not finite, or too large
   }
 }
 
