@@ -83,7 +83,8 @@ const T* expect(const char* name, const Array<T>& array, std::vector<size_t> sha
                               "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
 }
 
-// The Python classes of projector.cpp and of stages.cpp.
+// The Python classes of projector.cpp, of stages.cpp and of plane.cpp.
+void add_plane(nb::module_& m);
 void add_projector(nb::module_& m);
 void add_stages(nb::module_& m);
 

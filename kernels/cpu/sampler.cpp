@@ -27,4 +27,5 @@ NB_MODULE(_kernels, m) {
       .def_prop_ro("instruction_set", &Int8Sampler::instruction_set);
   wavesynth::add_projector(m);
   wavesynth::add_stages(m);
+  wavesynth::add_plane(m);
 }

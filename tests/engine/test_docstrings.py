@@ -9,8 +9,8 @@ from wavesynth.engine.source import DurationSource
 def test_the_example_of_the_engine_opens_a_stream():
     failed, ran = run_examples(
         "wavesynth.engine.engine",
-        voices={"allison": VOICES["free"]},
-        voice=VOICES["free"].voice,
+        voices={"allison": VOICES["tiny"]},
+        voice=VOICES["tiny"].voice,
         Capacity=Capacity,
         DurationSource=DurationSource,
     )

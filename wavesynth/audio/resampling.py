@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from fractions import Fraction
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
@@ -19,7 +20,15 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["StreamingResampler", "resample_reference", "windowed_sinc"]
+    from wavesynth.kernels.cpu import Resampler
+
+__all__ = [
+    "ResamplingBlocks",
+    "StreamingResampler",
+    "resample_reference",
+    "resampling_kernel",
+    "windowed_sinc",
+]
 
 #: Zero crossings on each side of the filter, at the lower of the two rates.
 _WIDTH = 6
@@ -38,15 +47,8 @@ class StreamingResampler:
     """
 
     def __init__(self, source: int, target: int) -> None:
-        # 44100 → 16000 is exactly 441 → 160. For rates without such a ratio (44101) the nearest one, a few parts
-        # in 10⁶ away, keeps the filter from growing to gigabytes.
-        ratio = Fraction(target, source).limit_denominator(1000)
-        self._up, self._down = ratio.numerator, ratio.denominator
-        # Whole periods of the ratio: a neighbourhood that covers the filter, a block of about 10 ms.
-        period = self._down
-        reach = int(_WIDTH * max(self._down / self._up, 1)) + 2
-        self._reach = -(-reach // period) * period
-        self._block = -(-source // 100 // period) * period
+        blocks = ResamplingBlocks.of(source, target)
+        self._up, self._down, self._reach, self._block = astuple(blocks)
         self._pending = np.zeros(self._reach, np.float32)
         self._pushed = self._given = 0
 
@@ -101,6 +103,28 @@ class StreamingResampler:
         return resampled
 
 
+@dataclass(frozen=True)
+class ResamplingBlocks:
+    """How a stream at one rate is cut so that it comes out at another: by a ratio of `up` to `down`, in blocks of
+    `block` samples, with `reach` samples on each side of a block that are seen with it."""
+
+    up: int
+    down: int
+    reach: int
+    block: int
+
+    @classmethod
+    def of(cls, source: int, target: int) -> ResamplingBlocks:
+        """From `source` to `target` hertz."""
+        # 44100 → 16000 is exactly 441 → 160. For rates without such a ratio (44101) the nearest one, a few parts
+        # in 10⁶ away, keeps the filter from growing to gigabytes.
+        ratio = Fraction(target, source).limit_denominator(1000)
+        up, down = ratio.numerator, ratio.denominator
+        # Whole periods of the ratio: a neighbourhood that covers the filter, a block of about 10 ms.
+        reach = int(_WIDTH * max(down / up, 1)) + 2
+        return cls(up, down, -(-reach // down) * down, -(-source // 100 // down) * down)
+
+
 def windowed_sinc(up: int, down: int) -> tuple[NDArray[np.float32], int]:
     """The interpolating filter of each of the `up` phases of a period of `down` samples, [up, taps], and how many of
     its taps lie before the period.
@@ -117,15 +141,25 @@ def windowed_sinc(up: int, down: int) -> tuple[NDArray[np.float32], int]:
 
 
 @lru_cache(maxsize=8)
-def _filter(up: int, down: int) -> tuple[Callable[[NDArray[np.float32], int], NDArray[np.float32]], int]:
-    """What computes so many periods [periods * up] from the samples under their filters, [(periods - 1) * down + taps]
-    or more, and how many of these lie before the first period; in C++, or in PyTorch where that was not built."""
+def resampling_kernel(up: int, down: int) -> tuple[Resampler, int]:
+    """The C++ kernel, whose `periods` makes so many periods [periods * up] from the samples under their filters,
+    [(periods - 1) * down + taps] or more, and how many of these lie before the first period. Raises ImportError where
+    it was not built."""
+    from wavesynth.kernels.cpu import Resampler
+
     table, before = windowed_sinc(up, down)
+    return Resampler(down, table, os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")), before
+
+
+@lru_cache(maxsize=8)
+def _filter(up: int, down: int) -> tuple[Callable[[NDArray[np.float32], int], NDArray[np.float32]], int]:
+    """What computes periods as `resampling_kernel` has it, in C++, or in PyTorch where that was not built."""
     try:
-        from wavesynth.kernels.cpu import Resampler
+        kernel, before = resampling_kernel(up, down)
     except ImportError:
+        table, before = windowed_sinc(up, down)
         return partial(resample_reference, table, down), before
-    return Resampler(down, table, os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")).periods, before
+    return kernel.periods, before
 
 
 def resample_reference(

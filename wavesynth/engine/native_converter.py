@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-
-from wavesynth.models.converter import Converter
 
 if TYPE_CHECKING:
     from wavesynth.kernels import cpu
+    from wavesynth.models.converter import Converter
 
 __all__ = ["convert_reference", "converting", "native_converter"]
 
@@ -58,13 +56,15 @@ def native_converter(weights: Mapping[str, Array], silence: float) -> cpu.Conver
     return cpu.Converter(*hear, *gates, *say, silence, instruction_set)
 
 
-@torch.inference_mode()
 def convert_reference(
     network: Converter, silence: float, windows: Array, memory: Array
 ) -> tuple[Array, Array]:
     """A `Converting` in PyTorch."""
-    made, state = [np.zeros((0, network.config.bands), np.float32)], torch.from_numpy(memory)[:, None]
-    for window in torch.from_numpy(windows):
-        frame, state = network(window[None], state)
-        made.append(frame[0].clamp(min=silence).numpy())
-    return np.concatenate(made), state[:, 0].numpy()
+    import torch
+
+    with torch.inference_mode():
+        made, state = [np.zeros((0, network.config.bands), np.float32)], torch.from_numpy(memory)[:, None]
+        for window in torch.from_numpy(windows):
+            frame, state = network(window[None], state)
+            made.append(frame[0].clamp(min=silence).numpy())
+        return np.concatenate(made), state[:, 0].numpy()

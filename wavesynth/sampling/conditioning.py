@@ -15,7 +15,7 @@ from wavesynth.networks import Network
 if TYPE_CHECKING:
     from wavesynth.kernels.cpu import Conditioner
 
-__all__ = ["conditioner_of", "native_conditioner"]
+__all__ = ["conditioner_of", "constant_frame", "native_conditioner"]
 
 #: By network, as long as there is the network.
 _CONDITIONERS: WeakKeyDictionary[Network, Conditioner] = WeakKeyDictionary()
@@ -32,6 +32,12 @@ def conditioner_of(network: Network) -> Conditioner | None:
             return None
         _CONDITIONERS[network] = found
     return found
+
+
+def constant_frame(network: Network, speaker: int | None) -> NDArray[np.float32]:
+    """The conditioning of every frame of a WaveNet that takes no log-mel, [L * 2R]."""
+    frame = np.array(network.weights["bias"], np.float32)
+    return frame if speaker is None else frame + network.weights["speaker.weight"][speaker]
 
 
 def native_conditioner(weights: Mapping[str, NDArray[np.float32]]) -> Conditioner:

@@ -1,0 +1,151 @@
+"""The pipeline in C++, for WaveNets that are sampled on a processor: a stream's whole state is a C++ object, and one
+call advances many streams from their input to 16-bit samples without the interpreter's lock.
+
+`ComposedPlane` (composed_plane.py) defines what comes out, to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wavesynth.audio.analysis import log_mel_kernel
+from wavesynth.audio.companding import levels
+from wavesynth.audio.correction import SpectralCorrection
+from wavesynth.audio.projection import can_correct, projector
+from wavesynth.audio.resampling import ResamplingBlocks, resampling_kernel
+from wavesynth.engine.native_converter import native_converter
+from wavesynth.engine.plane import Advanced, InputError
+from wavesynth.sampling.backends.mulaw import MuLawSampler
+from wavesynth.sampling.conditioning import conditioner_of, constant_frame
+from wavesynth.sampling.draw import inverse_temperature
+from wavesynth.voices.loaded import LoadedVoice
+from wavesynth.voices.wavenet import WaveNetVoice
+
+if TYPE_CHECKING:
+    from wavesynth.engine.stream import EngineRequest
+    from wavesynth.kernels.cpu import PlaneStream
+    from wavesynth.sampling.backends.cpu import CpuSampler
+
+__all__ = ["NativePlane", "is_native"]
+
+
+def is_native(loaded: LoadedVoice) -> bool:
+    """Whether the kernels have the voice's sampler and its analysis."""
+    voice, sampler = loaded.voice, loaded.sampler
+    # Exactly these classes: others may do something else.
+    if type(voice) is not WaveNetVoice or type(sampler) is not MuLawSampler or not _on_processor(sampler):
+        return False
+    if not voice.takes_mel:
+        return voice.converter_network is None
+    mel = voice.mel
+    corrects = not can_correct(mel.bands, mel) or projector(mel) is not None
+    same = (voice.hop, voice.mel_bands) == (mel.hop, mel.bands)
+    return corrects and same and log_mel_kernel(mel) is not None
+
+
+class NativePlane:
+    """A `DataPlane` of a voice that `is_native`. Its calls may overlap, and each takes the core that calls."""
+
+    depth = 1
+
+    def __init__(self, loaded: LoadedVoice) -> None:
+        from wavesynth.kernels.cpu import Plane
+
+        voice, sampler = loaded.voice, loaded.sampler
+        assert isinstance(voice, WaveNetVoice)
+        assert isinstance(sampler, MuLawSampler)
+        self._voice, backend = voice, sampler.backend
+        self.sample_rate = voice.sample_rate
+        self._projector = projector(voice.mel) if voice.takes_mel else None
+        kernel: CpuSampler = backend  # type: ignore[assignment]
+        start, network = kernel.weights.start(), voice.converter_network
+        silence = float(np.float32(voice.mel.silence))
+        self.batch = int(kernel.kernel.batch)
+        self._plane = Plane(
+            kernel.kernel,
+            start.queues,
+            start.token,
+            levels(*voice.companding),
+            voice.preemphasis,
+            log_mel_kernel(voice.mel) if voice.takes_mel else None,
+            conditioner_of(voice.network) if voice.takes_mel else None,
+            None if network is None else native_converter(network.weights, voice.mel.silence),
+            self._projector,
+            voice.mel_bands,
+            0 if network is None else network.config.past,
+            0 if network is None else network.config.look_ahead,
+            silence,
+        )
+
+    def open(self, request: EngineRequest) -> PlaneStream:
+        """A stream. Raises ValueError for what the voice does not have."""
+        voice, speaker, frame = self._voice, request.speaker, None
+        if request.correction:
+            SpectralCorrection(voice.mel, request.correction)  # which says why if it cannot
+        if request.input == "duration":
+            frame = constant_frame(voice.network, speaker)
+        resampler, blocks = None, (0, 0, 0)
+        if request.input == "audio" and request.sample_rate not in (0, voice.sample_rate):
+            cut = ResamplingBlocks.of(request.sample_rate, voice.sample_rate)
+            resampler, before = resampling_kernel(cut.up, cut.down)
+            blocks = cut.reach, cut.block, before
+        resume_frame, memory = -1, None
+        if request.memory and voice.converter_network is not None and request.input != "duration":
+            from wavesynth.engine.excerpt import first_whole_frame
+
+            layers = voice.converter_network.config.layers
+            resume_frame = first_whole_frame(voice)
+            memory = np.frombuffer(request.memory, np.float32).reshape(layers, -1)
+        return self._plane.open(
+            request.input,
+            request.samples or 0,
+            -1 if speaker is None else speaker,
+            request.params.seed,
+            inverse_temperature(request.params.temperature),
+            request.correction,
+            request.first_sample,
+            frame,
+            resampler,
+            blocks,
+            resume_frame,
+            memory,
+        )
+
+    def ready(self, streams: Sequence[PlaneStream], n: Sequence[int]) -> list[int | Exception]:
+        """How many of each stream's next samples can be made now, or why it ends."""
+        found = self._plane.ready(streams, list(n)).tolist()
+        return [count if count >= 0 else _error(count, s) for s, count in zip(streams, found, strict=True)]
+
+    def advance(self, streams: Sequence[PlaneStream], n: int, alone: bool = False) -> Iterator[Advanced]:
+        """Makes the next `n` samples of every stream."""
+        samples, counts = self._plane.advance(streams, n, alone)
+        bounds = accumulate(np.maximum(counts, 0).tolist(), initial=0)
+        pieces = (samples[begin:end] for begin, end in pairwise(bounds))
+        failed = (counts < 0).tolist()
+        made = [_error(-1, s) if f else piece for s, f, piece in zip(streams, failed, pieces, strict=True)]
+        return iter([([s.index for s in streams], made)])
+
+
+def _on_processor(sampler: MuLawSampler) -> bool:
+    try:
+        from wavesynth.sampling.backends.cpu import CpuSampler
+    except ImportError:  # the kernels were not built
+        return False
+    return type(sampler.backend) is CpuSampler
+
+
+def _error(code: int, stream: PlaneStream) -> Exception:
+    """Why a stream ends, by the number that stands for it in kernels/cpu/analysis_stream.hpp."""
+    match code:
+        case -1:
+            return ValueError("mel has NaN or infinite values; it must be finite")
+        case -2:
+            return InputError("the input is empty; it must have at least one sample")
+        case _:
+            return InputError(
+                f"first_sample is {stream.first_sample}; it must be below {stream.total}, the samples of the whole"
+            )
