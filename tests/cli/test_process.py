@@ -119,9 +119,11 @@ main()
 """
 
 
-def test_ctrl_c_while_a_server_loads_and_measures_ends_it_quietly(tmp_path):
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_ctrl_c_while_a_server_loads_and_measures_ends_it_quietly(tmp_path, workers):
     tiny_voice(tmp_path)
-    line = [sys.executable, "-c", MEASURING, "serve", "--port", "0", "--voices", str(tmp_path)]
+    options = ["--port", "0", "--voices", str(tmp_path), "--workers", workers]
+    line = [sys.executable, "-c", MEASURING, "serve", *options]
     done = subprocess.run(line, capture_output=True, timeout=300)
     assert (done.returncode, done.stdout) == (130, b"")
     (said,) = done.stderr.splitlines()

@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import EngineStream
+from wavesynth.extras import extra
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.images import served_images
 from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded, serve_metrics
@@ -76,6 +77,8 @@ class ServerWithFrontEnds:
             self.port = held.getsockname()[1]
             self._page = None
             if config.web is not None:
+                with extra("web", "the page"):
+                    import wavesynth.server.web.page  # noqa: F401  (the front ends serve it)
                 self._page = stack.enter_context(listening(config.host, config.web.port, "serve the page"))
                 self.web_port = self._page.getsockname()[1]
             environment = {}
