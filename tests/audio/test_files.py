@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from tests.audio.recordings import BY_LIBSNDFILE, BY_PYAV, UNWRITTEN, tone, write_with_pyav
 from wavesynth.audio.files import load, read, write, write_flac, write_wav
@@ -15,8 +15,8 @@ from wavesynth.audio.pcm import pcm16
 from wavesynth.audio.recordings import SUFFIXES
 
 
-def loudest_frequency(waveform: Tensor) -> float:
-    spectrum = torch.fft.rfft(waveform * torch.hann_window(len(waveform))).abs()
+def loudest_frequency(waveform: NDArray[np.float32]) -> float:
+    spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
     return int(spectrum.argmax()) * 16000 / len(waveform)
 
 
@@ -28,10 +28,10 @@ def test_every_name_that_is_taken_for_a_recording_can_be_read(tmp_path: Path, su
     else:
         soundfile.write(path, tone().numpy(), 16000, format=BY_LIBSNDFILE[suffix])
     x = read(path)
-    assert x.dtype == torch.float32 and x.dim() == 1
+    assert x.dtype == np.float32 and x.ndim == 1
     assert abs(len(x) - 16000) < 2200  # codecs pad
     assert abs(loudest_frequency(x) - 440) < 2
-    assert x.square().mean().sqrt().item() == pytest.approx(0.5 / 2**0.5, rel=0.2)
+    assert np.sqrt(np.square(x).mean()) == pytest.approx(0.5 / 2**0.5, rel=0.2)
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 44101, 48000])
@@ -39,13 +39,13 @@ def test_other_rates_are_resampled(tmp_path: Path, rate: int) -> None:
     soundfile.write(tmp_path / "a.wav", tone(1.0, rate).numpy(), rate)
     x = read(tmp_path / "a.wav")
     assert abs(len(x) - 16000) <= 1
-    torch.testing.assert_close(x[1000:15000], tone()[1000:15000], atol=6e-3, rtol=0)
+    np.testing.assert_allclose(x[1000:15000], tone()[1000:15000], atol=6e-3, rtol=0)
 
 
 def test_channels_are_averaged(tmp_path: Path) -> None:
     stereo = np.stack([np.full(100, 0.5), np.full(100, -0.25)], 1)
     soundfile.write(tmp_path / "a.wav", stereo, 16000)
-    assert torch.equal(read(tmp_path / "a.wav"), torch.full((100,), 0.125))
+    assert np.array_equal(read(tmp_path / "a.wav"), np.full(100, 0.125))
 
 
 def test_channels_that_cancel_each_other_are_named(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_channels_that_cancel_each_other_are_named(tmp_path: Path) -> None:
 def test_sixteen_bit_samples_come_back_as_they_were(tmp_path: Path, write) -> None:
     samples = torch.arange(-32768, 32768, 7) / 32768
     write(tmp_path / "a", samples)
-    assert torch.equal(read(tmp_path / "a"), samples)
+    assert np.array_equal(read(tmp_path / "a"), samples)
 
 
 def test_what_exceeds_the_range_is_clipped_not_wrapped() -> None:
@@ -137,4 +137,4 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_file_is_written_as_what_its_name_says(tmp_path: Path, suffix: str, form: str) -> None:
     write(tmp_path / f"a{suffix}", tone())
     assert soundfile.info(tmp_path / f"a{suffix}").format == form
-    assert read(tmp_path / f"a{suffix}").square().mean().sqrt().item() == pytest.approx(0.5 / 2**0.5, rel=0.1)
+    assert np.sqrt(np.square(read(tmp_path / f"a{suffix}")).mean()) == pytest.approx(0.5 / 2**0.5, rel=0.1)

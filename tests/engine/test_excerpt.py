@@ -63,7 +63,8 @@ def test_the_network_hears_what_it_hears_in_the_whole(name):
     resumed: tuple[object, ...] = ()
     if voice.converter is not None:
         frame = first_whole_frame(voice)
-        resumed = (frame, *converter_memories(voice, recording, [begin // HOP + frame]))
+        (memory,) = converter_memories(voice, recording.numpy(), [begin // HOP + frame])
+        resumed = (frame, torch.from_numpy(memory)[:, None])
     part = conditioning(voice, piece, *resumed)
     # From the first sample that the network remembers at `first` on, to the last one that is kept.
     frames = slice((first - voice.model.config.receptive_field) // HOP, (last - 1) // HOP + 1)
@@ -91,7 +92,7 @@ def test_what_comes_after_a_stretch_does_not_change_it(engine, name, correction)
 
 def test_memory_is_for_voices_with_a_converter():
     with pytest.raises(ValueError, match="voice tiny has no converter"):
-        converter_memories(PLAIN, clip(1000), [3])
+        converter_memories(PLAIN, clip(1000).numpy(), [3])
     for source in (AudioSource(PLAIN, None, 16000), DurationSource(PLAIN, None, 100)):
         with pytest.raises(TypeError, match="without a converter"):
             source.resume(3, torch.zeros(1, 1, 16))

@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 import soundfile
-from av.container import InputContainer
 from numpy.typing import NDArray
 
 from wavesynth.audio.wav import look
 from wavesynth.files import shown
+
+if TYPE_CHECKING:  # most recordings do without FFmpeg
+    import av
+    from av.container import InputContainer
 
 __all__ = ["TOLERANCE", "Decoded", "decode"]
 
@@ -28,6 +31,7 @@ TOLERANCE = 0.25
 #: FFmpeg's names of the formats that say how long they are, and the count of frames that says that a file does not.
 _WITH_DURATION = frozenset({"aiff", "au", "wav", "mov", "matroska", "wv", "flac"})
 _ENDLESS = 1 << 60
+_TIME_BASE = 1_000_000  # in which FFmpeg counts a file's duration: av.time_base
 _BLOCK = 1 << 20  # samples that are read at once
 #: The share of bytes that are not G.722's up to which a file is: of 2,830 recordings in Debian's packages none has any.
 _UNUSED = 0.001
@@ -93,6 +97,8 @@ def _read_with_libsndfile(path: Path) -> Decoded:
 
 
 def _read_with_ffmpeg(path: Path) -> Decoded:
+    import av
+
     frames: list[av.AudioFrame] = []
     failure: Exception | None = None
     rate, promised, form = 16000, 0.0, ""
@@ -162,6 +168,8 @@ def _check_g722(path: Path) -> None:
 
 def _duration(path: Path) -> float:
     """Seconds of audio that a file's header says, as FFmpeg understands it; 0 if it says nothing."""
+    import av
+
     try:
         with av.open(str(path.absolute())) as container:
             return _seconds(container)
@@ -177,7 +185,7 @@ def _seconds(container: InputContainer) -> float:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     alone = len(container.streams) == 1 and container.duration is not None
-    return container.duration / av.time_base if alone and container.duration is not None else 0.0
+    return container.duration / _TIME_BASE if alone and container.duration is not None else 0.0
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -17,9 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from wavesynth.audio.decoders import TOLERANCE, decode
 from wavesynth.audio.pcm import check_scale, pcm16
 from wavesynth.files import atomic_path, shown
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 __all__ = [
     "WRITABLE",
@@ -46,13 +42,13 @@ WRITABLE = {
 class Recording:
     """What was read."""
 
-    waveform: Tensor
+    waveform: NDArray[np.float32]
     """float32 [N], its channels averaged, at the rate that was asked for."""
     notes: tuple[str, ...] = ()
     """What is wrong with the file, though it could be used: each to be said after its name."""
 
 
-def read(path: str | Path, sample_rate: int = 16000) -> Tensor:
+def read(path: str | Path, sample_rate: int = 16000) -> NDArray[np.float32]:
     """The waveform of `load`."""
     return load(path, sample_rate).waveform
 
@@ -64,8 +60,6 @@ def load(path: str | Path, sample_rate: int = 16000) -> Recording:
     a part is missing, what is there is used. Raises OSError when the file cannot be opened, ValueError naming it when
     it is no audio, is empty, or holds samples that are not finite or beyond ±1 throughout.
     """
-    import torch
-
     path = Path(path)
     if not path.is_file() and not path.is_dir() and path.exists():
         raise ValueError(f"{shown(path)} is a pipe, a socket or a device; it must be a file")
@@ -78,8 +72,8 @@ def load(path: str | Path, sample_rate: int = 16000) -> Recording:
     if not 1000 <= rate <= 768_000:
         raise ValueError(f"{shown(path)} has a sample rate of {rate} Hz; it must be from 1000 to 768000")
     mono = samples.mean(1)
-    waveform = torch.from_numpy(mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate))
-    if not waveform.numel():
+    waveform = mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate)
+    if not waveform.size:
         raise ValueError(f"{shown(path)} holds no audio samples")
     notes = list(decoded.notes)
     there = len(samples) / rate
@@ -106,13 +100,13 @@ def _is_text(head: bytes) -> bool:
     return bool(text) and all(character >= " " or character in "\t\n\r\f" for character in text)
 
 
-def write(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
+def write(path: str | Path, waveform: ArrayLike, sample_rate: int = 16000) -> None:
     """Writes a waveform [N] as what the name says (`WRITABLE`; WAV if nothing), whole or not at all."""
     with atomic_path(path) as temporary:
         _encode(temporary, path, waveform, sample_rate, *_form(path))
 
 
-def write_in_place(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
+def write_in_place(path: str | Path, waveform: ArrayLike, sample_rate: int = 16000) -> None:
     """As `write`, straight into the file: for a caller who renames it once it is whole."""
     _encode(path, path, waveform, sample_rate, *_form(path))
 
@@ -128,13 +122,13 @@ def read_mel(path: str | Path) -> NDArray[np.float32]:
     raise ValueError(f"{path} is not a NumPy file of numbers: it must be a .npy file of one array")
 
 
-def write_wav(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
+def write_wav(path: str | Path, waveform: ArrayLike, sample_rate: int = 16000) -> None:
     """Writes a waveform [N] as a 16-bit WAV file, whole or not at all."""
     with atomic_path(path) as temporary:
         _encode(temporary, path, waveform, sample_rate, *WRITABLE[".wav"])
 
 
-def write_flac(path: str | Path, waveform: Tensor | ArrayLike, sample_rate: int = 16000) -> None:
+def write_flac(path: str | Path, waveform: ArrayLike, sample_rate: int = 16000) -> None:
     """Writes a waveform [N] as a 16-bit FLAC file, whole or not at all."""
     with atomic_path(path) as temporary:
         _encode(temporary, path, waveform, sample_rate, *WRITABLE[".flac"])
@@ -147,7 +141,7 @@ def _form(path: str | Path) -> tuple[str, str]:
 def _encode(
     path: str | Path,
     name: str | Path,
-    waveform: Tensor | ArrayLike,
+    waveform: ArrayLike,
     sample_rate: int,
     form: str,
     subtype: str,

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from wavesynth.audio.analysis import MelConfig, filter_bank, hann_window, log_mel_kernel
 from wavesynth.audio.executor import per_stream
@@ -31,7 +32,18 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["MelConfig", "StreamingLogMel", "features", "features_reference", "log_mel", "mel_tables"]
+__all__ = [
+    "MelConfig",
+    "StreamingLogMel",
+    "features",
+    "features_reference",
+    "log_mel",
+    "log_mel_of_array",
+    "mel_tables",
+]
+
+#: Windows that are analysed at a time, so that an hour of audio does not hold all its overlapping ones at once.
+_BLOCK = 4096
 
 
 def log_mel(waveform: Tensor, config: MelConfig | None = None) -> Tensor:
@@ -44,11 +56,24 @@ def log_mel(waveform: Tensor, config: MelConfig | None = None) -> Tensor:
     frames = config.frames(waveform.numel())
     if not frames:
         return waveform.new_zeros(0, config.bands, dtype=torch.float32)
-    before = config.window // 2
-    after = (frames - 1) * config.hop + config.window - before - waveform.numel()
-    windows = F.pad(waveform.double(), (before, after)).unfold(0, config.window, config.hop)
-    # In blocks, so that an hour of audio does not hold all its overlapping windows at once.
-    return torch.cat([features(block, config) for block in windows.split(4096)])
+    around = _around(config, waveform.numel())
+    windows = F.pad(waveform.double(), around).unfold(0, config.window, config.hop)
+    return torch.cat([features(block, config) for block in windows.split(_BLOCK)])
+
+
+def log_mel_of_array(samples: NDArray[np.float32], config: MelConfig) -> NDArray[np.float32]:
+    """`log_mel` on a processor, [N] → [F, bands]; without PyTorch where the C++ kernel has the analysis."""
+    kernel = log_mel_kernel(config)
+    if kernel is None:
+        import torch
+
+        return log_mel(torch.from_numpy(samples), config).numpy()
+    if not len(samples):
+        return np.zeros((0, config.bands), np.float32)
+    padded = np.pad(samples.astype(np.float64), _around(config, len(samples)))
+    windows = sliding_window_view(padded, config.window)[:: config.hop]
+    blocks = (windows[first : first + _BLOCK] for first in range(0, len(windows), _BLOCK))
+    return np.concatenate([kernel.features(np.ascontiguousarray(block)) for block in blocks])
 
 
 class StreamingLogMel:
@@ -154,6 +179,12 @@ def mel_tables(config: MelConfig, device: torch.device, dtype: torch.dtype) -> t
 
     window, bank = torch.from_numpy(hann_window(config.window)), torch.from_numpy(filter_bank(config))
     return window.to(device, dtype), bank.to(device, dtype)
+
+
+def _around(config: MelConfig, samples: int) -> tuple[int, int]:
+    """How many samples of silence the windows see before a recording and after it."""
+    before = config.window // 2
+    return before, (config.frames(samples) - 1) * config.hop + config.window - before - samples
 
 
 def _check_mono(waveform: Tensor) -> None:

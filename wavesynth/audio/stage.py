@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Pipeline", "Reach", "Sampling", "Stage"]
+__all__ = ["FrameReach", "Pipeline", "Reach", "Sampling", "Stage"]
 
 
 class Reach(Protocol):
@@ -58,6 +58,28 @@ class Sampling:
     def warm_up(self) -> int:
         """The samples before a sample that the network sees."""
         return self.receptive_field
+
+
+class FrameReach:
+    """The reach of a network that sees `past` frames before a frame, of `hop` samples each, and `ahead` after it."""
+
+    def __init__(self, past: int, ahead: int, hop: int) -> None:
+        self._past, self._ahead, self._hop = past, ahead, hop
+
+    @property
+    def look_ahead(self) -> int:
+        """Samples that the frames last that it sees after a frame."""
+        return self._ahead * self._hop
+
+    @property
+    def warm_up(self) -> int:
+        """Samples that the frames last that it sees before a frame."""
+        return self._past * self._hop
+
+    @property
+    def start_up(self) -> int:
+        """Samples up to the first frame that must be in before a frame comes out."""
+        return self.look_ahead + 1
 
 
 @dataclass(frozen=True)

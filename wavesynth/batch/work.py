@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from wavesynth.audio.encodings import SampleFormat, pcm16_bytes, samples_of
 from wavesynth.audio.files import load, read_mel
@@ -23,6 +21,7 @@ from wavesynth.files import sentence, shown
 from wavesynth.synthesizer import Synthesizer
 from wavesynth.voices.folders import find_voices
 from wavesynth.voices.voice import Voice, load_voice
+from wavesynth.workers import one_torch_thread
 
 from .manifest import Entry
 from .segments import Cut, cuts, join, seed_of
@@ -100,10 +99,10 @@ def cut(entry: Entry, options: BatchOptions) -> list[Segment]:
         return [Segment(line, error=sentence(error))]
     except MemoryError:
         return [Segment(line, error=f"{shown(entry.audio or entry.mel or '')} is too large for the memory")]
-    waveform, notes = loaded.waveform, "\n".join(loaded.notes)
-    recording, hop = waveform.numpy(), voice.hop
+    recording, notes = loaded.waveform, "\n".join(loaded.notes)
+    hop = voice.hop
     pieces = cuts(recording, voice.sample_rate, pipeline_of(voice, voice.correction))
-    memory = _memories(voice, waveform, [piece.begin // hop for piece in pieces])
+    memory = _memories(voice, recording, [piece.begin // hop for piece in pieces])
     segments = []
     for number, piece in enumerate(pieces):
         request = replace(
@@ -127,14 +126,14 @@ def _request(entry: Entry, voice: Voice, given: DurationInput | MelInput | Audio
     )
 
 
-def _memories(voice: Voice, recording: Tensor, begins: Sequence[int]) -> list[bytes]:
+def _memories(voice: Voice, recording: NDArray[np.float32], begins: Sequence[int]) -> list[bytes]:
     """The converter's memory, as bytes, for each of the pieces that begin at these frames (wavesynth.engine.excerpt);
     empty for a piece that begins with the recording, and for voices without a converter."""
-    if voice.converter is None or not any(begins):
+    if voice.converter_network is None or not any(begins):
         return [b""] * len(begins)
     later = [begin + first_whole_frame(voice) for begin in begins if begin]
     found = iter(converter_memories(voice, recording, later))
-    return [next(found).numpy().tobytes() if begin else b"" for begin in begins]
+    return [next(found).tobytes() if begin else b"" for begin in begins]
 
 
 class SegmentWorker:
@@ -144,7 +143,6 @@ class SegmentWorker:
     """
 
     def __init__(self, options: BatchOptions) -> None:
-        torch.set_num_threads(1)
         self._options = options
         self._voices = _voices(options.voices)
         self._synthesizers: dict[str, Synthesizer] = {}  # made when they are needed first
@@ -166,9 +164,11 @@ class SegmentWorker:
 
     def _synthesizer(self, name: str) -> Synthesizer:
         o = self._options
-        return Synthesizer(
+        made = Synthesizer(
             self._voices[name], backend=o.backend, threads=1, max_streams=o.max_batch, chunk=_CHUNK
         )
+        one_torch_thread()
+        return made
 
     def _make(self, segment: Segment) -> SegmentAudio:
         if segment.request is None:

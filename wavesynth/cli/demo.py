@@ -60,7 +60,7 @@ def demo(
                 name = voice or client.voices().default_voice
                 say(f"{name} speaks {audio.name} again, over gRPC at {server.address}", err=True)
                 timing = Timing(time.monotonic())
-                call = client.stream(name, audio=original.numpy(), seed=seed, temperature=temperature)
+                call = client.stream(name, audio=original, seed=seed, temperature=temperature)
                 for chunk in call.chunks():
                     timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
                     chunks.append(chunk.samples)

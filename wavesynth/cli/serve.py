@@ -83,8 +83,6 @@ def serve(
         import asyncio
         import sys
 
-        import torch
-
         from wavesynth.cli.demo import HELD_OUT
         from wavesynth.server.config import ServerConfig
         from wavesynth.server.processes.supervisor import ServerWithFrontEnds
@@ -126,5 +124,4 @@ def serve(
         log_as_json()
         measured = " and measuring how many live streams this machine can carry" * (live_streams is None)
         log(f"loading voices{measured}")
-        torch.set_num_threads(1)  # the engine brings its own threads
         asyncio.run(run(config, ready))

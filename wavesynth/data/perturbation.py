@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -79,7 +80,7 @@ def copies(folder: Path, name: str, waveform: Tensor, sample_rate: int, count: i
             changed = perturb(speech, Perturbation.of(name, number), sample_rate)
             samples = synthesise(changed, len(waveform), sample_rate)
             write_flac(path, samples / max(1.0, np.abs(samples).max(initial=0.0)), sample_rate)
-        made.append(read(path, sample_rate))
+        made.append(torch.from_numpy(read(path, sample_rate)))
     return made
 
 

@@ -64,7 +64,7 @@ class SourceReader:
         try:
             loaded = load(path, rate)
             notes = loaded.notes
-            waveform, offset = centre(loaded.waveform, rate, cleaning)
+            waveform, offset = centre(torch.from_numpy(loaded.waveform), rate, cleaning)
             pieces = clean(waveform, rate, cleaning)
         except UnusableError as error:
             return Record((), "; ".join([str(error), *notes]))

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wavesynth.audio.stage import FrameReach
 from wavesynth.voices.voice import Voice
 
 __all__ = ["StreamingConditioner", "check_mel"]
@@ -19,7 +20,7 @@ def check_mel(mel: Tensor, bands: int) -> None:
         raise ValueError("mel has NaN or infinite values; it must be finite")
 
 
-class StreamingConditioner:
+class StreamingConditioner(FrameReach):
     """Turns one stream's mel frames, in pieces of any size, into conditioning frames [f, L, 2R].
 
     A frame's conditioning needs the `mel_context` mel frames after it, so it comes that much later; `finish`
@@ -31,24 +32,10 @@ class StreamingConditioner:
     """
 
     def __init__(self, voice: Voice, speaker: int | None = None) -> None:
+        super().__init__(voice.mel_context, voice.mel_context, voice.hop)
         self._voice, self._speaker, self._silence = voice, speaker, voice.mel.silence
         self._window = torch.full((voice.mel_context, voice.mel_bands), self._silence)
         self.deferred = False
-
-    @property
-    def look_ahead(self) -> int:
-        """Samples that the frames last that the network sees after a frame."""
-        return self._voice.mel_context * self._voice.hop
-
-    @property
-    def warm_up(self) -> int:
-        """Samples that the frames last that the network sees before a frame."""
-        return self.look_ahead
-
-    @property
-    def start_up(self) -> int:
-        """Samples up to the first frame that must be in before a frame comes out."""
-        return self.look_ahead + 1
 
     def push(self, mel: Tensor) -> Tensor:
         """The conditioning of the frames that `mel` [f, mel_bands] completes."""

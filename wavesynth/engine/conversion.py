@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wavesynth.audio.mel import MelConfig
+from wavesynth.audio.stage import FrameReach
 from wavesynth.engine.conditioning import check_mel
 from wavesynth.engine.native_converter import converting
 from wavesynth.models.converter import Converter
@@ -15,7 +16,7 @@ from wavesynth.models.converter import Converter
 __all__ = ["StreamingConverter"]
 
 
-class StreamingConverter:
+class StreamingConverter(FrameReach):
     """Turns one stream's mel frames, in pieces of any size, into those of the voice's own speaker.
 
     A converted frame comes `look_ahead` frames after its source frame; `finish` gives the rest, as if silence followed.
@@ -28,29 +29,15 @@ class StreamingConverter:
     """
 
     def __init__(self, converter: Converter, mel: MelConfig) -> None:
-        self._converter, self._silence, self._hop = converter, mel.silence, mel.hop
         c = converter.config
+        super().__init__(c.past, c.look_ahead, mel.hop)
+        self._converter, self._silence = converter, mel.silence
         self._window = torch.full(
             (c.past, c.bands), self._silence
         )  # of the next frame, as far as it is known
         self._memory = np.zeros((c.layers, c.channels), np.float32)
         self._converted = 0  # frames
         self._resumed: tuple[int, Tensor] | None = None
-
-    @property
-    def look_ahead(self) -> int:
-        """Samples that the source frames last that it sees after a frame."""
-        return self._converter.config.look_ahead * self._hop
-
-    @property
-    def warm_up(self) -> int:
-        """Samples that the source frames last that it sees before a frame; its memory is left out."""
-        return self._converter.config.past * self._hop
-
-    @property
-    def start_up(self) -> int:
-        """Samples up to the first frame that must be in before a frame comes out."""
-        return self.look_ahead + 1
 
     def resume(self, frame: int, memory: Tensor) -> None:
         """Converts the frame of this number with `memory` [layers, 1, channels], as if the frames that gave it had

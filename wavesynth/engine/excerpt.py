@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
-from wavesynth.audio.mel import log_mel
-from wavesynth.engine.native_converter import converting
+from wavesynth.audio.mel import log_mel_of_array
+from wavesynth.engine.native_converter import converting, native_converter
 from wavesynth.engine.pipeline import mel_pipeline
 from wavesynth.voices.voice import Voice
 
@@ -33,18 +32,22 @@ def first_whole_frame(voice: Voice) -> int:
     return mel_pipeline(voice).before // voice.hop
 
 
-@torch.inference_mode()
-def converter_memories(voice: Voice, recording: Tensor, frames: Iterable[int]) -> list[Tensor]:
-    """What the voice's converter remembers before each of `frames` of a recording [N] at the voice's rate, [layers, 1,
+def converter_memories(
+    voice: Voice, recording: NDArray[np.float32], frames: Iterable[int]
+) -> list[NDArray[np.float32]]:
+    """What the voice's converter remembers before each of `frames` of a recording [N] at the voice's rate, [layers,
     channels] each. The frames' numbers are at least 1, and in ascending order."""
-    converter = voice.converter
-    if converter is None:
+    network = voice.converter_network
+    if network is None:
         raise ValueError(f"voice {voice.name} has no converter, and so no memory")
-    c = converter.config
-    around = (0, 0, c.past, c.look_ahead)
-    track = F.pad(log_mel(recording, voice.mel), around, value=voice.mel.silence)
-    windows = track.unfold(0, c.window, 1).transpose(1, 2).numpy()  # [F, window, bands], a view
-    convert = converting(converter, voice.mel.silence)
+    c = network.config
+    around, silence = ((c.past, c.look_ahead), (0, 0)), np.float32(voice.mel.silence)
+    track = np.pad(log_mel_of_array(recording, voice.mel), around, constant_values=silence)
+    windows = sliding_window_view(track, c.window, 0).transpose(0, 2, 1)  # [F, window, bands], a view
+    try:
+        convert = native_converter(network.weights, voice.mel.silence).frames
+    except ImportError:  # it was not built
+        convert = converting(network.module, voice.mel.silence)
     found, memory, done = [], np.zeros((c.layers, c.channels), np.float32), 0
     for frame in frames:
         while (
@@ -53,5 +56,5 @@ def converter_memories(voice: Voice, recording: Tensor, frames: Iterable[int]) -
             block = np.ascontiguousarray(windows[done : min(frame, done + _BLOCK)])
             memory = convert(block, memory)[1]
             done += len(block)
-        found.append(torch.from_numpy(memory)[:, None])
+        found.append(memory)
     return found

@@ -6,9 +6,7 @@ from wavesynth.audio.companding import Deemphasis
 from wavesynth.audio.correction import SpectralCorrection
 from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.audio.resampling import StreamingResampler
-from wavesynth.audio.stage import Pipeline, Reach, Sampling
-from wavesynth.engine.conditioning import StreamingConditioner
-from wavesynth.engine.conversion import StreamingConverter
+from wavesynth.audio.stage import FrameReach, Pipeline, Reach, Sampling
 from wavesynth.voices.voice import Voice
 
 __all__ = ["mel_pipeline", "pipeline_of", "synthesis_stages"]
@@ -21,15 +19,17 @@ def pipeline_of(voice: Voice, correction: int = 0, sample_rate: int | None = Non
     if voice.takes_mel:
         if sample_rate not in (None, voice.sample_rate):
             analysis.append(StreamingResampler(sample_rate or 0, voice.sample_rate))
-        analysis += [*mel_pipeline(voice).analysis, StreamingConditioner(voice)]
+        conditioner = FrameReach(voice.mel_context, voice.mel_context, voice.hop)
+        analysis += [*mel_pipeline(voice).analysis, conditioner]
     return Pipeline(voice.hop, analysis, synthesis_stages(voice, correction))
 
 
 def mel_pipeline(voice: Voice) -> Pipeline:
     """The stages up to the log-mel that conditions the voice."""
     stages: list[Reach] = [StreamingLogMel(voice.mel)]
-    if voice.converter is not None:
-        stages.append(StreamingConverter(voice.converter, voice.mel))
+    if voice.converter_network is not None:
+        c = voice.converter_network.config
+        stages.append(FrameReach(c.past, c.look_ahead, voice.mel.hop))
     return Pipeline(voice.hop, stages, ())
 
 

@@ -16,6 +16,7 @@ from wavesynth.server.measuring import capacity_of_machine
 from wavesynth.server.sockets import check_port, host_and_port, listening, plain
 from wavesynth.server.tls import read_tls
 from wavesynth.voices.loaded import LoadedVoice, load_voices
+from wavesynth.workers import one_torch_thread
 
 __all__ = ["capacity_of", "check_files_and_ports", "loaded", "serve_metrics"]
 
@@ -27,7 +28,9 @@ def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], dict[str, Data
     # Offline streams that wait take memory too, but no step has more streams than may be live.
     max_streams = None if live is None else live + engine_config.waiting
     voices = load_voices(config.voices, config.backend, config.threads, max_streams, live)
-    return voices, {name: plane_of(loaded) for name, loaded in voices.items()}, engine_config
+    planes = {name: plane_of(loaded) for name, loaded in voices.items()}
+    one_torch_thread()  # the engine brings its own
+    return voices, planes, engine_config
 
 
 async def capacity_of(
