@@ -130,6 +130,8 @@ class EngineStream:
         """Whether something came while a worker looked at it."""
         self.steps = 0
         """Steps under way that have a part of it."""
+        self.beginning = False
+        """Whether one of them has not begun: what comes after cannot be known yet."""
         self.n = 0
         """Samples that the next step makes of it."""
         self._sent = request.first_sample
