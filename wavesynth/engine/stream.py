@@ -107,11 +107,13 @@ class EngineStream:
         self,
         request: EngineRequest,
         plane: DataPlane,
+        pipeline: PlaneStream,
         rouse: Callable[[EngineStream], None],
-        lock: threading.Lock | threading.RLock = threading.Lock(),  # noqa: B008  the engine's; none is shared by default
+        lock: threading.RLock,
     ) -> None:
-        self.request, self.plane = request, plane
-        self.pipeline: PlaneStream = plane.open(request)
+        """`pipeline` is the request's on `plane`; `rouse` is told when the stream may go on or has ended; `lock` is the
+        engine's."""
+        self.request, self.plane, self.pipeline = request, plane, pipeline
         self._rouse, self._lock = rouse, lock
         self._output: deque[EngineOutput] = deque()
         self._error: Exception | None = None
