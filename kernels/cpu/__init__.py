@@ -4,6 +4,7 @@ bits."""
 from wavesynth.kernels.cpu._kernels import (
     Conditioner,
     Converter,
+    DeviceStep,
     Int8Sampler,
     LogMel,
     Plane,
@@ -16,6 +17,7 @@ from wavesynth.kernels.cpu._kernels import (
 __all__ = [
     "Conditioner",
     "Converter",
+    "DeviceStep",
     "Int8Sampler",
     "LogMel",
     "Plane",

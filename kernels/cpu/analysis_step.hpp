@@ -13,12 +13,24 @@ class AnalysisStep {
 
   // The frames of the samples of each stream before `ends`. A stream of which something is not finite has `failed`.
   void run(const std::vector<int64_t>& ends) {
-    for (size_t s = 0; s < streams_.size(); s++) streams_[s]->read(ends[s]);
+    read(ends);
     listen();
-    if (voice_.converter) convert();
+    heard();
     if (voice_.conditioner) condition();
     for (AnalysisStream* stream : streams_)
       if (stream->kind == InputKind::duration) repeat(*stream);
+  }
+
+  // The first part of it: has the windows be there whose log-mel comes first.
+  void read(const std::vector<int64_t>& ends) {
+    for (size_t s = 0; s < streams_.size(); s++) streams_[s]->read(ends[s]);
+  }
+
+  // What follows once their log-mel is there.
+  void heard() {
+    for (AnalysisStream* stream : streams_)
+      if (stream->kind == InputKind::audio) check(*stream, stream->arrivals(), stream->seen, stream->source_due);
+    if (voice_.converter) convert();
   }
 
  private:
@@ -32,8 +44,6 @@ class AnalysisStep {
     }
     if (windows.empty()) return;
     voice_.log_mel->set.log_mel(voice_.log_mel->tables(), windows.data(), features.data(), static_cast<int>(windows.size()));
-    for (AnalysisStream* stream : streams_)
-      if (stream->kind == InputKind::audio) check(*stream, stream->arrivals(), stream->seen, stream->source_due);
   }
 
   // One frame of every stream, then the next, as each needs the memory of the one before.

@@ -83,11 +83,11 @@ class AnalysisStream {
   // Where source frames come in.
   NumberedRows& arrivals() { return voice_.converter ? source : mel; }
 
-  // Forgets what no later frame needs.
-  void drop() {
+  // Forgets what only the conditioning of frames before number `frame` needs.
+  void drop(int64_t frame) {
     if (kind == InputKind::audio && source_due > seen) under_.erase(under_.begin(), under_.begin() + (source_due - seen) * voice_.hop);
     seen = std::max(seen, source_due), converted = std::max(converted, mel_due), conditioned = std::max(conditioned, frames_due);
-    source.drop_before(converted - voice_.past), mel.drop_before(conditioned - PlaneVoice::kContext), hidden.drop_before(conditioned - 1);
+    source.drop_before(converted - voice_.past), mel.drop_before(frame - PlaneVoice::kContext), hidden.drop_before(conditioned - 1);
   }
 
   const InputKind kind;

@@ -45,12 +45,17 @@ class CorrectionStream {
     }
   }
 
-  // Whether a projection is due; then its samples, target log-mel, and which frames are corrected.
-  bool due() const { return due_ > 0; }
+  // How many projections are due, each a hop after the last; then the first one's samples, target log-mel, and which
+  // frames are corrected, or those of `rounds` projections in one row.
+  int64_t due() const { return due_; }
+  int64_t block(int rounds) const { return block_ + (rounds - 1) * hop_; }
   float* samples() { return samples_.data() + begin_; }
   const float* targets() { return targets_.row(oldest()); }
+  void active(int rounds, float* to) const {
+    for (int i = 0; i < frames + rounds - 1; i++) to[i] = oldest() + i >= 0 && oldest() + i < known_ ? 1.0f : 0.0f;
+  }
   const float* active() {
-    for (int i = 0; i < frames; i++) active_[i] = oldest() + i >= 0 && oldest() + i < known_ ? 1.0f : 0.0f;
+    active(1, active_.data());
     return active_.data();
   }
   // The samples were projected: those of the oldest frame are final.

@@ -10,14 +10,19 @@
 // order. Included once for each instruction set.
 #pragma once
 #include <cmath>
-
-#include "rows.hpp"
+#include <cstdint>
+#include <cstring>
 
 namespace wavesynth::WAVESYNTH_ISA {
 
 constexpr int kPoints = 512, kBlock = 64;
 constexpr int kBlockStride = kBlock + 1;  // in memory: eight blocks 4,096 bytes apart would share few lines of the cache
 
+template <int K>
+struct Rows {
+  typedef float Floats __attribute__((vector_size(4 * K)));
+  typedef int32_t Ints __attribute__((vector_size(4 * K)));
+};
 template <int K>
 struct Complex {
   typename Rows<K>::Floats re, im;

@@ -1,169 +1,7 @@
-// The Python classes Plane and PlaneStream: many streams of one voice are advanced from their input to 16-bit samples in
-// one call, without the interpreter's lock.
-#include <nanobind/stl/optional.h>
-#include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
-#include <nanobind/stl/vector.h>
-
-#include "analysis_step.hpp"
-#include "synthesis_step.hpp"
+// The Python classes Plane, PlaneStream and DeviceStep.
+#include "plane.hpp"
 
 namespace wavesynth {
-
-template <class T>
-nb::ndarray<nb::numpy, T, nb::ndim<1>> given(const std::vector<T>& values) {
-  std::unique_ptr<T[]> memory(new T[values.size()]);
-  std::copy(values.begin(), values.end(), memory.get());
-  T* data = memory.release();
-  return {data, {values.size()}, nb::capsule(data, [](void* p) noexcept { delete[] static_cast<T*>(p); })};
-}
-
-template <class T>
-std::vector<T> copied(const Array<T>& array) {
-  return {array.data(), array.data() + array.size()};
-}
-
-// The streams of a call, kept alive by it.
-struct Streams {
-  explicit Streams(const nb::sequence& given) {
-    for (nb::handle stream : given) kept.push_back(nb::borrow(stream)), all.push_back(&nb::cast<PlaneStream&>(stream));
-  }
-  std::vector<nb::object> kept;
-  std::vector<PlaneStream*> all;
-};
-
-// Streams are in one call at a time.
-struct Busy {
-  explicit Busy(const std::vector<PlaneStream*>& streams) {
-    for (PlaneStream* stream : streams) {
-      if (stream->busy.test_and_set()) {
-        release();
-        throw std::invalid_argument("a stream is in two calls at once");
-      }
-      held.push_back(stream);
-    }
-  }
-  ~Busy() { release(); }
-  void release() {
-    for (PlaneStream* stream : held) stream->busy.clear();
-    held.clear();
-  }
-  std::vector<PlaneStream*> held;
-};
-
-class Plane {
- public:
-  Plane(Int8Sampler& sampler, Array<uint8_t> queues, int token, Array<float> levels, double preemphasis, const LogMel* log_mel,
-        const Conditioner* conditioner, const Converter* converter, const SpectralProjector* projector, int bands, int past, int look_ahead, float silence)
-      : voice_{sampler, log_mel, conditioner, converter, projector, copied(levels), copied(queues), token, preemphasis,
-               sampler.network().hop, bands, past, look_ahead, silence} {
-    const Int8Network& net = sampler.network();
-    expect("levels", levels, {static_cast<size_t>(net.classes)});
-    expect("queues", queues, {sampler.queue_rows(), static_cast<size_t>(net.entry_width())});
-    if (token < 0 || token >= net.classes) throw std::invalid_argument("token is " + std::to_string(token) + "; it must be from 0 to " + std::to_string(net.classes - 1));
-    same("the conditioning network's bands", conditioner ? conditioner->tables().bands : bands, bands);
-    same("the conditioning network's outputs", conditioner ? conditioner->tables().width : voice_.width(), voice_.width());
-    same("the log-mel's bands", log_mel ? log_mel->tables().bands : bands, bands);
-    same("the converter's bands", converter ? converter->tables().bands : bands, bands);
-    same("the converter's window", converter ? converter->tables().window : past + 1 + look_ahead, past + 1 + look_ahead);
-    same("the correction's bands", projector ? projector->tables().bands : bands, bands);
-    same("the correction's hop", projector ? projector->tables().hop : voice_.hop, voice_.hop);
-    if (past < 0 || look_ahead < 0) throw std::invalid_argument("past and look_ahead must be at least 0");
-  }
-
-  PlaneStream* open(const std::string& kind, int64_t samples, int speaker, uint64_t seed, float inverse_temperature, int correction,
-                    int64_t first_sample, std::optional<Array<float>> frame,
-                    const Resampler* resampler,
-                    std::tuple<int64_t, int64_t, int64_t> shape, int64_t resume_frame, std::optional<Array<float>> memory) const {
-    const InputKind input = kind == "duration" ? InputKind::duration : kind == "mel" ? InputKind::mel : InputKind::audio;
-    const int64_t speakers = voice_.conditioner ? voice_.conditioner->speaker_count : 0;
-    if (input != InputKind::duration && (!voice_.conditioner || !voice_.log_mel)) throw std::invalid_argument("the voice takes no input, only how long it is to speak");
-    if (input != InputKind::duration && (speaker < -1 || speaker >= speakers))
-      throw std::invalid_argument("speaker is " + std::to_string(speaker) + "; it must be from -1 to " + std::to_string(speakers - 1));
-    if (correction < 0 || (correction && !voice_.projector)) throw std::invalid_argument("correction is " + std::to_string(correction) + "; it must be 0 of this voice");
-    std::optional<ResamplingStream> resampling;
-    if (resampler) resampling.emplace(*resampler, checked(*resampler, shape));
-    auto stream = std::make_unique<PlaneStream>(voice_, input, samples, speaker, std::move(resampling));
-    stream->seed = seed, stream->inverse_temperature = inverse_temperature, stream->first_sample = first_sample;
-    if (correction) stream->correction.emplace(voice_.projector->tables(), correction);
-    if (input == InputKind::duration) {
-      if (!frame) throw std::invalid_argument("a stream of a given duration needs its frame");
-      expect("frame", *frame, {static_cast<size_t>(voice_.width())});
-      stream->analysis.constant = copied(*frame);
-    }
-    if (memory) {
-      if (!voice_.converter) throw std::invalid_argument("memory was given to a stream without a converter");
-      const ConverterTables& tables = voice_.converter->tables();
-      expect("memory", *memory, {static_cast<size_t>(tables.layers), static_cast<size_t>(tables.channels)});
-      stream->analysis.resumed = copied(*memory), stream->analysis.resume_frame = resume_frame;
-    }
-    return stream.release();  // whom Python owns
-  }
-
-  nb::ndarray<nb::numpy, int32_t, nb::ndim<1>> ready(const nb::sequence& streams, const std::vector<int>& n) const {
-    const Streams given_streams(streams);
-    if (n.size() != given_streams.all.size()) throw std::invalid_argument("n must have one entry for each stream");
-    std::vector<int32_t> found;
-    for (size_t s = 0; s < n.size(); s++) found.push_back(ready(*given_streams.all[s], n[s]));
-    return given(found);
-  }
-
-  // The samples that come out of all streams, one behind the other, and how many of each; -1 of one of whose input something
-  // turned out not to be finite.
-  auto advance(const nb::sequence& streams, int n, bool two_cores) const {
-    const Streams given_streams(streams);
-    const std::vector<PlaneStream*>& all = given_streams.all;
-    const Busy busy(all);
-    std::vector<int16_t> samples;
-    std::vector<int32_t> counts;
-    {
-      nb::gil_scoped_release unlocked;
-      if (n < 1) throw std::invalid_argument("n is " + std::to_string(n) + "; it must be at least 1");
-      for (PlaneStream* stream : all)
-        if (ready(*stream, n) < n) throw std::invalid_argument("a stream cannot make its next " + std::to_string(n) + " samples yet");
-      const std::vector<PlaneStream*> whole = analysed(all, n);
-      std::vector<int32_t> made;
-      if (!whole.empty()) SynthesisStep(voice_, whole).run(n, two_cores, samples, made);
-      size_t next = 0;
-      for (PlaneStream* stream : all) counts.push_back(stream->analysis.failed ? -1 : made[next++]);
-    }
-    return std::pair(given(samples), given(counts));
-  }
-
- private:
-  static void same(const char* name, int value, int expected) {
-    if (value != expected) throw std::invalid_argument(std::string(name) + " are " + std::to_string(value) + "; they must be " + std::to_string(expected));
-  }
-
-  static ResamplingShape checked(const Resampler& resampler, std::tuple<int64_t, int64_t, int64_t> shape) {
-    const auto [reach, block, before] = shape;
-    const ResamplerTables& tables = resampler.tables();
-    if (block < tables.down || block % tables.down || before < 0 || reach < before || tables.taps - tables.down - before > reach)
-      throw std::invalid_argument("the resampler's blocks must be whole periods, and their neighbourhood must cover its filter");
-    return {reach, block, before};
-  }
-
-  static int ready(const PlaneStream& stream, int n) { return stream.analysis.ready(stream.index, n, stream.first_sample); }
-
-  // Has the next `n` samples' frames be there; the streams without those that failed.
-  std::vector<PlaneStream*> analysed(const std::vector<PlaneStream*>& all, int n) const {
-    std::vector<AnalysisStream*> analyses;
-    std::vector<int64_t> ends;
-    for (PlaneStream* stream : all) analyses.push_back(&stream->analysis), ends.push_back(stream->index + n);
-    AnalysisStep(voice_, analyses).run(ends);
-    std::vector<PlaneStream*> whole;
-    for (PlaneStream* stream : all) {
-      AnalysisStream& analysis = stream->analysis;
-      if (stream->correction) stream->correction->aim(analysis.mel.row(analysis.converted), std::max<int64_t>(0, analysis.mel_due - analysis.converted));
-      analysis.drop();
-      if (!analysis.failed) whole.push_back(stream);
-    }
-    return whole;
-  }
-
-  const PlaneVoice voice_;
-};
 
 // Samples [n], int16 or float32, or mel frames [f, bands].
 void push(PlaneStream& self, nb::ndarray<nb::c_contig, nb::device::cpu, nb::ro> piece) {
@@ -183,10 +21,92 @@ void push(PlaneStream& self, nb::ndarray<nb::c_contig, nb::device::cpu, nb::ro> 
   keep(static_cast<const int16_t*>(piece.data()));
 }
 
-std::optional<int64_t> total(const PlaneStream& self) {
-  const int64_t samples = self.analysis.total(self.analysis.input.counts());
+std::optional<int64_t> known_total(const PlaneStream& self) {
+  const int64_t samples = total(self);
   return samples < 0 ? std::nullopt : std::optional(samples);
 }
+
+// Does some work without the interpreter's lock.
+template <class Work>
+auto unlocked(Work work) {
+  nb::gil_scoped_release released;
+  return work();
+}
+// An array for Python, of any values.
+template <class T>
+nb::ndarray<nb::numpy, T> room(std::initializer_list<size_t> shape) {
+  size_t size = 1;
+  for (size_t length : shape) size *= length;
+  T* data = new T[size];
+  return {data, shape, nb::capsule(data, [](void* p) noexcept { delete[] static_cast<T*>(p); })};
+}
+
+// A DeviceStep for Python, which keeps its streams alive. Each call is made without the interpreter's lock.
+class HeldStep {
+ public:
+  HeldStep(Plane& plane, const nb::sequence& streams, int n) : streams_(streams) {
+    nb::gil_scoped_release unlocked;
+    const Busy busy(streams_.all);
+    step_ = plane.step(streams_.all, n);
+  }
+
+  auto spans(int frames) {
+    const size_t count = unlocked([&] { return step_->find_spans(frames); });
+    const size_t length = count ? step_->span(frames) : 0;
+    auto samples = room<float>({count, length});
+    unlocked([&] { step_->copy_spans(frames, samples.data()); });
+    return samples;
+  }
+  void hear(int frames, const Array<float>& features) {
+    expect("features", features, {step_->spans(), static_cast<size_t>(frames), static_cast<size_t>(step_->bands())});
+    unlocked([&] { step_->hear(frames, features.data()); });
+  }
+  auto heard() { return given(unlocked([&] { return step_->heard(); })); }
+  // The mel frames under the windows of all streams, and how many windows each has.
+  auto condition() {
+    const size_t bands = step_->bands();
+    const std::vector<int32_t> counts = step_->windows();
+    size_t rows = 0;
+    for (int32_t count : counts) rows += count + DeviceStep::kAround;
+    auto mel = room<float>({rows, bands});
+    unlocked([&] { step_->condition(mel.data()); });
+    return std::pair(mel, given(counts));
+  }
+  void filter(size_t first, size_t end, const Array<float>& drawn) {
+    check(first, end);
+    expect("drawn", drawn, {end - first, static_cast<size_t>(step_->samples())});
+    unlocked([&] { step_->filter(first, end, drawn.data()); });
+  }
+  // Samples, target log-mel, and which frames are corrected.
+  auto blocks(int rounds) {
+    const size_t bands = step_->bands();
+    const auto [count, joint] = unlocked([&] { return step_->find_blocks(rounds); });
+    const size_t length = count ? step_->block(rounds) : 0, frames = joint + rounds - 1;
+    auto samples = room<float>({count, length}), targets = room<float>({count, frames, bands}), active = room<float>({count, frames});
+    if (count) unlocked([&] { step_->copy_blocks(rounds, samples.data(), targets.data(), active.data()); });
+    return std::tuple(samples, targets, active);
+  }
+  void commit(int rounds, const Array<float>& projected) {
+    const size_t count = step_->blocks();
+    expect("projected", projected, {count, count ? static_cast<size_t>(step_->block(rounds)) : 0});
+    unlocked([&] { step_->commit(rounds, projected.data()); });
+  }
+  auto take(size_t first, size_t end) {
+    std::vector<int16_t> samples;
+    std::vector<int32_t> counts;
+    check(first, end);
+    unlocked([&] { step_->take(first, end, samples, counts); });
+    return std::pair(given(samples), given(counts));
+  }
+
+ private:
+  void check(size_t first, size_t end) const {
+    if (first > end || end > step_->size()) throw nb::index_error("the step has not so many streams");
+  }
+
+  const Streams streams_;
+  std::unique_ptr<DeviceStep> step_;
+};
 
 void add_plane(nb::module_& m) {
   using namespace nb::literals;
@@ -194,21 +114,31 @@ void add_plane(nb::module_& m) {
       .def("push", &push, "piece"_a)
       .def("finish", [](PlaneStream& self) { self.analysis.input.finish(); })
       .def_prop_ro("index", [](const PlaneStream& self) { return self.index.load(); })
-      .def_prop_ro("total", &total)
+      .def_prop_ro("total", &known_total)
       .def_prop_ro("first_sample", [](const PlaneStream& self) { return self.first_sample; })
       .def_prop_ro("lead", [](const PlaneStream& self) { return std::max<int64_t>(0, (self.correction ? self.correction->held_back : 0) - self.index); });
   // Of the arguments, counted from 1 behind the plane itself, those whose memory it reads live as long as it does.
   nb::class_<Plane>(m, "Plane")
-      .def(nb::init<Int8Sampler&, Array<uint8_t>, int, Array<float>, double, const LogMel*, const Conditioner*, const Converter*,
+      .def(nb::init<Int8Sampler*, Array<uint8_t>, int, Array<float>, double, int, const LogMel*, const Conditioner*, const Converter*,
                     const SpectralProjector*, int, int, int, float>(),
-           "sampler"_a, "queues"_a, "token"_a, "levels"_a, "preemphasis"_a, "log_mel"_a.none(), "conditioner"_a.none(), "converter"_a.none(),
+           "sampler"_a.none(), "queues"_a, "token"_a, "levels"_a, "preemphasis"_a, "hop"_a, "log_mel"_a.none(), "conditioner"_a.none(), "converter"_a.none(),
            "projector"_a.none(), "bands"_a, "past"_a, "look_ahead"_a, "silence"_a,
-           nb::keep_alive<1, 2>(), nb::keep_alive<1, 7>(), nb::keep_alive<1, 8>(), nb::keep_alive<1, 9>(), nb::keep_alive<1, 10>())
+           nb::keep_alive<1, 2>(), nb::keep_alive<1, 8>(), nb::keep_alive<1, 9>(), nb::keep_alive<1, 10>(), nb::keep_alive<1, 11>())
       .def("open", &Plane::open, "kind"_a, "samples"_a, "speaker"_a, "seed"_a, "inverse_temperature"_a, "correction"_a,
            "first_sample"_a, "frame"_a.none(), "resampler"_a.none(), "resampling_shape"_a, "resume_frame"_a, "memory"_a.none(),
            nb::keep_alive<0, 1>(), nb::keep_alive<0, 10>())
       .def("ready", nb::overload_cast<const nb::sequence&, const std::vector<int>&>(&Plane::ready, nb::const_), "streams"_a, "n"_a)
       .def("advance", &Plane::advance, "streams"_a, "n"_a, "two_cores"_a = false);
+  nb::class_<HeldStep>(m, "DeviceStep")
+      .def(nb::init<Plane&, const nb::sequence&, int>(), "plane"_a, "streams"_a, "n"_a, nb::keep_alive<1, 2>())
+      .def("spans", &HeldStep::spans, "frames"_a)
+      .def("hear", &HeldStep::hear, "frames"_a, "features"_a)
+      .def("heard", &HeldStep::heard)
+      .def("condition", &HeldStep::condition)
+      .def("filter", &HeldStep::filter, "first"_a, "end"_a, "drawn"_a)
+      .def("blocks", &HeldStep::blocks, "rounds"_a)
+      .def("commit", &HeldStep::commit, "rounds"_a, "projected"_a)
+      .def("take", &HeldStep::take, "first"_a, "end"_a);
 }
 
 }  // namespace wavesynth

@@ -10,7 +10,7 @@ struct PlaneVoice {
   // Mel frames on each side of a frame that the conditioning network sees: two convolutions, over 5 and 3.
   static constexpr int kContext = 3;
 
-  Int8Sampler& sampler;
+  Int8Sampler* sampler;              // null where samples are drawn elsewhere; so is the conditioning network
   const LogMel* log_mel;             // null for a voice that takes no input; so are all that follow
   const Conditioner* conditioner;
   const Converter* converter;        // null for a voice without one
@@ -22,7 +22,7 @@ struct PlaneVoice {
   int hop, bands, past, look_ahead;  // frames that the converter sees before and after a frame
   float silence;                     // every feature of a silent frame
 
-  int width() const { return sampler.network().layers * 2 * sampler.network().residual; }
+  int width() const { return sampler ? sampler->network().layers * 2 * sampler->network().residual : 0; }
   int64_t frames(int64_t samples) const { return (samples + hop - 1) / hop; }
   // Frames of input after a frame that must be known before it is conditioned on.
   int64_t ahead() const { return kContext + (converter ? look_ahead : 0); }

@@ -25,12 +25,47 @@ constexpr int kMostLanes = 4;
 #endif
 constexpr int kFramesTogether = 16;  // how many frames of several streams are worked on together, to stay in the cache
 
+template <int K>
+inline typename Rows<K>::Floats row(const float* p) {
+  typename Rows<K>::Floats x;
+  std::memcpy(&x, p, sizeof x);
+  return x;
+}
+template <class V>
+inline void put_row(float* p, V x) { std::memcpy(p, &x, sizeof x); }
+
+// log10 of positive numbers, by Cephes' polynomial for the logarithm between 1/sqrt(2) and sqrt(2).
+template <int K>
+inline typename Rows<K>::Floats logarithm(typename Rows<K>::Floats x) {
+  using V = typename Rows<K>::Floats;
+  using I = typename Rows<K>::Ints;
+  const I exponent = ((I)x - 0x3f3504f3) >> 23;
+  const V t = (V)((I)x - (exponent << 23)) - 1.0f, square = t * t;
+  V p = t * 7.0376836292e-2f - 1.1514610310e-1f;
+  p = p * t + 1.1676998740e-1f, p = p * t - 1.2420140846e-1f;
+  p = p * t + 1.4249322787e-1f, p = p * t - 1.6668057665e-1f, p = p * t + 2.0000714765e-1f;
+  p = p * t - 2.4999993993e-1f, p = p * t + 3.3333331174e-1f;
+  const V natural = t + (p * t * square - 0.5f * square);
+  return natural * 0.434294482f + __builtin_convertvector(exponent, V) * 0.301029996f;
+}
+
+// 2 to the power of what lies between -100 and 100: a polynomial for what is left of the nearest whole number, 1 at 0.
+template <int K>
+inline typename Rows<K>::Floats power_of_two(typename Rows<K>::Floats x) {
+  using V = typename Rows<K>::Floats;
+  using I = typename Rows<K>::Ints;
+  const V shifted = x + 12582912.0f, r = x - (shifted - 12582912.0f);  // the sum's last bits are the whole number
+  V p = r * 1.3264727313e-3f + 9.6715129912e-3f;
+  p = p * r + 5.5507335812e-2f, p = p * r + 2.4022242427e-1f, p = p * r + 6.9314700365e-1f, p = p * r + 1.0f;
+  return (V)((I)p + ((I)shifted << 23));
+}
+
 // What a group of K frames is computed in.
 template <int K>
 struct alignas(64) FrameGroup {
   Complex<K> blocks[8 * kBlockStride], work[kBlock];
-  typename Rows<K>::Floats bins[kBins + kAbreast - 1];  // their power, then how much they change
-  Complex<K> change[kPoints];                           // what is to be added to the samples, the two parts exchanged
+  typename Rows<K>::Floats bins[kBins];  // their power, then how much they change
+  Complex<K> change[kPoints];            // what is to be added to the samples, the two parts exchanged
 };
 
 // The streams that are worked on together, and their frames one after the other.
@@ -38,9 +73,9 @@ struct Streams {
   const ProjectionTables& tables;
   int frames, count, columns, stride;
   std::vector<float> samples, sum;            // [hop, stride], each stream `columns` of it
-  std::vector<float> target_mel, gains;       // [group][band][lane]; [band + kAbreast][lane]
+  std::vector<float> target_mel, gains;       // [group][band][lane]; [band + 1][lane]
   std::vector<float> strength;                // [group][lane]: the gains' exponent, or 0
-  std::vector<int> place;                     // of each sample of the first stream
+  std::vector<int> place;                     // [window]: of each sample of the first frame
 };
 
 // The frames of one stream in a group: at which lanes.
@@ -71,21 +106,16 @@ inline void begin_transform(const Streams& s, const FramesOfStream<K>* streams, 
     const int needed = ((length + 1) / 2 - n + kBlock - 1) / kBlock, inputs = needed <= 4 ? 4 : needed <= 6 ? 6 : 8;
     for (int c = 0; c < inputs; c++) {
       const int first = 2 * (n + kBlock * c);
-      const int filled = std::min(16, std::max(0, length - first));
-      const int* place = s.place.data() + margin + first;
-      V* to = part + 16 * c;
-      const float* under = window + first;
-      if (count == 1) {
-#pragma GCC unroll 4
-        for (int i = 0; i < filled; i++) to[i] = row<K>(samples + place[i]) * under[i];
-      } else {
-        for (int i = 0; i < filled; i++) {
-          V x = row<K>(samples + place[i]);
-          for (int j = 1; j < count; j++) x = streams[j].lanes ? row<K>(s.samples.data() + streams[j].column + place[i]) : x;
-          to[i] = x * under[i];
+      for (int i = 0; i < 16; i++) {
+        V x = {};
+        if (first + i < length) {
+          const int place = s.place[margin + first + i];
+          x = row<K>(samples + place);
+          for (int j = 1; j < count; j++) x = streams[j].lanes ? row<K>(s.samples.data() + streams[j].column + place) : x;
+          x *= window[first + i];
         }
+        part[16 * c + i] = x;
       }
-      std::fill(to + filled, to + 16, V{});
     }
     if (inputs == 4) first_pass<K, 4>(w.work, w.blocks, root, n);
     else if (inputs == 6) first_pass<K, 6>(w.work, w.blocks, root, n);
@@ -121,44 +151,27 @@ inline void band_gains(const ProjectionTables& t, const FrameGroup<K>& w, const 
     V power = {};
     const float* weights = t.bank + static_cast<size_t>(band) * kBins;
     const V* bin = w.bins + t.first_bin[band];
-#pragma GCC unroll 4
     for (const float *at = weights + t.first_bin[band], *end = weights + t.end_bin[band]; at < end; at++, bin++) power += *at * *bin;
     put_row(gains + band * K, power);
   }
-  for (int band = 0; band < t.bands; band += kAbreast) {
-    const int last = std::min(kAbreast, t.bands - band) - 1;
-    V power[kAbreast];
-    each<K>(power, [&](int i, V) {
-      const V x = row<K>(gains + (band + std::min(i, last)) * K);
-      return x < floor ? floor : x;
-    });
-    logarithms<K>(power);
-    each<K>(power, [&](int i, V power) {
-      V gain = row<K>(target_mel + (band + std::min(i, last)) * K) - (power + 2.0f) * 0.5f;
-      gain = gain < cut ? cut : gain, gain = gain > boost ? boost : gain;
-      put_row(gains + (band + i) * K, gain * strength);
-      return gain;
-    });
+  for (int band = 0; band < t.bands; band++, gains += K, target_mel += K) {
+    V power = row<K>(gains);
+    power = power < floor ? floor : power;
+    V gain = row<K>(target_mel) - (logarithm<K>(power) + 2.0f) * 0.5f;
+    gain = gain < cut ? cut : gain, gain = gain > boost ? boost : gain;
+    put_row(gains, gain * strength);
   }
-  put_row(gains + t.bands * K, V{});
+  put_row(gains, V{});
 }
 
 // How much each bin is changed, as a part of what it is, and 1.
 template <int K>
 inline void bin_changes(const ProjectionTables& t, const float* gains, FrameGroup<K>& w) {
-  using V = typename Rows<K>::Floats;
   const int* band = t.lower_band;
   const float *lower = t.lower, *upper = t.upper;
-  for (int k = 0; k < kBins; k += kAbreast) {
-    V change[kAbreast];
-    const int last = std::min(kAbreast, kBins - k) - 1;
-    each<K>(change, [&](int i, V) {
-      const int bin = k + std::min(i, last);
-      const float* at = gains + band[bin] * K;
-      return row<K>(at) * lower[bin] + row<K>(at + K) * upper[bin];
-    });
-    powers_of_two<K>(change);
-    each<K>(w.bins + k, [&](int i, V) { return change[i]; });
+  for (int k = 0; k < kBins; k++) {
+    const float* at = gains + band[k] * K;
+    w.bins[k] = power_of_two<K>(row<K>(at) * lower[k] + row<K>(at + K) * upper[k]);
   }
 }
 
@@ -251,12 +264,11 @@ inline void project_together(const ProjectionTables& t, float* const* samples, c
   Streams s{t, frames, count, columns, stride};
   s.samples.resize(static_cast<size_t>(t.hop) * stride), s.sum.resize(s.samples.size());
   s.target_mel.resize(static_cast<size_t>(padded) * t.bands), s.strength.resize(padded);
-  s.place.resize(length);
-  for (int i = 0, column = 0; i < length; column++)
-    for (int r = 0; r < t.hop && i < length; r++, i++) s.place[i] = r * stride + column;
-  s.gains.resize(static_cast<size_t>(t.bands + kAbreast) * kMostLanes);
+  for (int i = 0; i < t.window; i++) s.place.push_back(i % t.hop * stride + i / t.hop);
+  s.gains.resize(static_cast<size_t>(t.bands + 1) * kMostLanes);
   for (int stream = 0; stream < count; stream++)
-    for (int i = 0; i < length; i++) s.samples[s.place[i] + stream * columns] = samples[stream][i];
+    for (int i = 0, column = stream * columns; i < length; column++)
+      for (int r = 0; r < t.hop && i < length; r++, i++) s.samples[static_cast<size_t>(r) * stride + column] = samples[stream][i];
   for_groups(count * frames, [&](auto lanes, int first) {
     constexpr int K = decltype(lanes)::value;
     for (int item = first; item < std::min(first + K, count * frames); item++) {
@@ -272,7 +284,8 @@ inline void project_together(const ProjectionTables& t, float* const* samples, c
     for (size_t i = 0, end = s.sum.size(); i < end; i++) to[i] += sum[i], sum[i] = 0;
   }
   for (int stream = 0; stream < count; stream++)
-    for (int i = begin; i < end; i++) samples[stream][i] = s.samples[s.place[i] + stream * columns];
+    for (int i = begin; i < end; i++)
+      samples[stream][i] = s.samples[static_cast<size_t>(i % t.hop) * stride + stream * columns + i / t.hop];
 }
 
 void project_all(const ProjectionTables& t, float* const* samples, const float* const* target_mel, const float* const* active,

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include "plane_stream.hpp"
+#include "output_stage.hpp"
 
 namespace wavesynth {
 
@@ -16,16 +16,9 @@ class SynthesisStep {
     std::vector<int32_t> tokens(streams_.size() * n);
     draw(n, two_cores, tokens.data());
     std::vector<std::vector<float>> filtered(streams_.size());
-    for (size_t s = 0; s < streams_.size(); s++) filtered[s] = deemphasize(*streams_[s], tokens.data() + s * n, n);
+    deemphasize(tokens, n, filtered);
     correct(filtered);
-    for (size_t s = 0; s < streams_.size(); s++) {
-      PlaneStream& stream = *streams_[s];
-      const int64_t count = filtered[s].size();
-      stream.out += count;
-      const int64_t kept = std::min(count, std::max<int64_t>(0, stream.out - stream.first_sample));
-      for (int64_t i = count - kept; i < count; i++) samples.push_back(pcm16(filtered[s][i]));
-      counts.push_back(static_cast<int32_t>(kept));
-    }
+    for (size_t s = 0; s < streams_.size(); s++) counts.push_back(hand_out(*streams_[s], filtered[s], samples));
   }
 
  private:
@@ -37,21 +30,17 @@ class SynthesisStep {
       calls.push_back({stream->queues.data(), static_cast<uint64_t>(stream->index), stream->token, stream->seed, stream->inverse_temperature,
                        frames.row(frames.first()), tokens + calls.size() * n});
     }
-    voice_.sampler.run(calls.data(), static_cast<int>(calls.size()), n, two_cores);
+    voice_.sampler->run(calls.data(), static_cast<int>(calls.size()), n, two_cores);
     for (size_t s = 0; s < calls.size(); s++) streams_[s]->token = calls[s].token, streams_[s]->index = static_cast<int64_t>(calls[s].index);
   }
 
-  // y[t] = x[t] + coefficient y[t - 1], in double precision, as scipy.signal.lfilter computes it.
-  std::vector<float> deemphasize(PlaneStream& stream, const int32_t* tokens, int n) {
-    std::vector<float> samples(n);
-    double remembered = stream.remembered;
-    for (int t = 0; t < n; t++) {
-      const double x = voice_.levels[tokens[t]], y = remembered + x;
-      remembered = x * 0.0 - y * -voice_.preemphasis;
-      samples[t] = static_cast<float>(y);
-    }
-    stream.remembered = remembered;
-    return samples;
+  void deemphasize(const std::vector<int32_t>& tokens, int n, std::vector<std::vector<float>>& filtered) {
+    std::vector<float> drawn(tokens.size());
+    for (size_t i = 0; i < tokens.size(); i++) drawn[i] = voice_.levels[tokens[i]];
+    std::vector<const float*> from;
+    std::vector<float*> to;
+    for (size_t s = 0; s < streams_.size(); s++) filtered[s].resize(n), from.push_back(drawn.data() + s * n), to.push_back(filtered[s].data());
+    wavesynth::deemphasize(voice_.preemphasis, streams_.data(), from.data(), to.data(), streams_.size(), n);
   }
 
   // Has each stream's samples be those that are final now.
@@ -82,9 +71,6 @@ class SynthesisStep {
     voice_.projector->set.project_all(voice_.projector->tables(), samples.data(), targets.data(), active.data(), due[0]->frames, static_cast<int>(count));
     for (size_t i = 0; i < count; i++) due[i]->commit();
   }
-
-  static int64_t total(const PlaneStream& stream) { return stream.analysis.total(stream.analysis.input.counts()); }
-  static int16_t pcm16(float x) { return static_cast<int16_t>(std::min(std::max(std::nearbyint(static_cast<double>(x) * 32768.0), -32768.0), 32767.0)); }
 
   const PlaneVoice& voice_;
   const std::vector<PlaneStream*>& streams_;

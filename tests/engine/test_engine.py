@@ -1,6 +1,5 @@
 """The engine's promises: the same bytes whatever the company, and an end that is told."""
 
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -23,10 +22,8 @@ from tests.engine.engines import (
     until,
 )
 from wavesynth.audio.mel import MelConfig
-from wavesynth.engine.composed_plane import ComposedPlane
 from wavesynth.engine.config import EngineConfig
-from wavesynth.engine.engine import ClosedError, Engine
-from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.engine import ClosedError
 from wavesynth.engine.stream import EngineRequest, InputError, StreamError
 from wavesynth.voices.loaded import LoadedVoice
 
@@ -183,28 +180,6 @@ def test_a_notification_names_each_live_stream_that_got_a_chunk_and_each_stream_
     assert [sum(stream in streams for streams in named) for stream in live] == [len(made) for made in read]
     assert [len(made) for made in read] == [7, 7]
     assert sum(offline in streams for streams in named) == 1
-
-
-class OutOfOrder(ComposedPlane):
-    """A plane that fails where no stream is to blame."""
-
-    def ready(self, streams, n):
-        raise MemoryError("no memory is left")
-
-
-def test_a_worker_that_fails_ends_all_streams_and_the_engine_says_so():
-    lost = threading.Event()
-    planes = {"free": OutOfOrder(VOICES["free"]), "tiny": ComposedPlane(VOICES["tiny"])}
-    voices = {name: VOICES[name] for name in planes}
-    with Engine(voices, Capacity.of(9, voices), lost=lost.set, planes=planes) as engine:
-        waiting = engine.open(from_audio())
-        with pytest.raises(StreamError, match="no memory is left"):
-            chunks(engine.open(from_nothing(160)))
-        with pytest.raises(StreamError, match="no memory is left"):
-            until(waiting.take)
-        assert lost.wait(20)
-        with pytest.raises(ClosedError, match="no memory is left"):
-            engine.open(from_audio())
 
 
 @pytest.mark.parametrize("values", [{"chunk": 0}, {"queue": 100}, {"waiting": 0}])

@@ -72,15 +72,12 @@ class HeldUp(Delegating):
     def __init__(self, sampler):
         super().__init__(sampler)
         self.go_on = threading.Event()
-        self.waited_for = 0
 
     def launch(self, states, conditioning, keys, n):
         drawn = self.sampler.advance(states, conditioning, keys, n)
 
         def finished():
-            if {key.seed for key in keys} != {9} and not self.go_on.is_set():
-                self.waited_for += 1
-                assert self.go_on.wait(20)
+            assert {key.seed for key in keys} == {9} or self.go_on.wait(20)
             return drawn
 
         return finished
@@ -94,9 +91,11 @@ def test_a_stream_that_comes_is_heard_while_the_steps_of_others_are_waited_for()
         others = [engine.open(from_nothing(100_000, seed=seed)) for seed in range(1, 5)]
         until(lambda: all(stream.first_chunk_sent for stream in others))
         sampler.go_on.clear()
-        until(lambda: sampler.waited_for == 2)  # no more steps of streams that are heard are begun
+        until(lambda: all(stream.steps == 2 for stream in others))
+        made = [stream.samples_made for stream in others]
         comes = engine.open(from_nothing(160, seed=9))
-        until(lambda: comes.first_chunk_sent, seconds=15)  # while the others wait
+        until(lambda: comes.first_chunk_sent)
+        assert [stream.samples_made for stream in others] == made
         sampler.go_on.set()
 
 

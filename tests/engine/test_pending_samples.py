@@ -2,14 +2,19 @@
 
 import threading
 
+import numpy as np
 import pytest
 import torch
 
 from tests.engine.engines import Delegating, audio, clip, opened, running, until
 from tests.sampling.backends.triton_voices import VOICE
 from wavesynth.audio.fixed_batch import FixedBatch
+from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.pipeline import pipeline_of
-from wavesynth.engine.stream import EngineRequest, StreamError
+from wavesynth.engine.planes import plane_of
+from wavesynth.engine.scheduler import Capacity, Scheduler
+from wavesynth.engine.stream import EngineRequest, EngineStream, Status, StreamError
+from wavesynth.engine.work import Work
 from wavesynth.sampling.backends.sampler import LostError
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.voices.loaded import LoadedVoice
@@ -51,6 +56,29 @@ class Elsewhere(Delegating):
 @pytest.fixture
 def elsewhere():
     return Elsewhere(make_sampler(VOICE))
+
+
+def test_no_step_is_planned_before_the_last_one_is_begun(elsewhere):
+    plane = plane_of(LoadedVoice(VOICE, elsewhere))
+    config = EngineConfig()
+    work = Work(Scheduler(Capacity.of(1, ["tiny"]), config.chunk, 3), config)
+    stream = EngineStream(EngineRequest("tiny", "audio"), plane, work.rouse, work.lock)
+    stream.push(np.zeros(16000, np.float32))
+    work.add(stream)
+
+    def planned():
+        plan, _ = work.next_step()
+        return plan, lambda: list(plane.advance([stream.pipeline], stream.n, False))
+
+    first, advance = planned()
+    advance()
+    work.begun(first)
+    second, advance = planned()
+    work.done(first)  # while the second is not begun
+    assert stream.status is Status.RUNNING
+    advance()
+    work.begun(second)
+    assert stream.status is Status.READY
 
 
 def test_the_next_chunk_is_begun_before_the_last_one_is_waited_for(elsewhere):

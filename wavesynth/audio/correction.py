@@ -61,6 +61,7 @@ __all__ = [
     "can_correct",
     "correct",
     "project",
+    "project_in_turn",
     "project_reference",
     "projector",
 ]
@@ -208,6 +209,21 @@ def project(samples: Tensor, target_mel: Tensor, active: Tensor, config: MelConf
     if kernel is None:
         return project_reference(samples, target_mel, active, config)
     kernel.project(samples.numpy(), target_mel.contiguous().numpy(), active.contiguous().numpy())
+    return samples
+
+
+def project_in_turn(
+    samples: Tensor, target_mel: Tensor, active: Tensor, rounds: int, config: MelConfig
+) -> Tensor:
+    """`project` of `rounds` blocks one after the other, each a hop after the last: samples [B, n + (rounds - 1) · hop],
+    target_mel [B, frames + rounds - 1, bands] and active [B, frames + rounds - 1]."""
+    samples, others = samples.clone(), rounds - 1
+    frames, block = target_mel.shape[1] - others, samples.shape[1] - others * config.hop
+    for k in range(rounds):
+        here, part = samples[:, k * config.hop : k * config.hop + block], slice(k, k + frames)
+        here.copy_(
+            project(here.contiguous(), target_mel[:, part].contiguous(), active[:, part].contiguous(), config)
+        )
     return samples
 
 

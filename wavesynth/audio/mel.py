@@ -36,6 +36,7 @@ __all__ = [
     "MelConfig",
     "StreamingLogMel",
     "features",
+    "features_in_turn",
     "features_reference",
     "log_mel",
     "log_mel_of_array",
@@ -159,6 +160,15 @@ def features(windows: Tensor, config: MelConfig) -> Tensor:
         return features_reference(windows, config)
     made = kernel.features(windows.reshape(-1, config.window).contiguous().numpy())
     return torch.from_numpy(made).view(*windows.shape[:-1], config.bands)
+
+
+def features_in_turn(samples: Tensor, frames: int, config: MelConfig) -> Tensor:
+    """`features` of `frames` windows a hop apart, of samples [B, window + (frames - 1) · hop]: float32
+    [B, frames, bands]. Each window of all B is computed as if it were alone, so that its bits are the same."""
+    import torch
+
+    windows = [samples[:, k * config.hop : k * config.hop + config.window].double() for k in range(frames)]
+    return torch.stack([features(window, config) for window in windows], 1)
 
 
 def features_reference(windows: Tensor, config: MelConfig) -> Tensor:

@@ -7,9 +7,9 @@ elsewhere, as on a GPU, is not waited for: its streams may be advanced again bef
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from wavesynth.engine.excerpt import first_whole_frame
 from wavesynth.engine.pipeline import synthesis_stages
 from wavesynth.engine.plane import Advanced, InputError
 from wavesynth.engine.source import AudioSource, DurationSource, MelSource, Source
+from wavesynth.engine.steps import Step, attempt
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.voice import Voice
@@ -34,8 +35,6 @@ __all__ = ["STREAMS_AT_A_TIME", "ComposedPlane", "ComposedStream"]
 #: So many streams are worked on before others get a turn. Fewer would gain little from being computed together
 #: (wavesynth.audio.executor), and so many take some milliseconds.
 STREAMS_AT_A_TIME = 256
-
-T = TypeVar("T")
 
 
 class ComposedStream:
@@ -52,7 +51,7 @@ class ComposedStream:
         self._pipeline = Pipeline(loaded.voice.hop, self.source.stages, synthesis)
         self.error: Exception | None = None
         """Why its input cannot be used."""
-        self.under_way: _Step | None = None
+        self.under_way: Step | None = None
         """The last step that has a part of it."""
         self.n = 0
         """Samples that were promised last."""
@@ -137,13 +136,11 @@ class ComposedPlane:
             states, params = [s.state for s in streams], [s.request.params for s in streams]
             ends = [s.index + n for s in streams]
             drawn = attempt(self.loaded.sampler.launch, states, conditioning, params, n)
-            step = _Step({s.under_way for s in streams if s.under_way is not None})
-            for s in streams:
-                s.under_way = step
+            step = Step(streams)
         return self._results(streams, ends, drawn, step)
 
     def _results(
-        self, streams: Sequence[ComposedStream], ends: Sequence[int], drawn: Any, step: _Step
+        self, streams: Sequence[ComposedStream], ends: Sequence[int], drawn: Any, step: Step
     ) -> Iterator[Advanced]:
         """What came out of each stream, `STREAMS_AT_A_TIME` at a time, in the order of its steps."""
         try:
@@ -204,19 +201,6 @@ class ComposedPlane:
             s.error = attempt(s.source.accept_mel, part)
 
 
-class _Step:
-    """A step under way; its results come after those of the steps before that have parts of its streams."""
-
-    def __init__(self, before: set[_Step]) -> None:
-        self._before = before
-        self.done = threading.Event()
-
-    def wait_for_those_before(self) -> None:
-        for step in self._before:
-            step.done.wait()
-        self._before.clear()
-
-
 def _source_of(request: EngineRequest, voice: Voice) -> Source:
     """The source of a request, which goes on with what the voice's converter remembers if it is given a memory."""
     if request.input == "duration":
@@ -231,11 +215,3 @@ def _source_of(request: EngineRequest, voice: Voice) -> Source:
         values = torch.frombuffer(bytearray(request.memory), dtype=torch.float32)
         source.resume(first_whole_frame(voice), values.reshape(voice.converter.config.layers, 1, -1))
     return source
-
-
-def attempt(function: Callable[..., T], *arguments: Any, **others: Any) -> T | Exception:
-    """What a function gives, or what it raises: a stream's error must not be its neighbours'."""
-    try:
-        return function(*arguments, **others)
-    except Exception as error:
-        return error

@@ -95,24 +95,17 @@ class Engine:
 
         A live stream is admitted if all live streams together then fit the capacity, or if it is the only one.
         """
-        plane = self._planes[request.voice]
         with self._work.lock:
-            self._check(request)
-        pipeline = plane.open(
-            request
-        )  # which takes memory and time: after the check, and while nobody waits for it
-        with self._work.lock:
-            self._check(request)
-            stream = EngineStream(request, plane, pipeline, self._work.rouse, self._work.lock)
+            self._check_open()
+            others = [s for s in self._work.streams if not s.closed and s.live == request.live]
+            self._admission.check(request, others)
+            stream = EngineStream(request, self._planes[request.voice], self._work.rouse, self._work.lock)
             self._work.add(stream)
         return stream
 
-    def _check(self, request: EngineRequest) -> None:
-        """Raises ClosedError or CapacityError unless there is room for the request; the caller holds the lock."""
+    def _check_open(self) -> None:
         if self._end is not None:
             raise ClosedError(str(self._end))
-        others = [s for s in self._work.streams if not s.closed and s.live == request.live]
-        self._admission.check(request, others)
 
     # What follows is for the workers.
 

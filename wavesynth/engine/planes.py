@@ -10,9 +10,15 @@ __all__ = ["plane_of"]
 
 
 def plane_of(loaded: LoadedVoice) -> DataPlane:
-    """The native one where the kernels have the voice's sampler and analysis; else that of Python."""
+    """The native one where the kernels have the voice's sampler and analysis; that beside a GPU where they have its
+    analysis and its samples are drawn there; else that of Python."""
     if is_native(loaded):
         return NativePlane(loaded)
+    if loaded.sampler.takes_windows:
+        from wavesynth.engine.device_plane import DevicePlane, draws_elsewhere  # which needs PyTorch
+
+        if draws_elsewhere(loaded):
+            return DevicePlane(loaded)
     from wavesynth.engine.composed_plane import ComposedPlane  # which needs PyTorch
 
     return ComposedPlane(loaded)

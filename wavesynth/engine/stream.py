@@ -107,13 +107,11 @@ class EngineStream:
         self,
         request: EngineRequest,
         plane: DataPlane,
-        pipeline: PlaneStream,
         rouse: Callable[[EngineStream], None],
-        lock: threading.RLock,
+        lock: threading.Lock | threading.RLock = threading.Lock(),  # noqa: B008  the engine's; none is shared by default
     ) -> None:
-        """`pipeline` is the request's on `plane`; `rouse` is told when the stream may go on or has ended; `lock` is the
-        engine's."""
-        self.request, self.plane, self.pipeline = request, plane, pipeline
+        self.request, self.plane = request, plane
+        self.pipeline: PlaneStream = plane.open(request)
         self._rouse, self._lock = rouse, lock
         self._output: deque[EngineOutput] = deque()
         self._error: Exception | None = None
@@ -132,8 +130,8 @@ class EngineStream:
         """Whether something came while a worker looked at it."""
         self.steps = 0
         """Steps under way that have a part of it."""
-        self.beginning = False
-        """Whether one of them has not begun: what comes after cannot be known yet."""
+        self.begins = False
+        """Whether a step with a part of it is planned and not yet begun, so that nobody may plan another."""
         self.n = 0
         """Samples that the next step makes of it."""
         self._sent = request.first_sample

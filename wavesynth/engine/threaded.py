@@ -42,7 +42,7 @@ class Listeners:
         self._listeners.pop(stream).wake()
 
     def notify(self, streams: Sequence[EngineStream]) -> None:
-        """Wakes who waits for these; called on a worker's thread."""
+        """Wakes who waits for these; called on the engine's thread."""
         for stream in streams:
             if listener := self._listeners.get(stream):
                 listener.wake()

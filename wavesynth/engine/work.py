@@ -99,7 +99,7 @@ class Work:
         """The step is under way: streams of which another may be, too, are ready again."""
         with self.lock:
             for stream in plan.streams:
-                stream.beginning = False
+                stream.begins = False
                 if stream.steps < stream.plane.depth and not stream.closed:
                     self._make_ready(stream)
 
@@ -138,7 +138,7 @@ class Work:
             self._steps -= plan.gathered
             for stream in plan.streams:
                 stream.steps -= 1
-                if stream.status is Status.RUNNING and not stream.beginning:
+                if stream.status is Status.RUNNING and not stream.begins:
                     self._make_ready(stream)
             for stream in self._held:
                 self._ready[stream] = None
@@ -222,8 +222,9 @@ class Work:
                 if stream.closed or stream in held_back:
                     continue
                 if stream in chosen:
-                    stream.status, stream.beginning = Status.RUNNING, True
+                    stream.status = Status.RUNNING
                     stream.steps += 1
+                    stream.begins = True
                 elif stream in left or (stream.again and stream not in failed):
                     self._ready[stream] = None
                 else:

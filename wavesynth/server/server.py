@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Self
@@ -90,8 +89,6 @@ async def serve(config: ServerConfig, ready: Callable[[Server | ServerWithFrontE
     async with ServerWithFrontEnds(config) if config.workers else Server(config) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        # A worker that has its samples waits for the interpreter no longer than this, instead of 5 ms.
-        sys.setswitchinterval(0.001)
         # Voices and modules stay: a collection that looks through them stops every stream for a tenth of a second.
         gc.freeze()
         ready(server)

@@ -21,7 +21,7 @@ from wavesynth.sampling.draw import draw
 from wavesynth.sampling.int8 import Int8Weights
 from wavesynth.sampling.int8_arithmetic import values
 from wavesynth.sampling.params import SamplingParams
-from wavesynth.sampling.windows import Windows
+from wavesynth.sampling.windows import Tracks, Windows
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 
@@ -95,6 +95,22 @@ def test_streams_that_hear_nothing_are_given_their_speakers_frame(speakers):
         told = None if speaker is None else torch.tensor([speaker])
         expected = sampler.network.conditioning(model.conditioning(speaker=told)[0])
         assert torch.equal(made, expected.expand(3, -1, -1))
+    nobody = [-1 if speaker is None else speaker for speaker in of]
+    tracks = Tracks(np.zeros((9, 0), np.float32), np.int32([3, 2]), np.int32(nobody), around=2)
+    assert torch.equal(sampler.conditioning.frames(tracks), frames)
+
+
+@in_interpreter
+@pytest.mark.parametrize("voice", [VOICE, SPEAKERS], ids=lambda voice: voice.name)
+def test_frames_of_tracks_are_those_of_each_streams_windows(voice):
+    sampler = TritonSampler(voice.model, voice.scales, max_streams=2)
+    mel = np.random.default_rng(1).standard_normal((8 + 7 + 9, 80)).astype(np.float32)
+    of = [1, -1, 0] if voice.speakers else [-1] * 3
+    tracks = Tracks(mel, np.int32([2, 1, 3]), np.int32(of), around=6)
+    windows = list(tracks)
+    assert [len(each) for each in windows] == [2, 1, 3]
+    assert np.array_equal(windows[2].mel[1], mel[16:23])
+    assert torch.equal(sampler.conditioning.frames(tracks), sampler.conditioning.frames(windows))
 
 
 @in_interpreter

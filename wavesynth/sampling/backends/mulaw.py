@@ -62,7 +62,11 @@ class MuLawSampler:
         return self.backend.start()
 
     def launch(
-        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
+        self,
+        states: Sequence[Any],
+        conditioning: Sequence[Any],
+        params: Sequence[SamplingParams],
+        n: int,
     ) -> Pending | NDArray[np.float32]:
         """The next `n` samples of every stream, [B, n], or what waits for them; the states move on at once."""
         drawn = self.backend.launch(states, conditioning, params, n)

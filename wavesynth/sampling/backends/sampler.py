@@ -77,9 +77,16 @@ class Sampler(_Backend, Protocol):
     """Makes the samples of many streams of one voice, before de-emphasis, within [-1, 1]."""
 
     def launch(
-        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
+        self,
+        states: Sequence[Any],
+        conditioning: Sequence[Any],
+        params: Sequence[SamplingParams],
+        n: int,
     ) -> Pending | NDArray[np.float32]:
-        """The next `n` samples of every stream, [B, n], or what waits for them; the states move on at once."""
+        """The next `n` samples of every stream, [B, n], or what waits for them; the states move on at once.
+
+        `conditioning` has one thing for each stream; `Windows`, perhaps as `Tracks`, if it `takes_windows`.
+        """
 
     def advance(
         self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
@@ -91,7 +98,11 @@ class ClassSampler(_Backend, Protocol):
     """Draws the classes of many streams of one voice."""
 
     def launch(
-        self, states: Sequence[Any], conditioning: Sequence[Any], params: Sequence[SamplingParams], n: int
+        self,
+        states: Sequence[Any],
+        conditioning: Sequence[Any],
+        params: Sequence[SamplingParams],
+        n: int,
     ) -> PendingClasses | NDArray[np.int32]:
         """The next `n` classes of every stream, [B, n], or what waits for them; the states move on at once."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from wavesynth.audio.fixed_batch import to_device
 from wavesynth.kernels.triton.condition import PackedConditioner, pack_conditioner
 from wavesynth.kernels.triton.network import PackedNetwork
 from wavesynth.models.wavenet import WaveNet
-from wavesynth.sampling.windows import Windows
+from wavesynth.sampling.windows import Tracks, Windows
 
 __all__ = ["DeviceConditioning"]
 
@@ -34,15 +35,14 @@ class DeviceConditioning:
 
     def frames(self, conditioning: Sequence[Tensor | Windows]) -> Tensor:
         """[C, F, L, 2R] float16 on the device; streams with fewer frames than others have zeros behind them."""
+        if isinstance(conditioning, Tracks):
+            return self._of_tracks(conditioning)
         lengths = [len(c) for c in conditioning]
-        most = max(lengths)
-        shape = (self._network.layers, 2 * self._network.residual_channels)
         windows = [c for c in conditioning if isinstance(c, Windows)]
         if windows and len(windows) < len(lengths):
             raise TypeError("conditioning is part frames, part windows; it must be one of them")
         if windows and self._constant is not None:
-            speakers = to_device(torch.tensor([w.speaker or 0 for w in windows]), self._device)
-            return self._constant[speakers][:, None].expand(-1, most, -1, -1).contiguous()
+            return self._repeated(torch.tensor([w.speaker or 0 for w in windows]), max(lengths))
         counts = torch.tensor(lengths)
         if windows:
             assert self._conditioner is not None
@@ -50,15 +50,46 @@ class DeviceConditioning:
             speakers = torch.repeat_interleave(
                 torch.tensor([w.speaker or 0 for w in windows], dtype=torch.int32), counts
             )
-            made = self._conditioner(mel, to_device(speakers, self._device)).unflatten(1, shape)
+            made = self._conditioner(mel, to_device(speakers, self._device)).unflatten(1, self._shape)
         else:
             given = torch.cat([torch.as_tensor(frames) for frames in conditioning])
             made = self._network.conditioning(to_device(given, self._device))
+        return self._filled_up(made, counts)
+
+    def _of_tracks(self, tracks: Tracks) -> Tensor:
+        """`frames` of many streams' windows, which are cut from their mel frames on the device."""
+        speakers, counts = torch.from_numpy(np.maximum(tracks.speakers, 0)), torch.from_numpy(tracks.counts)
+        if self._constant is not None:
+            return self._repeated(speakers, int(counts.max()))
+        assert self._conditioner is not None
+        mel, first = (
+            to_device(torch.from_numpy(array), self._device) for array in (tracks.mel, tracks.rows())
+        )
+        width = torch.arange(tracks.around + 1, device=self._device)
+        of_windows = to_device(torch.repeat_interleave(speakers, counts), self._device)
+        made = self._conditioner(mel[first[:, None] + width], of_windows).unflatten(1, self._shape)
+        return self._filled_up(made, counts)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Of a frame: [L, 2R]."""
+        return self._network.layers, 2 * self._network.residual_channels
+
+    def _repeated(self, speakers: Tensor, frames: int) -> Tensor:
+        """The constant frames of streams with these speakers [C]."""
+        assert self._constant is not None
+        made = self._constant[to_device(speakers, self._device)]
+        return made[:, None].expand(-1, frames, -1, -1).contiguous()
+
+    def _filled_up(self, made: Tensor, counts: Tensor) -> Tensor:
+        """Frames [sum of counts, L, 2R] as [C, F, L, 2R]."""
+        most = int(counts.max())
         if (counts == most).all():
-            return made.view(len(counts), most, *shape)
-        frames = torch.zeros(len(counts), most, *shape, dtype=torch.float16, device=self._device)
+            return made.view(len(counts), most, *self._shape)
+        shape = (len(counts), most, *self._shape)
+        frames = torch.zeros(shape, dtype=torch.float16, device=self._device)
         rows = (torch.arange(most) < counts[:, None]).flatten().nonzero()[:, 0]
-        frames.view(-1, *shape).index_copy_(0, to_device(rows, self._device), made)
+        frames.view(-1, *self._shape).index_copy_(0, to_device(rows, self._device), made)
         return frames
 
     def _constant_frames(self) -> Tensor:

@@ -212,7 +212,7 @@ class ServerWithFrontEnds:
         self._gateway.notify(streams)
 
     def _lost(self) -> None:
-        """On a worker's thread: the backend is gone. Health says so everywhere."""
+        """On the engine's thread: the backend is gone. Health says so everywhere."""
         self._engine_lost = True
         for front_end in list(self._front_ends):
             self._gateway.tell(front_end.link, lost=True)
