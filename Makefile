@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# What `make demo` needs, and what all else does: one environment, which the first to need more brings up to it.
+SERVED := .venv/served
 READY := .venv/ready
 
 .PHONY: help demo test lint docs bench bench-gpu proto clean
@@ -10,7 +12,7 @@ READY := .venv/ready
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: $(READY) ## hear and see a trained voice through a real server
+demo: $(SERVED) ## hear and see a trained voice through a real server
 	$(BIN)/wavesynth demo
 
 test: $(READY) ## run the tests
@@ -48,12 +50,22 @@ clean: ## remove everything that make made, .venv too
 
 # Editable, so that an edited .py counts at once; the extension is built again when its sources change.
 # A .venv whose first installation did not finish is made anew; one that was finished is only brought up to date.
-$(READY): pyproject.toml CMakeLists.txt $(wildcard kernels/cpu/*.cpp kernels/cpu/*.hpp kernels/cpu/CMakeLists.txt)
+define install
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on this machine: install Python 3.11 or newer"; exit 1; }
 	@$(PYTHON) tools/check_machine.py
 	if [ ! -d .venv ] || [ -e .venv/unfinished ]; then \
 	    rm -rf .venv && mkdir .venv && touch .venv/unfinished && $(PYTHON) -m venv .venv; fi
-	@echo "Installing PyTorch and the rest (README.md, Install, says how much): a few minutes the first time."
-	$(BIN)/pip install --editable ".[dev]"
+	@echo "Installing $(2) (README.md, Install, says how much): $(3) the first time."
+	$(BIN)/pip install --editable ".[$(1)]"
 	@rm -f .venv/unfinished
 	@touch $@
+endef
+
+BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard kernels/cpu/*.cpp kernels/cpu/*.hpp kernels/cpu/CMakeLists.txt)
+
+$(SERVED): $(BUILT_FROM)
+	$(call install,plots,what serves and speaks,half a minute)
+
+$(READY): $(BUILT_FROM)
+	$(call install,dev,PyTorch and the rest,a few minutes)
+	@touch $(SERVED)

@@ -19,6 +19,8 @@ from abc import ABC
 from importlib import import_module, metadata
 from typing import Any, ClassVar, Literal, TypeVar
 
+from wavesynth.extras import missing
+
 __all__ = ["Kind", "kind_of", "kinds", "part", "register"]
 
 _GROUP = "wavesynth.kinds"
@@ -84,7 +86,9 @@ def _load(name: str, where: str) -> None:
             raise TypeError(f"it must be a subclass of Kind whose name is {name!r}")
         register(found)
     except Exception as error:  # of somebody else's package, whatever it is
-        raise ValueError(f"kind {name!r} cannot be loaded from {where}: {error}") from error
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "torch"
+        reason = missing("torch", "it") if absent else error
+        raise ValueError(f"kind {name!r} cannot be loaded from {where}: {reason}") from error
 
 
 def kinds() -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wavesynth.extras import extra
 from wavesynth.kinds import part
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class Network:
     @cached_property
     def module(self) -> Any:
         """The network in PyTorch, made when it is first asked for; its weights are a copy."""
-        import torch
+        with extra("torch", "a network that no kernel computes"):
+            import torch
 
         with torch.inference_mode(False):
             with torch.device("meta"):

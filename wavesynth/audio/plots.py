@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
-from torch import Tensor
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import ArrayLike, NDArray
 
+from wavesynth.audio.analysis import hann_window
 from wavesynth.files import atomic_path
 
 __all__ = ["save_spectrograms", "spectrograms"]
@@ -20,23 +20,21 @@ __all__ = ["save_spectrograms", "spectrograms"]
 RANGE = 75.0
 
 
-def save_spectrograms(
-    path: str | Path, waveforms: Mapping[str, Tensor | ArrayLike], sample_rate: int = 16000
-) -> None:
+def save_spectrograms(path: str | Path, waveforms: Mapping[str, ArrayLike], sample_rate: int = 16000) -> None:
     """Writes `spectrograms` as a PNG file."""
     figure = spectrograms(waveforms, sample_rate)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
 
 
-def spectrograms(waveforms: Mapping[str, Tensor | ArrayLike], sample_rate: int = 16000) -> Figure:
+def spectrograms(waveforms: Mapping[str, ArrayLike], sample_rate: int = 16000) -> Figure:
     """The spectrogram of each waveform [N] under its title, one above the other.
 
     All share one time axis and one scale of decibels, so what looks different is different.
     """
     if not waveforms:
         raise ValueError("there are no waveforms to draw; there must be at least one")
-    samples = {title: torch.as_tensor(np.asarray(w, np.float32)) for title, w in waveforms.items()}
+    samples = {title: np.asarray(w, np.float32) for title, w in waveforms.items()}
     levels = {title: _decibels(waveform, sample_rate) for title, waveform in samples.items()}
     top = max(float(np.quantile(level, 0.998)) for level in levels.values())  # a few peaks may glare
 
@@ -63,12 +61,13 @@ def spectrograms(waveforms: Mapping[str, Tensor | ArrayLike], sample_rate: int =
     return figure
 
 
-def _decibels(samples: Tensor, sample_rate: int) -> np.ndarray:
+def _decibels(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
     """Power per bin of 32 ms frames, dB [n // 2 + 1, frames]; a full-scale sine stands at 0."""
-    if samples.dim() != 1 or not samples.numel():
+    if samples.ndim != 1 or not samples.size:
         raise ValueError(f"waveform has shape {list(samples.shape)}; it must be one channel, [N], N >= 1")
     n = 2 * round(0.016 * sample_rate)
-    hop = max(n // 8, samples.numel() // 2000)  # no more columns than the picture can show
-    window = torch.hann_window(n)
-    spectrum = torch.stft(samples, n, hop, window=window, pad_mode="constant", return_complex=True)
-    return (20 * (spectrum.abs() / (window.sum() / 2)).clamp(min=1e-8).log10()).numpy()
+    hop = max(n // 8, samples.size // 2000)  # no more columns than the picture can show
+    window = hann_window(n)
+    frames = sliding_window_view(np.pad(samples, n // 2), n)[::hop]
+    magnitude = np.abs(np.fft.rfft(frames * window)) / (window.sum() / 2)
+    return 20 * np.log10(np.maximum(magnitude, 1e-8)).T

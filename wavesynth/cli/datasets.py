@@ -40,6 +40,8 @@ def datasets(
         _list(list(RECIPES.values()), as_json)
         return
     with one_sentence_errors():
+        import torch  # noqa: F401  (what lacks is said before anything is fetched)
+
         recipe = find_recipe(name)
         if out is None:
             fail(

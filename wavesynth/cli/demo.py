@@ -12,11 +12,14 @@ import typer
 
 from wavesynth.cli.common import fail, one_sentence_errors
 from wavesynth.cli.terminal import say
+from wavesynth.extras import is_installed, missing
 
 __all__ = ["HELD_OUT", "demo", "print_figures"]
 
 #: A recording that no shipped voice has seen: Allison Smith, CC-BY-SA-3.0; see docs/guide/data.md.
 HELD_OUT = Path(__file__).parents[1] / "data" / "held_out" / "vm-newuser.flac"
+
+_PICTURE = "spectrograms.png"
 
 
 def demo(
@@ -31,7 +34,7 @@ def demo(
 ) -> None:
     """Starts a server, sends it a recording over gRPC, and writes what the voice makes of it.
 
-    OUT/original.wav and OUT/wavesynth.wav to hear, OUT/spectrograms.png to see. Ends by itself.
+    OUT/original.wav and OUT/wavesynth.wav to hear; with Matplotlib, OUT/spectrograms.png to see. Ends by itself.
 
     Example: wavesynth demo --voice allison --out demo
     """
@@ -41,7 +44,6 @@ def demo(
         import numpy as np
 
         from wavesynth.audio.files import read, write_wav
-        from wavesynth.audio.plots import save_spectrograms
         from wavesynth.cli.local_server import local_server
         from wavesynth.clients.client import Client, ServiceError
         from wavesynth.clients.timing import Timing
@@ -50,12 +52,13 @@ def demo(
 
         if voice and voice not in (names := find_voices()):
             raise ValueError(f"--voice is {voice!r}; the voices are {', '.join(names)}")
-        for name in ("original.wav", "wavesynth.wav", "spectrograms.png"):
+        for name in ("original.wav", "wavesynth.wav", _PICTURE):
             check_output(out / name, sources=[audio])
         original = read(audio)
         chunks = []
         say("starting a server ...", err=True)
-        with local_server() as server, Client(server.address) as client:
+        # As many streams as it needs: how many the machine carries takes a new one a while to find out.
+        with local_server("--live-streams", "1") as server, Client(server.address) as client:
             try:
                 name = voice or client.voices().default_voice
                 say(f"{name} speaks {audio.name} again, over gRPC at {server.address}", err=True)
@@ -69,8 +72,7 @@ def demo(
         made = np.concatenate(chunks)
         write_wav(out / "original.wav", original)
         write_wav(out / "wavesynth.wav", made)
-        heard: dict[str, Any] = {f"original: {audio.name}": original, f"wavesynth: {name}": made}
-        save_spectrograms(out / "spectrograms.png", heard)
+        _draw(out / _PICTURE, {f"original: {audio.name}": original, f"wavesynth: {name}": made})
     figures = {"voice": name, **timing.figures(), "out": str(out)}
     if as_json:
         import json
@@ -78,6 +80,16 @@ def demo(
         say(json.dumps(figures))
     else:
         print_figures(figures)
+
+
+def _draw(path: Path, waveforms: dict[str, Any]) -> None:
+    """Draws the spectrograms where there is what draws, and else leaves no picture of another run."""
+    if is_installed("matplotlib"):
+        from wavesynth.audio.plots import save_spectrograms
+
+        save_spectrograms(path, waveforms)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def print_figures(figures: dict[str, Any]) -> None:
@@ -92,8 +104,11 @@ def print_figures(figures: dict[str, Any]) -> None:
         f"underruns            {figures['underruns']:7d} in {figures['seconds']:.2f} s, of a player that begins with "
         f"{figures['player_buffer_ms']:.0f} ms in hand"
     )
-    for name, what in (("original.wav", "hear"), ("wavesynth.wav", "hear"), ("spectrograms.png", "see")):
-        say(f"{what:5}{Path(figures['out']) / name}")
+    for name, what in (("original.wav", "hear"), ("wavesynth.wav", "hear"), (_PICTURE, "see")):
+        if (Path(figures["out"]) / name).exists():
+            say(f"{what:5}{Path(figures['out']) / name}")
+        else:
+            say(missing("matplotlib", "a picture of both"))
     activate = Path(sys.prefix) / "bin" / "activate"
     if shutil.which("wavesynth") is None and activate.is_file():
         say(f". {shlex.quote(str(activate))} puts wavesynth on this terminal's PATH")

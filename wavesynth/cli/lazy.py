@@ -9,10 +9,14 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from wavesynth.extras import missing, of_command
 
 if TYPE_CHECKING:
     from importlib.abc import InspectLoader
@@ -28,17 +32,36 @@ class LazyCommand(TyperCommand):
         module, _, self._function = target.partition(":")
         self._module = f"wavesynth.cli.{module}"
 
-    def load(self) -> TyperCommand:
-        """The command itself, imported."""
+    def load(self, path: str | None = None) -> TyperCommand:
+        """The command itself, imported; `path` is how it was called, for its messages."""
         app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-        app.command(self.name)(getattr(importlib.import_module(self._module), self._function))
+        function = getattr(importlib.import_module(self._module), self._function)
+        app.command(self.name)(self._with_extras(function, path or f"wavesynth {self.name}"))
         command = typer.main.get_command(app)
         assert isinstance(command, TyperCommand)
         return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command itself, which parses the arguments and runs."""
-        return self.load().make_context(info_name, args, parent, **extra)
+        path = None if parent is None else f"{parent.command_path} {info_name}"
+        return self.load(path).make_context(info_name, args, parent, **extra)
+
+    def _with_extras(self, function: Callable[..., None], path: str) -> Callable[..., None]:
+        """The function, which says what to install where it needs what only an extra brings."""
+
+        @wraps(function)
+        def run(*arguments: Any, **options: Any) -> None:
+            try:
+                function(*arguments, **options)
+            except ModuleNotFoundError as error:
+                name = of_command(self._module.rpartition(".")[2], error.name)
+                if name is None:
+                    raise
+                from wavesynth.cli.common import fail
+
+                fail(missing(error.name or "", path, name))
+
+        return run
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """The first sentence of the function's docstring, whole."""

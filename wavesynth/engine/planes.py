@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wavesynth.engine.native_plane import NativePlane, is_native
 from wavesynth.engine.plane import DataPlane
+from wavesynth.extras import extra
 from wavesynth.voices.loaded import LoadedVoice
 
 __all__ = ["plane_of"]
@@ -14,11 +15,11 @@ def plane_of(loaded: LoadedVoice) -> DataPlane:
     analysis and its samples are drawn there; else that of Python."""
     if is_native(loaded):
         return NativePlane(loaded)
-    if loaded.sampler.takes_windows:
-        from wavesynth.engine.device_plane import DevicePlane, draws_elsewhere  # which needs PyTorch
+    with extra("torch", f"voice {loaded.voice.name}, which the kernels cannot make,"):
+        from wavesynth.engine.composed_plane import ComposedPlane
+        from wavesynth.engine.device_plane import DevicePlane, draws_elsewhere
 
-        if draws_elsewhere(loaded):
-            return DevicePlane(loaded)
-    from wavesynth.engine.composed_plane import ComposedPlane  # which needs PyTorch
+    if loaded.sampler.takes_windows and draws_elsewhere(loaded):
+        return DevicePlane(loaded)
 
     return ComposedPlane(loaded)

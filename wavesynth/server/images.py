@@ -9,11 +9,12 @@ from pathlib import Path
 
 import grpc
 
+from wavesynth.extras import is_installed, missing
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.image_worker import ImageJob, ImageWorker
-from wavesynth.server.telemetry import Call
+from wavesynth.server.telemetry import Call, log
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
 
@@ -21,6 +22,8 @@ __all__ = ["ImageService", "ServedImages", "served_images"]
 
 #: Images of one call.
 _MAX_COUNT = 64
+#: What needs PyTorch here.
+_IMAGES = "making images"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ def served_images(folder: Path | None) -> dict[str, ServedImages]:
     """The models of images below `folder` by name, those that ship without one; ValueError for one that is broken."""
     from wavesynth.images.model import load_image_models
 
+    if not is_installed("torch"):
+        log(missing("torch", _IMAGES))
     models = {}
     for name, (model, path) in load_image_models(folder).items():
         c = model.network.config
@@ -111,6 +116,8 @@ class ImageService(ImageServiceServicer):
             known = ", ".join(self._models)
             raise RefusedError(grpc.StatusCode.NOT_FOUND, f"model is {name[:100]!r}; the models are {known}")
         call.voice = name
+        if not is_installed("torch"):
+            raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, missing("torch", _IMAGES))
         c = self._models[name]
         temperature = synthesis.temperature if synthesis.HasField("temperature") else 1.0
         try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.checks import require_value
+from wavesynth.extras import extra
 from wavesynth.models.wavenet_config import WaveNetConfig
 from wavesynth.sampling.backends.mulaw import MuLawSampler
 from wavesynth.sampling.backends.sampler import ClassSampler, Sampler
@@ -159,6 +160,8 @@ def _drawing(
         from wavesynth.sampling.backends.cpu import CpuSampler
 
         return CpuSampler(voice.int8(), threads=threads)
+    with extra("torch", f"backend {backend}"):
+        import torch  # noqa: F401
     if backend == "triton":
         try:
             from wavesynth.sampling.backends.triton import TritonSampler
