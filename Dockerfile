@@ -1,4 +1,4 @@
-# A server of the shipped voices, on the CPU:
+# A server of the shipped voices, on the CPU, without PyTorch:
 #
 #   docker build -t wavesynth . && docker run --stop-timeout 40 -p 50051:50051 wavesynth
 #
@@ -9,27 +9,21 @@
 FROM python:3.13-slim-trixie AS dependencies
 ENV PATH=/opt/wavesynth/bin:$PATH PIP_NO_CACHE_DIR=1
 RUN python3 -m venv /opt/wavesynth
-# Of PyTorch's two builds pip takes the one for GPUs. Where this names PyTorch's index of CPU builds, pip takes that.
-ARG PIP_EXTRA_INDEX_URL
 COPY pyproject.toml /source/
 RUN python -c "import tomllib; print(*tomllib.load(open('/source/pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
         > /source/requirements.txt \
     && pip install -r /source/requirements.txt
-# Of the build for GPUs, what PyTorch links to must stay (2 GB). What it would only open on a GPU goes: Triton,
-# and the parts of cuDNN behind its front library (another 2 GB).
-RUN pip uninstall --yes triton \
-    && find /opt/wavesynth/lib -path '*/nvidia/cudnn/lib/libcudnn_*' -delete
 
-FROM python:3.13-slim-trixie AS wheel
+FROM python:3.13-slim-trixie AS installed
 RUN apt-get update && apt-get install --yes --no-install-recommends g++
+COPY --from=dependencies /opt/wavesynth /opt/wavesynth
 COPY . /source
-RUN pip wheel --no-deps --wheel-dir /wheels /source
+RUN /opt/wavesynth/bin/pip install --no-cache-dir --no-deps /source
 
 FROM python:3.13-slim-trixie
 ENV PATH=/opt/wavesynth/bin:$PATH PYTHONUNBUFFERED=1
-COPY --from=dependencies /opt/wavesynth /opt/wavesynth
-COPY --from=wheel /wheels /wheels
-RUN pip install --no-cache-dir --no-deps /wheels/*.whl && rm -r /wheels && useradd --create-home wavesynth
+COPY --from=installed /opt/wavesynth /opt/wavesynth
+RUN useradd --create-home wavesynth
 USER wavesynth
 WORKDIR /home/wavesynth
 EXPOSE 50051

@@ -5,8 +5,8 @@
 #
 # Each stage becomes a clean Debian of the base image's release, with Debian's own Python in place of the
 # image's. The instructions run in it in their order; at the end the server runs for real, as the image's
-# user and without a network, until the health check passes. Takes minutes, 5 GB to download and 20 GB of
-# disk (below TMPDIR). Mounts and processes live in namespaces of their own: they end with the script.
+# user and without a network, until the health check passes. Takes minutes, and some GB of disk (below
+# TMPDIR). Mounts and processes live in namespaces of their own: they end with the script.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What an installation takes on disk, in MB: by itself, and what each extra adds.
+# What an installation takes on disk, in MB: by itself, and what each extra adds to that.
 #
 #   tools/weigh_extras.sh                        with the build of PyTorch that pip takes here
-#   tools/weigh_extras.sh torch==2.13.0+cpu      with what is named, which is installed first
+#   tools/weigh_extras.sh torch==2.13.0+cpu      with that one
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python3}
@@ -10,18 +10,17 @@ scratch=$(mktemp -d /var/tmp/weigh_extras.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 extras=$("$python" -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies'])")
 
+printf '%s\n' "$@" > "$scratch/constraints"
 "$python" -m pip wheel --quiet --no-deps --wheel-dir "$scratch/dist" .
 wheel=$(echo "$scratch"/dist/*.whl)
 "$python" -m venv "$scratch/bare"
-[ $# = 0 ] || "$scratch/bare/bin/pip" install --quiet "$@"
 "$scratch/bare/bin/pip" install --quiet "$wheel"
-"$scratch/bare/bin/python" -c 'import torch; print("torch", torch.__version__)'
 bare=$(du -sm "$scratch/bare" | cut -f1)
 echo "nothing else: $bare MB"
 for extra in $extras; do
     case $extra in dev | docs) continue ;; esac  # for those who work on the package
     cp -r "$scratch/bare" "$scratch/with"
-    "$scratch/with/bin/python" -m pip install --quiet "$wheel[$extra]"
+    "$scratch/with/bin/python" -m pip install --quiet --constraint "$scratch/constraints" "$wheel[$extra]"
     echo "$extra: $(($(du -sm "$scratch/with" | cut -f1) - bare)) MB more"
     rm -r "$scratch/with"
 done

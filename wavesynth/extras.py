@@ -21,6 +21,7 @@ _BRINGS = {
     "torch": "torch",
     "triton": "torch",
     "PIL": "torch",
+    "av": "ffmpeg",
     "matplotlib": "plots",
     "scipy": "train",
     "tensorboard": "train",

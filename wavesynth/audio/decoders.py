@@ -18,6 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from wavesynth.audio.wav import look
+from wavesynth.extras import extra, is_installed
 from wavesynth.files import shown
 
 if TYPE_CHECKING:  # most recordings do without FFmpeg
@@ -60,7 +61,8 @@ class Decoded:
 def decode(path: Path) -> Decoded:
     """What libsndfile makes of a file or, where it does not know the file, FFmpeg.
 
-    Raises OSError if it cannot be opened, ValueError, naming it, if it is no audio.
+    Raises OSError if it cannot be opened, or needs FFmpeg and that is not installed; ValueError, naming it, if it is no
+    audio.
     """
     try:
         return _read_with_libsndfile(path)
@@ -80,8 +82,10 @@ def _read_with_libsndfile(path: Path) -> Decoded:
             blocks.append(file.read(_BLOCK, "float32", always_2d=True))
     samples = np.concatenate(blocks)
     if any("error" in word for word in words):  # where libsndfile ends; FFmpeg goes on behind it
+        if not is_installed("av"):
+            return Decoded(samples, rate, notes=(_DAMAGED,))
         return replace(_read_with_ffmpeg(path), notes=(_DAMAGED,))
-    if form in ("MP3", "MPEG") and not _says_its_length(path):
+    if form in ("MP3", "MPEG") and is_installed("av") and not _says_its_length(path):
         # libsndfile ends where it guesses that the end is.
         other = _read_with_ffmpeg(path)
         if len(other.samples) / other.rate > len(samples) / rate + TOLERANCE:
@@ -91,13 +95,14 @@ def _read_with_libsndfile(path: Path) -> Decoded:
     promised = wav.seconds if wav is not None else 0.0
     if form in ("FLAC", "MP3", "MPEG"):  # an MP3's guess has been read to its end
         promised = frames / rate if frames < _ENDLESS else 0.0
-    elif form in ("AIFF", "AU", "RF64"):  # libsndfile counts what is there
+    elif form in ("AIFF", "AU", "RF64") and is_installed("av"):  # libsndfile counts what is there
         promised = _duration(path)
     return Decoded(samples, rate, promised, tuple(notes))
 
 
 def _read_with_ffmpeg(path: Path) -> Decoded:
-    import av
+    with extra("ffmpeg", f"reading {shown(path)}"):
+        import av
 
     frames: list[av.AudioFrame] = []
     failure: Exception | None = None

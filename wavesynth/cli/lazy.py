@@ -43,8 +43,11 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command itself, which parses the arguments and runs."""
-        path = None if parent is None else f"{parent.command_path} {info_name}"
-        return self.load(path).make_context(info_name, args, parent, **extra)
+        path, above = [info_name], parent
+        while above is not None and above.parent is not None:  # the program itself has many names
+            path, above = [above.info_name, *path], above.parent
+        command = self.load(" ".join(["wavesynth", *map(str, path)]))
+        return command.make_context(info_name, args, parent, **extra)
 
     def _with_extras(self, function: Callable[..., None], path: str) -> Callable[..., None]:
         """The function, which says what to install where it needs what only an extra brings."""

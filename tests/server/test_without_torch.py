@@ -1,0 +1,110 @@
+"""The least installation serves and speaks with every voice that ships, and says which extra brings the rest."""
+
+import json
+import subprocess
+import sys
+
+import grpc
+import numpy as np
+import pytest
+
+from tests.without import EXTRAS, command_without, environment_without, run_without
+from wavesynth.clients.client import Client
+from wavesynth.v1 import images_pb2 as pb
+from wavesynth.v1.images_pb2_grpc import ImageServiceStub
+
+MAIN = "from wavesynth.__main__ import main; main()"
+#: What images need, in the words of the server.
+IMAGES = "making images needs torch, which is missing: pip install 'wavesynth-neural[torch]'"
+SPEAKS = """
+import wavesynth
+from wavesynth.audio.files import read
+from wavesynth.cli.demo import HELD_OUT
+recording = read(HELD_OUT)[:4000]
+with wavesynth.Synthesizer("allison-small") as synthesizer:
+    print(len(synthesizer.synthesize(recording, seed=1)))
+"""
+
+
+def test_the_library_speaks():
+    assert run_without(EXTRAS, SPEAKS) == "4000\n"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_server_speaks_with_every_voice_that_ships_and_says_what_images_need(workers, tmp_path):
+    options = ["serve", "--port", "0", "--live-streams", "4", "--workers", str(workers)]
+    server = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment_without(EXTRAS, tmp_path),  # front ends are processes of their own
+    )
+    with server:
+        try:
+            address = server.stdout.readline().removeprefix("listening on ").strip()
+            with Client(address) as client:
+                for voice in client.voices().voices:
+                    given = {"audio": np.zeros(500, np.float32)} if voice.mel_bands else {"seconds": 0.03}
+                    assert len(client.synthesize(voice.name, **given).samples) in (500, 480)
+            with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+                images = ImageServiceStub(channel)
+                assert len(images.ListImageModels(pb.ListImageModelsRequest()).models) == 4
+                with pytest.raises(grpc.RpcError) as refused:
+                    list(images.SampleImage(pb.SampleImageRequest()))
+            assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+            assert refused.value.details() == IMAGES
+        finally:
+            server.terminate()
+            _, log = server.communicate(timeout=60)
+    assert [line["event"] for line in map(json.loads, log.splitlines())].count(IMAGES) == 1
+    assert server.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["train", "allison-small"],
+            "wavesynth train needs torch, which is missing: pip install 'NAME[train]'",
+        ),
+        (
+            ["prepare", "in", "out"],
+            "wavesynth prepare needs torch, which is missing: pip install 'NAME[train]'",
+        ),
+        (
+            ["image", "sample", "mnist-binary", "--out", "a.png"],
+            "wavesynth image sample needs torch, which is missing: pip install 'NAME[torch]'",
+        ),
+        (
+            ["evaluate", "voice", "data"],
+            "wavesynth evaluate needs matplotlib, which is missing: pip install 'NAME[evaluate]'",
+        ),
+        (
+            ["serve", "--backend", "reference", "--port", "0"],
+            "backend reference needs torch, which is missing: pip install 'NAME[torch]'",
+        ),
+        (
+            ["bench", "engine"],
+            "wavesynth bench engine needs torch, which is missing: pip install 'NAME[torch]'",
+        ),
+    ],
+)
+def test_a_command_says_which_extra_it_needs(arguments, sentence, tmp_path):
+    ended = subprocess.run(
+        [*command_without(EXTRAS, MAIN), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    last = ended.stderr.splitlines()[-1]
+    assert (ended.returncode, last) == (1, f"wavesynth: {sentence.replace('NAME', 'wavesynth-neural')}")
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["image", "sample"], ["bench", "gpu"], ["serve"]])
+def test_every_command_explains_itself(command):
+    ended = subprocess.run(
+        [*command_without(EXTRAS, MAIN), *command, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage: " in ended.stdout and ended.stderr == ""
