@@ -21,5 +21,4 @@ def plane_of(loaded: LoadedVoice) -> DataPlane:
 
     if loaded.sampler.takes_windows and draws_elsewhere(loaded):
         return DevicePlane(loaded)
-
     return ComposedPlane(loaded)
