@@ -22,14 +22,17 @@ def test_every_step_length_is_measured_with_and_without_a_gpu_and_grpc_last():
     ]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    *rows, grpc = map(json.loads, result.stdout.splitlines())
+    *rows, engine, grpc, shared = map(json.loads, result.stdout.splitlines())
     assert [(row["step_ms"], row["computed"]) for row in rows] == [
         (10, "here"),
         (10, "gpu"),
         (40, "here"),
         (40, "gpu"),
     ]
-    assert grpc["grpc_message"] > 0
+    assert engine["corrected"] > 0
+    assert (grpc["grpc_workers"], shared["grpc_workers"]) == (0, 2)
+    # What front ends do is left out of the engine's process, and counted.
+    assert 0 < shared["engine"] < shared["together"]
     # What a GPU would compute is left out: log-mel and correction take some hundred microseconds here.
     assert rows[0]["corrected"] > rows[1]["corrected"]
 

@@ -8,9 +8,12 @@ does it; the rest is Python. gRPC is that of a whole server, with listeners in a
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,13 +24,19 @@ import torch
 
 from wavesynth.audio.executor import per_stream
 from wavesynth.audio.mel import features_in_turn
-from wavesynth.benchmarks.first_audio import first_audio
+from wavesynth.benchmarks.first_audio import as_served, first_audio
+from wavesynth.benchmarks.processor import usage
 from wavesynth.engine.benchmark import random_voice
+from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.engine import Engine
 from wavesynth.engine.planes import plane_of
-from wavesynth.engine.stream import EngineRequest
+from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.sampling.backends.frames import FrameState
-from wavesynth.server.server import Server, ServerConfig
+from wavesynth.server.config import ServerConfig
+from wavesynth.server.processes.supervisor import ServerWithFrontEnds
+from wavesynth.server.server import Server
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.voice import save_voice
 
@@ -133,25 +142,74 @@ def engine_cost(
     return (time.thread_time() - began) * 1e6 / (steps * streams) * 160 / chunk
 
 
-async def service_cost(streams: int, seconds: float) -> float:
-    """Microseconds of a server's process for a message of 10 ms, the engine's bookkeeping included."""
+@as_served()
+def handing_out_cost(streams: int, seconds: float, chunk: int = 640) -> float:
+    """Microseconds of the whole engine for 10 ms of one of so many corrected streams: choosing who is next, the
+    stages, and handing out, by its workers beside a sampler that waits as long as an H100."""
+    voice = random_voice(WaveNetConfig(3, 10, mel_bands=80))
+    voices = {voice.name: LoadedVoice(voice, WaitingSampler(no_work))}  # type: ignore[arg-type]
+    noise = np.random.default_rng(0).random(int(seconds * 16000), np.float32) - np.float32(0.5)
+    ended, all_ended, samples = set(), threading.Event(), 0
+
+    def notify(some: Sequence[EngineStream]) -> None:
+        nonlocal samples
+        for stream in some:
+            samples += sum(len(output.samples) for output in stream.take())
+            if stream.closed:
+                ended.add(stream)
+        if len(ended) == streams:
+            all_ended.set()
+
+    request = EngineRequest(voice.name, "audio", correction=FRAMES)
+    with Engine(voices, Capacity.of(streams, voices), EngineConfig(chunk=chunk), notify) as engine:
+        opened = [engine.open(request) for _ in range(streams)]
+        began = time.process_time()
+        for stream in opened:
+            stream.push(noise)
+            stream.finish()
+        if not all_ended.wait(60 * seconds):
+            raise RuntimeError("the engine did not make all audio")
+        return (time.process_time() - began) * 1e6 / samples * 160
+
+
+async def service_cost(streams: int, seconds: float, workers: int = 0) -> dict[str, float]:
+    """Microseconds for a message of a server without input: of the engine's process, its bookkeeping included, and of
+    all its processes together, the `workers` front ends among them. Nobody keeps the listeners to real time, so a
+    message has several steps' audio: `message_ms`."""
     with tempfile.TemporaryDirectory() as folder:
-        save_voice(Path(folder) / "random", random_voice(WaveNetConfig(1, 2, mel_bands=0)))
-        async with Server(ServerConfig(port=0, voices=Path(folder), live_streams=streams)) as server:
-            server.engine.voices["random"].sampler.launch = ReadySampler(per_stream, streams).launch  # type: ignore[method-assign]
-            began = time.process_time()
-            arguments = map(str, (server.port, streams, seconds))
-            command = [sys.executable, "-m", "wavesynth.benchmarks.listeners", *arguments]
-            listeners = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
-            messages, _ = await listeners.communicate()
-            return (time.process_time() - began) * 1e6 / int(messages)
+        voice = random_voice(WaveNetConfig(1, 2, mel_bands=0))
+        save_voice(Path(folder) / voice.name, voice)
+        config = ServerConfig(port=0, voices=Path(folder), live_streams=streams, workers=workers)
+        async with ServerWithFrontEnds(config) if workers else Server(config) as server:
+            there = LoadedVoice(voice, ReadySampler(per_stream, streams))  # type: ignore[arg-type]
+            server.engine.planes = {voice.name: plane_of(there)}
+            await _listened_to(server.port, streams, 0.5)  # what is imported and made once
+            before = time.process_time(), _of_servers()
+            messages = await _listened_to(server.port, streams, seconds)
+            after = time.process_time(), _of_servers()
+    engine, together = (1e6 * (b - a) / messages for a, b in zip(before, after, strict=True))
+    return {"message_ms": 1000 * streams * seconds / messages, "engine": engine, "together": together}
+
+
+async def _listened_to(port: int, streams: int, seconds: float) -> int:
+    """The messages of so many streams, read by a process of their own."""
+    arguments = map(str, (port, streams, seconds))
+    command = [sys.executable, "-m", "wavesynth.benchmarks.listeners", *arguments]
+    listeners = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    return int((await listeners.communicate())[0])
+
+
+def _of_servers() -> float:
+    """Seconds of processors that this process and those below it took, without those that have ended: listeners."""
+    ended, used = resource.getrusage(resource.RUSAGE_CHILDREN), usage(os.getpid())
+    return (used.seconds if used else time.process_time()) - ended.ru_utime - ended.ru_stime
 
 
 def host_cost(streams: int = 50, seconds: float = 4.0) -> Iterator[dict[str, Any]]:
     """Microseconds of one core for 10 ms of one of so many streams, each of `seconds` of audio.
 
-    For each length of an engine step, with the features and corrections computed here or on a GPU; and last for a
-    message of gRPC.
+    For each length of an engine step, with the features and corrections computed here or on a GPU; then of the whole
+    engine; and last for a message of gRPC, without front-end processes and with two.
     """
     torch.set_num_threads(1)
     for chunk in (160, 640):
@@ -161,7 +219,9 @@ def host_cost(streams: int = 50, seconds: float = 4.0) -> Iterator[dict[str, Any
                 what: engine_cost(executor, chunk, *how, streams, seconds) for what, how in inputs.items()
             }
             yield {"step_ms": chunk / 16, "computed": name, **costs}
-    yield {"grpc_message": asyncio.run(service_cost(streams, seconds))}
+    yield {"engine_step_ms": 40, "corrected": handing_out_cost(streams, seconds)}
+    for workers in (0, 2):
+        yield {"grpc_workers": workers, **asyncio.run(service_cost(streams, seconds, workers))}
 
 
 def joining(loads: Sequence[tuple[int, bool]] = ((2000, False), (200, True))) -> Iterator[dict[str, Any]]:

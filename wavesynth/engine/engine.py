@@ -54,12 +54,12 @@ class Engine:
         """`planes` are those of the voices, where they are made already."""
         self.voices = voices
         self.config = config or EngineConfig()
-        self._planes = planes or {name: plane_of(loaded) for name, loaded in voices.items()}
+        self.planes = planes or {name: plane_of(loaded) for name, loaded in voices.items()}
         self._notify, self._lost = notify, lost
         self._admission = Admission(capacity, self.config.waiting)
         self._end: ClosedError | None = None
         workers = self.config.workers
-        if any(plane.depth > 1 for plane in self._planes.values()):
+        if any(plane.depth > 1 for plane in self.planes.values()):
             workers = max(workers, _WAITING_WORKERS)
         self._work = Work(Scheduler(capacity, self.config.chunk, workers), self.config)
         names = [f"wavesynth-worker-{number}" for number in range(workers)]
@@ -99,7 +99,7 @@ class Engine:
             self._check_open()
             others = [s for s in self._work.streams if not s.closed and s.live == request.live]
             self._admission.check(request, others)
-            stream = EngineStream(request, self._planes[request.voice], self._work.rouse, self._work.lock)
+            stream = EngineStream(request, self.planes[request.voice], self._work.rouse, self._work.lock)
             self._work.add(stream)
         return stream
 

@@ -181,10 +181,14 @@ class Scheduler:
         """All live streams, which were admitted because they fit; and in the order in which they came the others that
         still fit, so that the step lasts no longer than the live ones can bear. There is always one."""
         chosen = [stream for stream in ready if stream.live]
-        for stream in ready:
-            fits = not chosen or self.capacity.fits([c.voice for c in [*chosen, stream]])
-            if not stream.live and fits:
-                chosen.append(stream)
+        if len(chosen) < len(ready):
+            voices = Counter(stream.voice for stream in chosen)
+            for stream in ready:
+                if stream.live:
+                    continue
+                if not chosen or self.capacity.fits([*voices.elements(), stream.voice]):
+                    chosen.append(stream)
+                    voices[stream.voice] += 1
         return StepPlan.of(chosen, alone=len(chosen) == 1 and idle > 1)
 
 

@@ -111,6 +111,9 @@ class EngineStream:
         lock: threading.Lock | threading.RLock = threading.Lock(),  # noqa: B008  the engine's; none is shared by default
     ) -> None:
         self.request, self.plane = request, plane
+        self.live = request.live
+        """Whether somebody listens while it is made."""
+        self.voice = request.voice
         self.pipeline: PlaneStream = plane.open(request)
         self._rouse, self._lock = rouse, lock
         self._output: deque[EngineOutput] = deque()
@@ -183,16 +186,6 @@ class EngineStream:
         return self.status is Status.ENDED
 
     # What follows is for the engine, which holds the lock.
-
-    @property
-    def live(self) -> bool:
-        """Whether somebody listens while it is made."""
-        return self.request.live
-
-    @property
-    def voice(self) -> str:
-        """The name of its voice."""
-        return self.request.voice
 
     def roused(self, now: float) -> None:
         """It may be able to go on. Whoever let it wait does not make the engine late."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 
 import numpy as np
@@ -236,11 +237,14 @@ class Work:
 
     def _has_room(self, stream: EngineStream) -> bool:
         """Whether its reader takes what is made."""
+        if not stream.live:
+            return True
         queue = samples_at(stream.plane.sample_rate, self._config.queue)
         coming = stream.waiting + stream.pipeline.index - stream.samples_made + stream.n
-        return not stream.live or coming <= max(queue, stream.n)
+        return coming <= max(queue, stream.n)
 
 
+@cache
 def samples_at(rate: int, of_16000: int) -> int:
     """How many samples at `rate` hertz last as long as so many at 16 kHz; at least one."""
     return max(1, round(of_16000 * rate / 16000))
