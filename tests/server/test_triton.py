@@ -41,14 +41,14 @@ async def test_a_launch_that_fails_ends_its_call_and_the_service_goes_on(config)
     ):
         stub = SynthesisServiceStub(channel)
         expected = await streamed(stub, **of_audio())
-        sampler = server.engine.voices["tiny"].sampler
-        whole_launch = sampler.launch
+        plane = server.engine.planes["tiny"]
+        whole_advance = plane.advance
 
-        def launch(*_):
-            sampler.launch = whole_launch
+        def advance(*_):
+            plane.advance = whole_advance
             raise RuntimeError("CUDA error: invalid argument")
 
-        sampler.launch = launch
+        plane.advance = advance
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await streamed(stub, **of_audio())
         assert error.value.code() == grpc.StatusCode.INTERNAL
@@ -66,10 +66,10 @@ async def test_a_service_whose_gpu_is_gone_says_so_and_is_unhealthy(config):
     ):
         stub = SynthesisServiceStub(channel)
 
-        def launch(*_):
+        def advance(*_):
             raise LostError("the GPU failed: gone; start the service again")
 
-        server.engine.voices["tiny"].sampler.launch = launch
+        server.engine.planes["tiny"].advance = advance
         for code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE):
             with pytest.raises(grpc.aio.AioRpcError) as error:
                 await streamed(stub, **of_audio())
