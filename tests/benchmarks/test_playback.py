@@ -29,7 +29,8 @@ def listen(processes, load):
 
 
 def test_each_admitted_listener_hears_all_of_its_audio_and_the_others_are_refused(processes, load):
-    run = listen(processes, replace(load, kinds=("bidirectional",) * 3, seconds=1.0))
+    # Of a call that speaks meanwhile gRPC may lose the status with which it is refused.
+    run = listen(processes, replace(load, kinds=("streaming",) * 3, seconds=1.0))
     assert (len(run.of()), run.refused, run.failed) == (2, 1, {})
     assert [heard.timing.samples for heard in run.of()] == [16000, 16000]
     assert not run.flawless

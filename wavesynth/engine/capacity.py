@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -29,7 +29,7 @@ LIMIT = 0.8
 #: Streams that are counted at the most, where nothing else is the limit.
 _MOST = 10_000
 #: Chunks of each measurement; the shortest time counts.
-_STEPS = 4
+_STEPS = 3
 #: Measurements are repeated until the last two agree within this part, or so many times.
 _AGREE, _ROUNDS = 0.03, 6
 
@@ -69,10 +69,9 @@ def measure_capacity(
             load[name] = _loads_together(planes[name], name, loaded, config.chunk)
         else:
             key = f"{loaded.voice.workload} {loaded.sampler.device} {config.chunk}"
-            cost = partial(_cost, planes[name], name, loaded, config.chunk, time.thread_time)
+            trial = cache(partial(_trial, planes[name], name, loaded, config.chunk, time.thread_time))
             batch = planes[name].batch or 1
-            counts = sorted({min(1 << i, batch) for i in range(batch.bit_length() + 1)})
-            costs = remembered(key, partial(settled, counts, cost))
+            costs = remembered(key, partial(settled, sorted({1, batch}), lambda count: trial(count)()))  # noqa: B023
             messages = message * 16000 / config.chunk
             load[name] = _loads(costs, messages, batch, config.workers)
     return Capacity(load, LIMIT, measured=True)
@@ -105,19 +104,20 @@ def _loads_together(plane: DataPlane, name: str, loaded: LoadedVoice, chunk: int
     most, streams = loaded.sampler.max_streams, 1
     loads: list[tuple[int, float]] = []
     while not loads or (loads[-1][1] <= LIMIT and loads[-1][0] != most):
-        loads.append((streams, _cost(plane, name, loaded, chunk, time.perf_counter, streams)))
+        loads.append((streams, _trial(plane, name, loaded, chunk, time.perf_counter, streams)()))
         streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
     return loads
 
 
-def _cost(
+def _trial(
     plane: DataPlane, name: str, loaded: LoadedVoice, chunk: int, clock: Callable[[], float], count: int
-) -> float:
-    """Seconds of `clock` for a second of audio of so many streams: the least of some steps."""
+) -> Callable[[], float]:
+    """What measures seconds of `clock` for a second of audio of so many streams, as often as it is called: each time
+    the least of some steps."""
     n, rate = loaded.samples(chunk), loaded.voice.sample_rate
-    streams = [_stream(plane, name, loaded, n * (_STEPS + 1) + rate // 4) for _ in range(count)]
-    seconds = []
-    for _ in range(_STEPS + 1):  # the first one warms up
+    streams = [_stream(plane, name, loaded, n * (_STEPS + 1) * _ROUNDS + rate // 4) for _ in range(count)]
+
+    def step() -> float:
         started = clock()
         made = list(plane.ready(streams, [n] * count))
         for _, samples in plane.advance(streams, n, alone=False):
@@ -125,8 +125,10 @@ def _cost(
         for result in made:
             if isinstance(result, Exception):
                 raise result
-        seconds.append(clock() - started)
-    return min(seconds[1:]) * rate / n
+        return (clock() - started) * rate / n
+
+    step()  # which warms up
+    return lambda: min(step() for _ in range(_STEPS))
 
 
 def _stream(plane: DataPlane, name: str, loaded: LoadedVoice, samples: int) -> object:
