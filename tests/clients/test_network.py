@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from wavesynth.clients import AsyncClient, Backoff, Client, UnavailableError, connection, inputs, progress
-from wavesynth.server import server as server_module
+from wavesynth.server import services as services_module
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer, add_SynthesisServiceServicer_to_server
 
@@ -27,7 +27,7 @@ CLIP = LONG[:2000]
 @pytest.fixture(scope="module")
 def server(serve):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server_module, "PING_INTERVAL_MS", 500)
+        patch.setattr(services_module, "PING_INTERVAL_MS", 500)
         with serve(live_streams=8) as server:
             yield server
 
