@@ -88,7 +88,7 @@ def test_a_stream_that_comes_is_heard_while_the_steps_of_others_are_waited_for()
     voices = {"free": LoadedVoice(VOICES["free"].voice, sampler)}
     with running(voices, queue=1_000_000) as engine:
         sampler.go_on.set()
-        others = [engine.open(from_nothing(100_000, seed=seed)) for seed in range(1, 5)]
+        others = [engine.open(from_nothing(10**8, seed=seed)) for seed in range(1, 5)]
         until(lambda: all(stream.first_chunk_sent for stream in others))
         sampler.go_on.clear()
         until(lambda: all(stream.steps == 2 for stream in others))

@@ -111,16 +111,16 @@ async def test_a_call_that_is_given_up_frees_its_place(config, end):
         assert len(await stream_bytes(SynthesisServiceStub(channel), **of_audio())) == 2000
 
 
-async def test_a_failing_sampler_is_internal_and_says_so(config):
+async def test_a_step_that_fails_is_internal_and_says_so(config):
     async with serving(config) as (server, channel):
         stub = SynthesisServiceStub(channel)
-        sampler = server.engine.voices["tiny"].sampler
-        launch, sampler.launch = sampler.launch, lambda *_: 1 / 0
+        plane = server.engine.planes["tiny"]
+        advance, plane.advance = plane.advance, lambda *_: 1 / 0
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await streamed(stub, **of_audio())
         assert error.value.code() == grpc.StatusCode.INTERNAL
         assert error.value.details() == "making the audio failed: division by zero"
-        sampler.launch = launch
+        plane.advance = advance
         assert len(await stream_bytes(stub, **of_audio())) == 2000
 
 

@@ -12,6 +12,9 @@ import numpy as np
 
 __all__ = ["first_audio"]
 
+#: Seconds after which something is wrong, even in Triton's interpreter.
+_PATIENCE = 180.0
+
 
 @contextmanager
 def as_served() -> Iterator[None]:
@@ -87,10 +90,10 @@ def first_audio(
         return stream
 
     def wait_for(streams: Sequence[EngineStream]) -> None:
-        end = time.perf_counter() + 60
+        end = time.perf_counter() + _PATIENCE
         while not all(stream in made for stream in streams):
             if time.perf_counter() > end:
-                raise RuntimeError("no audio came within a minute")
+                raise RuntimeError(f"no audio came within {_PATIENCE:g} s")
             time.sleep(0.0002)
 
     capacity = Capacity.of(neighbours + joins, voices)

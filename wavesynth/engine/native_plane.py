@@ -53,6 +53,8 @@ def is_native(loaded: LoadedVoice) -> bool:
 
 def has_analysis(voice: WaveNetVoice) -> bool:
     """Whether the kernels have all that is between the voice's input and its frames, and its correction."""
+    if not _built():
+        return False
     if not voice.takes_mel:
         return voice.converter_network is None
     mel = voice.mel
@@ -162,11 +164,20 @@ def ready_streams(plane: Plane, streams: Sequence[PlaneStream], n: Sequence[int]
     return [count if count >= 0 else unusable(count, s) for s, count in zip(streams, found, strict=True)]
 
 
-def _on_processor(sampler: MuLawSampler) -> bool:
+def _built() -> bool:
+    """Whether there are kernels; in a source tree on a GPU's machine there may be none."""
     try:
-        from wavesynth.sampling.backends.cpu import CpuSampler
-    except ImportError:  # the kernels were not built
+        import wavesynth.kernels.cpu  # noqa: F401
+    except ImportError:
         return False
+    return True
+
+
+def _on_processor(sampler: MuLawSampler) -> bool:
+    if not _built():
+        return False
+    from wavesynth.sampling.backends.cpu import CpuSampler
+
     return type(sampler.backend) is CpuSampler
 
 
