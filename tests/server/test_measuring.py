@@ -31,7 +31,7 @@ def test_another_machine_or_version_measures_anew(tmp_path, monkeypatch, what):
     first.costs("voice", lambda: COSTS)
     first.save()
     monkeypatch.setattr(measuring, what, lambda: "another")
-    assert Remembered(tmp_path / "capacity.json").costs("voice", None) is None
+    assert Remembered(tmp_path / "capacity.json").known("voice") is None
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_file_that_cannot_be_used_counts_as_not_known(tmp_path, text):
     path = tmp_path / "capacity.json"
     path.write_text(text)
     remembered = Remembered(path)
-    assert remembered.costs("voice", None) is None
+    assert remembered.known("voice") is None
     remembered.costs("voice", lambda: COSTS)
     remembered.save()
     assert Remembered(path).costs("voice", never) == COSTS

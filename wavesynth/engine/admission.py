@@ -47,7 +47,7 @@ class Admission:
     def room(self) -> float:
         """The part of what was measured that streams may take now, 0 to 1."""
         with self._lock:
-            return min(1.0, self._room + _STEP_FORWARD * (self._clock() - self._since))
+            return self._room_at(self._clock())
 
     def check(self, request: EngineRequest, others: Sequence[EngineStream]) -> None:
         """Raises CapacityError unless there is room beside `others`, the open ones of its kind."""
@@ -73,9 +73,12 @@ class Admission:
         with self._lock:
             if now - self._since < _BETWEEN and self._room < 1.0:
                 return
-            room = min(1.0, self._room + _STEP_FORWARD * (now - self._since))
             used = self._load / self.capacity.limit
-            self._room, self._since = max(0.0, min(room, used) - _STEP_BACK), now
+            self._room, self._since = max(0.0, min(self._room_at(now), used) - _STEP_BACK), now
+
+    def _room_at(self, now: float) -> float:
+        """What has come back by now is added to what was said."""
+        return min(1.0, self._room + _STEP_FORWARD * (now - self._since))
 
 
 def _retry_after(streams: Sequence[EngineStream]) -> float:

@@ -34,18 +34,8 @@ async def capacity_of_machine(
 ) -> Capacity:
     """How many live streams of each voice this machine carries, messages included, and says so in the log."""
     remembered = Remembered(_file())
-    message = remembered.costs("message", None)
-    if message is None:
-        seconds = await message_cost()
-        message = remembered.costs("message", lambda: Costs(((1, seconds),)))
-    assert message is not None
-
-    def known(key: str, measure: Callable[[], Costs]) -> Costs:
-        costs = remembered.costs(key, measure)
-        assert costs is not None
-        return costs
-
-    capacity = measure_capacity(voices, planes, config, message.each(1), known)
+    message = remembered.known("message") or remembered.learn("message", Costs(((1, await message_cost()),)))
+    capacity = measure_capacity(voices, planes, config, message.each(1), remembered.costs)
     log(
         "live streams that this machine carries",
         live_streams={name: capacity.streams(name) for name in voices},
@@ -76,12 +66,18 @@ class Remembered:
                     key: Costs(tuple((int(n), float(s)) for n, s in value)) for key, value in costs
                 }
 
-    def costs(self, key: str, measure: Callable[[], Costs] | None) -> Costs | None:
-        """What is known, or else measured; None if there is nothing to measure it by."""
-        if key not in self._costs and measure is not None:
-            self._costs[key] = measure()
-            self.changed = True
+    def known(self, key: str) -> Costs | None:
+        """What is known."""
         return self._costs.get(key)
+
+    def learn(self, key: str, costs: Costs) -> Costs:
+        """Notes what was measured, and returns it."""
+        self._costs[key], self.changed = costs, True
+        return costs
+
+    def costs(self, key: str, measure: Callable[[], Costs]) -> Costs:
+        """What is known, or else measured."""
+        return self.known(key) or self.learn(key, measure())
 
     def save(self) -> None:
         """Writes the file, if something is new; what cannot be written is measured again next time."""
