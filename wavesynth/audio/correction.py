@@ -45,6 +45,7 @@ from wavesynth.audio.projection import (
     LEAST_GAIN,
     MAX_FRAMES,
     can_correct,
+    check_overlap,
     projection_tables,
     projector,
     window_length,
@@ -86,11 +87,8 @@ class SpectralCorrection:
 
     def __init__(self, config: MelConfig, frames: int) -> None:
         self.config, self.frames = config, frames
-        if frames and not can_correct(config.bands, config):
-            raise ValueError(
-                f"mel window is {config.window}; to correct the spectrum it must be at least "
-                f"{1 << (2 * config.hop - 1).bit_length()}, two hops"
-            )
+        if frames:
+            check_overlap(config)
         self._look_ahead_frames = max(0, frames - 1)
         self._margin = config.window // 2 - window_length(config) // 2
         # The joint frames and those after them, the oldest first: target log-mel, and whether the frame is corrected

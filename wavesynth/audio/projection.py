@@ -21,6 +21,7 @@ __all__ = [
     "LEAST_GAIN",
     "MAX_FRAMES",
     "can_correct",
+    "check_overlap",
     "projection_tables",
     "projector",
     "window_length",
@@ -41,6 +42,15 @@ GREATEST_GAIN = 1.0
 def can_correct(bands: int, config: MelConfig) -> bool:
     """Whether there is a log-mel to correct by, of `bands` bands, and windows overlap enough: by half at least."""
     return bands > 0 and window_length(config) >= 2 * config.hop
+
+
+def check_overlap(config: MelConfig) -> None:
+    """ValueError, with the least window, for an analysis with too little overlap: see `can_correct`."""
+    if not can_correct(config.bands, config):
+        raise ValueError(
+            f"mel window is {config.window}; to correct the spectrum it must be at least "
+            f"{1 << (2 * config.hop - 1).bit_length()}, two hops"
+        )
 
 
 def window_length(config: MelConfig) -> int:

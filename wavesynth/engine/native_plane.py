@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from wavesynth.audio.analysis import log_mel_kernel
 from wavesynth.audio.companding import levels
-from wavesynth.audio.correction import SpectralCorrection
-from wavesynth.audio.projection import can_correct, projector
+from wavesynth.audio.projection import can_correct, check_overlap, projector
 from wavesynth.audio.resampling import ResamplingBlocks, resampling_kernel
 from wavesynth.engine.native_converter import native_converter
 from wavesynth.engine.plane import Advanced, InputError
@@ -127,7 +126,7 @@ def open_stream(
     """A stream; of a given duration with its frame, if there is one. Raises ValueError for what the voice does not
     have."""
     if request.correction:
-        SpectralCorrection(voice.mel, request.correction)  # which says why if it cannot
+        check_overlap(voice.mel)
     resampler, blocks = None, (0, 0, 0)
     if request.input == "audio" and request.sample_rate not in (0, voice.sample_rate):
         cut = ResamplingBlocks.of(request.sample_rate, voice.sample_rate)
