@@ -17,7 +17,7 @@ from functools import cache, partial
 import numpy as np
 
 from wavesynth.engine.config import EngineConfig
-from wavesynth.engine.plane import DataPlane
+from wavesynth.engine.plane import DataPlane, samples_at
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.voices.loaded import LoadedVoice
@@ -114,7 +114,7 @@ def _trial(
 ) -> Callable[[], float]:
     """What measures seconds of `clock` for a second of audio of so many streams, as often as it is called: each time
     the least of some steps."""
-    n, rate = loaded.samples(chunk), loaded.voice.sample_rate
+    n, rate = samples_at(plane.sample_rate, chunk), plane.sample_rate
     streams = [_stream(plane, name, loaded, n * (_STEPS + 1) * _ROUNDS + rate // 4) for _ in range(count)]
 
     def step() -> float:

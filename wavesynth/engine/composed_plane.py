@@ -53,8 +53,6 @@ class ComposedStream:
         """Why its input cannot be used."""
         self.under_way: Step | None = None
         """The last step that has a part of it."""
-        self.n = 0
-        """Samples that were promised last."""
         self._out = 0  # samples that came out of the filters
 
     @property
@@ -85,13 +83,13 @@ class ComposedStream:
         turns out to be empty, or shorter than what the caller has already."""
         if self.error is not None:
             raise self.error
-        self.n = self.source.ready(self.index, n)
+        can = self.source.ready(self.index, n)
         total, first = self.source.total, self.request.first_sample
         if total == 0:
             raise InputError("the input is empty; it must have at least one sample")
         if total is not None and first >= total:
             raise InputError(f"first_sample is {first}; it must be below {total}, the samples of the whole")
-        return self.n
+        return can
 
     def kept(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         """Of the samples [n] that came out of the filters, those that are not before the first wanted one."""

@@ -11,6 +11,7 @@ stages put together in Python, for backends and kinds that C++ knows nothing of.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,7 +20,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from wavesynth.engine.stream import EngineRequest
 
-__all__ = ["Advanced", "DataPlane", "InputError", "PlaneStream", "StreamError"]
+__all__ = ["Advanced", "DataPlane", "InputError", "PlaneStream", "StreamError", "samples_at"]
+
+
+@cache
+def samples_at(rate: int, of_16000: int) -> int:
+    """How many samples at `rate` hertz last as long as so many at 16 kHz; at least one."""
+    return max(1, round(of_16000 * rate / 16000))
 
 
 class StreamError(Exception):

@@ -19,6 +19,6 @@ def plane_of(loaded: LoadedVoice) -> DataPlane:
         from wavesynth.engine.composed_plane import ComposedPlane
         from wavesynth.engine.device_plane import DevicePlane, draws_elsewhere
 
-    if loaded.sampler.takes_windows and draws_elsewhere(loaded):
+    if draws_elsewhere(loaded):
         return DevicePlane(loaded)
     return ComposedPlane(loaded)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from functools import cache
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.plane import samples_at
 from wavesynth.engine.scheduler import Scheduler, StepPlan
 from wavesynth.engine.stream import EngineStream, Status, StreamError
 
@@ -242,12 +242,6 @@ class Work:
         queue = samples_at(stream.plane.sample_rate, self._config.queue)
         coming = stream.waiting + stream.pipeline.index - stream.samples_made + stream.n
         return coming <= max(queue, stream.n)
-
-
-@cache
-def samples_at(rate: int, of_16000: int) -> int:
-    """How many samples at `rate` hertz last as long as so many at 16 kHz; at least one."""
-    return max(1, round(of_16000 * rate / 16000))
 
 
 def _plane(stream: EngineStream) -> int:

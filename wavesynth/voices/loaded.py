@@ -20,10 +20,6 @@ class LoadedVoice:
     voice: Voice
     sampler: Sampler
 
-    def samples(self, of_16000: int) -> int:
-        """How many samples last as long as so many at 16 kHz; at least one."""
-        return max(1, round(of_16000 * self.voice.sample_rate / 16000))
-
 
 def load_voices(
     folder: Path, backend: str, threads: int = 1, max_streams: int | None = None, max_batch: int | None = None
