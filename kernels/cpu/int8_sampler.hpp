@@ -13,6 +13,8 @@
 #include <vector>
 
 #ifdef __linux__
+#include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #endif
 
@@ -79,11 +81,13 @@ class Helper {
       std::lock_guard lock(mutex_);
       if (samples_ || --pause_ >= 0) return false;
       meeting_->present = meeting_->begin = meeting_->layers = meeting_->skips = meeting_->first = meeting_->second = meeting_->logits = meeting_->abandoned = 0;
+      if (!elsewhere()) return false;
       samples_ = n;
     }
     wake_.notify_one();
     set_.lead(net_, stream, *meeting_, n);
-    pause_ = meeting_->abandoned ? kPause : 0;
+    late_ = meeting_->abandoned ? std::min(2 * late_ + 1, kPause) : 0;
+    pause_ = late_;
     return true;
   }
 
@@ -100,13 +104,28 @@ class Helper {
     }
   }
 
+  // Keeps the helper off the core of the caller, where the two would wait for each other; false if there is no other.
+  bool elsewhere() {
+#if defined(__linux__)
+    const int core = sched_getcpu();
+    if (core < 0 || core == avoided_) return true;
+    cpu_set_t others;
+    if (sched_getaffinity(0, sizeof others, &others)) return true;
+    CPU_CLR(core, &others);
+    if (!CPU_COUNT(&others) || pthread_setaffinity_np(thread_.native_handle(), sizeof others, &others)) return false;
+    avoided_ = core;
+#endif
+    return true;
+  }
+
   const InstructionSet& set_;
   const Int8Network& net_;
   std::unique_ptr<Meeting> meeting_ = std::make_unique<Meeting>();
   std::mutex mutex_;
   std::condition_variable wake_;
-  static constexpr int kPause = 100;  // calls; about a second of a live stream
-  int samples_ = 0, pause_ = 0;
+  static constexpr int kPause = 127;  // calls; about a second of a live stream
+  int samples_ = 0, avoided_ = -1;
+  int pause_ = 0, late_ = 0;  // calls without the helper: twice as many each time that it is late again
   bool ending_ = false;
   std::thread thread_;
 };

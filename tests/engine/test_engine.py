@@ -115,6 +115,16 @@ def test_the_first_chunk_needs_880_samples_of_input():
         assert len(until(stream.take)[0].samples) == 160
 
 
+@pytest.mark.parametrize(("samples", "first"), [(None, 224), (3000, 64)])
+def test_who_speaks_while_listening_gets_a_whole_chunk_first(samples, first):
+    """The correction gives 64 samples first; a player that begins with these has no more when the next input comes."""
+    sound = clip(3000)
+    with running() as engine:
+        read = chunks(opened(engine, from_audio(correction=4, samples=samples), sound))
+    assert [len(chunk.samples) for chunk in read[:2]] == [first, 160]
+    assert sum(len(chunk.samples) for chunk in read) == 3000
+
+
 @pytest.mark.parametrize("first", [1, 160, 999])
 def test_a_resumed_stream_has_the_same_bytes_from_there(first, defined):
     with running() as engine:

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import weakref
 
 import pytest
@@ -83,6 +84,16 @@ class HeldUp(Delegating):
         return finished
 
 
+def under_way(sampler, streams):
+    """Whether both steps under way have all of `streams`, none of which ends now; or else lets them end."""
+    sampler.go_on.clear()
+    time.sleep(0.05)
+    if all(stream.steps == 2 for stream in streams):
+        return True
+    sampler.go_on.set()
+    return False
+
+
 def test_a_stream_that_comes_is_heard_while_the_steps_of_others_are_waited_for():
     sampler = HeldUp(VOICES["free"].sampler)
     voices = {"free": LoadedVoice(VOICES["free"].voice, sampler)}
@@ -90,8 +101,7 @@ def test_a_stream_that_comes_is_heard_while_the_steps_of_others_are_waited_for()
         sampler.go_on.set()
         others = [engine.open(from_nothing(10**8, seed=seed)) for seed in range(1, 5)]
         until(lambda: all(stream.first_chunk_sent for stream in others))
-        sampler.go_on.clear()
-        until(lambda: all(stream.steps == 2 for stream in others))
+        until(lambda: under_way(sampler, others))
         made = [stream.samples_made for stream in others]
         comes = engine.open(from_nothing(160, seed=9))
         until(lambda: comes.first_chunk_sent)

@@ -105,37 +105,54 @@ def planned(streams, live, now=0.0, workers=2, idle=None):
     return scheduler.schedule(streams, live, now, workers if idle is None else idle)
 
 
+def chosen(plan):
+    return "".join(stream.name for stream in plan.streams)
+
+
 def test_the_streams_whose_chunks_are_due_first_go_first():
-    late, early = of_cores("ab", due=1.0), of_cores("cd", due=0.5)
-    assert [s.name for s in planned([*late, *early], live=4, now=0.6).streams] == ["c", "d"]
+    late, early = of_cores("ab", due=0.65), of_cores("cd", due=0.61)
+    assert chosen(planned([*late, *early], live=4, now=0.6)) == "cd"
 
 
 def test_a_stream_that_comes_goes_before_those_that_have_time():
-    waiting, comes = of_cores("abcd", due=1.0), of_cores("e", due=0.6, first_chunk_sent=False)
-    assert planned([*waiting, *comes], live=5, now=0.6).streams[0].name == "e"
+    has_time, comes = of_cores("a", due=0.65), of_cores("b", due=0.6, first_chunk_sent=False)
+    assert chosen(planned([*has_time, *comes], live=2, now=0.6, workers=1)) == "ba"
 
 
-@pytest.mark.parametrize(("idle", "chosen"), [(1, "abcd"), (2, "abc"), (3, "ab")])
-def test_idle_workers_share_what_is_due(idle, chosen):
-    plan = planned(of_cores("abcdef"), live=6, now=1.0, workers=3, idle=idle)
-    assert "".join(s.name for s in plan.streams) == chosen
+def test_a_stream_whose_chunk_is_nearly_due_goes_before_one_that_comes():
+    pressed, comes = of_cores("a", due=0.605), of_cores("b", due=0.5, first_chunk_sent=False)
+    assert chosen(planned([*comes, *pressed], live=2, now=0.6, workers=1)) == "ab"
 
 
-def test_streams_with_time_wait_for_company_until_their_chunks_are_nearly_due():
-    plan = planned(of_cores("a", due=1.0), live=8, now=0.9)
+@pytest.mark.parametrize(("idle", "names"), [(1, "abcd"), (2, "abc"), (3, "ab")])
+def test_idle_workers_share_what_is_due(idle, names):
+    assert chosen(planned(of_cores("abcdef"), live=6, now=1.0, workers=3, idle=idle)) == names
+
+
+def test_no_worker_is_idle_while_a_stream_is_less_than_a_tenth_of_a_second_ahead():
+    assert chosen(planned(of_cores("a", due=0.99), live=8, now=0.9)) == "a"
+
+
+def test_streams_that_are_further_ahead_wait_for_company():
+    plan = planned(of_cores("a", due=1.2), live=8, now=0.9)
     assert not plan.batches
-    assert plan.wait == pytest.approx(0.094)
-    assert planned(of_cores("a", due=1.0), live=8, now=0.9 + plan.wait + 0.001).streams
+    assert plan.wait == pytest.approx(0.2)
+    assert chosen(planned(of_cores("a", due=1.2), live=8, now=0.9 + plan.wait + 0.001)) == "a"
+
+
+def test_who_is_far_ahead_does_not_lengthen_the_step_of_who_is_not():
+    streams = [*of_cores("a", due=0.95), *of_cores("bcd", due=1.2)]
+    assert chosen(planned(streams, live=4, now=0.9)) == "a"
 
 
 def test_enough_streams_do_not_wait():
-    assert len(planned(of_cores("abcd", due=1.0), live=8, now=0.9).streams) == 4
-    assert len(planned(of_cores("a", due=1.0), live=1, now=0.9).streams) == 1  # there is no other
+    assert chosen(planned(of_cores("abcd", due=1.1), live=8, now=0.9)) == "abcd"
+    assert chosen(planned(of_cores("a", due=1.1), live=1, now=0.9)) == "a"  # there is no other
 
 
 def test_offline_streams_are_made_while_live_ones_wait_for_company():
-    streams = [*of_cores("a", due=1.0), *of_cores("x", live=False)]
-    assert [s.name for s in planned(streams, live=8, now=0.9).streams] == ["x"]
+    streams = [*of_cores("a", due=1.1), *of_cores("x", live=False)]
+    assert chosen(planned(streams, live=8, now=0.9)) == "x"
 
 
 def test_a_lone_stream_is_told_that_the_other_core_is_free():

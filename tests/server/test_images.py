@@ -1,7 +1,5 @@
 """Images over gRPC: rows as they are made, the same as made at home, and refusals that name the field."""
 
-import asyncio
-
 import grpc
 import pytest
 import pytest_asyncio

@@ -25,7 +25,7 @@ from wavesynth.voices.loaded import LoadedVoice
 __all__ = ["LIMIT", "Costs", "measure_capacity", "settled"]
 
 #: Part of the cores' time that live streams may take.
-LIMIT = 0.8
+LIMIT = 0.7
 #: Streams that are counted at the most, where nothing else is the limit.
 _MOST = 10_000
 #: Chunks of each measurement; the shortest time counts.
@@ -68,10 +68,11 @@ def measure_capacity(
         elif planes[name].batch is None:
             load[name] = _loads_together(planes[name], name, loaded, config.chunk)
         else:
-            key = f"{loaded.voice.workload} {loaded.sampler.device} {config.chunk}"
-            trial = cache(partial(_trial, planes[name], name, loaded, config.chunk, time.thread_time))
             batch = planes[name].batch or 1
-            costs = remembered(key, partial(settled, sorted({1, batch}), lambda count: trial(count)()))  # noqa: B023
+            counts = sorted({1, 2, -(-batch // 2), batch})
+            key = f"{loaded.voice.workload} {loaded.sampler.device} {config.chunk} {counts}"
+            trial = cache(partial(_trial, planes[name], name, loaded, config.chunk, time.thread_time))
+            costs = remembered(key, partial(settled, counts, lambda count: trial(count)()))  # noqa: B023
             messages = message * 16000 / config.chunk
             load[name] = _loads(costs, messages, batch, config.workers)
     return Capacity(load, LIMIT, measured=True)

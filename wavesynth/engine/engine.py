@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from wavesynth.engine.admission import Admission, CapacityError
 from wavesynth.engine.config import EngineConfig
-from wavesynth.engine.plane import DataPlane, StreamError
+from wavesynth.engine.plane import DataPlane, StreamError, samples_at
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity, Scheduler
 from wavesynth.engine.stream import ClosedError, EngineRequest, EngineStream
@@ -99,7 +99,9 @@ class Engine:
             self._check_open()
             others = [s for s in self._work.streams if not s.closed and s.live == request.live]
             self._admission.check(request, others)
-            stream = EngineStream(request, self.planes[request.voice], self._work.rouse, self._work.lock)
+            plane = self.planes[request.voice]
+            chunk = samples_at(plane.sample_rate, self.config.chunk)
+            stream = EngineStream(request, plane, self._work.rouse, self._work.lock, chunk)
             self._work.add(stream)
         return stream
 

@@ -1,7 +1,8 @@
 """Which streams share a step, when it begins, and whether there is room for one more: no threads, no clocks, no audio.
 
-A worker that has nothing to do takes the streams whose next chunks are due first. Several streams cost less together
-than one after the other, so where their chunks have time it waits a little until there are enough.
+A worker that has nothing to do takes the streams whose next chunks are due first. No worker is idle while a stream is
+less than `_AT_EASE` ahead of its listener: what comes in between, another program or streams that begin, is then not
+heard. Several streams cost less together than one after the other, so those that are further ahead wait for company.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ __all__ = ["Capacity", "Scheduler", "StepPlan"]
 _UNHURRIED, _AHEAD = 4, 2
 #: Seconds that a live stream is ahead if it is far ahead.
 _FAR = 0.25
-#: Seconds before its chunk is due that a stream is not kept waiting for company any more.
-_SLACK = 0.006
+#: Seconds that a live stream is ahead if it waits for company.
+_AT_EASE = 0.1
+#: Seconds before its next chunk is due that a stream goes before those of which nothing has been heard.
+_PRESSED = 0.01
 
 
 @dataclass(frozen=True)
@@ -154,19 +157,19 @@ class Scheduler:
         ready = list(ready)
         if any(stream.plane.batch is None for stream in ready):
             return self._together([stream for stream in ready if stream.plane.batch is None], idle)
-        hurried = sorted((stream for stream in ready if stream.live), key=lambda stream: stream.due)
-        if not hurried:
-            return self._some(ready, ready, idle)
-        first = hurried[0]
-        alike = [stream for stream in hurried if _batch(stream) == _batch(first)]
+        live_ones = sorted((s for s in ready if s.live), key=lambda s: _urgency(s, now))
+        pressed = [s for s in live_ones if not s.first_chunk_sent or s.due - now < _AT_EASE]
+        if pressed:
+            return self._some(pressed, pressed, idle)
+        offline = [stream for stream in ready if not stream.live]
+        if not live_ones:
+            return self._some(offline, offline, idle)
+        first = live_ones[0]
         best = first.plane.batch or 1
-        slack = first.due - now if first.first_chunk_sent else 0.0
-        if slack < _SLACK:
-            return self._some(alike, hurried, idle)
+        alike = [stream for stream in live_ones if _batch(stream) == _batch(first)]
         if len(alike) >= min(best, -(-live // self.workers)):
             return StepPlan([alike[:best]])
-        waiting = [stream for stream in ready if not stream.live]
-        return self._some(waiting, ready, idle) if waiting else StepPlan([], wait=slack - _SLACK)
+        return self._some(offline, ready, idle) if offline else StepPlan([], wait=first.due - now - _AT_EASE)
 
     def _some(self, streams: Sequence[C], all_ready: Sequence[C], idle: int) -> StepPlan[C]:
         """A worker's share of streams, the first of which goes first."""
@@ -190,6 +193,11 @@ class Scheduler:
                     chosen.append(stream)
                     voices[stream.voice] += 1
         return StepPlan.of(chosen, alone=len(chosen) == 1 and idle > 1)
+
+
+def _urgency(stream: Candidate, now: float) -> float:
+    """The less, the sooner it is made."""
+    return stream.due - _PRESSED if stream.first_chunk_sent else now
 
 
 def _batch(stream: Candidate) -> tuple[str, int]:

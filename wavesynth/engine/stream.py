@@ -109,7 +109,10 @@ class EngineStream:
         plane: DataPlane,
         rouse: Callable[[EngineStream], None],
         lock: threading.Lock | threading.RLock = threading.Lock(),  # noqa: B008  the engine's; none is shared by default
+        chunk: int = 0,
     ) -> None:
+        """`chunk` are samples in the first chunk, at least, if the input comes in real time: the player begins with
+        that and a little in hand, and has no more when the next input comes."""
         self.request, self.plane = request, plane
         self.live = request.live
         """Whether somebody listens while it is made."""
@@ -138,6 +141,8 @@ class EngineStream:
         self.n = 0
         """Samples that the next step makes of it."""
         self._sent = request.first_sample
+        self._least_first = chunk if self.live and request.samples is None else 0
+        self._held = np.zeros(0, np.int16)  # what was made before there was enough for a first chunk
         self._first_made: float | None = None
 
     # What its caller does.
@@ -201,7 +206,11 @@ class EngineStream:
         last = end == self.pipeline.total
         if self.closed or not len(samples):  # cancelled meanwhile, or held back
             return None
-        seconds = step / self.plane.sample_rate
+        if not self.first_chunk_sent:
+            self._held = samples = np.concatenate([self._held, samples])
+            if not last and len(samples) < self._least_first:
+                return None
+        seconds = (step if self.first_chunk_sent else len(samples)) / self.plane.sample_rate
         late = now - self.due if self.first_chunk_sent else None
         self.due = (self.due if self.first_chunk_sent else now) + seconds
         self._first_made = self._first_made or now

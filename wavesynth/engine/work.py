@@ -27,8 +27,9 @@ _STEPS = 2
 class Work:
     """Shared by the workers and by whoever opens and feeds streams; `lock` guards it and what is in the mailboxes.
 
-    One worker at a time has the turn: it waits until there are READY streams, looks which of them can go on, and plans
-    a step of some. While it runs that step, the next worker has the turn.
+    One worker at a time looks which of the READY streams can go on, and plans a step of some. While it runs that step,
+    another may look. A worker whose step has ended looks at once, so that a lone stream stays with one worker, and its
+    state in that core's cache; another is woken for what is left.
     """
 
     def __init__(self, scheduler: Scheduler, config: EngineConfig) -> None:
@@ -36,10 +37,11 @@ class Work:
         self.streams: dict[EngineStream, None] = {}
         """Those that are open, in the order in which they came."""
         self._scheduler, self._config = scheduler, config
-        self._turn = threading.Lock()
         self._changed = threading.Condition(self.lock)
         self._ready: dict[EngineStream, None] = {}
         self._held: list[EngineStream] = []  # ready ones that wait for a step to end
+        self._looking = False  # whether a worker does
+        self._not_before = 0.0  # when it is time to look again, if nothing changes
         self._idle = scheduler.workers
         self._steps = 0  # under way, of streams that are heard and whose plane wants all in one
         self._closed = False
@@ -51,6 +53,7 @@ class Work:
         with self.lock:
             self.streams[stream] = None
             self._make_ready(stream)
+            self._changed.notify()
 
     def count(self, live: bool) -> int:
         """Streams that are open."""
@@ -66,6 +69,7 @@ class Work:
             elif stream.status is Status.WAITING:
                 stream.roused(time.monotonic())
                 self._make_ready(stream)
+                self._changed.notify()
             else:
                 stream.again = True
 
@@ -86,15 +90,12 @@ class Work:
     def next_step(self) -> tuple[StepPlan[EngineStream], list[Failure]] | None:
         """The next step, whose streams are the worker's until it says `done`, and streams that cannot go on; waits
         until there is something. None when there is nothing to do any more."""
-        with self._turn:
-            wait: float | None = None
-            while (looked_at := self._claim(wait)) is not None:
-                able, failures = self._look(looked_at)
-                plan = self._plan(looked_at, able, failures)
-                if plan.batches or failures:
-                    return plan, failures
-                wait = plan.wait
-            return None
+        while (claimed := self._claim()) is not None:
+            able, failures = self._look(claimed)
+            plan = self._plan(claimed, able, failures)
+            if plan.batches or failures:
+                return plan, failures
+        return None
 
     def begun(self, plan: StepPlan[EngineStream]) -> None:
         """The step is under way: streams of which another may be, too, are ready again."""
@@ -103,6 +104,7 @@ class Work:
                 stream.begins = False
                 if stream.steps < stream.plane.depth and not stream.closed:
                     self._make_ready(stream)
+                    self._changed.notify()
 
     def put(
         self, streams: Sequence[EngineStream], ends: Sequence[int], made: Sequence[NDArray[np.int16]]
@@ -133,7 +135,7 @@ class Work:
             return ended
 
     def done(self, plan: StepPlan[EngineStream]) -> None:
-        """The step has ended."""
+        """The step has ended; who ran it asks for the next one."""
         with self.lock:
             self._idle += 1
             self._steps -= plan.gathered
@@ -144,22 +146,25 @@ class Work:
             for stream in self._held:
                 self._ready[stream] = None
             self._held.clear()
-            self._changed.notify()
+            self._not_before = 0.0
 
     def _make_ready(self, stream: EngineStream) -> None:
         stream.status = Status.READY
         self._ready[stream] = None
-        self._changed.notify()
+        self._not_before = 0.0
 
-    def _claim(self, wait: float | None) -> list[EngineStream] | None:
-        """The READY streams, once there are any; after `wait` seconds, or a change. None when the engine is closed."""
+    def _claim(self) -> list[EngineStream] | None:
+        """The READY streams, once there are any, it is time to look at them, and nobody else does. None when the engine
+        is closed."""
         with self.lock:
-            if wait is not None and not self._closed:
-                self._changed.wait(max(0.0, wait))
-            while not self._ready and not self._closed:
-                self._changed.wait()
+            while not self._closed:
+                wait = self._not_before - time.monotonic() if self._not_before else 0.0
+                if self._ready and not self._looking and wait <= 0:
+                    break
+                self._changed.wait(wait if self._ready and not self._looking else None)
             if self._closed:
                 return None
+            self._looking, self._not_before = True, 0.0
             claimed = [stream for stream in self.streams if stream in self._ready]
             self._ready.clear()
             live, now = sum(s.live for s in self.streams), time.monotonic()
@@ -217,6 +222,7 @@ class Work:
             live = sum(s.live for s in self.streams)
             candidates = [stream for stream in claimed if stream in left]  # oldest first
             plan = self._scheduler.schedule(candidates, live, time.monotonic(), self._idle)
+            changed = bool(self._ready)  # since these were claimed
             chosen, failed = set(plan.streams), {stream for stream, _ in failures}
             held_back = set(self._held)
             for stream in claimed:
@@ -228,11 +234,17 @@ class Work:
                     stream.begins = True
                 elif stream in left or (stream.again and stream not in failed):
                     self._ready[stream] = None
+                    changed = changed or stream.again
                 else:
                     stream.status = Status.WAITING
             if plan.batches or failures:
                 self._idle -= 1
+            elif plan.wait is not None and not changed:
+                self._not_before = time.monotonic() + plan.wait
             self._steps += plan.gathered
+            self._looking = False
+            if self._ready and self._idle:
+                self._changed.notify()
             return plan
 
     def _has_room(self, stream: EngineStream) -> bool:
