@@ -28,15 +28,16 @@ def measured(costs, message=0.0, workers=2):
 @pytest.mark.parametrize(
     ("costs", "message", "workers", "streams"),
     [
-        (((1, 0.1), (4, 0.1)), 0.0, 2, 14),  # 0.7 of two cores
+        (((1, 0.1), (4, 0.1)), 0.0, 2, 15),  # 0.75 of two cores
         (((1, 0.1), (4, 0.1)), 0.0, 1, 7),
-        (((1, 0.1), (4, 0.05)), 0.0, 2, 28),  # cheaper in company
+        (((1, 0.1), (4, 0.05)), 0.0, 2, 30),  # cheaper in company
+        (((1, 0.3), (2, 0.2), (4, 0.1)), 0.0, 2, 6),  # 1.5 in a step, 0.25 each
         (((1, 0.1), (4, 0.1)), 0.001, 2, 7),  # 100 messages a second as dear as the stream
         (((1, 2.0),), 0.0, 2, 0),
     ],
 )
 def test_streams_may_take_their_part_of_all_cores(costs, message, workers, streams):
-    assert LIMIT == 0.7
+    assert LIMIT == 0.75
     assert measured(costs, message, workers).streams("free") == streams
 
 

@@ -140,9 +140,12 @@ def test_streams_that_are_further_ahead_wait_for_company():
     assert chosen(planned(of_cores("a", due=1.2), live=8, now=0.9 + plan.wait + 0.001)) == "a"
 
 
-def test_who_is_far_ahead_does_not_lengthen_the_step_of_who_is_not():
-    streams = [*of_cores("a", due=0.95), *of_cores("bcd", due=1.2)]
-    assert chosen(planned(streams, live=4, now=0.9)) == "a"
+def test_who_is_far_ahead_makes_a_step_of_few_a_little_larger():
+    ahead = [Waiting(name, True, due=1.2, n=320, plane=CORE) for name in "bcd"]
+    plan = planned([*of_cores("a", due=0.95), *ahead], live=4, now=0.9)
+    assert chosen(plan) == "ab"
+    assert len(plan.batches) == 1  # as long as the first one's
+    assert chosen(planned([*of_cores("aefg", due=0.95), *ahead], live=7, now=0.9)) == "ae"
 
 
 def test_enough_streams_do_not_wait():

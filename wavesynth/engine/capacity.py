@@ -25,7 +25,9 @@ from wavesynth.voices.loaded import LoadedVoice
 __all__ = ["LIMIT", "Costs", "measure_capacity", "settled"]
 
 #: Part of the cores' time that live streams may take.
-LIMIT = 0.7
+LIMIT = 0.75
+#: Of the streams that are a worker's share, one in so many is in a step: they do not all come at one time.
+_IN_STEP = 2
 #: Streams that are counted at the most, where nothing else is the limit.
 _MOST = 10_000
 #: Chunks of each measurement; the shortest time counts.
@@ -41,7 +43,7 @@ class Costs:
     streams: tuple[tuple[int, float], ...]
     """So many streams in one step: seconds for each of them."""
 
-    def each(self, streams: int) -> float:
+    def each(self, streams: float) -> float:
         """Of one of so many streams in a step."""
         counts, seconds = zip(*self.streams, strict=True)
         return float(np.interp(streams, counts, seconds))
@@ -83,7 +85,7 @@ def _loads(costs: Costs, messages: float, batch: int, cores: int) -> list[tuple[
     loads: list[tuple[int, float]] = []
     while not loads or (loads[-1][1] <= LIMIT and len(loads) < _MOST):
         streams = len(loads) + 1
-        together = min(batch, -(-streams // cores))
+        together = min(batch, max(1.0, streams / cores / _IN_STEP))
         loads.append((streams, streams * (costs.each(together) + messages) / cores))
     return loads
 

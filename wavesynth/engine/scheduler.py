@@ -107,7 +107,7 @@ class StepPlan(Generic[C]):
     """What one step of the engine makes."""
 
     batches: Sequence[Sequence[C]]
-    """Streams of one voice and one length each, which one call advances."""
+    """Streams of one voice each, which one call advances by as many samples as the first one can make."""
     wait: float | None = None
     """If there are no batches: seconds after which it is time to plan again; None: when something changes."""
     alone: bool = False
@@ -160,7 +160,7 @@ class Scheduler:
         live_ones = sorted((s for s in ready if s.live), key=lambda s: _urgency(s, now))
         pressed = [s for s in live_ones if not s.first_chunk_sent or s.due - now < _AT_EASE]
         if pressed:
-            return self._some(pressed, pressed, idle)
+            return self._some(pressed, pressed, idle, live_ones[len(pressed) :])
         offline = [stream for stream in ready if not stream.live]
         if not live_ones:
             return self._some(offline, offline, idle)
@@ -171,14 +171,20 @@ class Scheduler:
             return StepPlan([alike[:best]])
         return self._some(offline, ready, idle) if offline else StepPlan([], wait=first.due - now - _AT_EASE)
 
-    def _some(self, streams: Sequence[C], all_ready: Sequence[C], idle: int) -> StepPlan[C]:
-        """A worker's share of streams, the first of which goes first."""
+    def _some(
+        self, streams: Sequence[C], all_ready: Sequence[C], idle: int, company: Sequence[C] = ()
+    ) -> StepPlan[C]:
+        """A worker's share of streams, the first of which goes first; `company` makes a step of few of them a larger
+        one, which costs little more."""
         if not streams:
             return StepPlan([])
         first = streams[0]
-        share = min(first.plane.batch or 1, -(-len(all_ready) // idle))
-        alike = [stream for stream in streams if _batch(stream) == _batch(first)]
-        return StepPlan([alike[:share]], alone=len(all_ready) == 1 and idle > 1)
+        best = first.plane.batch or 1
+        share = min(best, -(-len(all_ready) // idle))
+        alike = [stream for stream in streams if _batch(stream) == _batch(first)][:share]
+        others = [stream for stream in company if stream.voice == first.voice and stream.n >= first.n]
+        batch = alike + others[: max(0, -(-best // 2) - len(alike))]
+        return StepPlan([batch], alone=len(all_ready) == len(batch) == 1 and idle > 1)
 
     def _together(self, ready: Sequence[C], idle: int) -> StepPlan[C]:
         """All live streams, which were admitted because they fit; and in the order in which they came the others that
