@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.clients.connection import Connection
-from wavesynth.clients.errors import service_error
+from wavesynth.clients.errors import lost_its_status, service_error
 from wavesynth.clients.timing import Timing
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
@@ -30,6 +30,8 @@ Kind = Literal["streaming", "bidirectional"]
 IN_HAND = 0.25
 #: Seconds of input in a message of a bidirectional call, as from a microphone.
 PIECE = 0.02
+#: Seconds within which a service says that it refuses a call.
+PATIENCE = 2.0
 #: Seconds of audio of a short call, whose first chunk is what is timed.
 SHORT = 1.0
 
@@ -94,9 +96,24 @@ async def hear(channel: Any, load: Load, kind: Kind, seed: int) -> Heard:
     try:
         await (_streaming if kind == "streaming" else _bidirectional)(channel, load, seed, heard)
     except grpc.RpcError as error:
-        problem = service_error(error)
+        problem = service_error(await _status(channel, load) or error if lost_its_status(error) else error)
         heard.code, heard.reason = problem.code, str(problem)
     return heard
+
+
+async def _status(channel: Any, load: Load) -> grpc.RpcError | None:
+    """Why a bidirectional call is refused that sends nothing while it may be; None if it is not refused."""
+    call: Any = SynthesisServiceStub(channel).Resynthesize(timeout=load.patience)
+    try:
+        await call.write(pb.ResynthesizeRequest(config=_config(load, 0)))
+        await asyncio.wait_for(call.read(), PATIENCE)
+    except grpc.RpcError as error:
+        return error
+    except TimeoutError:
+        return None
+    finally:
+        call.cancel()
+    return None
 
 
 async def time_to_first_audio(channel: Any, load: Load) -> float | None:
@@ -119,10 +136,10 @@ async def input_held_back(channel: Any, load: Load) -> int:
     """Samples of input behind a chunk's last sample that an idle service must have before it gives the chunk: it gets
     half a second, and then 2 ms at a time until another chunk comes. Raises RpcError."""
     call: Any = SynthesisServiceStub(channel).Resynthesize()
+    await call.write(pb.ResynthesizeRequest(config=_config(load, 0)))
+    sent, end, patience, piece = 0, 0, 10.0, load.sample_rate // 2
+    reading = asyncio.ensure_future(call.read())  # goes on over messages: to cancel it cancels the call
     try:
-        await call.write(pb.ResynthesizeRequest(config=_config(load, 0)))
-        sent, end, patience, piece = 0, 0, 10.0, load.sample_rate // 2
-        reading = asyncio.ensure_future(call.read())  # goes on over messages: to cancel it cancels the call
         while sent < 2 * load.sample_rate:
             await call.write(pb.ResynthesizeRequest(audio=_noise(piece).tobytes()))
             sent, settled = sent + piece, end > 0
