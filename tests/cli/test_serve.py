@@ -1,6 +1,7 @@
 """wavesynth serve: a process that says when it is ready, drains when told to end, and fails in one sentence."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -32,6 +33,7 @@ def test_sigterm_lets_a_call_end_and_the_process_exits_well(voices, workers):
     command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve", "--port", "0"]
     process = subprocess.Popen(
         [*command, "--voices", str(voices), "--workers", str(workers)],
+        start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -39,6 +41,7 @@ def test_sigterm_lets_a_call_end_and_the_process_exits_well(voices, workers):
     try:
         line = process.stdout.readline()
         assert line.startswith("listening on 127.0.0.1:")
+        os.killpg(process.pid, signal.SIGHUP)  # its terminal is closed, which ends nothing
         pieces = [np.zeros(1000, np.float32)] * 2
         heard = threading.Event()
 

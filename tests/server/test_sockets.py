@@ -27,7 +27,8 @@ needs_ipv6 = pytest.mark.skipif(not (socket.has_ipv6 and has_ipv6()), reason="ne
 async def test_grpc_the_page_and_the_metrics_listen_on_ipv6(host, reached, voices):
     with listening(host, 0) as taken:
         metrics_port = taken.getsockname()[1]
-    settings = {"metrics_port": metrics_port, "web": WebConfig(0, None), "live_streams": 1, "threads": 1}
+    settings = {"metrics_port": metrics_port, "metrics_host": host, "web": WebConfig(0, None)}
+    settings |= {"live_streams": 1, "threads": 1}
     async with Server(ServerConfig(host=host, port=0, voices=voices, **settings)) as server:
 
         def ask(address):

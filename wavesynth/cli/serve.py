@@ -58,6 +58,10 @@ def serve(
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve Prometheus metrics on this port.", min=1, max=65535)
     ] = None,
+    metrics_host: Annotated[
+        str,
+        typer.Option(help="Address of --metrics-port. Metrics need no token: whoever reaches it reads them."),
+    ] = "127.0.0.1",
     tls_cert: Annotated[
         Path | None, typer.Option(help="PEM file of the certificate chain; with --tls-key.")
     ] = None,
@@ -109,6 +113,7 @@ def serve(
             max_seconds=max_seconds,
             grace=grace,
             metrics_port=metrics_port,
+            metrics_host=metrics_host,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
             token=read_token(token_file) if token_file else None,
             web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ())) if web else None,

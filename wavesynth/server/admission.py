@@ -78,7 +78,11 @@ class Admission:
         if self._token is None:
             return
         given = dict(context.invocation_metadata() or ()).get("authorization", "")
-        if not hmac.compare_digest(str(given).encode(), f"Bearer {self._token}".encode()):
+        # A page can send half of a surrogate pair, which UTF-8 does not have.
+        sent, wanted = (
+            text.encode("utf-8", "surrogatepass") for text in (str(given), f"Bearer {self._token}")
+        )
+        if not hmac.compare_digest(sent, wanted):
             raise RefusedError(
                 grpc.StatusCode.UNAUTHENTICATED,
                 "metadata authorization is missing or wrong; it must be Bearer TOKEN",

@@ -41,6 +41,8 @@ class ServerConfig:
     grace: float = 30.0
     """Seconds that calls under way have to end at shutdown."""
     metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    """Where metrics are served: they need no token, so it is not `host`."""
     tls: tuple[Path, Path] | None = None
     """Files of the certificate chain and of its private key, PEM."""
     token: str | None = None

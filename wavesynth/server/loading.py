@@ -1,11 +1,9 @@
-"""What a server needs before it serves: its files and ports, its voices, and where its metrics are."""
+"""What a server needs before it serves: its files and ports, and its voices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-
-from prometheus_client import CollectorRegistry, start_http_server
+from collections.abc import Mapping
+from contextlib import ExitStack
 
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import DataPlane
@@ -13,12 +11,12 @@ from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.measuring import capacity_of_machine
-from wavesynth.server.sockets import check_port, host_and_port, listening, plain
+from wavesynth.server.sockets import listening
 from wavesynth.server.tls import read_tls
 from wavesynth.voices.loaded import LoadedVoice, load_voices
 from wavesynth.workers import one_torch_thread
 
-__all__ = ["capacity_of", "check_files_and_ports", "loaded", "serve_metrics"]
+__all__ = ["capacity_of", "check_files_and_ports", "loaded"]
 
 
 def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], dict[str, DataPlane], EngineConfig]:
@@ -48,26 +46,13 @@ async def capacity_of(
 def check_files_and_ports(config: ServerConfig) -> tuple[bytes, bytes] | None:
     """TLS's certificate chain and private key, PEM, if there are any. Raises ValueError or OSError, in a sentence, for
     files and ports that cannot be used: before voices are loaded."""
-    ports = {"listen": config.port, "serve metrics": config.metrics_port}
-    ports["serve the page"] = None if config.web is None else config.web.port
+    wanted = [
+        (config.host, config.port, "listen"),
+        (config.metrics_host, config.metrics_port, "serve metrics"),
+        (config.host, None if config.web is None else config.web.port, "serve the page"),
+    ]
     with ExitStack() as tried:  # all at once, since no two of them may be one
-        for purpose, port in ports.items():
+        for host, port, purpose in wanted:
             if port is not None:
-                tried.enter_context(listening(config.host, port, purpose))
+                tried.enter_context(listening(host, port, purpose))
     return None if config.tls is None else read_tls(*config.tls)
-
-
-@contextmanager
-def serve_metrics(host: str, port: int, registry: CollectorRegistry) -> Iterator[None]:
-    """Serves metrics over HTTP."""
-    try:
-        server, thread = start_http_server(port, plain(host), registry)
-    except OSError as error:
-        check_port(host, port, "serve metrics")
-        raise OSError(f"cannot serve metrics on {host_and_port(host, port)}: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -14,7 +14,8 @@ from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.images import served_images
-from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded, serve_metrics
+from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded
+from wavesynth.server.metrics_server import serve_metrics
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.server.services import Services
 from wavesynth.server.sockets import listening
@@ -61,7 +62,9 @@ class Server:
                 page = stack.enter_context(listening(config.host, config.web.port, "serve the page"))
                 self.web_port = page.getsockname()[1]
             if config.metrics_port is not None:
-                stack.enter_context(serve_metrics(config.host, config.metrics_port, self.metrics.registry))
+                stack.enter_context(
+                    serve_metrics(config.metrics_host, config.metrics_port, self.metrics.registry)
+                )
             stack.enter_context(self.engine)
             images = served_images(config.images)
             services = Services(config, async_engine, self.requests, images, self.metrics, tls, page)
@@ -83,7 +86,11 @@ class Server:
 
 
 async def serve(config: ServerConfig, ready: Callable[[Server | ServerWithFrontEnds], None]) -> None:
-    """Runs a server until SIGTERM or SIGINT, then drains it; a second signal ends it at once."""
+    """Runs a server until SIGTERM or SIGINT, then drains it; a second signal ends it at once.
+
+    SIGHUP ends nothing: neither a terminal that is closed, nor who asks for a reload, means the calls under way.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # processes that are started from here inherit it
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     async with ServerWithFrontEnds(config) if config.workers else Server(config) as server:

@@ -129,9 +129,10 @@ def test_pages_of_other_sites_are_refused(server):
     for origin in (own, "https://friend.org"):
         with connect(server, origin=origin) as socket:
             assert call(socket, {"audio": FLOAT}, CLIP)[1]
-    for origin in ("https://evil.org", "http://127.0.0.1", "null"):
-        with pytest.raises(exceptions.InvalidStatus), connect(server, origin=origin):
+    for origin in ("https://evil.org", "http://127.0.0.1", "null", "http://["):
+        with pytest.raises(exceptions.InvalidStatus) as refused, connect(server, origin=origin):
             pass
+        assert refused.value.response.status_code == 403, origin
 
 
 def test_the_page_lists_the_voices_and_takes_nothing_from_elsewhere(server):
@@ -152,8 +153,9 @@ def test_a_token_is_asked_for_as_grpc_asks(serve):
     with serve(web=WebConfig(port=0), token="secret") as server:
         with urlopen(f"http://127.0.0.1:{server.web_port}/voices") as response:
             assert json.load(response)["wantsToken"] is True  # but not which
-        with connect(server) as socket:
-            texts, _ = call(socket, {"audio": FLOAT}, CLIP)
-            assert texts[-1]["error"]["code"] == "UNAUTHENTICATED"
+        for wrong in ({}, {"token": "wrong"}, {"token": "\ud800"}, {"token": ["secret"]}):
+            with connect(server) as socket:
+                texts, _ = call(socket, {"audio": FLOAT, **wrong}, CLIP)
+                assert texts[-1]["error"]["code"] == "UNAUTHENTICATED"
         with connect(server) as socket:
             assert call(socket, {"audio": FLOAT, "token": "secret"}, CLIP)[1]

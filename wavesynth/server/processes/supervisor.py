@@ -19,7 +19,8 @@ from wavesynth.engine.stream import EngineStream
 from wavesynth.extras import extra
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.images import served_images
-from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded, serve_metrics
+from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded
+from wavesynth.server.metrics_server import serve_metrics
 from wavesynth.server.processes.front_end import plain_start
 from wavesynth.server.processes.gateway import FrontEndLink, Gateway
 from wavesynth.server.processes.memory import SharedSlots
@@ -98,7 +99,7 @@ class ServerWithFrontEnds:
                 registry = CollectorRegistry()
                 MultiProcessCollector(registry, folder)
                 count_live(registry, lambda: self.engine.live)
-                stack.enter_context(serve_metrics(config.host, config.metrics_port, registry))
+                stack.enter_context(serve_metrics(config.metrics_host, config.metrics_port, registry))
             stack.enter_context(self.engine)
             stack.enter_context(self._gateway)
             served = [ServedVoice.of(loaded.voice) for loaded in voices.values()]

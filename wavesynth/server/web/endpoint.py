@@ -62,7 +62,10 @@ class Endpoint(ABC):
         origin = socket.headers.get("origin")
         if origin is None or origin in self._origins:
             return True
-        return urlsplit(origin).netloc == socket.headers.get("host")
+        try:
+            return urlsplit(origin).netloc == socket.headers.get("host")
+        except ValueError:  # such as "http://["
+            return False
 
     async def _call(self, socket: WebSocket, messages: Messages) -> None:
         first = await messages.get()

@@ -1,0 +1,87 @@
+"""The HTTP server of the metrics: a few connections at a time, none of them for long."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from wavesynth.server.sockets import listening
+
+__all__ = ["serve_metrics"]
+
+#: Connections at once, each with a thread. Prometheus has one; what comes beyond is closed.
+_MAX_CONNECTIONS = 8
+#: Seconds from a connection's first moment to its end, however slowly its request comes and its page is read.
+_LONGEST = 10.0
+
+
+@contextmanager
+def serve_metrics(
+    host: str, port: int, registry: CollectorRegistry, longest: float = _LONGEST
+) -> Iterator[None]:
+    """Serves the metrics of `registry`; no connection lasts longer than `longest` seconds.
+
+    Raises OSError, in a sentence, for a port that cannot be had.
+    """
+    with listening(host, port, "serve metrics") as listener:
+        server = _Server(listener, registry, longest)
+        thread = threading.Thread(target=server.serve_forever, name="wavesynth-metrics", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Writes no line for a request: the log is for calls."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, listener: socket.socket, registry: CollectorRegistry, longest: float) -> None:
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.server_name, self.server_port = listener.getsockname()[:2]
+        self.setup_environ()
+        self.set_app(make_wsgi_app(registry))
+        self._longest = longest
+        self._places = threading.Semaphore(_MAX_CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Gives a connection its thread, while there are not too many."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """One connection, on its thread."""
+        end = threading.Timer(self._longest, _cut, [request])
+        end.daemon = True
+        end.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            end.cancel()
+            self._places.release()
+
+    def handle_error(self, *_: object) -> None:
+        """A connection that broke, or was cut, is no news."""
+
+
+def _cut(request: socket.socket) -> None:
+    with suppress(OSError):  # it may have ended by itself
+        request.shutdown(socket.SHUT_RDWR)
