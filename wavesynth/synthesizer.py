@@ -64,7 +64,7 @@ class Synthesizer:
         max_streams: int = 64,
         chunk: int = 160,
     ) -> None:
-        """`backend` is one of `wavesynth.voices.samplers.BACKENDS`; `threads` are the cores that sample, all but one if
+        """`backend` is one of `wavesynth.voices.samplers.BACKENDS`; `threads` are the cores that sample, all if
         None. Up to `max_streams` streams are made at the same time, and as many calls of `synthesize`. A chunk has
         `chunk` samples at 16 kHz, or as many as last as long at the voice's rate.
         """
@@ -72,7 +72,7 @@ class Synthesizer:
         require_value("max_streams", max_streams, 1 <= max_streams <= 10_000, "from 1 to 10000")
         self.voice = voice if isinstance(voice, Voice) else load_voice(voice)
         """The voice that speaks."""
-        threads = max(1, cores() - 1) if threads is None else whole("threads", threads)
+        threads = cores() if threads is None else whole("threads", threads)
         sampler = make_sampler(self.voice, backend, threads, 2 * max_streams, max_streams)
         voices = {self.voice.name: LoadedVoice(self.voice, sampler)}
         self._slots = threading.BoundedSemaphore(max_streams)  # of calls of `synthesize`

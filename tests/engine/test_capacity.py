@@ -84,29 +84,42 @@ def admits(admission, others):
     return True
 
 
-def test_chunks_that_are_late_take_room_away_at_once(admission):
-    assert admits(admission, 7)
-    admission.observe([-0.1, 0.02])
-    assert not admits(admission, 7)
+def late(admission, seconds=0.02, streams=8):
+    admission.observe([-0.1, seconds], lambda: ["free"] * streams)
 
 
-def test_chunks_that_are_a_little_late_do_not(admission):
-    assert admits(admission, 7)
-    admission.observe([0.009])
+def test_a_pause_takes_a_little_room_away(admission):
+    late(admission)
+    assert admits(admission, 8) and not admits(admission, 9)
+
+
+def test_chunks_that_are_late_again_leave_less_room_than_is_in_use(admission):
+    late(admission, streams=6)
+    admission.clock.now += 0.3
+    late(admission, streams=6)
+    assert admits(admission, 4) and not admits(admission, 5)
+
+
+def test_late_chunks_of_one_step_count_once(admission):
+    for _ in range(10):
+        late(admission)
+    assert admits(admission, 8)
+
+
+def test_chunks_that_are_a_little_late_take_nothing(admission):
+    late(admission, 0.009)
     assert admits(admission, 9)
 
 
 def test_the_longer_chunks_are_late_the_less_room_there_is(admission):
-    assert admits(admission, 7)
-    for _ in range(4):
+    for _ in range(5):
         admission.clock.now += 0.3
-        admission.observe([0.02])
+        late(admission)
     assert admits(admission, 5) and not admits(admission, 6)
 
 
 def test_room_comes_back_slowly(admission):
-    assert admits(admission, 9)
-    admission.observe([0.02])
+    late(admission)
     admission.clock.now += 2
     assert not admits(admission, 9)
     admission.clock.now += 10
@@ -115,12 +128,12 @@ def test_room_comes_back_slowly(admission):
 
 def test_a_number_that_somebody_has_said_is_kept():
     admission = Admission(Capacity.of(10, ["free"]), 4)
-    admission.observe([1.0])
+    late(admission, 1.0)
     assert admits(admission, 9)
 
 
 def test_one_stream_is_always_admitted(admission):
     for _ in range(100):
         admission.clock.now += 0.3
-        admission.observe([0.02])
+        late(admission)
     assert admits(admission, 0)

@@ -31,6 +31,7 @@ def test_everything_is_measured_and_written(tmp_path):
         "first audio",
         "first audio, corrected",
         "training 30",
+        "service",
         "plot",
     } <= set(results)
     assert results["speed 20 3"]["config"] == "tiled 8"

@@ -124,6 +124,29 @@ def training(stacks: int, small: bool) -> dict[str, Any]:
     return measure_loop(WaveNetConfig(stacks))
 
 
+def service(small: bool, seconds: float) -> dict[str, Any]:
+    """The most streams that are heard without an underrun through gRPC, what the server admits, first audio, and
+    processor time for a second of audio: `bench service`, on the voice that is served by default."""
+    load = ["--streams", "1", "--seconds", "1", "--calls", "1", "--server-options", "--backend cpu"]
+    if not small:
+        front_ends = max(1, (os.cpu_count() or 1) // 2)
+        load = [
+            "--find-capacity",
+            "--seconds",
+            "10",
+            "--server-options",
+            f"--backend triton --workers {front_ends}",
+        ]
+    run = subprocess.run(
+        [sys.executable, "-m", "wavesynth", "bench", "service", "--json", *load],
+        cwd=ROOT, capture_output=True, text=True, timeout=seconds,
+        env={name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"},
+    )  # fmt: skip
+    if run.returncode:
+        return {"left_out": run.stderr[-500:]}
+    return {"options": load, **json.loads(run.stdout)}
+
+
 def table(results: dict[str, Any]) -> str:
     """The results to read."""
     lines = [
@@ -194,6 +217,7 @@ def measure_gpu(out: Path, small: bool = False, budget: float = 460.0, only: str
     for config, layers, skip, streams in other_configs(small):
         measure = partial(speed, layers, skip, streams, small, config)
         results.add(f"other {config.name} {layers} {streams}", 20, measure)
+    results.add("service", 200, lambda: service(small, 200.0))
     results.add("plot", 0, lambda: plot(results.all, out / "plot.png"))
     text = table(results.all)
     (out / "table.txt").write_text(text, encoding="utf-8")

@@ -29,7 +29,7 @@ def serve(
         Path | None, typer.Option(help="Folder of models of images, instead of those that ship.")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Cores that sample; all but one if not given.", min=1, max=256)
+        int | None, typer.Option(help="Cores that sample; all if not given.", min=1, max=256)
     ] = None,
     workers: Annotated[
         int,

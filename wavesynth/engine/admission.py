@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest, EngineStream
@@ -14,10 +15,10 @@ __all__ = ["Admission", "CapacityError"]
 
 #: Seconds that a chunk may be late before it counts: half of what a player keeps in hand.
 _LATE = 0.01
-#: Part of the room that is taken away when chunks are late, below what is in use.
+#: Part of the room that is taken away when chunks are late.
 _STEP_BACK = 0.05
-#: Seconds between two such steps.
-_BETWEEN = 0.25
+#: Seconds between two such steps; and from one to the next, at most, if it was no passing pause of the machine.
+_BETWEEN, _AGAIN = 0.25, 1.0
 #: Part of the room that comes back in a second in which no chunk is late.
 _STEP_FORWARD = 0.01
 
@@ -33,15 +34,15 @@ class CapacityError(Exception):
 class Admission:
     """Admits live streams as far as `capacity` says, and `waiting` offline ones.
 
-    What was measured is too much where other programs take the cores. So chunks that are late take room away at
-    once, below what is in use; it comes back slowly.
+    What was measured is too much where other programs take the cores. So chunks that are late take room away: a
+    little at first, and below what is in use if they are late again within a second. It comes back slowly.
     """
 
     def __init__(self, capacity: Capacity, waiting: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.capacity, self._waiting, self._clock = capacity, waiting, clock
         self._lock = threading.Lock()
         self._room, self._since = 1.0, clock()  # part of the capacity's limit, and when that was said
-        self._load = 0.0  # of the streams that were open when one was last admitted
+        self._late_at = -math.inf  # when chunks were last late
 
     @property
     def room(self) -> float:
@@ -55,8 +56,6 @@ class Admission:
             voices = Counter([*(s.voice for s in others), request.voice])
             load = self.capacity.load_of(voices)
             fits = not others or load <= self.room * self.capacity.limit + 1e-9
-            if fits:
-                self._load = load
         else:
             fits = len(others) < self._waiting
         if not fits:
@@ -65,16 +64,19 @@ class Admission:
                 f"all {len(others)} places for {kind} streams are taken", _retry_after(others)
             )
 
-    def observe(self, late: Sequence[float]) -> None:
-        """Takes note of how late chunks of live streams were handed out, in seconds; below 0 if early."""
+    def observe(self, late: Sequence[float], live: Callable[[], Iterable[str]]) -> None:
+        """Takes note of how late chunks of live streams were handed out, in seconds; below 0 if early. `live` gives the
+        voices of all that are open."""
         if not self.capacity.measured or not late or max(late) < _LATE:
             return
         now = self._clock()
+        used = self.capacity.load_of(Counter(live())) / self.capacity.limit
         with self._lock:
-            if now - self._since < _BETWEEN and self._room < 1.0:
+            if now - self._late_at < _BETWEEN:
                 return
-            used = self._load / self.capacity.limit
-            self._room, self._since = max(0.0, min(self._room_at(now), used) - _STEP_BACK), now
+            again, self._late_at = now - self._late_at <= _AGAIN, now
+            room = self._room_at(now)
+            self._room, self._since = max(0.0, (min(room, used) if again else room) - _STEP_BACK), now
 
     def _room_at(self, now: float) -> float:
         """What has come back by now is added to what was said."""

@@ -114,7 +114,7 @@ class Engine:
     def handed_out(self, streams: Sequence[EngineStream], late: Sequence[float]) -> None:
         """Tells those who wait: of live streams that got a chunk, and of all that ended. `late` is by how many seconds
         each chunk is."""
-        self._admission.observe(late)
+        self._admission.observe(late, self._work.voices)
         if streams:
             self._notify(streams)
 

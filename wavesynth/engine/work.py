@@ -60,6 +60,11 @@ class Work:
         with self.lock:
             return sum(s.live == live and not s.closed for s in self.streams)
 
+    def voices(self) -> list[str]:
+        """Those of the live streams that are open."""
+        with self.lock:
+            return [stream.voice for stream in self.streams if stream.live and not stream.closed]
+
     def rouse(self, stream: EngineStream) -> None:
         """Something came that may let the stream go on, or it has ended."""
         with self.lock:
