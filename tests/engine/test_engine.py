@@ -1,5 +1,6 @@
 """The engine's promises: the same bytes whatever the company, and an end that is told."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +24,8 @@ from tests.engine.engines import (
 )
 from wavesynth.audio.mel import MelConfig
 from wavesynth.engine.config import EngineConfig
-from wavesynth.engine.engine import ClosedError
+from wavesynth.engine.engine import ClosedError, Engine
+from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest, InputError, StreamError
 from wavesynth.voices.loaded import LoadedVoice
 
@@ -175,6 +177,21 @@ def test_closing_the_engine_ends_its_streams():
         stream.take()
     with pytest.raises(ClosedError):
         engine.open(from_audio())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_engine_whose_readers_cannot_be_told_says_that_it_is_lost():
+    """Or whoever runs it would wait for ever."""
+
+    def notify(streams):
+        raise MemoryError
+
+    lost = threading.Event()
+    with Engine(VOICES, Capacity.of(4, VOICES), notify=notify, lost=lost.set) as engine:
+        stream = opened(engine, from_nothing(1000))
+        assert lost.wait(20)
+        with pytest.raises(StreamError, match="the engine has failed"):
+            [stream.take() for _ in range(2)]  # what was made, and the error
 
 
 def test_a_notification_names_each_live_stream_that_got_a_chunk_and_each_stream_that_ended():

@@ -129,4 +129,5 @@ def serve(
         log_as_json()
         measured = " and measuring how many live streams this machine can carry" * (live_streams is None)
         log(f"loading voices{measured}")
-        asyncio.run(run(config, ready))
+        if not asyncio.run(run(config, ready)):
+            raise typer.Exit(1)  # the log has said why

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from wavesynth.engine.admission import Admission, CapacityError
 from wavesynth.engine.config import EngineConfig
-from wavesynth.engine.plane import DataPlane, StreamError, samples_at
+from wavesynth.engine.plane import DataPlane, samples_at
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity, Scheduler
-from wavesynth.engine.stream import ClosedError, EngineRequest, EngineStream
+from wavesynth.engine.stream import ClosedError, EngineRequest, EngineStream, StreamError
 from wavesynth.engine.work import Work
 from wavesynth.engine.worker import run_worker
 from wavesynth.sampling.backends.sampler import LostError
@@ -30,13 +31,16 @@ _log = logging.getLogger(__name__)
 #: Workers beyond one a core for samplers that are waited for: one waits for the step that is drawn, one has the next
 #: ready, and one looks after streams that join.
 _WAITING_WORKERS = 3
+#: Seconds that the workers of a lost engine have to end: one may wait for a device that never answers.
+_PATIENCE = 5.0
 
 
 class Engine:
     """Serves `voices`; live streams are admitted as far as `capacity` says.
 
     `notify` is called on a worker's thread as chunks are handed out, with the live streams that got one and with all
-    that ended; `lost`, when the engine can do nothing any more and all streams have ended. Both must return at once.
+    that ended; `lost`, when the engine can do nothing any more and all streams have ended with StreamError. Both must
+    return at once.
 
     >>> with Engine(voices, Capacity.of(4, voices)) as engine:
     ...     stream = engine.open(EngineRequest("allison", "audio"))
@@ -57,7 +61,7 @@ class Engine:
         self.planes = planes or {name: plane_of(loaded) for name, loaded in voices.items()}
         self._notify, self._lost = notify, lost
         self._admission = Admission(capacity, self.config.waiting)
-        self._end: ClosedError | None = None
+        self._end: StreamError | None = None
         workers = self.config.workers
         if any(plane.depth > 1 for plane in self.planes.values()):
             workers = max(workers, _WAITING_WORKERS)
@@ -75,9 +79,12 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         """Ends the workers after their steps; streams still open raise ClosedError."""
-        self._finish(ClosedError("the service was shut down"))
+        left = self._finish(ClosedError("the service was shut down"))
+        if left is not None:
+            self._notify(left)
+        deadline = time.monotonic() + _PATIENCE
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()) if left is None else None)
 
     @property
     def capacity(self) -> Capacity:
@@ -129,16 +136,21 @@ class Engine:
 
     def lose(self, error: BaseException) -> None:
         """Ends everything: the backend is gone, or a worker."""
-        if self._finish(ClosedError(str(error))):
-            _log.critical("the engine is lost: %s", error, exc_info=error)
+        left = self._finish(
+            StreamError(str(error) if isinstance(error, LostError) else "the engine has failed")
+        )
+        if left is None:
+            return
+        try:
+            self._notify(left)
+        finally:  # what fails may be what tells those who wait
             self._lost()
+            _log.critical("the engine is lost: %s", error, exc_info=error)
 
-    def _finish(self, end: ClosedError) -> bool:
-        """Ends all streams, and the workers after their steps; false if that was done before."""
+    def _finish(self, end: StreamError) -> list[EngineStream] | None:
+        """Ends all streams, which it returns, and the workers after their steps; None if that was done before."""
         with self._work.lock:
             if self._end is not None:
-                return False
+                return None
             self._end = end
-            left = self._work.close(end)
-        self._notify(left)
-        return True
+            return self._work.close(end)

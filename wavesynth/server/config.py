@@ -15,6 +15,8 @@ __all__ = ["ServerConfig"]
 
 #: More threads or processes than so many for a core only wait for one another.
 _OF_A_CORE = 4
+#: Seconds that calls have to end when the engine is lost: to be told so.
+_LOST_GRACE = 5.0
 
 
 @dataclass(frozen=True)
@@ -65,3 +67,7 @@ class ServerConfig:
             require_whole(self, {"live_streams": (1, 100_000)})
         require(self, "max_seconds", 0 < self.max_seconds <= 86_400, "above 0 and at most 86400 seconds")
         require(self, "grace", 0 <= self.grace <= 3600, "from 0 to 3600 seconds")
+
+    def grace_after(self, lost: bool) -> float:
+        """Seconds that calls under way have to end; few if the engine is lost, since there is nothing to wait for."""
+        return min(self.grace, _LOST_GRACE) if lost else self.grace

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import Self
+from typing import Any, Self
 
 from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import EngineRequest, EngineStream
@@ -35,6 +35,8 @@ class Server:
         self.config = config
         self.port = config.port
         self.web_port = 0
+        self.lost = asyncio.Event()
+        """Set when the engine can do nothing any more: all streams have ended, and health says so."""
 
     async def __aenter__(self) -> Self:
         config = self.config
@@ -79,14 +81,16 @@ class Server:
 
     async def drain(self) -> None:
         """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way."""
-        await self._services.drain(self.config.grace)
+        await self._services.drain(self.config.grace_after(self.lost.is_set()))
 
     def _engine_lost(self) -> None:
+        self.lost.set()
         self._unhealthy = asyncio.create_task(self._services.say_not_serving())
 
 
-async def serve(config: ServerConfig, ready: Callable[[Server | ServerWithFrontEnds], None]) -> None:
-    """Runs a server until SIGTERM or SIGINT, then drains it; a second signal ends it at once.
+async def serve(config: ServerConfig, ready: Callable[[Server | ServerWithFrontEnds], None]) -> bool:
+    """Runs a server until SIGTERM or SIGINT, or until its engine is lost, then drains it; a second signal ends it at
+    once. Whether it had an engine to the end.
 
     SIGHUP ends nothing: neither a terminal that is closed, nor who asks for a reload, means the calls under way.
     """
@@ -99,7 +103,12 @@ async def serve(config: ServerConfig, ready: Callable[[Server | ServerWithFrontE
         # Voices and modules stay: a collection that looks through them stops every stream for a tenth of a second.
         gc.freeze()
         ready(server)
-        await stop.wait()
+        await _first(stop.wait(), server.lost.wait())
         stop.clear()
-        drained = asyncio.create_task(server.drain())
-        await asyncio.wait([drained, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        await _first(server.drain(), stop.wait())
+    return not server.lost.is_set()
+
+
+async def _first(*these: Coroutine[Any, Any, object]) -> None:
+    """Waits for the first of these to end; the others go on."""
+    await asyncio.wait(map(asyncio.create_task, these), return_when=asyncio.FIRST_COMPLETED)

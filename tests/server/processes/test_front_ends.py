@@ -26,6 +26,7 @@ from tests.server.calls import (
     whole,
 )
 from tests.server.processes.conftest import connected_channel
+from wavesynth.sampling.backends.sampler import LostError
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.v1 import images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
@@ -191,7 +192,7 @@ async def test_when_the_engine_is_lost_health_says_so_on_all_front_ends(config, 
         ServerWithFrontEnds(replace(config, host="0.0.0.0", workers=2)) as crew,
         on_each(crew, connected_channel) as channels,
     ):
-        crew.engine.lose(RuntimeError("the card is gone"))
+        crew.engine.lose(LostError("the card is gone"))
         for channel in channels.values():
             async with asyncio.timeout(20):
                 while (await HealthStub(channel).Check(health_pb2.HealthCheckRequest())).status == SERVING:

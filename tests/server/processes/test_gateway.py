@@ -24,8 +24,8 @@ class Ends:
 
     def __init__(self, engine, slots):
         self.engine, self.memory = engine, SharedSlots(slots)
-        self.gateway = Gateway(engine.open, self.memory)
-        self.notified, self.gone = [], []
+        self.notified, self.gone, self.lost = [], [], []
+        self.gateway = Gateway(engine.open, self.memory, self.lost.append)
 
     def front_end(self):
         ours, theirs = socket.socketpair()
@@ -215,6 +215,15 @@ async def test_what_nobody_understands_ends_that_front_end_alone():
         stream = await left.open(REQUEST)
         e.make(e.engine.streams[0], 10)
         assert len(await taken(stream, 10)) == 1
+
+
+async def test_when_the_gateway_fails_the_engine_is_lost():
+    """Or every call of every front end would wait for ever."""
+    async with ends() as e:
+        e.gateway._selector.select = lambda: 1 / 0
+        e.gateway._wake()
+        await eventually(lambda: e.lost)
+        assert isinstance(e.lost[0], ZeroDivisionError)
 
 
 async def test_when_the_engine_is_gone_every_stream_and_every_opening_ends_with_closed_error():

@@ -57,11 +57,16 @@ class Gateway:
     """Serves front ends with the streams of an engine; one thread waits for what they send.
 
     The engine calls `notify` on its own threads, without a lock of its own. The audio is moved there and then: to wake
-    another thread would take longer. `open` is the engine's.
+    another thread would take longer. `open_stream` is the engine's, and `lose` too, which is told what ends the thread.
     """
 
-    def __init__(self, open_stream: Callable[[EngineRequest], Stream], memory: SharedSlots) -> None:
-        self._open, self._memory = open_stream, memory
+    def __init__(
+        self,
+        open_stream: Callable[[EngineRequest], Stream],
+        memory: SharedSlots,
+        lose: Callable[[BaseException], None],
+    ) -> None:
+        self._open, self._memory, self._lose = open_stream, memory, lose
         self._free = list(range(memory.slots))[::-1]
         self._lock = threading.Lock()  # guards all that follows
         self._opened: dict[Stream, _Opened] = {}
@@ -114,6 +119,13 @@ class Gateway:
                 self._flush(link)
 
     def _run(self) -> None:
+        try:
+            self._serve_all()
+        except BaseException as error:
+            self._lose(error)
+
+    def _serve_all(self) -> None:
+        """Serves front ends until the gateway is closed."""
         registered: set[FrontEndLink] = set()
         while True:
             with self._lock:

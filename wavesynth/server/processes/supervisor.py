@@ -67,7 +67,8 @@ class ServerWithFrontEnds:
         self._front_ends: set[FrontEnd] = set()
         self._ending = False
         self._failures = 0
-        self._engine_lost = False
+        self.lost = asyncio.Event()
+        """As `Server.lost`."""
         self._replacing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -94,7 +95,7 @@ class ServerWithFrontEnds:
             self._memory = SharedSlots(_slots(live, engine_config.waiting))
             stack.callback(self._memory.close)
             self.engine = Engine(voices, capacity, engine_config, self._notify, self._lost, planes)
-            self._gateway = Gateway(self.engine.open, self._memory)
+            self._gateway = Gateway(self.engine.open, self._memory, self.engine.lose)
             if config.metrics_port is not None:
                 registry = CollectorRegistry()
                 MultiProcessCollector(registry, folder)
@@ -126,11 +127,11 @@ class ServerWithFrontEnds:
 
     async def drain(self) -> None:
         """Has all front ends say NOT_SERVING, refuse new calls with UNAVAILABLE, and wait for those under way."""
-        self._ending = True
+        self._ending, grace = True, self.config.grace_after(self.lost.is_set())
         for front_end in self._front_ends:
-            self._gateway.tell(front_end.link, drain=self.config.grace)
+            self._gateway.tell(front_end.link, drain=grace)
         try:
-            async with asyncio.timeout(self.config.grace + _ENDING):
+            async with asyncio.timeout(grace + _ENDING):
                 await asyncio.gather(*(front_end.gone.wait() for front_end in self._front_ends))
         except TimeoutError:
             log("front ends do not end, and are ended", processes=self.processes)
@@ -175,7 +176,7 @@ class ServerWithFrontEnds:
         match message:
             case {"ready": process}:
                 front_end.ready.set_result(process)
-                if self._engine_lost:
+                if self.lost.is_set():
                     self._gateway.tell(front_end.link, lost=True)
             case {"failed": sentence}:
                 front_end.ready.set_exception(OSError(sentence))
@@ -213,9 +214,12 @@ class ServerWithFrontEnds:
         self._gateway.notify(streams)
 
     def _lost(self) -> None:
-        """On the engine's thread: the backend is gone. Health says so everywhere."""
-        self._engine_lost = True
-        for front_end in list(self._front_ends):
+        self._loop.call_soon_threadsafe(self._engine_lost)
+
+    def _engine_lost(self) -> None:
+        """Has health say so everywhere."""
+        self.lost.set()
+        for front_end in self._front_ends:
             self._gateway.tell(front_end.link, lost=True)
 
 
