@@ -5,6 +5,7 @@ answer's. docs/explanation/architecture.md follows it from there through the eng
 
     service.py         what each method of the API does
     admission.py       who may call, how many calls there are, how each one ended
+    malformed.py       what is no protobuf message is refused like any other call
     validation.py      from a message to the engine's request; decoding.py turns its bytes into samples
     async_engine.py    the event loop's side of the engine's streams
     encoding.py        which of the encodings in wavesynth.audio.encodings the API means

@@ -21,6 +21,7 @@ from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService, ServedImages
+from wavesynth.server.malformed import RefuseMalformed
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port
 from wavesynth.server.telemetry import Metrics
@@ -73,7 +74,8 @@ class Services:
         self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))
         self._images = ImageService(images, self._image_worker, self._admission)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
-        self._grpc = grpc.aio.server(options=_grpc_options(shared))
+        interceptors = [RefuseMalformed(self._admission)]
+        self._grpc = grpc.aio.server(interceptors=interceptors, options=_grpc_options(shared))
         add_SynthesisServiceServicer_to_server(self._service, self._grpc)
         add_ImageServiceServicer_to_server(self._images, self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)

@@ -1,0 +1,114 @@
+"""Messages that are no protobuf: a call with one ends like any other that is refused, in the log and the metrics too.
+
+gRPC itself would end it with UNKNOWN or INTERNAL, and log a stack trace.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from typing_extensions import override
+
+from wavesynth.server.admission import Admission
+from wavesynth.server.errors import RefusedError, invalid
+
+__all__ = ["RefuseMalformed"]
+
+
+class RefuseMalformed(grpc.aio.ServerInterceptor):
+    """Ends calls with INVALID_ARGUMENT for a message that cannot be decoded, whichever service they are for."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    @override
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """The method's handler, with what looks at its messages before it."""
+        handler: Any = await continuation(handler_call_details)
+        if handler is None or handler.request_deserializer is None:
+            return handler
+        given, sent = (
+            "stream" if streaming else "unary"
+            for streaming in (handler.request_streaming, handler.response_streaming)
+        )
+        kind = f"{given}_{sent}"
+        method = handler_call_details.method.rpartition("/")[2]
+        wrap = self._of_many if handler.request_streaming else self._of_one
+        changes = {
+            "request_deserializer": _decoding(handler.request_deserializer),
+            kind: wrap(method, getattr(handler, kind)),
+        }
+        return handler._replace(**changes)
+
+    def _of_one(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+        """For a method that takes one message."""
+
+        async def call(request: Any, context: grpc.aio.ServicerContext) -> Any:
+            if isinstance(request, _Malformed):
+                await self._refuse(method, context, invalid(request.sentence("the request")))
+            return await behaviour(request, context)
+
+        return call
+
+    def _of_many(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+        """For a method that takes a stream of them; where it does not refuse what is raised, this does."""
+
+        async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
+            try:
+                return await behaviour(_whole(requests), context)
+            except RefusedError as refusal:
+                await self._refuse(method, context, refusal)
+
+        async def generate(
+            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext
+        ) -> AsyncIterator[Any]:
+            try:
+                async for response in behaviour(_whole(requests), context):
+                    yield response
+            except RefusedError as refusal:
+                await self._refuse(method, context, refusal)
+
+        return generate if inspect.isasyncgenfunction(behaviour) else call
+
+    async def _refuse(self, method: str, context: grpc.aio.ServicerContext, refusal: RefusedError) -> None:
+        async with self._admission.call(method, context):
+            raise refusal
+
+
+@dataclass(frozen=True)
+class _Malformed:
+    """What came in a message's place."""
+
+    size: int
+
+    def sentence(self, what: str) -> str:
+        return f"{what} is malformed: its {self.size} bytes are no protobuf message that this method takes"
+
+
+def _decoding(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def decoded(data: bytes) -> Any:
+        try:
+            return decode(data)
+        except DecodeError:
+            return _Malformed(len(data))
+
+    return decoded
+
+
+async def _whole(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The messages, until one is malformed. Raises RefusedError."""
+    number = 0
+    async for request in requests:
+        number += 1
+        if isinstance(request, _Malformed):
+            raise invalid(request.sentence(f"message {number}"))
+        yield request
