@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import grpc
 import pytest
@@ -42,10 +43,11 @@ async def refusal(server, method, messages, streamed):
     """How a call ends, and the lines in the log about it; the stubs of gRPC would not send what is malformed."""
     with capture_logs() as logs:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            call: Any
             if streamed:
-                call = channel.stream_stream(f"/{method}")(iter(messages))
+                call = channel.stream_stream(f"/{method}", None, None)(iter(messages))
             else:
-                call = channel.unary_stream(f"/{method}")(*messages)
+                call = channel.unary_stream(f"/{method}", None, None)(*messages)
             with pytest.raises(grpc.aio.AioRpcError) as error:
                 async for _ in call:
                     pass
