@@ -54,11 +54,13 @@ class PermissionDeniedError(ServiceError):
 
 
 class UnavailableError(ServiceError):
-    """UNAVAILABLE: nobody answers, the connection broke, or the service is shutting down."""
+    """UNAVAILABLE: nobody answers, the connection broke, or the service is shutting down. Or ABORTED: the service has
+    given up a call whose audio nobody read for long. A call that has had audio is made again for the rest."""
 
 
 class DeadlineError(ServiceError):
-    """DEADLINE_EXCEEDED: the caller's own `timeout` is over."""
+    """DEADLINE_EXCEEDED: the caller's own `timeout` is over, or a live call was silent, or lasted, for longer than the
+    service allows."""
 
 
 class CallCancelledError(ServiceError):
@@ -76,6 +78,7 @@ _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
     grpc.StatusCode.UNAUTHENTICATED: AuthenticationError,
     grpc.StatusCode.PERMISSION_DENIED: PermissionDeniedError,
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
+    grpc.StatusCode.ABORTED: UnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineError,
     grpc.StatusCode.CANCELLED: CallCancelledError,
     grpc.StatusCode.INTERNAL: FailedError,

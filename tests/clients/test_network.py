@@ -14,6 +14,7 @@ import pytest
 
 from wavesynth.clients import AsyncClient, Backoff, Client, UnavailableError, connection, inputs, progress
 from wavesynth.server import services as services_module
+from wavesynth.server.limits import Limits
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer, add_SynthesisServiceServicer_to_server
 
@@ -109,6 +110,23 @@ def test_a_network_that_stalls_and_one_that_is_narrow_are_waited_for(
         threading.Timer(0.2, link.go_on).start()
         made += chunks
         assert call.reconnected == 0 and link.connections == 1
+    assert heard(made) == expected
+
+
+def test_a_listener_who_paused_for_too_long_gets_the_rest_from_another_call(serve, expected, monkeypatch):
+    options = connection.Connection.options.fget
+    small_buffers = property(lambda self: [*options(self), ("grpc.http2.bdp_probe", 0)])
+    monkeypatch.setattr(connection.Connection, "options", small_buffers)
+    with serve(limits=Limits(stall=0.3)) as server, Client(f"localhost:{server.port}") as client:
+        call = client.stream(audio=LONG, seed=3)
+        chunks = call.chunks()
+        made = [next(chunks)]
+        deadline = time.monotonic() + 20
+        while server.engine.live:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        made += chunks
+        assert call.reconnected >= 1
     assert heard(made) == expected
 
 

@@ -55,6 +55,15 @@ def serve(
     grace: Annotated[
         float, typer.Option(help="Seconds that calls have to end at shutdown.", min=0, max=3600)
     ] = 30,
+    idle_seconds: Annotated[
+        float, typer.Option(help="Seconds that a live call may send nothing.", min=0.1, max=86_400)
+    ] = 120,
+    stall_seconds: Annotated[
+        float, typer.Option(help="Seconds that a caller may stop reading.", min=0.1, max=86_400)
+    ] = 120,
+    call_seconds: Annotated[
+        float, typer.Option(help="Seconds that a call may last.", min=0.1, max=86_400)
+    ] = 3600,
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve Prometheus metrics on this port.", min=1, max=65535)
     ] = None,
@@ -89,6 +98,7 @@ def serve(
 
         from wavesynth.cli.demo import HELD_OUT
         from wavesynth.server.config import ServerConfig
+        from wavesynth.server.limits import Limits
         from wavesynth.server.processes.supervisor import ServerWithFrontEnds
         from wavesynth.server.server import Server
         from wavesynth.server.server import serve as run
@@ -112,6 +122,7 @@ def serve(
             chunk=round(16 * chunk_ms),  # of 16 kHz, whatever the rates of the voices
             max_seconds=max_seconds,
             grace=grace,
+            limits=Limits(idle_seconds, stall_seconds, call_seconds),
             metrics_port=metrics_port,
             metrics_host=metrics_host,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,

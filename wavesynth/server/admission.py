@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import grpc
 import structlog
 
 from wavesynth.server.errors import RefusedError
+from wavesynth.server.limits import Limits
 from wavesynth.server.telemetry import Call, Metrics, log
+from wavesynth.server.waiting import within
 
 __all__ = ["Admission"]
 
 _log = structlog.get_logger()
 
+#: Seconds in which a call that has ended should have taken its status.
+_LAST_WORDS = 1.0
+
 
 class Admission:
-    """Admits calls; with a `token`, those who send it as `authorization: Bearer TOKEN`."""
+    """Admits calls; with a `token`, those who send it as `authorization: Bearer TOKEN`. None lasts longer than the
+    `limits` say."""
 
-    def __init__(self, metrics: Metrics, token: str | None = None) -> None:
+    def __init__(self, metrics: Metrics, token: str | None = None, limits: Limits | None = None) -> None:
         self._metrics, self._token = metrics, token
+        self.limits = limits or Limits()
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -41,10 +48,13 @@ class Admission:
         self._idle.clear()
         try:
             self._check(context)
-            yield call
+            longest = self.limits.call
+            sentence = f"the call has lasted {longest:g} seconds; it may last so long at most"
+            async with within(longest, grpc.StatusCode.DEADLINE_EXCEEDED, sentence):
+                yield call
         except RefusedError as refusal:
             code, message = refusal.code.name, str(refusal)
-            await context.abort(refusal.code, message, refusal.metadata)
+            await _abort(context, refusal)
         except asyncio.CancelledError:
             left = context.time_remaining()
             code = "CANCELLED" if left is None or left > 0 else "DEADLINE_EXCEEDED"
@@ -52,7 +62,7 @@ class Admission:
         except Exception as error:
             code, message = "INTERNAL", "the service failed"
             _log.error("a call failed", method=method, exc_info=error)
-            await context.abort(grpc.StatusCode.INTERNAL, message)
+            await _abort(context, RefusedError(grpc.StatusCode.INTERNAL, message))
         finally:
             self._calls -= 1
             if not self._calls:
@@ -87,3 +97,11 @@ class Admission:
                 grpc.StatusCode.UNAUTHENTICATED,
                 "metadata authorization is missing or wrong; it must be Bearer TOKEN",
             )
+
+
+async def _abort(context: grpc.aio.ServicerContext, refusal: RefusedError) -> None:
+    """Says why a call has ended. The status comes after all that was written before: a caller who does not read gets it
+    when it reads again, and nobody waits for that."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_WORDS):
+            await context.abort(refusal.code, str(refusal), refusal.metadata)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wavesynth.checks import require, require_whole
+from wavesynth.server.limits import Limits
 from wavesynth.server.web.config import WebConfig
 from wavesynth.voices.folders import SHIPPED
 from wavesynth.workers import cores
@@ -42,6 +43,8 @@ class ServerConfig:
     """Seconds of audio that a call may make."""
     grace: float = 30.0
     """Seconds that calls under way have to end at shutdown."""
+    limits: Limits = field(default_factory=Limits)
+    """What ends a call that holds a place and does not use it."""
     metrics_port: int | None = None
     metrics_host: str = "127.0.0.1"
     """Where metrics are served: they need no token, so it is not `host`."""

@@ -15,6 +15,7 @@ from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.image_worker import ImageJob, ImageWorker
 from wavesynth.server.telemetry import Call, log
+from wavesynth.server.waiting import send
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
 
@@ -82,7 +83,7 @@ class ImageService(ImageServiceServicer):
             job, _ = self._job(call, request.synthesis)
             async with aclosing(self._worker.rows(job)) as rows:
                 async for row in _numbered(rows):
-                    await context.write(pb.SampleImageResponse(row=row))
+                    await send(context, pb.SampleImageResponse(row=row), self._admission.limits)
 
     async def CompleteImage(  # type: ignore[override]  # noqa: N802
         self, request: pb.CompleteImageRequest, context: grpc.aio.ServicerContext
@@ -103,7 +104,7 @@ class ImageService(ImageServiceServicer):
             job = replace(job, known=request.pixels, pixels=request.known_pixels)
             async with aclosing(self._worker.rows(job)) as rows:
                 async for row in _numbered(rows):
-                    await context.write(pb.CompleteImageResponse(row=row))
+                    await send(context, pb.CompleteImageResponse(row=row), self._admission.limits)
 
     def _job(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[ImageJob, ServedImages]:
         """What is asked for; RefusedError names the field, what came and what is allowed."""

@@ -13,8 +13,10 @@ from wavesynth.engine.stream import EngineOutput, EngineRequest, Statistics
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
 from wavesynth.server.errors import invalid
+from wavesynth.server.limits import Limits
 from wavesynth.server.telemetry import Call
 from wavesynth.server.validation import GrowingInput, Requests
+from wavesynth.server.waiting import next_message, send
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
 
@@ -26,6 +28,7 @@ class SynthesisService(SynthesisServiceServicer):
 
     def __init__(self, engine: AsyncEngine, requests: Requests, admission: Admission) -> None:
         self._engine, self._requests, self._admission = engine, requests, admission
+        self._limits = admission.limits
 
     async def ListVoices(  # noqa: N802
         self, request: pb.ListVoicesRequest, context: grpc.aio.ServicerContext
@@ -56,7 +59,7 @@ class SynthesisService(SynthesisServiceServicer):
         ):
             async for outputs in stream.outputs():
                 if chunk := messages.chunk(outputs):
-                    await context.write(pb.StreamSynthesizeResponse(chunk=chunk))
+                    await send(context, pb.StreamSynthesizeResponse(chunk=chunk), self._limits)
                 call.sent(outputs)
 
     async def Resynthesize(  # type: ignore[override]  # noqa: N802
@@ -64,18 +67,18 @@ class SynthesisService(SynthesisServiceServicer):
     ) -> None:
         """The audio of a request whose input comes in messages too, while it comes."""
         async with self._admission.call("Resynthesize", context) as call:
-            first = await anext(requests, pb.ResynthesizeRequest())
+            first = await next_message(requests, self._limits) or pb.ResynthesizeRequest()
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
             request, encode, given = self._requests.growing(first.config)
             call.voice = request.voice
             messages = self._messages(request, encode)
             async with self._engine.open(request) as stream:
-                reader = asyncio.create_task(_read(requests, stream, given))
+                reader = asyncio.create_task(_read(requests, stream, given, self._limits))
                 try:
                     async for outputs in stream.outputs():
                         if chunk := messages.chunk(outputs):
-                            await context.write(pb.ResynthesizeResponse(chunk=chunk))
+                            await send(context, pb.ResynthesizeResponse(chunk=chunk), self._limits)
                         call.sent(outputs)
                 finally:
                     reader.cancel()
@@ -125,11 +128,11 @@ class _Messages:
 
 
 async def _read(
-    requests: AsyncIterator[pb.ResynthesizeRequest], stream: AsyncStream, given: GrowingInput
+    requests: AsyncIterator[pb.ResynthesizeRequest], stream: AsyncStream, given: GrowingInput, limits: Limits
 ) -> None:
     """Moves the input of a call to its stream; what is wrong with it, the stream's reader raises."""
     try:
-        async for message in requests:
+        while (message := await next_message(requests, limits)) is not None:
             await stream.push(*given.read(message))
         stream.finish()
     except Exception as error:

@@ -68,7 +68,7 @@ class Services:
     ) -> None:
         self.port = config.port
         self._config, self._tls, self._page_socket = config, tls, page
-        self._admission = Admission(metrics, config.token)
+        self._admission = Admission(metrics, config.token, config.limits)
         self._requests = requests
         self._service = SynthesisService(engine, requests, self._admission)
         self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))

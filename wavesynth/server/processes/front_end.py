@@ -18,6 +18,7 @@ from wavesynth.files import sentence
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.images import ServedImages
+from wavesynth.server.limits import Limits
 from wavesynth.server.processes.memory import SharedSlots
 from wavesynth.server.processes.remote import RemoteEngine
 from wavesynth.server.processes.wire import Wire
@@ -137,5 +138,6 @@ def _config(plain: dict[str, Any]) -> ServerConfig:
         "images": None if images is None else Path(images),
         "tls": None if tls is None else (Path(tls[0]), Path(tls[1])),
         "web": web,
+        "limits": Limits(**plain["limits"]),
     }
     return ServerConfig(**plain | paths)

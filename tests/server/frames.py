@@ -1,0 +1,52 @@
+"""A caller who speaks HTTP/2 by hand, and so may leave undone what gRPC's clients do by themselves."""
+
+import socket
+import struct
+
+_DATA, _HEADERS, _SETTINGS = 0, 1, 4
+_END_HEADERS = 4
+
+
+def frame(kind, payload=b"", stream=0, flags=0):
+    """A frame of HTTP/2 (RFC 9113, section 4.1)."""
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def literals(fields):
+    """Header fields as HPACK's literals without indexing (RFC 7541, section 6.2.2); none is longer than 126 bytes."""
+    packed = b""
+    for name, value in fields:
+        packed += b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+    return packed
+
+
+class HandMade:
+    """A connection to a server on this machine; with `window` bytes that it takes of each stream."""
+
+    def __init__(self, port, window=65_535):
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        settings = struct.pack(">HI", 4, window)
+        self._send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(_SETTINGS, settings), frame(_SETTINGS, flags=1))
+        self._stream = -1
+
+    def _send(self, *parts):
+        self._socket.sendall(b"".join(parts))
+
+    def begin(self, method, metadata=()):
+        """Begins a call of /package.Service/Method, without a message; its stream."""
+        self._stream += 2
+        fields = [(":method", "POST"), (":scheme", "http"), (":path", method), (":authority", "localhost")]
+        fields += [("te", "trailers"), ("content-type", "application/grpc"), *metadata]
+        self._send(frame(_HEADERS, literals(fields), self._stream, _END_HEADERS))
+        return self._stream
+
+    def message(self, stream, payload, announced=None, end=True):
+        """Sends a message of a call, which may announce more bytes than come."""
+        prefix = struct.pack(">BI", 0, len(payload) if announced is None else announced)
+        self._send(frame(_DATA, prefix + payload, stream, int(end)))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()

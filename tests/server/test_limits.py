@@ -1,0 +1,144 @@
+"""What holds a place and does not use it ends, in a sentence, and others get the place."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import grpc
+import pytest
+
+from tests.server.calls import clip, configuration, of_audio, of_nothing, rest_of, stream_bytes
+from tests.server.frames import HandMade
+from wavesynth.server.limits import Limits
+from wavesynth.server.server import Server
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SERVICE = "/wavesynth.v1.SynthesisService/"
+
+
+@asynccontextmanager
+async def serving(config, **limits):
+    """A server with one place for live calls, and a stub of it whose calls take 64 KiB that nobody reads."""
+    options = [("grpc.http2.bdp_probe", 0)]
+    async with (
+        Server(replace(config, live_streams=1, limits=Limits(**limits))) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options) as channel,
+    ):
+        yield server, SynthesisServiceStub(channel)
+
+
+def audio(samples):
+    return pb.ResynthesizeRequest(audio=clip(samples).tobytes())
+
+
+async def ending(call):
+    """How a call ends that is read to its end: status and sentence."""
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await rest_of(call)
+    return error.value.code(), error.value.details()
+
+
+async def has_a_place(stub):
+    """Waits until there is a place, and takes it."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await stream_bytes(stub, **of_audio())
+            except grpc.aio.AioRpcError as error:
+                assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+                await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("before", [[], [configuration()], [configuration(), audio(1000)]])
+async def test_a_live_call_that_sends_nothing_gives_its_place_back(config, before):
+    async with serving(config, idle=0.3) as (_, stub):
+        call = stub.Resynthesize()
+        for message in before:
+            await call.write(message)
+        code, sentence = await ending(call)
+        assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+        assert sentence == "no input came for 0.3 seconds; a live call may send nothing for so long at most"
+        assert len(await stream_bytes(stub, **of_audio())) == 2000
+
+
+async def test_input_that_the_server_does_not_take_yet_is_not_missed(config):
+    async with serving(config, idle=0.4) as (_, stub):
+        call = stub.Resynthesize()
+
+        async def speak():
+            await call.write(configuration())
+            for _ in range(12):
+                await call.write(audio(16_000))
+            await call.done_writing()
+
+        speaking = asyncio.create_task(speak())
+        await asyncio.sleep(1.2)  # the server waits for its reader, three times as long as it would for input
+        assert not speaking.done()
+        chunks = await rest_of(call)
+        await speaking
+        assert chunks[-1].statistics.samples == 12 * 16_000
+
+
+async def test_a_reader_who_stops_gives_its_place_back_and_hears_why_when_it_reads_again(config):
+    async with serving(config, stall=0.5) as (server, stub):
+        call = stub.StreamSynthesize(pb.StreamSynthesizeRequest(**of_nothing(20)))
+        first = await call.read()
+        await has_a_place(stub)
+        async with asyncio.timeout(20):
+            while server._services._admission._calls:  # it has ended for the server, which may stop
+                await asyncio.sleep(0.02)
+        chunks = [first.chunk]
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            while response := await call.read():
+                chunks.append(response.chunk)
+        assert error.value.code() == grpc.StatusCode.ABORTED
+        assert "the audio was not read for 0.5 seconds" in error.value.details()
+        heard = b"".join(chunk.audio for chunk in chunks)
+        again = of_nothing(20, first_sample=len(heard) // 2)
+        assert heard + await stream_bytes(stub, **again) == await stream_bytes(stub, **of_nothing(20))
+
+
+async def test_a_reader_with_no_window_at_all_gives_its_place_back(config):
+    async with serving(config, stall=0.3) as (server, stub):
+        with HandMade(server.port, window=0) as caller:
+            stream = caller.begin(SERVICE + "StreamSynthesize")
+            caller.message(stream, pb.StreamSynthesizeRequest(**of_nothing(20)).SerializeToString())
+            async with asyncio.timeout(20):
+                while not server.engine.live:
+                    await asyncio.sleep(0.005)
+            await has_a_place(stub)
+            await asyncio.wait_for(server.drain(), 10)  # nor does the caller hold up the end
+
+
+async def test_no_call_lasts_longer_than_it_may(config):
+    async with serving(config, call=0.5) as (_, stub):
+        call = stub.Resynthesize()
+
+        async def speak():
+            await call.write(configuration())
+            while True:
+                await call.write(audio(160))
+                await asyncio.sleep(0.02)
+
+        speaking = asyncio.create_task(speak())
+        code, sentence = await ending(call)
+        assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+        assert sentence == "the call has lasted 0.5 seconds; it may last so long at most"
+        await asyncio.gather(speaking, return_exceptions=True)
+        assert len(await stream_bytes(stub, **of_audio())) == 2000
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"idle": 0}, "idle is 0; it must be above 0 and at most 86400 seconds"),
+        ({"stall": float("nan")}, "stall is nan; it must be above 0 and at most 86400 seconds"),
+        ({"call": 1e9}, "call is 1000000000.0; it must be above 0 and at most 86400 seconds"),
+    ],
+)
+async def test_a_limit_that_is_none_is_named(values, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Limits(**values)

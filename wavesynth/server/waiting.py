@@ -1,0 +1,47 @@
+"""Waiting for a caller, and no longer than the server's limits say.
+
+What is waited for inside is cancelled, so whoever waits must leave its place on the way out, as always.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+
+from wavesynth.server.errors import RefusedError
+from wavesynth.server.limits import Limits
+
+__all__ = ["next_message", "send", "within"]
+
+
+@asynccontextmanager
+async def within(seconds: float, code: grpc.StatusCode, sentence: str) -> AsyncIterator[None]:
+    """Ends what is inside after so many seconds: RefusedError with the code and the sentence."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise RefusedError(code, sentence) from error
+
+
+async def next_message(requests: AsyncIterator[Any], limits: Limits) -> Any:
+    """The next message of a live call's input; None after the last. Raises RefusedError when none comes."""
+    sentence = f"no input came for {limits.idle:g} seconds; a live call may send nothing for so long at most"
+    async with within(limits.idle, grpc.StatusCode.DEADLINE_EXCEEDED, sentence):
+        return await anext(requests, None)
+
+
+async def send(context: Any, message: Any, limits: Limits) -> None:
+    """Writes a message of the answer. Raises RefusedError when the caller takes nothing for too long.
+
+    The code is ABORTED: who has paused for longer may call again for the rest (`first_sample`).
+    """
+    sentence = f"the audio was not read for {limits.stall:g} seconds; a reader may stop for so long at most"
+    async with within(limits.stall, grpc.StatusCode.ABORTED, sentence):
+        await context.write(message)
