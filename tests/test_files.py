@@ -29,6 +29,29 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
     assert sorted(os.listdir(tmp_path / "real")) == ["new.wav", "old.wav"]
 
 
+def test_a_file_has_the_permissions_of_any_new_one_and_the_umask_is_left_alone(tmp_path, monkeypatch):
+    was = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.delattr(os, "umask")  # it is the process's: every other thread would have it too
+            write(tmp_path / "a.wav")
+    finally:
+        os.umask(was)
+    assert (tmp_path / "a.wav").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_its_name_is(tmp_path, monkeypatch):
+    done = []
+
+    def sync(descriptor):
+        done.append(("sync", os.fstat(descriptor).st_ino, (tmp_path / "a.wav").exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write(tmp_path / "a.wav")
+    file, folder = (tmp_path / "a.wav").stat().st_ino, tmp_path.stat().st_ino
+    assert done == [("sync", file, False), ("sync", folder, True)]
+
+
 def test_a_pipes_reader_gets_what_is_written(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     got = []

@@ -19,7 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": set(),
     "extras": set(),
     "checks": set(),
-    "kinds": {"extras"},
+    "kinds": {"checks", "extras"},
     "networks": {"extras", "kinds"},
     "formats": {"checks", "extras", "files"},
     "__main__": {"cli", "files"},

@@ -7,21 +7,40 @@ dictionary, as TOML or JSON gives it, and so checks the types.
 from __future__ import annotations
 
 import operator
+import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from numbers import Real
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["build", "real", "require", "require_value", "require_whole", "whole"]
+__all__ = ["UNPRINTABLE", "brief", "build", "real", "require", "require_value", "require_whole", "whole"]
+
+#: Control characters but tabs and line ends, what changes the direction of writing, and what is no character.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Built = TypeVar("Built")
+
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = 200
+_brief.maxlist = _brief.maxtuple = _brief.maxdict = 10
+_brief.maxlevel = 3
+
+
+def brief(value: Any) -> str:
+    """A value as a sentence shows it: the middle of what is long, and what is deep, is left out.
+
+    >>> brief([[[[1]]]])
+    '[[[[...]]]]'
+    """
+    return _brief.repr(value)
 
 
 def require_value(name: str, value: Any, holds: bool, allowed: str) -> None:
     """ValueError, with what is `allowed`, unless it `holds` of the `value` of the field `name`."""
     if not holds:
-        raise ValueError(f"{name} is {value!r}; it must be {allowed}")
+        raise ValueError(f"{name} is {brief(value)}; it must be {allowed}")
 
 
 def whole(name: str, value: Any) -> int:
@@ -31,7 +50,7 @@ def whole(name: str, value: Any) -> int:
             return operator.index(value)
     except TypeError:
         pass
-    raise ValueError(f"{name} is {value!r}; it must be a whole number")
+    raise ValueError(f"{name} is {brief(value)}; it must be a whole number")
 
 
 def real(name: str, value: Any) -> float:
@@ -63,7 +82,7 @@ def build(section: str, kind: type[Built], values: Any, hints: Mapping[str, Any]
     """
     where = f"[{section}] " if section else ""
     if not isinstance(values, dict):
-        raise ValueError(f"{section} is {values!r}; it must be a section, [{section}]")
+        raise ValueError(f"{section} is {brief(values)}; it must be a section, [{section}]")
     known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
     for name in values:
         if name not in known:
@@ -80,7 +99,7 @@ def build(section: str, kind: type[Built], values: Any, hints: Mapping[str, Any]
             try:
                 built[name] = _convert(hints[name], value)
             except TypeError as error:
-                raise ValueError(f"{where}{name} is {value!r}; it must be {error}") from None
+                raise ValueError(f"{where}{name} is {brief(value)}; it must be {error}") from None
     try:
         return kind(**built)
     except ValueError as error:
@@ -108,7 +127,10 @@ def _convert(hint: Any, value: Any) -> Any:
             raise TypeError(f"a list of {'' if open_ended else f'{len(arguments)} '}{_PLURAL[item]}")
         return tuple(_convert(item, element) for element in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise TypeError("a number that a float64 can be") from None
     if type(value) is not hint:
         raise TypeError(_SINGULAR[hint])
     return value

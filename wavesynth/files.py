@@ -5,14 +5,15 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_path", "check_output", "read_text", "sentence", "shown"]
+__all__ = ["atomic_path", "check_is_file", "check_output", "read_text", "sentence", "shown"]
 
 #: What is said of a file for what the system says.
 _SENTENCES = {
@@ -37,9 +38,10 @@ _LONGEST_NAME = 255
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` when the block ends well, and is gone when not.
 
-    The parent folder is created. The temporary name keeps the suffix, because libraries choose a format by it. Of a
-    symbolic link, the file that it leads to is replaced. Into a pipe or a device (/dev/stdout) what was written is
-    copied at the end. Raises OSError.
+    What was written is on the disk before it has its name, so that it is whole even if the power fails. The parent
+    folder is created. The temporary name keeps the suffix, because libraries choose a format by it. Of a symbolic link,
+    the file that it leads to is replaced. Into a pipe or a device (/dev/stdout) what was written is copied at the end.
+    Raises OSError.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with atomic_path(f"{folder}/new/a.txt") as temporary:
@@ -60,18 +62,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         return
     with _named(path):
         target.parent.mkdir(parents=True, exist_ok=True)
-        prefix = f".{target.stem[:40]}-"  # so that a name as long as they may be leaves room
-        handle, name = tempfile.mkstemp(prefix=prefix, suffix=target.suffix[:20], dir=target.parent)
-    temporary = Path(name)
+        # It is cut, so that a name as long as they may be leaves room.
+        temporary = target.parent / f".{target.stem[:40]}-{secrets.token_hex(8)}{target.suffix[:20]}"
+        temporary.touch(exist_ok=False)  # with the permissions of any other new file, unlike mkstemp's
     try:
-        os.close(handle)
         yield temporary
-        # mkstemp makes files private; what is published has the permissions of any other new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         with _named(path):
+            with temporary.open("rb+") as whole:
+                os.fsync(whole.fileno())
             os.replace(temporary, target)
+            _sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -120,6 +120,16 @@ def check_output(
             trial.write(bytes(4096))
 
 
+def check_is_file(path: str | Path, most: int) -> None:
+    """ValueError unless a path leads to a file of at most so many bytes: to read a pipe waits for its writer, and a
+    device may have no end. Raises OSError if there is none."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{shown(path)} is a folder, a pipe or a device; it must be a file")
+    if status.st_size > most:
+        raise ValueError(f"{shown(path)} has {status.st_size} bytes; at most {most} are read")
+
+
 def read_text(path: str | Path) -> str:
     """The text of a file that somebody wrote: UTF-8, with a byte order mark or without.
 
@@ -163,6 +173,17 @@ def _named(path: Path) -> Iterator[None]:
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Has the names in a folder on the disk, where the system can: Windows cannot, nor for a folder that may be written
+    but not read. The file itself is whole in any case."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _target(path: Path) -> Path | int:

@@ -19,6 +19,7 @@ from abc import ABC
 from importlib import import_module, metadata
 from typing import Any, ClassVar, Literal, TypeVar
 
+from wavesynth.checks import brief
 from wavesynth.extras import missing
 
 __all__ = ["Kind", "kind_of", "kinds", "part", "register"]
@@ -74,7 +75,7 @@ def kind_of(name: str) -> Kind:
     if isinstance(name, str) and name not in _registered and name in (known := _declared()):
         _load(name, known[name])
     if not isinstance(name, str) or name not in _registered:
-        raise ValueError(f"kind is {name!r}; it must be one of {', '.join(kinds())}")
+        raise ValueError(f"kind is {brief(name)}; it must be one of {', '.join(kinds())}")
     return _registered[name]
 
 

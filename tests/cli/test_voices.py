@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 import wavesynth
+from tests.voices_for_tests import tiny_voice
 from tests.without import run_without
 from wavesynth.cli import app
 
@@ -21,6 +22,17 @@ def test_a_folder_and_the_service_of_it_list_the_same(server):
     assert voices == listed("--address", f"localhost:{server.port}")
     assert [(voice["name"], voice["default"]) for voice in voices] == [("free", False), ("tiny", True)]
     assert voices[1]["mel_bands"] == 80 and voices[1]["layers"] == 4 and voices[1]["speakers"] == []
+
+
+def test_a_broken_folder_is_said_and_the_other_voices_are_listed(tmp_path):
+    for name in ("bad", "whole"):
+        tiny_voice(tmp_path, name)
+    path = tmp_path / "bad/voice.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "../../x"}))
+    result = CliRunner().invoke(app, ["voices", "--json", "--folder", str(tmp_path)])
+    assert [voice["name"] for voice in json.loads(result.stdout)["voices"]] == ["whole"]
+    assert result.stderr.startswith(f"wavesynth: {path}: name is '../../x'; it must be 1 to 100")
+    assert result.stderr.count("\n") == 1 and result.exit_code == 1
 
 
 @pytest.mark.parametrize("columns", ["60", "80", "200"])

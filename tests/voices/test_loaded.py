@@ -6,6 +6,7 @@ import pytest
 
 from tests.voices_for_tests import tiny_voice
 from tests.without import run_without
+from wavesynth.formats import FormatError
 from wavesynth.voices.folders import find_voices
 from wavesynth.voices.loaded import load_voices
 
@@ -15,8 +16,25 @@ def test_two_voices_of_a_name_or_none_are_refused(tmp_path):
         load_voices(tmp_path, "cpu")
     tiny_voice(tmp_path, "tiny")
     (tmp_path / "copy").symlink_to(tmp_path / "tiny")
-    with pytest.raises(ValueError, match="name is 'tiny', which another voice"):
+    with pytest.raises(ValueError, match=r"name is 'tiny', which .*/copy has too"):
         load_voices(tmp_path, "cpu")
+
+
+def test_what_is_broken_is_said_and_left_out_as_long_as_another_is_whole(tmp_path):
+    for name in ("bad", "worse", "whole"):
+        tiny_voice(tmp_path, name)
+    (tmp_path / "bad/weights.safetensors").write_bytes(b"")
+    (tmp_path / "worse/voice.json").write_text('{"format": 3}')
+    with pytest.raises(FormatError, match=r"bad/weights\.safetensors cannot be read"):
+        load_voices(tmp_path, "cpu")
+    said = []
+    assert list(load_voices(tmp_path, "cpu", left_out=said.append)) == ["whole"]
+    bad, worse = map(str, said)
+    assert bad.startswith(f"{tmp_path}/bad/weights.safetensors cannot be read")
+    assert worse.startswith(f"{tmp_path}/worse/voice.json: voice.json lacks converter, correction, ")
+    (tmp_path / "whole/voice.json").unlink()
+    with pytest.raises(FormatError, match=r"voice\.json lacks"):
+        load_voices(tmp_path, "cpu", left_out=said.append)
 
 
 #: Draws with every voice that ships.

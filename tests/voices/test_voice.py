@@ -1,6 +1,8 @@
 """A voice comes back from disk as it was, and a bad one is refused with its reason."""
 
 import json
+import os
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -96,6 +98,30 @@ def edited(folder, change):
         (lambda d: d.pop("temperature"), "voice.json lacks temperature"),
         (lambda d: d.update(mid_tread=0), "mid_tread is 0; it must be true or false"),
         (lambda d: d.update(name=3), "name is 3; it must be a text"),
+        (lambda d: d.update(name=""), "name is ''; it must be 1 to 100 printable characters"),
+        (lambda d: d.update(name="../../x"), r"name is '\.\./\.\./x'; it must be 1 to 100 .*, no / or \\,"),
+        (lambda d: d.update(name=".x"), r"name is '\.x'; it must be .* no dot or space at its beginning"),
+        (lambda d: d.update(name="x" * 101), "name is 'x*'; it must be 1 to 100"),
+        (lambda d: d.update(name="\x1b[31mred"), r"name has '\\x1b'; it must have no control characters"),
+        (lambda d: d.update(speakers=["a", "b\n"]), r"speakers\[1\] is 'b\\n'; it must be 1 to 100"),
+        (
+            lambda d: d.update(description="\ud800"),
+            r"description has '\\ud800'; it must have no control characters",
+        ),
+        (
+            lambda d: d.update(licence="x" * 4001),
+            "licence has 4001 characters; it must have at most 4000",
+        ),
+        (lambda d: d["mel"].update(sample_rate=16000.5), r"mel: sample_rate is 16000\.5; it must be a whole"),
+        (lambda d: d["mel"].update(window=800.0), r"mel: window is 800\.0; it must be a whole number"),
+        (
+            lambda d: d["mel"].update(high=10**400),
+            "mel: high is 1000*.*0; it must be a number that a float64",
+        ),
+        (lambda d: d.update({"\x1b[31m": 1}), r"voice.json has '\\x1b\[31m', which it must not have"),
+        (lambda d: d.update({f"x{n}": n for n in range(12)}), "has x0, .* and 2 others, which it must not"),
+        (lambda d: d.update(kind=[[[[[]]]]]), r"kind is \[\[\[\[\.\.\.\]\]\]\]; it must be one of"),
+        (lambda d: d.update(format=4, wavesynth="\x1b[31m"), "install a newer version$"),
         (lambda d: d["model"].pop("stacks"), "model lacks stacks"),
         (lambda d: d["model"].update(stacks=0), "stacks is 0; it must be a whole number from 1 to 20"),
         (lambda d: d["model"].update(stacks="3"), "stacks is '3'"),
@@ -131,6 +157,10 @@ def retensored(folder, change):
         (lambda t: t.update(extra=torch.zeros(1)), "weights has extra, which it must not have"),
         (lambda t: t.update({"model.skip.bias": torch.zeros(31)}), r"shape \[31\]; it must be \[32\]"),
         (lambda t: t["model.skip.bias"].fill_(float("nan")), "model.skip.bias has NaN or infinite"),
+        (
+            lambda t: t.update({"model.skip.bias": torch.zeros(32, dtype=torch.bfloat16)}),
+            "model.skip.bias has values of type BF16; it must be one of F16, F32, F64",
+        ),
         (lambda t: t["scales.skip"].zero_(), "scales.skip has values that are not positive"),
     ],
 )
@@ -139,6 +169,25 @@ def test_weights_with_a_fault_are_refused(voice, tmp_path, change, message):
     retensored(tmp_path, change)
     with pytest.raises(FormatError, match=message):
         load_voice(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["voice.json", "weights.safetensors"])
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_refused_without_reading_it(voice, tmp_path, file, put):
+    save_voice(tmp_path, voice)
+    (tmp_path / file).unlink()
+    put(tmp_path / file)
+    said = []
+
+    def load():
+        with pytest.raises(FormatError) as raised:
+            load_voice(tmp_path)
+        said.append(str(raised.value))
+
+    loading = threading.Thread(target=load, daemon=True)  # what is broken may wait for ever
+    loading.start()
+    loading.join(60)
+    assert said == [f"{tmp_path / file} is a folder, a pipe or a device; it must be a file"]
 
 
 def test_files_that_are_truncated_missing_or_oversized_are_refused(voice, tmp_path):
@@ -157,6 +206,10 @@ def test_files_that_are_truncated_missing_or_oversized_are_refused(voice, tmp_pa
         load_voice(tmp_path)
     (tmp_path / "voice.json").write_text("{")
     with pytest.raises(FormatError, match=r"voice.json cannot be read"):
+        load_voice(tmp_path)
+    long = json.dumps({"description": "x" * (1 << 20)})
+    (tmp_path / "voice.json").write_text(long)
+    with pytest.raises(FormatError, match=f"has {len(long)} bytes; at most 1048576 are read"):
         load_voice(tmp_path)
 
 
@@ -235,6 +288,6 @@ def test_a_name_that_no_folder_can_have_is_refused_like_any_other():
 
 
 def test_a_description_that_is_nested_too_deeply_is_refused(tmp_path):
-    (tmp_path / "voice.json").write_text('{"a":' * 100_000)
-    with pytest.raises(FormatError, match=r"voice\.json cannot be read: maximum recursion depth"):
+    (tmp_path / "voice.json").write_text('{"format":' * 100_000)
+    with pytest.raises(FormatError, match=r"voice\.json cannot be read: it is nested too deeply"):
         load_voice(tmp_path)

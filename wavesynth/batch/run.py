@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wavesynth.audio.files import write_in_place
-from wavesynth.files import check_output, sentence, shown
+from wavesynth.files import check_is_file, check_output, sentence, shown
 from wavesynth.voices.folders import find_voices
 from wavesynth.voices.loaded import load_voices
 from wavesynth.workers import cores
@@ -27,6 +27,10 @@ from .manifest import BadEntry, Entry, entries
 from .work import BatchOptions, Collector, SegmentAudio
 
 __all__ = ["Run", "Summary", "run"]
+
+
+#: Bytes of a voice's file that are looked at; what is too large for a voice, its loading says.
+_MAX_VOICE_FILE = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,7 @@ def _stamp(options: BatchOptions) -> str:
     digest = hashlib.sha256()
     for name, folder in find_voices(options.voices).items():
         for file in ("voice.json", "weights.safetensors"):
+            check_is_file(folder / file, _MAX_VOICE_FILE)
             digest.update(f"{name}/{file}".encode() + (folder / file).read_bytes())
     return digest.hexdigest()
 

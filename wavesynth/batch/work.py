@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,8 @@ from wavesynth.engine.requests import AudioInput, DurationInput, MelInput, Synth
 from wavesynth.engine.stream import StreamError
 from wavesynth.files import sentence, shown
 from wavesynth.synthesizer import Synthesizer
-from wavesynth.voices.folders import find_voices
-from wavesynth.voices.voice import Voice, load_voice
+from wavesynth.voices.loaded import read_voices
+from wavesynth.voices.voice import Voice
 from wavesynth.workers import one_torch_thread
 
 from .manifest import Entry
@@ -222,8 +223,7 @@ def _made(segment: Segment, pcm: bytes = b"", sample_rate: int = 1, error: str =
 @lru_cache
 def _voices(folder: str) -> dict[str, Voice]:
     """The voices by name; where entries are only cut their weights are not needed, but they are small."""
-    voices = (load_voice(path) for path in find_voices(folder).values())
-    return {voice.name: voice for voice in voices}
+    return read_voices(Path(folder))
 
 
 def by_length(segments: Sequence[Segment]) -> list[Segment]:

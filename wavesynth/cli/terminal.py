@@ -5,13 +5,14 @@ Names, paths and what a service says of itself are anybody's: all of a command's
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
+
+from wavesynth.checks import UNPRINTABLE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,13 +27,10 @@ SECONDS_BEFORE_A_LINE = 2
 #: Seconds between lines of longer work: enough to see that it goes on, few enough for a log.
 SECONDS_BETWEEN_LINES = 15
 
-#: Control characters but tabs and line ends, what changes the direction of writing, and what is no character.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
 
 def printable(text: str) -> str:
     """`text` with an escape, such as \\x1b, for each character that a terminal would obey instead of showing."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def say(text: object = "", *, err: bool = False) -> None:

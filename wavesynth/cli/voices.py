@@ -27,18 +27,25 @@ def voices(
 ) -> None:
     """Lists the voices of a service, or those of this machine.
 
+    A folder of a voice that is broken is a sentence on standard error, and the exit code is then 1.
+
     Example: wavesynth voices --address localhost:50051
     """
     if address and folder:
         fail("--address and --folder are both given; at most one of them may be")
+    broken: list[Exception] = []
     with one_sentence_errors():
-        found = _of_service(address, token_file, certificates) if address else _of_folder(folder)
+        found = _of_service(address, token_file, certificates) if address else _of_folder(folder, broken)
     if as_json:
         import json
 
         say(json.dumps({"voices": found}, indent=2))
-        return
-    describe([(voice["name"], f"{voice['description']}\n{_facts(voice)}") for voice in found])
+    else:
+        describe([(voice["name"], f"{voice['description']}\n{_facts(voice)}") for voice in found])
+    for error in broken:
+        say(f"wavesynth: {error}", err=True)
+    if broken:
+        raise typer.Exit(1)
 
 
 def _facts(voice: dict[str, Any]) -> str:
@@ -61,18 +68,14 @@ def _of_service(address: str, token_file: Path | None, certificates: Path | None
             not_served(address, error)
 
 
-def _of_folder(folder: Path | None) -> list[dict[str, Any]]:
+def _of_folder(folder: Path | None, broken: list[Exception]) -> list[dict[str, Any]]:
+    """The voices below a folder; what is wrong with the others is added to `broken`."""
     from wavesynth.server.listing import listed
-    from wavesynth.voices.folders import SHIPPED, find_voices
-    from wavesynth.voices.voice import load_voice
+    from wavesynth.voices.folders import SHIPPED
+    from wavesynth.voices.loaded import read_voices
 
-    folder = folder or SHIPPED
-    loaded = [load_voice(path) for path in find_voices(folder).values()]
-    if not loaded:
-        raise ValueError(
-            f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
-        )
-    return _listed(listed(loaded, max_seconds=0))  # nothing is made here
+    voices = read_voices(folder or SHIPPED, broken.append)
+    return _listed(listed(voices.values(), max_seconds=0))  # nothing is made here
 
 
 def _listed(response: pb.ListVoicesResponse) -> list[dict[str, Any]]:

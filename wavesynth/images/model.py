@@ -8,17 +8,20 @@ model.json has the fields of its `format` and no others (wavesynth.formats):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wavesynth.checks import require_value
 from wavesynth.formats import (
+    FormatError,
     check_fields,
+    check_texts,
     in_file,
     read_config,
     read_description,
+    read_folders,
     read_weights,
     version,
     write_folder,
@@ -88,8 +91,7 @@ def load_image_model(folder: Path) -> ImageModel:
         check_fields("model.json", values, _FIELDS)
         kind: Any = kind_of(values["kind"])
         require_value("kind", values["kind"], kind.makes == "images", "a kind of models of images")
-        for name in (*_TEXTS, "wavesynth"):
-            require_value(name, values[name], isinstance(values[name], str), "a text")
+        check_texts(values, (*_TEXTS, "wavesynth"))
         steps = values["steps"]
         require_value("steps", steps, type(steps) is int and steps >= 0, "a whole number, at least 0")
         config = read_config("model", values["model"], kind.config)
@@ -98,17 +100,15 @@ def load_image_model(folder: Path) -> ImageModel:
     return ImageModel(**texts, network=network, steps=steps, kind=values["kind"])
 
 
-def load_image_models(folder: Path | None = None) -> dict[str, tuple[ImageModel, Path]]:
-    """The models of images below `folder` by name, each with its own folder; ValueError for one that is broken.
+def load_image_models(
+    folder: Path | None = None, left_out: Callable[[FormatError], None] | None = None
+) -> dict[str, tuple[ImageModel, Path]]:
+    """The models of images below `folder` by name, each with its own folder; without a folder, those that ship.
 
-    Without a folder, those that ship.
+    Raises FormatError for one that is broken or whose name another has; but with `left_out`, that is told so, and the
+    other models are loaded if there are any. Raises ValueError when there are none.
     """
-    models: dict[str, tuple[ImageModel, Path]] = {}
-    for path in sorted((folder or SHIPPED_IMAGE_MODELS).glob("*/model.json")):
-        model = load_image_model(path.parent)
-        if model.name in models:
-            raise ValueError(f"{path}: name is {model.name!r}, which another model in {folder} has")
-        models[model.name] = model, path.parent
+    models = read_folders(folder or SHIPPED_IMAGE_MODELS, "model.json", load_image_model, left_out)
     if folder is not None and not models:
         raise ValueError(f"{folder} holds no models of images; a model is a folder with model.json")
     return models

@@ -14,7 +14,7 @@ from wavesynth.sampling.params import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.image_worker import ImageJob, ImageWorker
-from wavesynth.server.telemetry import Call, log
+from wavesynth.server.telemetry import Call, log, log_left_out
 from wavesynth.server.waiting import send
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
@@ -43,13 +43,14 @@ class ServedImages:
 
 
 def served_images(folder: Path | None) -> dict[str, ServedImages]:
-    """The models of images below `folder` by name, those that ship without one; ValueError for one that is broken."""
+    """The models of images below `folder` by name, those that ship without one. One that is broken is logged and left
+    out; ValueError if there is no other."""
     from wavesynth.images.model import load_image_models
 
     if not is_installed("torch"):
         log(missing("torch", _IMAGES))
     models = {}
-    for name, (model, path) in load_image_models(folder).items():
+    for name, (model, path) in load_image_models(folder, log_left_out).items():
         c = model.network.config
         size = c.height, c.width, c.channels
         models[name] = ServedImages(

@@ -12,6 +12,7 @@ from wavesynth.engine.scheduler import Capacity
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.measuring import capacity_of_machine
 from wavesynth.server.sockets import listening
+from wavesynth.server.telemetry import log_left_out
 from wavesynth.server.tls import read_tls
 from wavesynth.voices.loaded import LoadedVoice, load_voices
 from wavesynth.workers import one_torch_thread
@@ -25,7 +26,7 @@ def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], dict[str, Data
     live = config.live_streams
     # Offline streams that wait take memory too, but no step has more streams than may be live.
     max_streams = None if live is None else live + engine_config.waiting
-    voices = load_voices(config.voices, config.backend, config.threads, max_streams, live)
+    voices = load_voices(config.voices, config.backend, config.threads, max_streams, live, log_left_out)
     planes = {name: plane_of(loaded) for name, loaded in voices.items()}
     one_torch_thread()  # the engine brings its own
     return voices, planes, engine_config

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from wavesynth.engine.stream import EngineOutput
 
-__all__ = ["Call", "Metrics", "count_live", "log", "log_as_json"]
+__all__ = ["Call", "Metrics", "count_live", "log", "log_as_json", "log_left_out"]
 
 #: Bounds of the buckets of the histograms, in seconds.
 _BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
@@ -39,6 +39,11 @@ def log(event: str, **values: object) -> None:
     """Logs what happened. A log that nobody takes any more is no reason to fail."""
     with suppress(OSError, ValueError):
         structlog.get_logger().info(event, **values)
+
+
+def log_left_out(reason: Exception) -> None:
+    """Logs why a voice or a model of images is not served."""
+    log("left out: it is broken", reason=str(reason))
 
 
 class Metrics:

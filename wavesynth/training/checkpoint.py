@@ -8,7 +8,6 @@ step (see trainer.py).
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,10 +67,8 @@ class Checkpoint:
             "content": self.content,
         }
         try:
-            with atomic_path(path) as temporary, temporary.open("wb") as file:
-                file.write(save(tensors, {"wavesynth": json.dumps(rest)}))
-                file.flush()
-                os.fsync(file.fileno())  # in place before the rename is, even if the power fails
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(save(tensors, {"wavesynth": json.dumps(rest)}))
         except OSError as error:
             raise OSError(f"checkpoint {path} cannot be written: {error.strerror}") from error
         return path

@@ -30,9 +30,11 @@ from typing import Any, Literal
 from wavesynth.audio.correction import MAX_FRAMES, can_correct
 from wavesynth.audio.mel import MelConfig
 from wavesynth.checks import require
+from wavesynth.formats import check_name, check_texts
 from wavesynth.kinds import kind_of
 from wavesynth.models.wavenet import WaveNetConfig
 from wavesynth.sampling.draw import TEMPERATURES
+from wavesynth.voices.description import TEXTS
 
 __all__ = [
     "DataConfig",
@@ -74,6 +76,7 @@ class DataConfig:
             most = self.crop_frames * self.mel.hop - 1
             require(self, "burn_in_samples", 0 <= self.burn_in_samples <= most, f"from 0 to {most}")
         for name, folders in self.speakers.items():
+            check_name("speakers", name)
             if not folders:
                 raise ValueError(f"speakers.{name} is empty; it must name at least one prepared folder")
         require(self, "speakers", bool(self.speakers), "at least one name with its folders")
@@ -146,7 +149,7 @@ class VoiceConfig:
     correction: int = 0
 
     def __post_init__(self) -> None:
-        require(self, "name", bool(self.name.strip()), "a name")
+        check_texts(vars(self), TEXTS)
         low, high = TEMPERATURES
         require(self, "temperature", low <= self.temperature <= high, f"from {low} to {high}")
         require(self, "correction", 0 <= self.correction <= MAX_FRAMES, f"from 0 to {MAX_FRAMES}")

@@ -28,10 +28,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from wavesynth.checks import build, require
+from wavesynth.checks import build
 from wavesynth.data.features import Track
 from wavesynth.data.images import ImageSet, ignored_images, quantise, read_images
 from wavesynth.data.split import Split
+from wavesynth.formats import check_texts
 from wavesynth.images.model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
 from wavesynth.kinds import kind_of
 from wavesynth.models.pixels import ImageModelConfig, PixelModel
@@ -78,7 +79,7 @@ class CardConfig:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        require(self, "name", bool(self.name.strip()), "a name")
+        check_texts(vars(self), ("name", "description", "licence"))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 from wavesynth.audio.analysis import MelConfig
 from wavesynth.audio.projection import MAX_FRAMES, can_correct
 from wavesynth.checks import require_value
-from wavesynth.formats import check_fields, read_config
+from wavesynth.formats import check_fields, check_name, check_texts, read_config
 from wavesynth.models.converter_config import ConverterConfig
 from wavesynth.sampling.draw import TEMPERATURES
 
@@ -80,8 +80,7 @@ def as_newest(number: int, values: dict[str, Any]) -> dict[str, Any]:
 
 def checked(values: dict[str, Any], needs: Needs) -> dict[str, Any]:
     """What a voice of any kind has but its networks, as `Voice` takes it; ValueError for what is not allowed."""
-    for name in (*TEXTS, "wavesynth"):
-        require_value(name, values[name], isinstance(values[name], str), "a text")
+    check_texts(values, (*TEXTS, "wavesynth"))
     preemphasis, temperature, correction = (
         values[name] for name in ("preemphasis", "temperature", "correction")
     )
@@ -108,6 +107,8 @@ def checked(values: dict[str, Any], needs: Needs) -> dict[str, Any]:
     speakers = values["speakers"]
     names = isinstance(speakers, list) and all(isinstance(speaker, str) for speaker in speakers)
     require_value("speakers", speakers, names, "a list of names")
+    for number, speaker in enumerate(speakers):
+        check_name(f"speakers[{number}]", speaker)
     if len(speakers) != needs.speakers:
         raise ValueError(f"speakers has {len(speakers)} names; model.speakers is {needs.speakers}")
     mel = read_config("mel", values["mel"], MelConfig)

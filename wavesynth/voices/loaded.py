@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from wavesynth.formats import FormatError, read_folders
 from wavesynth.sampling.backends.sampler import Sampler
-from wavesynth.voices.folders import find_voices
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import Voice, load_voice
 
-__all__ = ["LoadedVoice", "load_voices"]
+__all__ = ["LoadedVoice", "load_voices", "read_voices"]
 
 
 @dataclass(frozen=True)
@@ -21,22 +22,33 @@ class LoadedVoice:
     sampler: Sampler
 
 
-def load_voices(
-    folder: Path, backend: str, threads: int = 1, max_streams: int | None = None, max_batch: int | None = None
-) -> dict[str, LoadedVoice]:
-    """The voices below `folder` by name, with their samplers: see `make_sampler`.
+def read_voices(folder: Path, left_out: Callable[[FormatError], None] | None = None) -> dict[str, Voice]:
+    """The voices below `folder` by name.
 
-    Raises FormatError for one that is broken, ValueError when there are none or two of a name, or when the backend
-    is none that this machine or a voice can have.
+    Raises FormatError for one that is broken or whose name another has; but with `left_out`, that is told so, and the
+    other voices are read if there are any. Raises ValueError when there are none.
     """
-    voices: dict[str, LoadedVoice] = {}
-    for path in find_voices(folder).values():
-        voice = load_voice(path)
-        if voice.name in voices:
-            raise ValueError(f"{path}: name is {voice.name!r}, which another voice in {folder} has")
-        voices[voice.name] = LoadedVoice(voice, make_sampler(voice, backend, threads, max_streams, max_batch))
+    voices = read_folders(folder, "voice.json", load_voice, left_out)
     if not voices:
         raise ValueError(
             f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"
         )
-    return voices
+    return {name: voice for name, (voice, _) in voices.items()}
+
+
+def load_voices(
+    folder: Path,
+    backend: str,
+    threads: int = 1,
+    max_streams: int | None = None,
+    max_batch: int | None = None,
+    left_out: Callable[[FormatError], None] | None = None,
+) -> dict[str, LoadedVoice]:
+    """The voices below `folder` as `read_voices` has them, with their samplers: see `make_sampler`.
+
+    Raises ValueError too when the backend is none that this machine or a voice can have.
+    """
+    return {
+        name: LoadedVoice(voice, make_sampler(voice, backend, threads, max_streams, max_batch))
+        for name, voice in read_voices(folder, left_out).items()
+    }
