@@ -40,8 +40,8 @@ async def test_what_is_broken_is_logged_and_the_others_are_served(voices, models
             listed = await speech.ListVoices(synthesis_pb2.ListVoicesRequest())
             assert [voice.name for voice in listed.voices] == ["whole"]
             assert len(await stream_bytes(speech, **of_audio(1000))) == 2000
-            listed = await images.ListImageModels(images_pb2.ListImageModelsRequest())
-            assert [model.name for model in listed.models] == ["whole"]
+            of_images = await images.ListImageModels(images_pb2.ListImageModelsRequest())
+            assert [model.name for model in of_images.models] == ["whole"]
     reasons = [entry["reason"] for entry in logs if entry["event"].startswith("left out")]
     for folder, file in ((bad_voices, "voice.json"), (bad_models, "model.json")):
         its = [reason for reason in reasons if reason.startswith(str(folder))]
