@@ -26,7 +26,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SMALL = "SMALL_GPU_SUITE" in os.environ
 #: The size that ships, with random weights; the many streams of a test, and the samples of a second.
 SIZE = (
-    {"dilations": (1, 2, 4), "residual": 32, "skip": 32, "classes": 32, "hop": 5}
+    {"dilations": (1, 2), "residual": 32, "skip": 32, "classes": 32, "hop": 4}
     if SMALL
     else {
         "dilations": tuple(2 ** (i % 10) for i in range(30)),
@@ -36,10 +36,11 @@ SIZE = (
         "hop": 160,
     }
 )
-SECOND, STREAMS = (20, 5) if SMALL else (16000, 37)
-# In the interpreter, programs of a launch that wait for one another would wait for ever, and there is no Gluon.
-CONFIGS = [*TILED, *(() if SMALL else WARP_SPECIALIZED)]
-PERSISTENT = [] if SMALL else [Persistent(head_ctas=16), Persistent()]
+SECOND, STREAMS = (8, 3) if SMALL else (16000, 37)
+# In the interpreter, programs of a launch that wait for one another would wait for ever, and there is no Gluon; there
+# tests/kernels/test_triton.py has every tile.
+CONFIGS = TILED[:2] if SMALL else (*TILED, *WARP_SPECIALIZED)
+PERSISTENT = () if SMALL else (Persistent(head_ctas=16), Persistent())
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_a_stream_is_the_same_to_the_byte_in_any_company_config_and_chunk(net, l
     alone = advance(
         launcher, on_gpu(net, count), conditioning[mine : mine + 1].contiguous(), [mine], n, TILED[0]
     )
-    assert len(set(alone.flatten().tolist())) > 10
+    assert len(set(alone.flatten().tolist())) > 5
     order = [mine, *(s for s in range(count) if s != mine)]
     company = advance(launcher, on_gpu(net, count), conditioning[order].contiguous(), order, n, config)
     assert torch.equal(company[:1], alone)
@@ -138,7 +139,7 @@ def test_a_persistent_stream_is_the_same_to_the_byte_by_any_heads_in_company_and
     n = 5 * net.hop
     conditioning = frames(net, 3, n)
     alone = advance(launcher, on_gpu(net, 3), conditioning[1:2].contiguous(), [1], n, PERSISTENT[0])
-    assert len(set(alone.flatten().tolist())) > 10
+    assert len(set(alone.flatten().tolist())) > 5
     company = advance(launcher, on_gpu(net, 3), conditioning, [0, 1, 2], n, config)
     assert torch.equal(company[1:2], alone)
     streams, pieces = on_gpu(net, 3), []

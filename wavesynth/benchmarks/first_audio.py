@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +49,7 @@ def first_audio(
     audio that each neighbour is made in a second meanwhile: below 1, they are late. `processor_us` are microseconds of
     this process for 10 ms of a neighbour. `sampler` makes one of a voice, if not this GPU's.
     """
+    from wavesynth.audio.analysis import MelConfig
     from wavesynth.engine.benchmark import random_voice
     from wavesynth.engine.config import EngineConfig
     from wavesynth.engine.engine import Engine
@@ -58,18 +60,19 @@ def first_audio(
     from wavesynth.voices.loaded import LoadedVoice
     from wavesynth.voices.samplers import make_sampler
 
-    bands = 80 if from_audio else 0
+    bands, mel = 80 if from_audio else 0, MelConfig()
     config = WaveNetConfig(3, 10, mel_bands=bands)
-    if small:
-        config = WaveNetConfig(1, 1, 32, 32, 32, mel_bands=bands, mel_channels=16)
-    voice = random_voice(config)
+    if small:  # no more samples than it must make: in the interpreter each takes a hundredth of a second
+        mel = MelConfig(window=64, hop=16)
+        config = WaveNetConfig(1, 1, 32, 32, 32, mel_bands=bands, mel_channels=16, hop=mel.hop)
+        chunk = mel.hop
+    voice = replace(random_voice(config), mel=mel)
 
     def of_this_gpu(voice: Any) -> Any:
         # One joins at a time; a stream that has left keeps its slot for a while.
         return make_sampler(voice, "triton", max_streams=neighbours + joins, max_batch=neighbours + 1)
 
     voices = {voice.name: LoadedVoice(voice, (sampler or of_this_gpu)(voice))}
-    chunk = 8 if small and not from_audio else chunk
     noise = np.random.default_rng(0).random(60 * 16000, np.float32) - np.float32(0.5)
     made: dict[EngineStream, float] = {}
 
