@@ -14,6 +14,11 @@ pytest_plugins = ("tests.serving", "tests.network")
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
+# The networks are tiny: threads of PyTorch would spend their time on waiting for one another, and on a machine with
+# other work on a sixth of the speed. Programs that tests start are told the same.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_addoption(parser):
     parser.addoption(
