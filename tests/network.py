@@ -16,12 +16,14 @@ def network():
 class Network:
     """A relay to a server's port on loopback; whoever calls `address` reaches that over a poor network.
 
+    The server takes `source` for the caller's address.
+
     Each piece arrives `delay` seconds after it was sent, and at most `rate` bytes of each direction a second. While
     `stalled`, nothing arrives; what `lose` loses never does, on connections that there are then.
     """
 
-    def __init__(self, port, delay=0.0, rate=None):
-        self._port, self._delay, self._rate = port, delay, rate
+    def __init__(self, port, delay=0.0, rate=None, source="127.0.0.1"):
+        self._port, self._delay, self._rate, self._source = port, delay, rate, source
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._goes = asyncio.Event()
@@ -72,7 +74,7 @@ class Network:
 
     async def _connected(self, reader, writer):
         self.connections += 1
-        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        there, back = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(self._source, 0))
         self._writers += [writer, back]  # kept open, also when nothing is relayed any more
         for source, sink in ((reader, back), (there, writer)):
             pieces = asyncio.Queue(1024 if self._delay else 2)

@@ -1,5 +1,7 @@
 """How many streams there is room for: by what they cost, and by what happens."""
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -130,6 +132,19 @@ def test_a_number_that_somebody_has_said_is_kept():
     admission = Admission(Capacity.of(10, ["free"]), 4)
     late(admission, 1.0)
     assert admits(admission, 9)
+
+
+@pytest.mark.parametrize(("live", "most"), [(True, 5), (False, 2)])
+def test_a_client_may_have_its_share_and_always_one(live, most):
+    admission = Admission(Capacity.of(10, ["free"]), 4, share=0.5)
+    request = replace(from_nothing(10), live=live, client="a")
+    others: Any = [SimpleNamespace(voice="free", request=replace(request, samples=None))] * 10
+    admission.check(request, others[: most - 1])
+    with pytest.raises(CapacityError, match=f"a has {most} of the places .* a client may have 50% of them"):
+        admission.check(request, others[:most])
+    admission.check(replace(request, client=""), others[:most])
+    admission.check(replace(request, client="b"), others[:most])
+    Admission(Capacity.of(1, ["free"]), 1, share=0.1).check(request, [])
 
 
 def test_one_stream_is_always_admitted(admission):

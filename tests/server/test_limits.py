@@ -1,8 +1,10 @@
 """What holds a place and does not use it ends, in a sentence, and others get the place."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import grpc
 import pytest
@@ -10,7 +12,9 @@ from prometheus_client import generate_latest
 
 from tests.server.calls import clip, configuration, of_audio, of_nothing, rest_of, stream_bytes
 from tests.server.frames import HandMade
+from wavesynth.server.callers import client_of
 from wavesynth.server.limits import Limits
+from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.server.server import Server
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
@@ -21,11 +25,11 @@ SERVICE = "/wavesynth.v1.SynthesisService/"
 
 
 @asynccontextmanager
-async def serving(config, **limits):
-    """A server with one place for live calls, and a stub of it whose calls take 64 KiB that nobody reads."""
+async def serving(config, live_streams=1, **limits):
+    """A server, and a stub of it whose calls take 64 KiB that nobody reads."""
     options = [("grpc.http2.bdp_probe", 0)]
     async with (
-        Server(replace(config, live_streams=1, limits=Limits(**limits))) as server,
+        Server(replace(config, live_streams=live_streams, limits=Limits(**limits))) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options) as channel,
     ):
         yield server, SynthesisServiceStub(channel)
@@ -40,6 +44,15 @@ async def ending(call):
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await rest_of(call)
     return error.value.code(), error.value.details()
+
+
+async def live_call(stub):
+    """A live call that has its place."""
+    call = stub.Resynthesize()
+    await call.write(configuration())
+    await call.write(audio(1000))
+    await call.read()
+    return call
 
 
 async def has_a_place(stub):
@@ -119,19 +132,70 @@ async def test_a_reader_with_no_window_at_all_gives_its_place_back(config):
 async def test_no_call_lasts_longer_than_it_may(config):
     async with serving(config, call=0.5) as (_, stub):
         call = stub.Resynthesize()
-
-        async def speak():
-            await call.write(configuration())
-            while True:
-                await call.write(audio(160))
-                await asyncio.sleep(0.02)
-
-        speaking = asyncio.create_task(speak())
+        await call.write(configuration())
+        await call.write(audio(1000))
         code, sentence = await ending(call)
         assert code == grpc.StatusCode.DEADLINE_EXCEEDED
         assert sentence == "the call has lasted 0.5 seconds; it may last so long at most"
-        await asyncio.gather(speaking, return_exceptions=True)
         assert len(await stream_bytes(stub, **of_audio())) == 2000
+
+
+@pytest.mark.parametrize("listens", [True, False])
+async def test_a_caller_who_vanished_gives_its_place_back(config, network, listens):
+    async with serving(config, vanished=2) as (server, stub):
+        with network(server.port) as link:
+            async with grpc.aio.insecure_channel(link.address) as channel:
+                lost = SynthesisServiceStub(channel)
+                if listens:
+                    call: Any = lost.StreamSynthesize(pb.StreamSynthesizeRequest(**of_nothing(20)))
+                    await call.read()
+                else:
+                    call = await live_call(lost)
+                await asyncio.to_thread(link.lose)
+                await has_a_place(stub)
+                call.cancel()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_a_client_leaves_places_to_others(config, network, workers):
+    config = replace(config, live_streams=4, limits=Limits(client_share=0.5), workers=workers)
+    made: Any = ServerWithFrontEnds(config) if workers else Server(config)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(made)
+
+        async def stub_from(source):
+            link = stack.enter_context(network(server.port, source=source))
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(link.address))
+            return SynthesisServiceStub(channel)
+
+        one, same, other = [await stub_from(f"127.0.0.{n}") for n in (2, 2, 3)]
+        held = [await live_call(stub) for stub in (one, same)]
+        code, sentence = await ending(one.Resynthesize(iter([configuration()])))
+        assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert sentence == ("127.0.0.2 has 2 of the places for live streams; a client may have 50% of them")
+        held += [await live_call(other) for _ in range(2)]
+        code, sentence = await ending(other.Resynthesize(iter([configuration()])))
+        assert sentence == "all 4 places for live streams are taken"
+        for call in held:
+            call.cancel()
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("ipv4:192.0.2.7:4711", "192.0.2.7"),
+        ("ipv6:%5B2001:db8::7%5D:4711", "2001:db8::/64"),
+        ("ipv6:[2001:db8::ffff]:1", "2001:db8::/64"),
+        ("ipv6:%5Bfe80::1%25eth0%5D:4711", "fe80::/64"),
+        ("ipv6:[::ffff:192.0.2.7]:4711", "192.0.2.7"),
+        ("ipv4:127.0.0.1:4711", ""),
+        ("ipv6:[::1]:4711", ""),
+        ("unix:/run/wavesynth", ""),
+        ("", ""),
+    ],
+)
+async def test_a_client_is_known_by_its_address_unless_it_is_on_this_machine(peer, client):
+    assert client_of(SimpleNamespace(peer=lambda: peer), Limits()) == client
 
 
 @pytest.mark.parametrize(
@@ -139,6 +203,7 @@ async def test_no_call_lasts_longer_than_it_may(config):
     [
         ({"idle": 0}, "idle is 0; it must be above 0 and at most 86400 seconds"),
         ({"stall": float("nan")}, "stall is nan; it must be above 0 and at most 86400 seconds"),
+        ({"client_share": 0}, "client_share is 0; it must be above 0 and at most 1"),
         ({"call": 1e9}, "call is 1000000000.0; it must be above 0 and at most 86400 seconds"),
     ],
 )

@@ -64,6 +64,18 @@ def serve(
     call_seconds: Annotated[
         float, typer.Option(help="Seconds that a call may last.", min=0.1, max=86_400)
     ] = 3600,
+    vanished_seconds: Annotated[
+        float,
+        typer.Option(help="Seconds until a caller's lost connection is found lost.", min=1, max=86_400),
+    ] = 30,
+    client_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Part of the places that one client may have; if not given, 0.75 for clients from elsewhere.",
+            min=0.01,
+            max=1,
+        ),
+    ] = None,
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve Prometheus metrics on this port.", min=1, max=65535)
     ] = None,
@@ -122,7 +134,7 @@ def serve(
             chunk=round(16 * chunk_ms),  # of 16 kHz, whatever the rates of the voices
             max_seconds=max_seconds,
             grace=grace,
-            limits=Limits(idle_seconds, stall_seconds, call_seconds),
+            limits=Limits(idle_seconds, stall_seconds, call_seconds, vanished_seconds, client_share),
             metrics_port=metrics_port,
             metrics_host=metrics_host,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,

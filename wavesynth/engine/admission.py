@@ -32,14 +32,21 @@ class CapacityError(Exception):
 
 
 class Admission:
-    """Admits live streams as far as `capacity` says, and `waiting` offline ones.
+    """Admits live streams as far as `capacity` says, and `waiting` offline ones; of both a client may have the part
+    `share`, and always one.
 
     What was measured is too much where other programs take the cores. So chunks that are late take room away: a
     little at first, and below what is in use if they are late again within a second. It comes back slowly.
     """
 
-    def __init__(self, capacity: Capacity, waiting: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.capacity, self._waiting, self._clock = capacity, waiting, clock
+    def __init__(
+        self,
+        capacity: Capacity,
+        waiting: int,
+        clock: Callable[[], float] = time.monotonic,
+        share: float = 1.0,
+    ) -> None:
+        self.capacity, self._waiting, self._clock, self._share = capacity, waiting, clock, share
         self._lock = threading.Lock()
         self._room, self._since = 1.0, clock()  # part of the capacity's limit, and when that was said
         self._late_at = -math.inf  # when chunks were last late
@@ -52,17 +59,27 @@ class Admission:
 
     def check(self, request: EngineRequest, others: Sequence[EngineStream]) -> None:
         """Raises CapacityError unless there is room beside `others`, the open ones of its kind."""
-        if request.live:
-            voices = Counter([*(s.voice for s in others), request.voice])
-            load = self.capacity.load_of(voices)
-            fits = not others or load <= self.room * self.capacity.limit + 1e-9
-        else:
-            fits = len(others) < self._waiting
-        if not fits:
-            kind = "live" if request.live else "offline"
+        kind = "live" if request.live else "offline"
+        if not self._fits(request, others, self.room if request.live else 1.0):
             raise CapacityError(
                 f"all {len(others)} places for {kind} streams are taken", _retry_after(others)
             )
+        its_own = [s for s in others if request.client and s.request.client == request.client]
+        if not self._fits(request, its_own, self._share):
+            raise CapacityError(
+                f"{request.client} has {len(its_own)} of the places for {kind} streams; a client may have "
+                f"{self._share:.0%} of them",
+                _retry_after(its_own),
+            )
+
+    def _fits(self, request: EngineRequest, others: Sequence[EngineStream], part: float) -> bool:
+        """Whether there is room beside `others` in that part of the places for streams of its kind."""
+        if not others:
+            return True
+        if request.live:
+            load = self.capacity.load_of(Counter([*(s.voice for s in others), request.voice]))
+            return load <= part * self.capacity.limit + 1e-9
+        return len(others) < part * self._waiting
 
     def observe(self, late: Sequence[float], live: Callable[[], Iterable[str]]) -> None:
         """Takes note of how late chunks of live streams were handed out, in seconds; below 0 if early. `live` gives the

@@ -22,8 +22,11 @@ class EngineConfig:
     """Threads that make samples, one a core."""
     waiting: int = 16
     """Offline streams that may be under way or wait."""
+    share: float = 1.0
+    """Part of the places for live streams, and of those for offline streams, that one client may have."""
 
     def __post_init__(self) -> None:
         limits = {"chunk": (1, 16000), "queue": (1, 1_000_000), "workers": (1, 1024), "waiting": (1, 10_000)}
         require_whole(self, limits)
         require(self, "queue", self.queue >= self.chunk, f"at least a chunk, {self.chunk}")
+        require(self, "share", 0 < self.share <= 1, "above 0 and at most 1")

@@ -60,7 +60,7 @@ class Engine:
         self.config = config or EngineConfig()
         self.planes = planes or {name: plane_of(loaded) for name, loaded in voices.items()}
         self._notify, self._lost = notify, lost
-        self._admission = Admission(capacity, self.config.waiting)
+        self._admission = Admission(capacity, self.config.waiting, share=self.config.share)
         self._end: StreamError | None = None
         workers = self.config.workers
         if any(plane.depth > 1 for plane in self.planes.values()):

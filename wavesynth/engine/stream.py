@@ -62,6 +62,9 @@ class EngineRequest:
     memory: bytes = b""
     """What the voice's converter remembers, float32 [layers, channels], where the input begins in the middle of a
     recording (wavesynth.engine.excerpt)."""
+    client: str = ""
+    """Who asks, of whom each may have only a part of the places (`EngineConfig.share`); empty for one who may have
+    all."""
 
 
 @dataclass(frozen=True)

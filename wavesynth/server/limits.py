@@ -10,6 +10,8 @@ __all__ = ["Limits"]
 
 #: Seconds of a limit, at most: a day.
 _LONGEST = 86_400.0
+#: Part of the places that a client from elsewhere may have: some are left, whatever one client does.
+_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,21 @@ class Limits:
     full, some seconds of audio; two minutes more are a pause, not an absence."""
     call: float = 3600.0
     """Seconds that a call may last: the longest audio (`max_seconds`, 600) in real time, and pauses."""
+    vanished: float = 30.0
+    """Seconds until the calls of a caller end whose connection is lost without a word: after a third of it without a
+    byte from the caller a ping is sent, which has the rest to be answered."""
+    client_share: float | None = None
+    """Part of the places for live calls, and of those for offline calls, that one client may have, though always one.
+    If None, three quarters for clients from elsewhere, and all for those on this machine: who calls from here has the
+    machine anyway, or is a proxy for many others."""
+
+    @property
+    def share(self) -> float:
+        """The part that a client may have who has a name (`client_of`)."""
+        return _SHARE if self.client_share is None else self.client_share
 
     def __post_init__(self) -> None:
-        for name in ("idle", "stall", "call"):
+        for name in ("idle", "stall", "call", "vanished"):
             holds = 0 < getattr(self, name) <= _LONGEST
             require(self, name, holds, f"above 0 and at most {_LONGEST:g} seconds")
+        require(self, "client_share", 0 < self.share <= 1, "above 0 and at most 1")

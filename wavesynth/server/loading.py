@@ -22,7 +22,7 @@ __all__ = ["capacity_of", "check_files_and_ports", "loaded"]
 
 def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], dict[str, DataPlane], EngineConfig]:
     """The voices, what makes their streams, and how the engine runs."""
-    engine_config = EngineConfig(chunk=config.chunk, workers=config.threads)
+    engine_config = EngineConfig(chunk=config.chunk, workers=config.threads, share=config.limits.share)
     live = config.live_streams
     # Offline streams that wait take memory too, but no step has more streams than may be live.
     max_streams = None if live is None else live + engine_config.waiting

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import grpc
 
@@ -73,7 +74,7 @@ class SynthesisService(SynthesisServiceServicer):
             request, encode, given = self._requests.growing(first.config)
             call.voice = request.voice
             messages = self._messages(request, encode)
-            async with self._engine.open(request) as stream:
+            async with self._engine.open(replace(request, client=call.client)) as stream:
                 reader = asyncio.create_task(_read(requests, stream, given, self._limits))
                 try:
                     async for outputs in stream.outputs():
@@ -90,7 +91,7 @@ class SynthesisService(SynthesisServiceServicer):
         """The stream of a call whose input came in its request, and what makes messages of its audio."""
         checked, encode, piece = self._requests.whole(request.synthesis, request.conditioning, live)
         call.voice = checked.voice
-        async with self._engine.open(checked) as stream:
+        async with self._engine.open(replace(checked, client=call.client)) as stream:
             if piece is not None:
                 await stream.push(piece, checked.samples or 0)
             stream.finish()

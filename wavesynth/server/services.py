@@ -21,6 +21,7 @@ from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService, ServedImages
+from wavesynth.server.limits import Limits
 from wavesynth.server.malformed import RefuseMalformed
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port
@@ -75,7 +76,7 @@ class Services:
         self._images = ImageService(images, self._image_worker, self._admission)
         self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
         interceptors = [RefuseMalformed(self._admission)]
-        self._grpc = grpc.aio.server(interceptors=interceptors, options=_grpc_options(shared))
+        self._grpc = grpc.aio.server(interceptors=interceptors, options=_grpc_options(shared, config.limits))
         add_SynthesisServiceServicer_to_server(self._service, self._grpc)
         add_ImageServiceServicer_to_server(self._images, self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
@@ -131,14 +132,16 @@ class Services:
         return serve_page(app, listener, self._config.tls)
 
 
-def _grpc_options(shared: bool) -> list[tuple[str, int]]:
+def _grpc_options(shared: bool, limits: Limits) -> list[tuple[str, int]]:
+    ping_after = round(1000 * limits.vanished / 3)
+    ping_timeout = round(1000 * limits.vanished) - ping_after
     return [
         ("grpc.max_receive_message_length", MAX_MESSAGE),
         ("grpc.max_send_message_length", MAX_MESSAGE),
         ("grpc.so_reuseport", int(shared)),  # 0: a port in use is an error, not a second server on it
-        ("grpc.keepalive_time_ms", 20_000),  # a caller that vanished gives its slot back
-        ("grpc.keepalive_timeout_ms", 20_000),  # is TCP's; gRPC has another for the ping (of 60 s)
-        ("grpc.http2.ping_timeout_ms", 20_000),
+        ("grpc.keepalive_time_ms", ping_after),  # a caller that vanished gives its place back
+        ("grpc.keepalive_timeout_ms", ping_timeout),  # is TCP's; gRPC has another for the ping (of 60 s)
+        ("grpc.http2.ping_timeout_ms", ping_timeout),
         ("grpc.http2.max_pings_without_data", 0),
         # Input is read no further ahead than it is needed. With windows that grow by themselves, a fast sender
         # fills a slow line with megabytes, and its pings wait behind them.

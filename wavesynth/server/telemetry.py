@@ -77,6 +77,8 @@ class Call:
 
     method: str
     metrics: Metrics
+    client: str = ""
+    """Who calls (`wavesynth.server.callers`)."""
     voice: str = ""
     samples: int = 0
     time_to_first_audio: float | None = None

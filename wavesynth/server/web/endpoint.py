@@ -100,6 +100,13 @@ class Context:
         """The page's token, as a client sends it."""
         return (("authorization", f"Bearer {self._token}"),)
 
+    def peer(self) -> str:
+        """Who calls, as gRPC writes it."""
+        if self._socket.client is None:
+            return ""
+        host, port = self._socket.client
+        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+
     def time_remaining(self) -> None:
         """There is no deadline."""
 

@@ -1,0 +1,31 @@
+"""Who calls, as far as one client may have only a part of the places."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import unquote
+
+from wavesynth.server.limits import Limits
+
+__all__ = ["client_of"]
+
+#: Bits of an IPv6 address that are the network's: a household, or one machine, has all addresses of its network.
+_NETWORK_BITS = 64
+
+
+def client_of(context: Any, limits: Limits) -> str:
+    """The address of a call's caller, without the port, and of IPv6 the network; empty for one who may have all places.
+
+    `context.peer()` is as gRPC writes it: ipv4:192.0.2.7:4711, ipv6:[2001:db8::7]:4711 with escapes, unix:/a/path.
+    """
+    kind, _, rest = unquote(context.peer()).partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return ""
+    address = ipaddress.ip_address(rest.rpartition(":")[0].strip("[]").partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_loopback and limits.client_share is None:
+        return ""
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False))
+    return str(address)
