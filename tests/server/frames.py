@@ -3,7 +3,7 @@
 import socket
 import struct
 
-_DATA, _HEADERS, _SETTINGS = 0, 1, 4
+_DATA, _HEADERS, _SETTINGS, _WINDOW_UPDATE = 0, 1, 4, 8
 _END_HEADERS = 4
 
 
@@ -25,6 +25,7 @@ class HandMade:
 
     def __init__(self, port, window=65_535):
         self._socket = socket.create_connection(("127.0.0.1", port))
+        self._received = self._socket.makefile("rb")
         settings = struct.pack(">HI", 4, window)
         self._send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(_SETTINGS, settings), frame(_SETTINGS, flags=1))
         self._stream = -1
@@ -45,8 +46,22 @@ class HandMade:
         prefix = struct.pack(">BI", 0, len(payload) if announced is None else announced)
         self._send(frame(_DATA, prefix + payload, stream, int(end)))
 
+    def read_on(self, stream):
+        """Takes 64 KiB of a call's answer."""
+        self._send(frame(_WINDOW_UPDATE, struct.pack(">I", 65_536), stream))
+
+    def headers(self):
+        """The next headers or trailers that come, as HPACK has them."""
+        while True:
+            length, kind = int.from_bytes(self._received.read(3), "big"), self._received.read(1)[0]
+            self._received.read(5)
+            payload = self._received.read(length)
+            if kind == _HEADERS:
+                return payload
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self._received.close()
         self._socket.close()

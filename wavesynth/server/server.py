@@ -85,7 +85,7 @@ class Server:
 
     def _engine_lost(self) -> None:
         self.lost.set()
-        self._unhealthy = asyncio.create_task(self._services.say_not_serving())
+        self._services.say_not_serving()
 
 
 async def serve(config: ServerConfig, ready: Callable[[Server | ServerWithFrontEnds], None]) -> bool:

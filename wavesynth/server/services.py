@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Self
 
 import grpc
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
@@ -19,6 +19,7 @@ from wavesynth.extras import extra
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.config import ServerConfig
+from wavesynth.server.health import Health
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService, ServedImages
 from wavesynth.server.limits import Limits
@@ -74,7 +75,7 @@ class Services:
         self._service = SynthesisService(engine, requests, self._admission)
         self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))
         self._images = ImageService(images, self._image_worker, self._admission)
-        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self._health = Health(("", *_SERVICES))
         interceptors = [RefuseMalformed(self._admission)]
         self._grpc = grpc.aio.server(interceptors=interceptors, options=_grpc_options(shared, config.limits))
         add_SynthesisServiceServicer_to_server(self._service, self._grpc)
@@ -90,7 +91,7 @@ class Services:
             await self._grpc.start()
             if self._page_socket is not None:
                 await stack.enter_async_context(self._page(self._page_socket))
-            await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+            self._health.set(health_pb2.HealthCheckResponse.SERVING)
             self._stack = stack.pop_all()
         return self
 
@@ -100,16 +101,12 @@ class Services:
 
     async def drain(self, grace: float) -> None:
         """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way, at most `grace` s."""
-        await self.say_not_serving()
+        self.say_not_serving()
         await self._admission.drain(grace)
 
-    async def say_not_serving(self) -> None:
+    def say_not_serving(self) -> None:
         """Health says that there is nothing to be had here, for whoever starts servers to start another."""
-        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
-
-    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
-        for name in ("", *_SERVICES):
-            await self._health.set(name, status)
+        self._health.set(health_pb2.HealthCheckResponse.NOT_SERVING)
 
     def _bind(self) -> int:
         config = self._config

@@ -83,9 +83,8 @@ async def _serve(wire: Wire, start: dict[str, Any], memory: int, page: int | Non
         if "drain" in message:
             end(message["drain"], 0)
         elif "lost" in message:
-            tasks.add(asyncio.create_task(services.say_not_serving()))
+            services.say_not_serving()
 
-    tasks: set[asyncio.Task[None]] = set()
     config = _config(start["config"])
     voices = [ServedVoice.from_plain(plain) for plain in start["voices"]]
     models = [ServedImages(**plain | {"folder": Path(plain["folder"])}) for plain in start["images"]]
