@@ -12,7 +12,7 @@ READY := .venv/ready
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: $(SERVED) ## hear and see a trained voice through a real server
+demo: $(or $(wildcard $(READY)),$(SERVED)) ## hear and see a trained voice through a real server
 	$(BIN)/wavesynth demo
 
 test: $(READY) ## run the tests
@@ -48,24 +48,36 @@ clean: ## remove everything that make made, .venv too
 	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Editable, so that an edited .py counts at once; the extension is built again when its sources change.
 # A .venv whose first installation did not finish is made anew; one that was finished is only brought up to date.
-define install
+define environment
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on this machine: install Python 3.11 or newer"; exit 1; }
 	@$(PYTHON) tools/check_machine.py
 	if [ ! -d .venv ] || [ -e .venv/unfinished ]; then \
 	    rm -rf .venv && mkdir .venv && touch .venv/unfinished && $(PYTHON) -m venv .venv; fi
-	@echo "Installing $(2) (README.md, Install, says how much): $(3) the first time."
-	$(BIN)/pip install --editable ".[$(1)]"
+	@echo "Installing $(1) (README.md, Install, says how much): $(2) the first time."
+endef
+define finished
 	@rm -f .venv/unfinished
 	@touch $@
 endef
 
 BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard kernels/cpu/*.cpp kernels/cpu/*.hpp kernels/cpu/CMakeLists.txt)
+# What the package and the demo's picture depend on, a line each.
+DEPENDENCIES := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+    print(*project["dependencies"], *project["optional-dependencies"]["plots"], sep="\n")
 
+# Editable, so that an edited .py counts at once; the extension is built again when its sources change.
+# Two halves at once: pip brings what others have made, without compiling the Python that nobody may run, while the
+# C++ of this processor is compiled.
 $(SERVED): $(BUILT_FROM)
-	$(call install,plots,what serves and speaks,half a minute)
+	$(call environment,what serves and speaks,half a minute)
+	@$(BIN)/python -c '$(DEPENDENCIES)' > .venv/requirements.txt
+	$(BIN)/pip install --no-deps --editable . --config-settings=cmake.define.WAVESYNTH_SERVE_HERE=ON & build=$$!; \
+	$(BIN)/pip install --no-compile --requirement .venv/requirements.txt; installed=$$?; wait $$build && exit $$installed
+	$(finished)
 
 $(READY): $(BUILT_FROM)
-	$(call install,dev,PyTorch and the rest,a few minutes)
+	$(call environment,PyTorch and the rest,a few minutes)
+	$(BIN)/pip install --editable ".[dev]"
+	$(finished)
 	@touch $(SERVED)

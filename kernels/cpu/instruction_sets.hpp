@@ -1,9 +1,5 @@
-// What is compiled once for each instruction set, and which of it runs here; arrays from Python and their shapes.
+// What is compiled once for each instruction set, and which of it runs here.
 #pragma once
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -13,14 +9,10 @@
 
 namespace wavesynth {
 
-namespace nb = nanobind;
-
-template <class T>
-using Array = nb::ndarray<const T, nb::c_contig, nb::device::cpu>;
-
 struct InstructionSet {
   const char* name;
   bool (*runs_here)();
+  // Null, all of them, if this set was not compiled.
   int (*batch)();
   int (*activation_offset)();
   void (*advance)(const Int8Network&, StreamCall*, int, int);
@@ -35,57 +27,10 @@ struct InstructionSet {
   void (*project_all)(const ProjectionTables&, float* const*, const float* const*, const float* const*, int, int);
 };
 
-#define WAVESYNTH_FUNCTIONS(isa)                                                                      \
-  isa::batch, isa::activation_offset, isa::advance, isa::lead, isa::help, isa::log_mel,               \
-      isa::condition_hidden, isa::condition_frame, isa::convert, isa::resample, isa::project_all
+// The names of those that were compiled and that this processor has, fastest first.
+std::vector<std::string> instruction_sets();
 
-inline const InstructionSet kInstructionSets[] = {
-#ifdef WAVESYNTH_X86
-    {"avx512", [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-              __builtin_cpu_supports("avx512vnni");
-     }, WAVESYNTH_FUNCTIONS(avx512)},
-    {"avx2", [] { return static_cast<bool>(__builtin_cpu_supports("avx2")); }, WAVESYNTH_FUNCTIONS(avx2)},
-#endif
-    {"portable", [] { return true; }, WAVESYNTH_FUNCTIONS(portable)},
-};
-#undef WAVESYNTH_FUNCTIONS
-
-inline std::vector<std::string> instruction_sets() {
-  std::vector<std::string> names;
-  for (const auto& set : kInstructionSets)
-    if (set.runs_here()) names.push_back(set.name);
-  return names;
-}
-
-inline const InstructionSet& choose(const std::string& name) {
-  std::string known;
-  for (const auto& set : kInstructionSets) {
-    if (!set.runs_here()) continue;
-    if (name.empty() || name == set.name) return set;
-    known += (known.empty() ? "" : ", ") + std::string(set.name);
-  }
-  throw std::invalid_argument("instruction set is '" + name + "'; this processor has " + known);
-}
-
-template <class T>
-const T* expect(const char* name, const Array<T>& array, std::vector<size_t> shape) {
-  bool same = array.ndim() == shape.size();
-  for (size_t i = 0; same && i < shape.size(); i++) same = array.shape(i) == shape[i];
-  if (same) return array.data();
-  auto text = [](size_t n, auto at) {
-    std::string s = "[";
-    for (size_t i = 0; i < n; i++) s += (i ? ", " : "") + std::to_string(at(i));
-    return s + "]";
-  };
-  throw std::invalid_argument(std::string(name) + " has shape " + text(array.ndim(), [&](size_t i) { return array.shape(i); }) +
-                              "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
-}
-
-// The Python classes of projector.cpp, of stages.cpp and of plane.cpp.
-void add_plane(nb::module_& m);
-void add_projector(nb::module_& m);
-void add_stages(nb::module_& m);
+// The set of this name, or the fastest for an empty one; std::invalid_argument if it was not compiled or does not run here.
+const InstructionSet& choose(const std::string& name);
 
 }  // namespace wavesynth

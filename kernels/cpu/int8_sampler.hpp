@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #endif
 
+#include "arrays.hpp"
 #include "instruction_sets.hpp"
 #include "network.hpp"
 

@@ -2,6 +2,7 @@
 // instruction set without the interpreter's lock.
 #pragma once
 
+#include "arrays.hpp"
 #include "instruction_sets.hpp"
 
 namespace wavesynth {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <utility>
 
+#include "arrays.hpp"
 #include "instruction_sets.hpp"
 
 namespace wavesynth {
