@@ -42,12 +42,19 @@ class LazyCommand(TyperCommand):
         return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """The context of the command itself, which parses the arguments and runs."""
+        """The context of the command itself, which parses the arguments and runs.
+
+        An option that is not among them may be in the environment, as WAVESYNTH_SERVE_PORT.
+        """
         path, above = [info_name], parent
         while above is not None and above.parent is not None:  # the program itself has many names
             path, above = [above.info_name, *path], above.parent
-        command = self.load(" ".join(["wavesynth", *map(str, path)]))
-        return command.make_context(info_name, args, parent, **extra)
+        words = ["wavesynth", *map(str, path)]
+        command = self.load(" ".join(words))
+        for option in command.params:
+            option.show_envvar = False  # type: ignore[attr-defined]  # help says it once
+        prefix = "_".join(words).upper().replace("-", "_")
+        return command.make_context(info_name, args, parent, **{"auto_envvar_prefix": prefix} | extra)
 
     def _with_extras(self, function: Callable[..., None], path: str) -> Callable[..., None]:
         """The function, which says what to install where it needs what only an extra brings."""

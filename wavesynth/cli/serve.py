@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors, read_token
+from wavesynth.cli.settings import ConfigFile, PrintConfig, in_effect
 from wavesynth.cli.terminal import say
 
 __all__ = ["serve"]
 
 
 def serve(
+    context: typer.Context,
     host: Annotated[
         str,
         typer.Option(
@@ -96,10 +98,13 @@ def serve(
         list[str] | None,
         typer.Option(help="Another site, such as https://a.org, whose pages may use the service."),
     ] = None,
+    config: ConfigFile = None,
+    print_config: PrintConfig = False,
 ) -> None:
     """Serves the voices over gRPC until SIGTERM or Ctrl-C, then lets the calls under way end.
 
     Prints one line when it is ready, and with --web another; logs in JSON on standard error, a line for each call.
+    Each option may be in the environment too, such as WAVESYNTH_SERVE_PORT, or in the file of --config.
     Browsers give a page the microphone on this machine (localhost), and elsewhere over TLS only.
 
     Example: wavesynth serve --port 50051 --metrics-port 9090
@@ -123,7 +128,7 @@ def serve(
             raise ValueError(
                 f"--tls-{'key' if tls_key is None else 'cert'} is missing; TLS needs both of --tls-cert and --tls-key"
             )
-        config = ServerConfig(
+        server_config = ServerConfig(
             host=host,
             port=port,
             voices=voices or SHIPPED,
@@ -143,6 +148,10 @@ def serve(
             **({"threads": threads} if threads else {}),
         )
 
+        if print_config:
+            say(in_effect(context))
+            return
+
         def ready(server: Server | ServerWithFrontEnds) -> None:
             say(f"listening on {host_and_port(host, server.port)}")
             if web:
@@ -152,5 +161,5 @@ def serve(
         log_as_json()
         measured = " and measuring how many live streams this machine can carry" * (live_streams is None)
         log(f"loading voices{measured}")
-        if not asyncio.run(run(config, ready)):
+        if not asyncio.run(run(server_config, ready)):
             raise typer.Exit(1)  # the log has said why
