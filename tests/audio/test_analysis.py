@@ -8,7 +8,7 @@ import torch
 
 from wavesynth.audio.analysis import MelConfig, filter_bank, hann_window, log_mel_kernel
 from wavesynth.audio.mel import features, features_reference
-from wavesynth.audio.resampling import StreamingResampler, resample_reference, windowed_sinc
+from wavesynth.audio.resampling import ResamplingBlocks, StreamingResampler, resample_reference, windowed_sinc
 from wavesynth.kernels.cpu import Resampler
 
 
@@ -44,6 +44,35 @@ def test_another_transform_is_left_to_the_definition():
     assert log_mel_kernel(config) is None
     windows = torch.randn(2, 800, dtype=torch.float64)
     assert torch.equal(features(windows, config), features_reference(windows, config))
+
+
+@pytest.mark.parametrize("target", [8000, 16000, 22050, 24000, 44100, 48000])
+def test_the_filter_of_no_rate_is_large(target):
+    for source in range(8000, 96_001, 37):
+        blocks = ResamplingBlocks.of(source, target)
+        assert blocks.up * blocks.down <= 600_000
+        assert abs(blocks.up / blocks.down * source / target - 1) < 1e-3
+
+
+@pytest.mark.parametrize("target", [16000, 22050, 24000, 32000, 44100, 48000])
+@pytest.mark.parametrize(
+    "source", [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000]
+)
+def test_usual_rates_have_their_exact_ratio(source, target):
+    blocks = ResamplingBlocks.of(source, target)
+    assert blocks.up * source == blocks.down * target
+
+
+@pytest.mark.parametrize(("up", "down"), [(2, 1), (640, 441), (160, 441), (1, 6), (3, 1000), (1001, 570)])
+def test_the_taps_of_a_filter_that_are_left_out_are_zero(up, down):
+    table, before = windowed_sinc(up, down)
+    cutoff = 0.99 * min(up, down)
+    taps = np.arange(-before, before + down, dtype=np.float64) / down
+    phases = np.arange(0, -up, -1, dtype=np.float32) / np.float32(up)
+    t = np.clip((phases[:, None] + taps) * cutoff, -6, 6)
+    assert np.array_equal(
+        table, (np.sinc(t) * (np.cos(t * np.pi / 12) ** 2 * (cutoff / down))).astype(np.float32)
+    )
 
 
 @pytest.mark.parametrize(

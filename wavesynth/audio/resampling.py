@@ -33,6 +33,10 @@ __all__ = [
 #: Zero crossings on each side of the filter, at the lower of the two rates.
 _WIDTH = 6
 
+#: Phases times samples of a period, at most, which bound the filter's table: 2.4 MB and some milliseconds to make. All
+#: usual rates have fewer, such as 640 to 441 from 11,025 to 16,000 hertz.
+_LARGEST = 600_000
+
 #: The filter's cut-off, as a share of the lower rate's Nyquist frequency.
 _ROLL_OFF = 0.99
 
@@ -116,9 +120,10 @@ class ResamplingBlocks:
     @classmethod
     def of(cls, source: int, target: int) -> ResamplingBlocks:
         """From `source` to `target` hertz."""
-        # 44100 → 16000 is exactly 441 → 160. For rates without such a ratio (44101) the nearest one, a few parts
-        # in 10⁶ away, keeps the filter from growing to gigabytes.
-        ratio = Fraction(target, source).limit_denominator(1000)
+        # 44100 → 16000 is exactly 441 → 160. For rates without such a ratio (44101) the nearest one, some parts
+        # in 10⁶ away (in 10⁴ beside a simple one), keeps the filter from growing to gigabytes.
+        longest = min(1000, math.isqrt(_LARGEST * source // target))
+        ratio = Fraction(target, source).limit_denominator(longest)
         up, down = ratio.numerator, ratio.denominator
         # Whole periods of the ratio: a neighbourhood that covers the filter, a block of about 10 ms.
         reach = int(_WIDTH * max(down / up, 1)) + 2
@@ -133,11 +138,17 @@ def windowed_sinc(up: int, down: int) -> tuple[NDArray[np.float32], int]:
     """
     cutoff = min(up, down) * _ROLL_OFF  # zero crossings in a period
     before = math.ceil(_WIDTH * down / cutoff)
-    taps = np.arange(-before, before + down, dtype=np.float64) / down
     phases = np.arange(0, -up, -1, dtype=np.float32) / np.float32(up)  # as in torchaudio's Resample
-    t = np.clip((phases[:, None] + taps) * cutoff, -_WIDTH, _WIDTH)
+    # A phase's taps are zero but for a few, and only these are computed: of a long period they are one in a hundred.
+    taps, reach = 2 * before + down, _WIDTH / cutoff  # reach: periods
+    count = min(math.ceil(2 * reach * down) + 2, taps)
+    first = before + np.floor((-phases - reach) * down).astype(int)
+    places = np.clip(first, 0, taps - count)[:, None] + np.arange(count)  # [up, count]
+    t = np.clip((phases[:, None] + (places - before) / down) * cutoff, -_WIDTH, _WIDTH)
     window = np.square(np.cos(t * np.pi / _WIDTH / 2))
-    return (np.sinc(t) * (window * (cutoff / down))).astype(np.float32), before
+    table = np.zeros((up, taps), np.float32)
+    np.put_along_axis(table, places, (np.sinc(t) * (window * (cutoff / down))).astype(np.float32), 1)
+    return table, before
 
 
 @lru_cache(maxsize=8)
