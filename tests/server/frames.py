@@ -1,9 +1,12 @@
 """A caller who speaks HTTP/2 by hand, and so may leave undone what gRPC's clients do by themselves."""
 
+import queue
 import socket
 import struct
+import threading
+from contextlib import suppress
 
-_DATA, _HEADERS, _SETTINGS, _WINDOW_UPDATE = 0, 1, 4, 8
+_DATA, _HEADERS, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 4, 6, 8
 _END_HEADERS = 4
 
 
@@ -25,10 +28,12 @@ class HandMade:
 
     def __init__(self, port, window=65_535):
         self._socket = socket.create_connection(("127.0.0.1", port))
-        self._received = self._socket.makefile("rb")
+        self._headers = queue.SimpleQueue()
         settings = struct.pack(">HI", 4, window)
         self._send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(_SETTINGS, settings), frame(_SETTINGS, flags=1))
         self._stream = -1
+        self._receiver = threading.Thread(target=self._receive, daemon=True)
+        self._receiver.start()
 
     def _send(self, *parts):
         self._socket.sendall(b"".join(parts))
@@ -52,16 +57,24 @@ class HandMade:
 
     def headers(self):
         """The next headers or trailers that come, as HPACK has them."""
-        while True:
-            length, kind = int.from_bytes(self._received.read(3), "big"), self._received.read(1)[0]
-            self._received.read(5)
-            payload = self._received.read(length)
-            if kind == _HEADERS:
-                return payload
+        return self._headers.get(timeout=60)
+
+    def _receive(self):
+        """Takes what comes, and answers pings: the caller is there, and only does not read."""
+        with suppress(OSError), self._socket.makefile("rb") as received:
+            while head := received.read(9):
+                kind, flags = head[3], head[4]
+                payload = received.read(int.from_bytes(head[:3], "big"))
+                if kind == _HEADERS:
+                    self._headers.put(payload)
+                elif kind == _PING and not flags:
+                    self._send(frame(_PING, payload, flags=1))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._received.close()
+        with suppress(OSError):  # the server may have closed it
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._receiver.join()
         self._socket.close()

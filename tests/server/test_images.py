@@ -1,13 +1,17 @@
 """Images over gRPC: rows as they are made, the same as made at home, and refusals that name the field."""
 
+import asyncio
+
 import grpc
 import pytest
 import pytest_asyncio
 import torch
 
+from tests.server.frames import HandMade
 from wavesynth.images.model import SHIPPED_IMAGE_MODELS, load_image_model
 from wavesynth.images.sampling import params_from, sample
 from wavesynth.models.pixels import intensities
+from wavesynth.server.limits import Limits
 from wavesynth.server.server import Server, ServerConfig
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
@@ -80,6 +84,38 @@ async def test_rows_come_while_the_rest_is_made_and_an_abandoned_call_makes_room
     call.cancel()  # 59 rows before its end
     after = await made(images.SampleImage(pb.SampleImageRequest()))
     assert torch.equal(after, at_home(models, "binary", 0, 1))
+
+
+async def test_a_caller_who_reads_no_row_holds_up_no_other(images, image_server, models):
+    long = pb.SampleImageRequest(synthesis=pb.ImageSynthesis(model="long", count=64))
+    with HandMade(image_server.port, window=0) as caller:
+        for _ in range(3):
+            caller.message(caller.begin("/wavesynth.v1.ImageService/SampleImage"), long.SerializeToString())
+        await asyncio.to_thread(caller.headers)  # so the first row is there, and nobody takes it
+        async with asyncio.timeout(60):
+            after = await made(images.SampleImage(pb.SampleImageRequest()))
+    assert torch.equal(after, at_home(models, "binary", 0, 1))
+
+
+async def test_a_caller_who_reads_no_row_for_too_long_loses_its_place(voices, models):
+    limits = Limits(stall=0.3)
+    config = ServerConfig(port=0, voices=voices, images=models, live_streams=8, threads=1, limits=limits)
+    async with (
+        Server(config) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        with HandMade(server.port, window=0) as caller:
+            for _ in range(4):  # all places
+                caller.message(caller.begin("/wavesynth.v1.ImageService/SampleImage"), b"")
+            await asyncio.to_thread(caller.headers)
+            async with asyncio.timeout(60):
+                while True:
+                    try:
+                        await made(ImageServiceStub(channel).SampleImage(pb.SampleImageRequest()))
+                        break
+                    except grpc.aio.AioRpcError as error:
+                        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+                        await asyncio.sleep(0.02)
 
 
 async def test_calls_beyond_those_that_may_wait_are_told_when_to_come_back(images):

@@ -111,7 +111,7 @@ async def test_a_reader_who_stops_gives_its_place_back_and_hears_why_when_it_rea
             while response := await call.read():
                 chunks.append(response.chunk)
         assert error.value.code() == grpc.StatusCode.ABORTED
-        assert "the audio was not read for 0.5 seconds" in error.value.details()
+        assert "the answer was not read for 0.5 seconds" in error.value.details()
         heard = b"".join(chunk.audio for chunk in chunks)
         again = of_nothing(20, first_sample=len(heard) // 2)
         assert heard + await stream_bytes(stub, **again) == await stream_bytes(stub, **of_nothing(20))

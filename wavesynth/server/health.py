@@ -33,7 +33,7 @@ class Health(HealthServicer):
         for changed in self._watchers:
             changed.set()
 
-    async def Check(  # type: ignore[override]  # noqa: N802
+    async def Check(  # noqa: N802
         self, request: pb.HealthCheckRequest, context: grpc.aio.ServicerContext
     ) -> pb.HealthCheckResponse:
         """The status of a service."""
@@ -43,7 +43,7 @@ class Health(HealthServicer):
             await context.abort(grpc.StatusCode.NOT_FOUND, message)
         return pb.HealthCheckResponse(status=self._statuses[request.service])
 
-    async def Watch(  # type: ignore[override]  # noqa: N802
+    async def Watch(  # noqa: N802
         self, request: pb.HealthCheckRequest, context: grpc.aio.ServicerContext
     ) -> None:
         """The status of a service, and each change of it."""

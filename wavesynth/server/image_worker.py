@@ -71,12 +71,27 @@ class ImageWorker:
                 (("retry-after-ms", "1000"),),
             )
         self._calls += 1
+        rows: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        making = asyncio.create_task(self._make(job, rows))
         try:
-            async with self._turn, aclosing(self._made(job)) as rows:
-                async for row in rows:
-                    yield row
+            while (row := await rows.get()) is not None:
+                if isinstance(row, Exception):
+                    raise row
+                yield row
         finally:
+            making.cancel()
+            await asyncio.wait([making])
             self._calls -= 1
+
+    async def _make(self, job: ImageJob, rows: asyncio.Queue[bytes | Exception | None]) -> None:
+        """Makes a job when it is its turn, which ends with the last row, whether its caller reads or not."""
+        try:
+            async with self._turn, aclosing(self._made(job)) as made:
+                async for row in made:
+                    rows.put_nowait(row)
+            rows.put_nowait(None)
+        except Exception as error:
+            rows.put_nowait(error)
 
     async def _made(self, job: ImageJob) -> AsyncGenerator[bytes]:
         connection, loop = self._started(), asyncio.get_running_loop()

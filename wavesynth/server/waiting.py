@@ -42,6 +42,6 @@ async def send(context: Any, message: Any, limits: Limits) -> None:
 
     The code is ABORTED: who has paused for longer may call again for the rest (`first_sample`).
     """
-    sentence = f"the audio was not read for {limits.stall:g} seconds; a reader may stop for so long at most"
+    sentence = f"the answer was not read for {limits.stall:g} seconds; a reader may stop for so long at most"
     async with within(limits.stall, grpc.StatusCode.ABORTED, sentence):
         await context.write(message)
