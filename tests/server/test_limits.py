@@ -1,19 +1,24 @@
 """What holds a place and does not use it ends, in a sentence, and others get the place."""
 
 import asyncio
+import threading
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from prometheus_client import generate_latest
 
-from tests.server.calls import clip, configuration, of_audio, of_nothing, rest_of, stream_bytes
+from tests.server.calls import clip, configuration, of_audio, of_nothing, rest_of, resynthesized, stream_bytes
 from tests.server.frames import HandMade
-from wavesynth.server.callers import client_of
+from wavesynth.engine.requests import InputReader
+from wavesynth.server.callers import address_of, client_of
 from wavesynth.server.limits import Limits
+from wavesynth.server.pace import Pace
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.server.server import Server
 from wavesynth.v1 import synthesis_pb2 as pb
@@ -195,7 +200,51 @@ async def test_a_client_leaves_places_to_others(config, network, workers):
     ],
 )
 async def test_a_client_is_known_by_its_address_unless_it_is_on_this_machine(peer, client):
-    assert client_of(SimpleNamespace(peer=lambda: peer), Limits()) == client
+    address = address_of(SimpleNamespace(peer=lambda: peer))
+    assert client_of(address, Limits()) == client
+    assert client_of(address, Limits(client_share=0.5)) == address
+
+
+async def test_a_large_message_is_looked_through_beside_the_event_loop(config, monkeypatch):
+    threads = []
+    check = InputReader.read
+
+    def read(*given):
+        threads.append(threading.get_ident())
+        return check(*given)
+
+    monkeypatch.setattr(InputReader, "read", read)
+    large = of_audio(200_000)
+    async with serving(config) as (_, stub):
+        expected = await stream_bytes(stub, **large)
+        message = pb.ResynthesizeRequest(audio=large["conditioning"].audio.samples)
+        chunks = await resynthesized(stub, [configuration(), message])
+        assert b"".join(chunk.audio for chunk in chunks) == expected
+        await stream_bytes(stub, **of_audio())
+    assert [thread == threading.get_ident() for thread in threads] == [False, False, True]
+
+
+async def test_small_messages_have_to_wait_and_lose_nothing(config):
+    sound = clip(330)
+    pieces = [*np.split(sound, 330), *[sound[:0]] * 300]
+    messages = [pb.ResynthesizeRequest(audio=piece.tobytes()) for piece in pieces]
+    expected = of_audio(data=sound.tobytes())
+    async with serving(config, live_streams=3, small_messages=300) as (_, stub):
+        began = time.monotonic()
+        together = await asyncio.gather(
+            *(resynthesized(stub, [configuration(), *messages]) for _ in range(2))
+        )
+        took = time.monotonic() - began
+        for chunks in together:
+            assert b"".join(chunk.audio for chunk in chunks) == await stream_bytes(stub, **expected)
+        assert took > (2 * len(messages) - 300) / 300 - 0.1  # those of a second may come at once
+
+
+async def test_messages_with_audio_need_not_wait():
+    pace = Pace(1)
+    async with asyncio.timeout(20):
+        for _ in range(1000):
+            await pace.message(seconds=1.0)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,10 @@ def serve(
             max=1,
         ),
     ] = None,
+    small_messages: Annotated[
+        float,
+        typer.Option(help="Messages of less than 2 ms of audio that a client may send in a second.", min=1),
+    ] = 500,
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve Prometheus metrics on this port.", min=1, max=65535)
     ] = None,
@@ -139,7 +143,14 @@ def serve(
             chunk=round(16 * chunk_ms),  # of 16 kHz, whatever the rates of the voices
             max_seconds=max_seconds,
             grace=grace,
-            limits=Limits(idle_seconds, stall_seconds, call_seconds, vanished_seconds, client_share),
+            limits=Limits(
+                idle=idle_seconds,
+                stall=stall_seconds,
+                call=call_seconds,
+                vanished=vanished_seconds,
+                small_messages=small_messages,
+                client_share=client_share,
+            ),
             metrics_port=metrics_port,
             metrics_host=metrics_host,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import grpc
 import structlog
 
-from wavesynth.server.callers import client_of
+from wavesynth.server.callers import address_of
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.limits import Limits
 from wavesynth.server.telemetry import Call, Metrics, log
@@ -44,7 +44,7 @@ class Admission:
     @asynccontextmanager
     async def call(self, method: str, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
         """One call, from its admission to the line in the log; what is raised inside becomes its status."""
-        call, code, message = Call(method, self._metrics, client_of(context, self.limits)), "OK", ""
+        call, code, message = Call(method, self._metrics, address_of(context)), "OK", ""
         self._calls += 1
         self._idle.clear()
         try:

@@ -28,6 +28,9 @@ class Limits:
     vanished: float = 30.0
     """Seconds until the calls of a caller end whose connection is lost without a word: after a third of it without a
     byte from the caller a ping is sent, which has the rest to be answered."""
+    small_messages: float = 500.0
+    """Small messages that a caller may send in a second, in all its live calls; more have to wait. A message is small
+    that holds less audio than is due in that time, 2 ms. A message costs the server the same whatever its length."""
     client_share: float | None = None
     """Part of the places for live calls, and of those for offline calls, that one client may have, though always one.
     If None, three quarters for clients from elsewhere, and all for those on this machine: who calls from here has the
@@ -42,4 +45,5 @@ class Limits:
         for name in ("idle", "stall", "call", "vanished"):
             holds = 0 < getattr(self, name) <= _LONGEST
             require(self, name, holds, f"above 0 and at most {_LONGEST:g} seconds")
+        require(self, "small_messages", 1 <= self.small_messages <= 1e6, "from 1 to 1000000 a second")
         require(self, "client_share", 0 < self.share <= 1, "above 0 and at most 1")

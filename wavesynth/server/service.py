@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar
 
 import grpc
 
@@ -13,8 +15,9 @@ from wavesynth.audio.encodings import Encode
 from wavesynth.engine.stream import EngineOutput, EngineRequest, Statistics
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
+from wavesynth.server.callers import client_of
 from wavesynth.server.errors import invalid
-from wavesynth.server.limits import Limits
+from wavesynth.server.pace import Pace, Paces
 from wavesynth.server.telemetry import Call
 from wavesynth.server.validation import GrowingInput, Requests
 from wavesynth.server.waiting import next_message, send
@@ -23,6 +26,11 @@ from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
 
 __all__ = ["SynthesisService"]
 
+#: Bytes of a message that takes a millisecond or so to look through.
+_LARGE = 1 << 18
+
+Checked = TypeVar("Checked")
+
 
 class SynthesisService(SynthesisServiceServicer):
     """Serves the engine's voices; `requests` checks what is asked for."""
@@ -30,6 +38,7 @@ class SynthesisService(SynthesisServiceServicer):
     def __init__(self, engine: AsyncEngine, requests: Requests, admission: Admission) -> None:
         self._engine, self._requests, self._admission = engine, requests, admission
         self._limits = admission.limits
+        self._paces = Paces(admission.limits.small_messages)
 
     async def ListVoices(  # noqa: N802
         self, request: pb.ListVoicesRequest, context: grpc.aio.ServicerContext
@@ -74,8 +83,12 @@ class SynthesisService(SynthesisServiceServicer):
             request, encode, given = self._requests.growing(first.config)
             call.voice = request.voice
             messages = self._messages(request, encode)
-            async with self._engine.open(replace(request, client=call.client)) as stream:
-                reader = asyncio.create_task(_read(requests, stream, given, self._limits))
+            async with self._engine.open(
+                replace(request, client=client_of(call.caller, self._limits))
+            ) as stream:
+                pace = self._paces.of(call.caller)
+                rate = self._requests.voices[request.voice].sample_rate
+                reader = asyncio.create_task(self._read(requests, stream, given, pace, rate))
                 try:
                     async for outputs in stream.outputs():
                         if chunk := messages.chunk(outputs):
@@ -89,13 +102,33 @@ class SynthesisService(SynthesisServiceServicer):
         self, call: Call, request: pb.SynthesizeRequest | pb.StreamSynthesizeRequest, live: bool
     ) -> AsyncIterator[tuple[AsyncStream, _Messages]]:
         """The stream of a call whose input came in its request, and what makes messages of its audio."""
-        checked, encode, piece = self._requests.whole(request.synthesis, request.conditioning, live)
+        check = partial(self._requests.whole, request.synthesis, request.conditioning, live)
+        checked, encode, piece = await _checked(request, check)
         call.voice = checked.voice
-        async with self._engine.open(replace(checked, client=call.client)) as stream:
+        async with self._engine.open(replace(checked, client=client_of(call.caller, self._limits))) as stream:
             if piece is not None:
                 await stream.push(piece, checked.samples or 0)
             stream.finish()
             yield stream, self._messages(checked, encode)
+
+    async def _read(
+        self,
+        requests: AsyncIterator[pb.ResynthesizeRequest],
+        stream: AsyncStream,
+        given: GrowingInput,
+        pace: Pace,
+        sample_rate: int,
+    ) -> None:
+        """Moves the input of a call to its stream; what is wrong with it, the stream's reader raises."""
+        try:
+            while (message := await next_message(requests, self._limits)) is not None:
+                piece, samples = await _checked(message, partial(given.read, message))
+                if len(piece):
+                    await stream.push(piece, samples)
+                await pace.message(samples / sample_rate)
+            stream.finish()
+        except Exception as error:
+            stream.fail(error)
 
     def _messages(self, request: EngineRequest, encode: Encode) -> _Messages:
         return _Messages(encode, self._requests.voices[request.voice].sample_rate)
@@ -128,16 +161,9 @@ class _Messages:
         )
 
 
-async def _read(
-    requests: AsyncIterator[pb.ResynthesizeRequest], stream: AsyncStream, given: GrowingInput, limits: Limits
-) -> None:
-    """Moves the input of a call to its stream; what is wrong with it, the stream's reader raises."""
-    try:
-        while (message := await next_message(requests, limits)) is not None:
-            await stream.push(*given.read(message))
-        stream.finish()
-    except Exception as error:
-        stream.fail(error)
+async def _checked(message: Any, check: Callable[[], Checked]) -> Checked:
+    """What `check` makes of a message: of a large one on another thread, since the event loop is everybody's."""
+    return check() if message.ByteSize() < _LARGE else await asyncio.to_thread(check)
 
 
 def _statistics(last: Statistics) -> pb.Statistics:

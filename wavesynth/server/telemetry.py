@@ -77,8 +77,8 @@ class Call:
 
     method: str
     metrics: Metrics
-    client: str = ""
-    """Who calls (`wavesynth.server.callers`)."""
+    caller: str = ""
+    """The caller's address (`wavesynth.server.callers`)."""
     voice: str = ""
     samples: int = 0
     time_to_first_audio: float | None = None
