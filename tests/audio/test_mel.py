@@ -122,12 +122,21 @@ def test_a_stream_remembers_no_more_than_a_window() -> None:
         ("bands", 0),
         ("low", 9000.0),
         ("high", 8001.0),
+        ("high", 31.0),  # between low and high are two bins of the spectrum
         ("floor", 0.0),
+        ("floor", 1e7),
     ],
 )
 def test_an_impossible_configuration_is_refused_by_name(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"mel {field} is {value}; it must be"):
         MelConfig(**{field: value})
+
+
+def test_bands_that_are_too_narrow_for_float32_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"mel bands is 256; it must be fewer between 95990.0 and 96000.0 hertz"
+    ):
+        MelConfig(sample_rate=192_000, n_fft=65536, low=95_990.0, high=96_000.0, bands=256)
 
 
 def test_stereo_is_refused() -> None:

@@ -46,7 +46,15 @@ class MelConfig:
         check(
             self.high <= self.sample_rate / 2, "high", f"at most half of sample_rate, {self.sample_rate / 2}"
         )
-        check(0 < self.floor < math.inf, "floor", "positive and finite")
+        check(0 < self.floor <= 1e6, "floor", "above 0 and at most 1000000")
+        # Else some band has no width, or all of them together have no bin.
+        least = 2 * self.sample_rate / (self.n_fft - 1)
+        check(self.high - self.low >= least, "high", f"at least {least:g} hertz above low, {self.low}")
+        check(
+            bool((np.diff(_edges(self)) > 0).all()),
+            "bands",
+            f"fewer between {self.low} and {self.high} hertz",
+        )
 
     @property
     def silence(self) -> float:
@@ -75,15 +83,20 @@ def filter_bank(config: MelConfig) -> NDArray[np.float64]:
     log10(1 + f / 700) (O'Shaughnessy, "Speech Communication", 1987). Computed in float32, as the shipped voices' was.
     """
     bins = _linspace(0, config.sample_rate // 2, config.n_fft // 2 + 1)
-    low, high = (2595 * math.log10(1 + f / 700) for f in (config.low, config.high))
-    exponents = _linspace(low, high, config.bands + 2) / np.float32(2595)
-    # The power in float64, so that it is rounded once, and the same everywhere.
-    ratios = (10.0 ** exponents.astype(np.float64)).astype(np.float32)
-    edges = np.float32(700) * (ratios - np.float32(1))  # hertz
+    edges = _edges(config)
     widths = np.diff(edges)
     above = edges - bins[:, None]  # [bins, bands + 2]
     rising, falling = -above[:, :-2] / widths[:-1], above[:, 2:] / widths[1:]
     return np.maximum(np.minimum(rising, falling), 0).astype(np.float64)
+
+
+def _edges(config: MelConfig) -> NDArray[np.float32]:
+    """The hertz at which bands begin, have their peaks, and end, [bands + 2]."""
+    low, high = (2595 * math.log10(1 + f / 700) for f in (config.low, config.high))
+    exponents = _linspace(low, high, config.bands + 2) / np.float32(2595)
+    # The power in float64, so that it is rounded once, and the same everywhere.
+    ratios = (10.0 ** exponents.astype(np.float64)).astype(np.float32)
+    return np.float32(700) * (ratios - np.float32(1))
 
 
 @lru_cache(maxsize=8)

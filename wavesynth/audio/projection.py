@@ -88,6 +88,6 @@ def projection_tables(
     synthesis = window / np.tile(total, hops)[: len(window)]
     bank = filter_bank(config)
     inside = np.flatnonzero(bank.sum(1) > 1e-9)
-    nearest = inside[np.abs(np.arange(len(bank))[:, None] - inside).argmin(1)]
+    nearest = inside[np.searchsorted((inside[:-1] + inside[1:]) / 2, np.arange(len(bank)))]
     spread = np.log(10) * (bank[nearest] / bank[nearest].sum(1, keepdims=True)).T
     return window.astype(np.float32), synthesis.astype(np.float32), spread.astype(np.float32)

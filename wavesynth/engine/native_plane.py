@@ -112,7 +112,7 @@ def make_plane(voice: WaveNetVoice, sampler: CpuSampler | None) -> Plane:
         log_mel_kernel(voice.mel) if voice.takes_mel else None,
         conditioner_of(voice.network) if sampler and voice.takes_mel else None,
         None if network is None else native_converter(network.weights, voice.mel.silence),
-        projector(voice.mel) if voice.takes_mel else None,
+        projector(voice.mel) if can_correct(voice.mel_bands, voice.mel) else None,
         voice.mel_bands,
         0 if network is None else network.config.past,
         0 if network is None else network.config.look_ahead,
