@@ -11,6 +11,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
 from numbers import Real
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -136,5 +137,11 @@ def _convert(hint: Any, value: Any) -> Any:
     return value
 
 
-_SINGULAR = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_SINGULAR = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    datetime: "a date and time",
+}
 _PLURAL = {float: "numbers", str: "texts"}

@@ -14,6 +14,7 @@ app = group(
     {
         "demo": "demo:demo",
         "voices": "voices:voices",
+        "token": "token:token",
         "serve": "serve:serve",
         "stream": "stream:stream",
         "live": "live:live",

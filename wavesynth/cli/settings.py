@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ import typer
 from wavesynth.cli.common import one_sentence_errors
 from wavesynth.files import read_text
 
-__all__ = ["ConfigFile", "PrintConfig", "in_effect"]
+__all__ = ["ConfigFile", "PrintConfig", "as_toml", "in_effect"]
 
 #: Options that are no settings.
 _OTHERS = {"config", "print_config", "help"}
@@ -77,14 +78,14 @@ def in_effect(context: typer.Context) -> str:
             "ENVIRONMENT": f"  # {context.auto_envvar_prefix}_{name.upper()}",
             "DEFAULT_MAP": f"  # {context.params['config']}",
         }.get(source.name if source else "", "")
-        lines.append(f"# {name} is not given" if value is None else f"{name} = {_toml(value)}{where}")
+        lines.append(f"# {name} is not given" if value is None else f"{name} = {as_toml(value)}{where}")
     return "\n".join(lines)
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
     """A value as TOML has it: JSON's way of writing texts, numbers, truth and lists is TOML's too."""
-    return json.dumps([str(item) for item in value] if isinstance(value, list | tuple) else _plain(value))
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return json.dumps([str(item) for item in value])
+    return json.dumps(str(value) if isinstance(value, Path) else value)
