@@ -202,6 +202,32 @@ async def test_metrics_are_served_and_their_port_is_free_afterwards(config):
         free.bind(("127.0.0.1", port))
 
 
+async def test_how_busy_the_engine_is_is_counted(config):
+    async with serving(config) as (server, channel):
+        stub = SynthesisServiceStub(channel)
+        await streamed(stub, **of_audio())
+        idle = figures(server)
+        call = stub.Resynthesize()
+        await call.write(pb.ResynthesizeRequest(config=pb.ResynthesizeConfig(audio=pb.AudioFormat())))
+        await eventually(lambda: figures(server)["wavesynth_streams_live"] == 1)
+        busy = figures(server)
+        call.cancel()
+    assert idle['wavesynth_places{voice="tiny"}'] == busy['wavesynth_places{voice="tiny"}'] > 0
+    assert idle["wavesynth_load"] == 0 < busy["wavesynth_load"] <= 1
+    assert (
+        idle["wavesynth_steps_total"] >= idle["wavesynth_chunks_total"] > 0
+    )  # one stream, whose first chunk is not counted
+    assert idle["wavesynth_step_streams_total"] == idle["wavesynth_steps_total"]
+    assert idle["wavesynth_step_seconds_total"] > 0
+    assert idle["wavesynth_chunks_late_total"] <= idle["wavesynth_chunks_total"]
+
+
+def figures(server):
+    lines = generate_latest(server.metrics.registry).decode().splitlines()
+    said = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, _, value in said}
+
+
 async def test_what_happened_is_counted_and_logged_without_audio(config):
     with capture_logs() as logs:
         async with serving(config) as (server, channel):
@@ -214,7 +240,7 @@ async def test_what_happened_is_counted_and_logged_without_audio(config):
     said = generate_latest(metrics).decode()
     assert 'wavesynth_calls_total{code="OK",method="StreamSynthesize"} 1.0' in said
     assert 'wavesynth_samples_total{voice="tiny"} 1000.0' in said
-    assert "wavesynth_streams_live 0.0" in said
+    assert "wavesynth_streams_live 0.0" in said and "wavesynth_load 0.0" in said
     assert "wavesynth_time_to_first_audio_seconds_count 1.0" in said
     made, refused = [entry for entry in logs if entry.get("method") == "StreamSynthesize"]
     assert made["samples"] == 1000 and made["voice"] == "tiny" and made["real_time_factor"] > 0

@@ -8,13 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from wavesynth.engine.counts import LATE
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest, EngineStream
 
 __all__ = ["Admission", "CapacityError"]
 
-#: Seconds that a chunk may be late before it counts: half of what a player keeps in hand.
-_LATE = 0.01
 #: Part of the room that is taken away when chunks are late.
 _STEP_BACK = 0.05
 #: Seconds between two such steps; and from one to the next, at most, if it was no passing pause of the machine.
@@ -57,6 +56,10 @@ class Admission:
         with self._lock:
             return self._room_at(self._clock())
 
+    def load(self, voices: Iterable[str]) -> float:
+        """The part of the capacity that a live stream of each of `voices` takes."""
+        return self.capacity.load_of(Counter(voices)) / self.capacity.limit
+
     def check(self, request: EngineRequest, others: Sequence[EngineStream]) -> None:
         """Raises CapacityError unless there is room beside `others`, the open ones of its kind."""
         kind = "live" if request.live else "offline"
@@ -84,10 +87,10 @@ class Admission:
     def observe(self, late: Sequence[float], live: Callable[[], Iterable[str]]) -> None:
         """Takes note of how late chunks of live streams were handed out, in seconds; below 0 if early. `live` gives the
         voices of all that are open."""
-        if not self.capacity.measured or not late or max(late) < _LATE:
+        if not self.capacity.measured or not late or max(late) < LATE:
             return
         now = self._clock()
-        used = self.capacity.load_of(Counter(live())) / self.capacity.limit
+        used = self.load(live())
         with self._lock:
             if now - self._late_at < _BETWEEN:
                 return

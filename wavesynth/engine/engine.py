@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from wavesynth.engine.admission import Admission, CapacityError
 from wavesynth.engine.config import EngineConfig
+from wavesynth.engine.counts import Counts
 from wavesynth.engine.plane import DataPlane, samples_at
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity, Scheduler
@@ -60,6 +61,8 @@ class Engine:
         self.config = config or EngineConfig()
         self.planes = planes or {name: plane_of(loaded) for name, loaded in voices.items()}
         self._notify, self._lost = notify, lost
+        self.counts = Counts()
+        """What the workers have done."""
         self._admission = Admission(capacity, self.config.waiting, share=self.config.share)
         self._end: StreamError | None = None
         workers = self.config.workers
@@ -96,6 +99,22 @@ class Engine:
         """Live streams that are open."""
         return self._work.count(live=True)
 
+    @property
+    def offline(self) -> int:
+        """Offline streams that are open."""
+        return self._work.count(live=False)
+
+    @property
+    def load(self) -> float:
+        """The part of the capacity that the live streams take; above 1 if the only one is more than there is room
+        for."""
+        return self._admission.load(self._work.voices())
+
+    @property
+    def room(self) -> float:
+        """The part of the capacity that live streams may take now, as far as chunks have not been late: 0 to 1."""
+        return self._admission.room
+
     def open(self, request: EngineRequest) -> EngineStream:
         """A stream for `request`. Raises CapacityError when there is no room, ClosedError when there is no more engine,
         and what a request that cannot be made raises.
@@ -122,6 +141,7 @@ class Engine:
         """Tells those who wait: of live streams that got a chunk, and of all that ended. `late` is by how many seconds
         each chunk is."""
         self._admission.observe(late, self._work.voices)
+        self.counts.handed_out(late)
         if streams:
             self._notify(streams)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def run_worker(work: Work, engine: Engine) -> None:
 
 def _run(work: Work, engine: Engine, plan: StepPlan[EngineStream]) -> None:
     """Runs a step, and hands out what it makes as it comes."""
+    began = time.monotonic()
     results = [(batch, _advance(batch, plan.alone)) for batch in plan.batches]
     work.begun(plan)
     for batch, advanced in results:
@@ -39,6 +41,8 @@ def _run(work: Work, engine: Engine, plan: StepPlan[EngineStream]) -> None:
             at += len(ends)
             _hand_out(work, engine, streams, (ends, made))
     work.done(plan)
+    if plan.batches:
+        engine.counts.step(len(plan.streams), time.monotonic() - began)
 
 
 def _advance(batch: Sequence[EngineStream], alone: bool) -> Iterable[Advanced]:

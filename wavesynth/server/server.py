@@ -13,6 +13,7 @@ from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.config import ServerConfig
+from wavesynth.server.engine_metrics import watch_engine
 from wavesynth.server.images import served_images
 from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded
 from wavesynth.server.metrics_server import serve_metrics
@@ -56,7 +57,8 @@ class Server:
 
         async_engine = AsyncEngine(open_stream)
         self.engine = Engine(voices, capacity, engine_config, notify, lost, planes)
-        self.metrics = Metrics(lambda: self.engine.live)
+        self.metrics = Metrics()
+        watch_engine(self.metrics.registry, self.engine)
         self.requests = Requests((loaded.voice for loaded in voices.values()), config.max_seconds)
         async with AsyncExitStack() as stack:
             page = None

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from wavesynth.engine.stream import EngineOutput
 
-__all__ = ["Call", "Metrics", "count_live", "log", "log_as_json", "log_left_out"]
+__all__ = ["Call", "Metrics", "log", "log_as_json", "log_left_out"]
 
 #: Bounds of the buckets of the histograms, in seconds.
 _BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
@@ -47,10 +46,9 @@ def log_left_out(reason: Exception) -> None:
 
 
 class Metrics:
-    """The service's counters, in a registry of their own; `live` says how many live streams there are, where the engine
-    is in this process."""
+    """The service's counters, in a registry of their own."""
 
-    def __init__(self, live: Callable[[], int] | None = None) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         calls = ("wavesynth_calls", "Calls ended, by method and status code", ["method", "code"])
         self.calls = Counter(*calls, registry=self.registry)
@@ -62,13 +60,6 @@ class Metrics:
         self.time_to_first_audio = Histogram(*first, buckets=_BUCKETS, registry=self.registry)
         chunk = ("wavesynth_chunk_latency_seconds", "From a chunk's making until gRPC took it")
         self.chunk_latency = Histogram(*chunk, buckets=_BUCKETS, registry=self.registry)
-        if live is not None:
-            count_live(self.registry, live)
-
-
-def count_live(registry: CollectorRegistry, live: Callable[[], int]) -> None:
-    """Adds the number of live streams to a registry."""
-    Gauge("wavesynth_streams_live", "Live streams that are open", registry=registry).set_function(live)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import EngineStream
 from wavesynth.extras import extra
 from wavesynth.server.config import ServerConfig
+from wavesynth.server.engine_metrics import watch_engine
 from wavesynth.server.images import served_images
 from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded
 from wavesynth.server.metrics_server import serve_metrics
@@ -28,7 +29,7 @@ from wavesynth.server.processes.template import METRICS, Template
 from wavesynth.server.processes.wire import Wire
 from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.sockets import listening, sharing
-from wavesynth.server.telemetry import count_live, log
+from wavesynth.server.telemetry import log
 
 __all__ = ["ServerWithFrontEnds"]
 
@@ -99,7 +100,7 @@ class ServerWithFrontEnds:
             if config.metrics_port is not None:
                 registry = CollectorRegistry()
                 MultiProcessCollector(registry, folder)
-                count_live(registry, lambda: self.engine.live)
+                watch_engine(registry, self.engine)
                 stack.enter_context(serve_metrics(config.metrics_host, config.metrics_port, registry))
             stack.enter_context(self.engine)
             stack.enter_context(self._gateway)
