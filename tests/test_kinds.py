@@ -46,3 +46,12 @@ def test_loading_a_voice_imports_nothing_that_trains_or_measures():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_shipped_voice_is_loaded_without_a_look_at_all_that_is_installed():
+    program = (
+        "from importlib import metadata; metadata.entry_points = None; "
+        "from wavesynth.voices.folders import find_voices; from wavesynth.voices.voice import load_voice; "
+        "load_voice(find_voices()['allison-small'])"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -72,8 +72,10 @@ def register(kind: AnyKind) -> AnyKind:
 
 def kind_of(name: str) -> Kind:
     """The kind of that name. Raises ValueError, with the known ones, if there is none."""
-    if isinstance(name, str) and name not in _registered and name in (known := _declared()):
-        _load(name, known[name])
+    if isinstance(name, str) and name not in _registered:
+        where = _BUILT_IN.get(name) or _declared().get(name)  # a look at all packages is slow
+        if where is not None:
+            _load(name, where)
     if not isinstance(name, str) or name not in _registered:
         raise ValueError(f"kind is {brief(name)}; it must be one of {', '.join(kinds())}")
     return _registered[name]
