@@ -108,7 +108,7 @@ def test_nothing_of_serving_is_imported_and_a_stream_that_is_open_lets_the_proce
         "print(json.dumps(sorted(sys.modules)))\n"
     )
     ended = run(program, folder / "tiny")
-    serving = ("grpc", "google.protobuf", "prometheus_client", "starlette", "structlog", "wavesynth.v1")
+    serving = ("grpc", "google.protobuf", "prometheus_client", "websockets", "structlog", "wavesynth.v1")
     unwanted = (*serving, "wavesynth.server", "wavesynth.clients", "wavesynth.cli")
     modules = json.loads(ended.stdout)
     assert "wavesynth.engine.engine" in modules

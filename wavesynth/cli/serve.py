@@ -102,6 +102,12 @@ def serve(
         list[str] | None,
         typer.Option(help="Another site, such as https://a.org, whose pages may use the service."),
     ] = None,
+    web_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another name by which browsers reach the page without TLS, such as that of a proxy before it."
+        ),
+    ] = None,
     config: ConfigFile = None,
     print_config: PrintConfig = False,
 ) -> None:
@@ -155,7 +161,9 @@ def serve(
             metrics_host=metrics_host,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
             token=read_token(token_file) if token_file else None,
-            web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ())) if web else None,
+            web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ()), tuple(web_host or ()))
+            if web
+            else None,
             **({"threads": threads} if threads else {}),
         )
 

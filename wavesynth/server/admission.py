@@ -36,11 +36,6 @@ class Admission:
         self._idle.set()
         self._draining = False
 
-    @property
-    def wants_token(self) -> bool:
-        """Whether callers must send a token."""
-        return self._token is not None
-
     @asynccontextmanager
     async def call(self, method: str, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
         """One call, from its admission to the line in the log; what is raised inside becomes its status."""
@@ -86,12 +81,15 @@ class Admission:
     def _check(self, context: grpc.aio.ServicerContext) -> None:
         if self._draining:
             raise RefusedError(grpc.StatusCode.UNAVAILABLE, "the service is shutting down")
+        self.check_token(str(dict(context.invocation_metadata() or ()).get("authorization", "")))
+
+    def check_token(self, authorization: str) -> None:
+        """Raises RefusedError for who does not send the token, if there is one. From any thread."""
         if self._token is None:
             return
-        given = dict(context.invocation_metadata() or ()).get("authorization", "")
         # A page can send half of a surrogate pair, which UTF-8 does not have.
         sent, wanted = (
-            text.encode("utf-8", "surrogatepass") for text in (str(given), f"Bearer {self._token}")
+            text.encode("utf-8", "surrogatepass") for text in (authorization, f"Bearer {self._token}")
         )
         if not hmac.compare_digest(sent, wanted):
             raise RefusedError(

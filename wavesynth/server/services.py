@@ -123,10 +123,14 @@ class Services:
     def _page(self, listener: socket.socket) -> AbstractAsyncContextManager[None]:
         """Serves the page beside gRPC; what it needs is loaded here, for those who want it."""
         with extra("web", "the page"):
-            from wavesynth.server.web.page import page, serve_page
-        assert self._config.web is not None
-        app = page(self._service, self._requests, self._images, self._config.web, self._admission.wants_token)
-        return serve_page(app, listener, self._config.tls)
+            from wavesynth.server.web.page import Page
+            from wavesynth.server.web.serving import serve_page
+            from wavesynth.server.web.visitors import Visitors
+        config, web = self._config, self._config.web
+        assert web is not None
+        visitors = Visitors((*web.hosts, config.host), web.origins, secure=config.tls is not None)
+        page = Page(self._service, self._requests, self._images, self._admission, web, visitors)
+        return serve_page(page, listener, config.tls)
 
 
 def _grpc_options(shared: bool, limits: Limits) -> list[tuple[str, int]]:

@@ -28,7 +28,7 @@ def speech(held_out, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(serve, held_out):
-    web = WebConfig(port=0, example=held_out)
+    web = WebConfig(port=0, example=held_out, hosts=("far.test",))
     with serve(voices=SHIPPED, web=web) as server:
         yield server
 

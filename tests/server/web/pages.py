@@ -10,21 +10,22 @@ import pytest
 import soundfile
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth-neural[web]'")
+pytest.importorskip("websockets", reason="needs websockets: pip install 'wavesynth-neural[web]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 
 
 @contextmanager
-def opened(chromium, server, host="127.0.0.1", prepare=lambda page: None):
+def opened(chromium, server, host="127.0.0.1", prepare=lambda page: None, status=r"Ready\."):
     """A page of a server's, in a window of its own, which `prepare` gets before it is loaded."""
     page = chromium.new_page()
     prepare(page)
     page.set_default_timeout(120_000)
     problems = []
     page.on("pageerror", lambda problem: problems.append(problem))
+    page.on("console", lambda said: problems.append(said.text) if "Security Policy" in said.text else None)
     page.goto(f"http://{host}:{server.web_port}/")
-    expect(page, r"Ready\.")
+    expect(page, status)
     yield page
     page.close()
     assert not problems

@@ -19,12 +19,15 @@ def test_a_token_is_asked_for_where_one_is_wanted_and_a_full_service_says_so(pag
     assert page.get_by_label("Token").is_hidden()
     with ExitStack() as stack:
         server = stack.enter_context(serve(web=WebConfig(port=0), token="secret", live_streams=1))
-        one, two = (stack.enter_context(opened(chromium, server)) for _ in range(2))
-        one.get_by_role("button", name="Speak").click()
-        expect(one, "The service wants a token")
-        playwright.expect(one.get_by_label("Token")).to_be_focused()
+        wanted = "The service wants a token"
+        one, two = (stack.enter_context(opened(chromium, server, status=wanted)) for _ in range(2))
         for page in (one, two):
-            page.get_by_label("Token").fill("secret")
+            playwright.expect(page.get_by_label("Token")).to_be_focused()
+            assert page.get_by_role("button", name="Speak").is_disabled()
+            for token, status in ("wrong", wanted), ("secret", r"Ready\."):
+                page.get_by_label("Token").fill(token)
+                page.get_by_label("Token").press("Enter")
+                expect(page, status)
         one.get_by_role("button", name="Speak").click()
         expect(one, "First sound")
         two.get_by_role("button", name="Speak").click()
@@ -89,3 +92,28 @@ def test_gaps_mean_too_slow_and_silence_means_lost(page):
     )
     assert told[:3] == [False, True, [False, True, False]]
     assert told[3].endswith("need less work: small.")
+
+
+def test_what_somebody_smuggles_into_the_page_does_not_run(chromium, server):
+    page = chromium.new_page()
+    page.goto(f"http://127.0.0.1:{server.web_port}/")
+    expect(page, r"Ready\.")
+    ran = page.evaluate(
+        """async () => {
+            const refused = new Set();
+            document.addEventListener("securitypolicyviolation", (event) => refused.add(event.effectiveDirective));
+            const attempt = (action) => { try { action(); } catch {} };
+            attempt(() => document.head.append(Object.assign(document.createElement("script"), { text: "ran = 1" })));
+            attempt(() => document.body.setAttribute("onclick", "ran = 2"));
+            document.body.click();
+            attempt(() => document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='ran = 3'>"));
+            await fetch("http://127.0.0.1:1/").catch(() => {});
+            const frame = document.createElement("iframe");
+            frame.src = location.href;
+            document.body.append(frame);
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            return [typeof ran, refused.has("connect-src"), frame.contentDocument?.title];
+        }"""
+    )
+    page.close()
+    assert ran[:2] == ["undefined", True] and ran[2] != "wavesynth"

@@ -11,8 +11,6 @@ from wavesynth.server.web.config import WebConfig
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
 
-pytest.importorskip("starlette", reason="needs starlette: pip install 'wavesynth-neural[web]'")
-pytest.importorskip("uvicorn", reason="needs uvicorn: pip install 'wavesynth-neural[web]'")
 connecting = pytest.importorskip(
     "websockets.sync.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
 )

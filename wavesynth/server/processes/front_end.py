@@ -26,7 +26,7 @@ from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.services import Services
 from wavesynth.server.telemetry import Metrics, log_as_json
 from wavesynth.server.validation import Requests
-from wavesynth.server.web.config import WebConfig
+from wavesynth.server.web.config import PageLimits, WebConfig
 
 __all__ = ["plain_start", "run_front_end"]
 
@@ -131,7 +131,13 @@ def _config(plain: dict[str, Any]) -> ServerConfig:
     tls, web, images = plain["tls"], plain["web"], plain["images"]
     if web is not None:
         example = web["example"]
-        web = WebConfig(web["port"], None if example is None else Path(example), tuple(web["origins"]))
+        web = WebConfig(
+            web["port"],
+            None if example is None else Path(example),
+            tuple(web["origins"]),
+            tuple(web["hosts"]),
+            PageLimits(**web["limits"]),
+        )
     paths = {
         "voices": Path(plain["voices"]),
         "images": None if images is None else Path(images),

@@ -81,7 +81,7 @@ class ServerWithFrontEnds:
             self._page = None
             if config.web is not None:
                 with extra("web", "the page"):
-                    import wavesynth.server.web.page  # noqa: F401  (the front ends serve it)
+                    import wavesynth.server.web.serving  # noqa: F401  (the front ends serve it)
                 self._page = stack.enter_context(listening(config.host, config.web.port, "serve the page"))
                 self.web_port = self._page.getsockname()[1]
             environment = {}

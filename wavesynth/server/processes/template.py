@@ -75,7 +75,7 @@ def run_template(fd: int, web: bool) -> None:
     from wavesynth.server.processes.front_end import run_front_end
 
     if web:
-        import wavesynth.server.web.page  # noqa: F401
+        import wavesynth.server.web.serving  # noqa: F401
     children: set[int] = set()
 
     def reap(*_: object) -> None:

@@ -1,4 +1,7 @@
-"""A WebSocket as a call of the API: the same checks, limits, log and metrics, since it is the same method."""
+"""A WebSocket as a call of the API: the same checks, limits, log and metrics, since it is the same method.
+
+The WebSocket is on the page's event loop, and the call on the service's.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import grpc
 from google.protobuf.json_format import ParseError
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 
-from wavesynth.server.errors import invalid
+from wavesynth.server.errors import RefusedError
+from wavesynth.server.web.config import PageLimits
+from wavesynth.server.web.input import Input, on_loop
 
-__all__ = ["AbortedError", "Context", "Endpoint", "Messages"]
+__all__ = ["AbortedError", "Context", "Endpoint"]
 
-#: The code of a close that says why: a policy is violated (RFC 6455, section 7.4.1).
-_POLICY_VIOLATION = 1008
-#: Messages that are read ahead of the call.
-_MAX_AHEAD = 16
-
-Messages = asyncio.Queue[str | bytes]
+#: Letters of what is wrong with a first message that are said.
+_SAID = 200
 
 
 class AbortedError(Exception):
@@ -31,70 +32,87 @@ class AbortedError(Exception):
 
 
 class Endpoint(ABC):
-    """For pages of the service's own origin and of `origins`. The page's first message is JSON; its "token" is taken
-    as a client's.
-    """
+    """The page's first message is JSON; its "token" is taken as a client's. Made on the service's event loop."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
-        self._origins = origins
+    def __init__(self, limits: PageLimits) -> None:
+        self._limits = limits
+        self._service_loop = asyncio.get_running_loop()
+        self._silent: dict[ServerConnection, None] = {}
 
-    async def serve(self, socket: WebSocket) -> None:
+    async def serve(self, socket: ServerConnection) -> None:
         """One call, from its first message to the close."""
-        if not self._may(socket):
-            await socket.close(_POLICY_VIOLATION)
-            return
-        await socket.accept()
-        messages: Messages = asyncio.Queue(_MAX_AHEAD)
-        call = asyncio.create_task(self._call(socket, messages))
-        reader = asyncio.create_task(_read(socket, messages))
+        last = None
         try:
-            await asyncio.wait([call, reader], return_when=asyncio.FIRST_COMPLETED)
-            if call.done() and not reader.done():
-                with suppress(WebSocketDisconnect, RuntimeError):  # the page may have closed it first
-                    await socket.close()
+            with suppress(ConnectionClosed):
+                last = await self._answer(socket, await self._first(socket))
         finally:
-            for task in (call, reader):
-                task.cancel()
-            await asyncio.gather(call, reader, return_exceptions=True)
+            await self._close(socket, last)
 
-    def _may(self, socket: WebSocket) -> bool:
-        """Whether the page is one of ours; what is no browser sends no origin."""
-        origin = socket.headers.get("origin")
-        if origin is None or origin in self._origins:
-            return True
+    async def _first(self, socket: ServerConnection) -> str | bytes:
+        self._silent[socket] = None
+        if len(self._silent) > self._limits.silent:
+            oldest = next(iter(self._silent))
+            del self._silent[oldest]
+            oldest.transport.abort()
         try:
-            return urlsplit(origin).netloc == socket.headers.get("host")
-        except ValueError:  # such as "http://["
-            return False
+            return await socket.recv()
+        finally:
+            self._silent.pop(socket, None)
 
-    async def _call(self, socket: WebSocket, messages: Messages) -> None:
-        first = await messages.get()
+    async def _answer(self, socket: ServerConnection, first: str | bytes) -> dict[str, Any] | None:
+        """The call; what is still to be said."""
         try:
+            if len(first) > (most := self._limits.first_message):
+                raise ValueError(f"it has {len(first)} bytes; it may have at most {most}")
             given = json.loads(first)
-            token = given.pop("token", "")
+            context = self.context(socket, given.pop("token", ""))
             request = self.request(given)
-        except (ValueError, TypeError, AttributeError, ParseError) as error:
-            refusal = invalid(f"the first message is not a configuration: {error}")
-            await Context(socket, "").send_error(refusal.code, str(refusal))
-            return
-        with suppress(AbortedError):
-            await self.call(request, messages, socket, token)
+        except (ValueError, TypeError, AttributeError, ParseError, RecursionError) as error:
+            return _error(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"the first message is not a configuration: {str(error)[:_SAID]}",
+            )
+        later = Input(self._limits.ahead)
+        made = self.call(request, later, context)
+        call = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(made, self._service_loop))
+        either: list[asyncio.Future[Any]] = [call, asyncio.create_task(later.read(socket))]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in either:
+                end.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
+        return None if call.cancelled() or call.exception() else call.result()
+
+    async def _close(self, socket: ServerConnection, last: dict[str, Any] | None) -> None:
+        """Says the last, and closes the WebSocket; a page that does not read is not waited for."""
+        with suppress(TimeoutError, ConnectionClosed):
+            async with asyncio.timeout(self._limits.close):
+                if last is not None:
+                    await socket.send(json.dumps(last))
+                await socket.close()
+
+    @abstractmethod
+    def context(self, socket: ServerConnection, token: object) -> Context:
+        """What the call writes to."""
 
     @abstractmethod
     def request(self, given: dict[str, Any]) -> Any:
         """The request that the first message is; ValueError or ParseError if it is none."""
 
     @abstractmethod
-    async def call(self, request: Any, messages: Messages, socket: WebSocket, token: str) -> None:
-        """The call itself; AbortedError when the page was told why not."""
+    async def call(self, request: Any, given: Input, context: Any) -> dict[str, Any] | None:
+        """The call itself, on the service's event loop; returns what is to be said after it. Raises AbortedError when
+        the page was told why there is no more."""
 
 
 class Context:
-    """What the service's methods use of a gRPC context, but for `write`."""
+    """What the service's methods use of a gRPC context, but for `write`. Made on the page's event loop, and used on the
+    service's."""
 
-    def __init__(self, socket: WebSocket, token: str) -> None:
-        self._socket = socket
-        self._token = token
+    def __init__(self, socket: ServerConnection, token: object) -> None:
+        self._socket, self._token = socket, token
+        self._loop = asyncio.get_running_loop()
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         """The page's token, as a client sends it."""
@@ -102,9 +120,9 @@ class Context:
 
     def peer(self) -> str:
         """Who calls, as gRPC writes it."""
-        if self._socket.client is None:
+        if not self._socket.remote_address:  # it is gone already
             return ""
-        host, port = self._socket.client
+        host, port = self._socket.remote_address[:2]
         return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
 
     def time_remaining(self) -> None:
@@ -114,19 +132,25 @@ class Context:
         self, code: grpc.StatusCode, details: str = "", metadata: Sequence[tuple[str, str]] = ()
     ) -> NoReturn:
         """Says why there is no more."""
-        await self.send_error(code, details, dict(metadata).get("retry-after-ms"))
+        retry = dict(metadata).get("retry-after-ms")
+        with suppress(RefusedError):  # nobody is there to be told
+            await self.send(_error(code, details, retry))
         raise AbortedError
 
-    async def send_error(self, code: grpc.StatusCode, message: str, retry: str | None = None) -> None:
-        """The last message of a call that was refused."""
-        error = {"code": code.name, "message": message}
-        await self._socket.send_json({"error": error | ({"retryAfterMs": int(retry)} if retry else {})})
+    async def send(self, *messages: bytes | dict[str, Any]) -> None:
+        """Sends bytes, and objects as JSON. Raises RefusedError when the page is gone."""
+        await on_loop(self._loop, self._send(messages))
+
+    async def _send(self, messages: Sequence[bytes | dict[str, Any]]) -> None:
+        try:
+            for message in messages:
+                await self._socket.send(message if isinstance(message, bytes) else json.dumps(message))
+        except ConnectionClosed as error:
+            raise RefusedError(grpc.StatusCode.CANCELLED, "the page is gone") from error
 
 
-async def _read(socket: WebSocket, messages: Messages) -> None:
-    """Moves messages until the page is gone; waits while the call has not taken those before."""
-    try:
-        while (message := await socket.receive())["type"] == "websocket.receive":
-            await messages.put(message["bytes"] if message.get("bytes") is not None else message["text"])
-    except WebSocketDisconnect:
-        pass
+def _error(code: grpc.StatusCode, message: str, retry: str | None = None) -> dict[str, Any]:
+    """The last message of a call that was refused."""
+    return {
+        "error": {"code": code.name, "message": message, **({"retryAfterMs": int(retry)} if retry else {})}
+    }

@@ -1,126 +1,132 @@
-"""The page's routes, and the server that serves them beside gRPC on the same event loop."""
+"""The page: what is answered under which path, and to whom."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+import json
+import mimetypes
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from google.protobuf import json_format
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from google.protobuf.message import Message
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 
+from wavesynth.server.admission import Admission
+from wavesynth.server.errors import RefusedError
 from wavesynth.server.images import ImageService
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.validation import Requests
 from wavesynth.server.web.config import WebConfig
 from wavesynth.server.web.pictures import PicturesEndpoint
 from wavesynth.server.web.stream import StreamEndpoint
-from wavesynth.v1 import MAX_MESSAGE
+from wavesynth.server.web.visitors import Visitors
 
-__all__ = ["page", "serve_page"]
+__all__ = ["Page"]
 
 _STATIC = Path(__file__).parent / "static"
-
-
-def page(
-    service: SynthesisService,
-    requests: Requests,
-    images: ImageService,
-    config: WebConfig,
-    wants_token: bool,
-) -> Starlette:
-    """The application: /, /voices, /models, /example, and the WebSockets /stream and /pictures."""
-
-    async def index(_: Request) -> Response:
-        return FileResponse(_STATIC / "index.html")
-
-    async def voices(_: Request) -> Response:
-        listed = json_format.MessageToDict(requests.listed(), always_print_fields_with_no_presence=True)
-        return JSONResponse(listed | {"example": config.example is not None, "wantsToken": wants_token})
-
-    async def models(_: Request) -> Response:
-        return JSONResponse(
-            json_format.MessageToDict(images.listed(), always_print_fields_with_no_presence=True)
-        )
-
-    async def example(_: Request) -> Response:
-        return FileResponse(config.example) if config.example else Response(status_code=404)
-
-    routes = [
-        Route("/", index),
-        Route("/voices", voices),
-        Route("/models", models),
-        Route("/example", example),
-        WebSocketRoute("/stream", StreamEndpoint(service, config.origins).serve),
-        WebSocketRoute("/pictures", PicturesEndpoint(images, config.origins).serve),
-        Mount("/static", StaticFiles(directory=_STATIC)),
-    ]
-    return Starlette(routes=routes, middleware=[Middleware(_Headers)])
-
-
-@asynccontextmanager
-async def serve_page(
-    app: Starlette, listener: socket.socket, tls: tuple[Path, Path] | None
-) -> AsyncIterator[None]:
-    """Serves the page on a socket that listens, until the block ends."""
-    options: dict[str, Any] = {} if tls is None else {"ssl_certfile": tls[0], "ssl_keyfile": tls[1]}
-    server = _Uvicorn(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws_max_size=MAX_MESSAGE,
-            ws_per_message_deflate=False,  # sound does not shrink, and compressing takes its time
-            timeout_graceful_shutdown=1,
-            **options,
-        )
-    )
-    task = asyncio.create_task(server.serve([listener]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-class _Uvicorn(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leaves signals to the server that this one stands beside."""
-        yield
-
-
-class _Headers:
-    """What browsers are told: nothing from elsewhere, and no frame around us."""
-
-    _VALUES = (
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_JSON = "application/json"
+_TEXT = "text/plain; charset=utf-8"
+#: What browsers are told: nothing from elsewhere, nothing inline, no string that becomes code, and no frame around us.
+_HEADERS = {
+    "Content-Security-Policy": "; ".join(
         (
-            b"content-security-policy",
-            b"default-src 'self'; img-src 'self' data:; media-src 'self' blob:; frame-ancestors 'none'",
-        ),
-        (b"x-content-type-options", b"nosniff"),
-        (b"cache-control", b"no-cache"),
-    )
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._VALUES]
-            await send(message)
+class Page:
+    """Answers /, /static, /voices, /models and /example; the WebSockets /stream and /pictures are calls.
 
-        await self._app(scope, receive, with_headers)
+    Made on the service's event loop. What a file is called comes from no request: all of them are read here.
+    """
+
+    def __init__(
+        self,
+        service: SynthesisService,
+        requests: Requests,
+        images: ImageService,
+        admission: Admission,
+        config: WebConfig,
+        visitors: Visitors,
+    ) -> None:
+        self._admission, self._visitors = admission, visitors
+        self.limits = config.limits
+        files = [(f"/static/{path.name}", path) for path in _STATIC.iterdir()]
+        self._files = {
+            name: (path.read_bytes(), _TYPES[path.suffix])
+            for name, path in [*files, ("/", _STATIC / "index.html")]
+        }
+        self._endpoints = {
+            "/stream": StreamEndpoint(service, config.limits),
+            "/pictures": PicturesEndpoint(images, config.limits),
+        }
+        example = config.example
+        self._lists: dict[str, Callable[[], tuple[bytes, str]]] = {
+            "/voices": lambda: _json(_plain(requests.listed()) | {"example": example is not None}),
+            "/models": lambda: _json(_plain(images.listed())),
+        }
+        if example is not None:
+            recording = example.read_bytes(), mimetypes.guess_type(example)[0] or "application/octet-stream"
+            self._lists["/example"] = lambda: recording
+
+    def answer(self, _: ServerConnection, request: Request) -> Response | None:
+        """The answer to a request; None for one that is to become a WebSocket."""
+        path = request.path.partition("?")[0]
+        if refusal := self._visitors.refusal(request.headers):
+            return _response(HTTPStatus.FORBIDDEN, refusal.encode(), _TEXT)
+        if request.method != "GET":
+            return _response(HTTPStatus.METHOD_NOT_ALLOWED, b"GET is all that is answered here", _TEXT)
+        if path in self._endpoints:
+            return None
+        if path in self._files:
+            return _response(HTTPStatus.OK, *self._files[path])
+        if path not in self._lists:
+            return _response(HTTPStatus.NOT_FOUND, b"there is nothing here", _TEXT)
+        try:
+            self._admission.check_token(", ".join(request.headers.get_all("Authorization")))
+        except RefusedError as refused:
+            said = {"code": refused.code.name, "message": str(refused)}
+            return _response(HTTPStatus.UNAUTHORIZED, *_json(said), {"WWW-Authenticate": "Bearer"})
+        return _response(HTTPStatus.OK, *self._lists[path]())
+
+    async def serve(self, socket: ServerConnection) -> None:
+        """A WebSocket, from its beginning to its end."""
+        assert socket.request is not None
+        await self._endpoints[socket.request.path.partition("?")[0]].serve(socket)
+
+
+def _response(status: HTTPStatus, body: bytes, kind: str, others: dict[str, str] | None = None) -> Response:
+    length = {"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close"}
+    return Response(status.value, status.phrase, Headers(**_HEADERS | length | (others or {})), body)
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    return json_format.MessageToDict(message, always_print_fields_with_no_presence=True)
+
+
+def _json(value: dict[str, Any]) -> tuple[bytes, str]:
+    return json.dumps(value).encode(), _JSON

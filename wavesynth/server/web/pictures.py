@@ -7,15 +7,16 @@ The page sends one text, JSON of SampleImageRequest or, with "knownPixels", of C
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import json_format
-from starlette.websockets import WebSocket
 from typing_extensions import override
+from websockets.asyncio.server import ServerConnection
 
 from wavesynth.server.images import ImageService
-from wavesynth.server.web.endpoint import Context, Endpoint, Messages
+from wavesynth.server.web.config import PageLimits
+from wavesynth.server.web.endpoint import Context, Endpoint
+from wavesynth.server.web.input import Input
 from wavesynth.v1 import images_pb2 as pb
 
 __all__ = ["PicturesEndpoint"]
@@ -24,9 +25,13 @@ __all__ = ["PicturesEndpoint"]
 class PicturesEndpoint(Endpoint):
     """SampleImage and CompleteImage of `service`."""
 
-    def __init__(self, service: ImageService, origins: Sequence[str]) -> None:
-        super().__init__(origins)
+    def __init__(self, service: ImageService, limits: PageLimits) -> None:
+        super().__init__(limits)
         self._service = service
+
+    @override
+    def context(self, socket: ServerConnection, token: object) -> Context:
+        return _Rows(socket, token)
 
     @override
     def request(self, given: dict[str, Any]) -> pb.SampleImageRequest | pb.CompleteImageRequest:
@@ -34,13 +39,12 @@ class PicturesEndpoint(Endpoint):
         return json_format.ParseDict(given, message)
 
     @override
-    async def call(self, request: Any, messages: Messages, socket: WebSocket, token: str) -> None:
-        context: Any = _Rows(socket, token)
+    async def call(self, request: Any, given: Input, context: Any) -> dict[str, Any] | None:
         if isinstance(request, pb.CompleteImageRequest):
             await self._service.CompleteImage(request, context)
         else:
             await self._service.SampleImage(request, context)
-        await socket.send_json({"done": True})
+        return {"done": True}
 
 
 class _Rows(Context):
@@ -48,4 +52,4 @@ class _Rows(Context):
 
     async def write(self, response: pb.SampleImageResponse | pb.CompleteImageResponse) -> None:
         """Sends a row."""
-        await self._socket.send_bytes(response.row.pixels)
+        await self.send(response.row.pixels)

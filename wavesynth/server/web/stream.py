@@ -8,15 +8,17 @@ and nothing else. It gets {"sampleRate", "firstSample"} as text, binary messages
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 from google.protobuf import json_format
-from starlette.websockets import WebSocket
 from typing_extensions import override
+from websockets.asyncio.server import ServerConnection
 
 from wavesynth.server.service import SynthesisService
-from wavesynth.server.web.endpoint import Context, Endpoint, Messages
+from wavesynth.server.web.config import PageLimits
+from wavesynth.server.web.endpoint import Context, Endpoint
+from wavesynth.server.web.input import Input
 from wavesynth.v1 import synthesis_pb2 as pb
 
 __all__ = ["StreamEndpoint"]
@@ -25,9 +27,13 @@ __all__ = ["StreamEndpoint"]
 class StreamEndpoint(Endpoint):
     """StreamSynthesize and Resynthesize of `service`."""
 
-    def __init__(self, service: SynthesisService, origins: Sequence[str]) -> None:
-        super().__init__(origins)
+    def __init__(self, service: SynthesisService, limits: PageLimits) -> None:
+        super().__init__(limits)
         self._service = service
+
+    @override
+    def context(self, socket: ServerConnection, token: object) -> Context:
+        return _Chunks(socket, token)
 
     @override
     def request(self, given: dict[str, Any]) -> pb.StreamSynthesizeRequest | pb.ResynthesizeConfig:
@@ -37,12 +43,12 @@ class StreamEndpoint(Endpoint):
         return json_format.ParseDict({**given, "conditioning": seconds}, pb.StreamSynthesizeRequest())
 
     @override
-    async def call(self, request: Any, messages: Messages, socket: WebSocket, token: str) -> None:
-        context: Any = _Chunks(socket, token)
+    async def call(self, request: Any, given: Input, context: Any) -> dict[str, Any] | None:
         if isinstance(request, pb.StreamSynthesizeRequest):
             await self._service.StreamSynthesize(request, context)
         else:
-            await self._service.Resynthesize(_requests(request, messages), context)
+            await self._service.Resynthesize(_requests(request, given), context)
+        return None
 
 
 class _Chunks(Context):
@@ -53,17 +59,16 @@ class _Chunks(Context):
     async def write(self, response: pb.ResynthesizeResponse | pb.StreamSynthesizeResponse) -> None:
         """Sends a chunk."""
         chunk = response.chunk
+        messages: list[bytes | dict[str, Any]] = [chunk.audio]
         if not self._begun:
             self._begun = True
-            await self._socket.send_json({"sampleRate": chunk.sample_rate, "firstSample": chunk.first_sample})
-        await self._socket.send_bytes(chunk.audio)
+            messages.insert(0, {"sampleRate": chunk.sample_rate, "firstSample": chunk.first_sample})
         if chunk.HasField("statistics"):
-            await self._socket.send_json({"statistics": json_format.MessageToDict(chunk.statistics)})
+            messages.append({"statistics": json_format.MessageToDict(chunk.statistics)})
+        await self.send(*messages)
 
 
-async def _requests(
-    config: pb.ResynthesizeConfig, messages: Messages
-) -> AsyncIterator[pb.ResynthesizeRequest]:
+async def _requests(config: pb.ResynthesizeConfig, given: Input) -> AsyncIterator[pb.ResynthesizeRequest]:
     yield pb.ResynthesizeRequest(config=config)
-    while isinstance(message := await messages.get(), bytes):
-        yield pb.ResynthesizeRequest(audio=message)
+    async for piece in given.pieces():
+        yield pb.ResynthesizeRequest(audio=piece)

@@ -1,12 +1,18 @@
 // One call of the service over a WebSocket; see wavesynth/server/web/stream.py for what goes over it.
 
+import { token } from "./dom.js";
+
 const LONGEST_WAIT = 15_000; // milliseconds until another look for a service that is gone
 
-/** What the service has under a path; throws { code } if it does not answer. */
-export const load = (path) =>
-  fetch(path).catch(() => {
+/** What the service has under a path; throws { code, message } if it does not answer, or wants another token. */
+export async function load(path) {
+  const headers = Object.values(token()).map((value) => ["Authorization", `Bearer ${value}`]);
+  const response = await fetch(path, { headers }).catch(() => {
     throw { code: "UNREACHABLE" };
   });
+  if (response.status === 401) throw await response.json();
+  return response;
+}
 
 /** Opens a connection to an endpoint. */
 export function connect(endpoint) {

@@ -49,5 +49,24 @@ tabs.forEach((tab, i) => {
 // One token for both tabs: it is no setting, and no form sends it.
 $("access").onsubmit = (event) => event.preventDefault();
 
+/** Does what needs the token: now, and again when one was entered, until it is the right one. `tell` gets what is thrown. */
+export function whenAllowed(action, tell) {
+  const attempt = async () => {
+    try {
+      await action();
+    } catch (error) {
+      tell(error);
+      if (error.code === "UNAUTHENTICATED") {
+        $("access").hidden = false;
+        $("token").focus();
+        return;
+      }
+    }
+    $("token").removeEventListener("change", attempt);
+  };
+  $("token").addEventListener("change", attempt);
+  attempt();
+}
+
 /** The token, as a call's first message carries it: nothing where none is wanted. */
 export const token = () => ($("token").value ? { token: $("token").value } : {});

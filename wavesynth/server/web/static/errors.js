@@ -10,7 +10,7 @@ function refusal({ code, message, retryAfterMs }) {
       return `The service is full: all its places are taken. Try again in ${seconds} s.`;
     }
     case "UNAUTHENTICATED":
-      return "The service wants a token, and this is not the one: ask whoever runs it, and enter it above.";
+      return "The service wants a token, and has not got the right one: ask whoever runs it, and enter it above.";
     case "UNAVAILABLE":
       return "The service is shutting down. Try again when it is back.";
     case "LOST":

@@ -1,7 +1,7 @@
 // The sound tab's controls: what can be done now, and what is done.
 
 import { load } from "./call.js";
-import { $, notice, progress, say } from "./dom.js";
+import { $, notice, progress, say, whenAllowed } from "./dom.js";
 import { listener, panels, redraw } from "./drawing.js";
 import { insecure, sentence } from "./errors.js";
 import { view } from "./panel.js";
@@ -33,8 +33,10 @@ function refresh() {
 
 state.changed = refresh;
 
+const wrong = (error) => say("status", sentence(error), true);
+
 /** Runs an action of the page; what it throws, the page says. */
-const attempt = (action) => (event) => action(event).catch((error) => say("status", sentence(error), true));
+const attempt = (action) => (event) => action(event).catch(wrong);
 
 function describe() {
   const voice = state.voices.get($("voice").value);
@@ -108,15 +110,14 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
   });
 }
 
-attempt(async () => {
+whenAllowed(async () => {
   const listed = await (await load("/voices")).json();
   state.voices = new Map(listed.voices.map((voice) => [voice.name, voice]));
   state.limit = listed.maxSeconds;
-  $("access").hidden = !listed.wantsToken;
-  for (const name of state.voices.keys()) $("voice").add(new Option(name, name, false, name === listed.defaultVoice));
+  $("voice").replaceChildren(...[...state.voices.keys()].map((name) => new Option(name, name, false, name === listed.defaultVoice)));
   describe();
   if (listed.example) state.example = await decode(await load("/example"), "The example");
   refresh();
   notice(insecure());
   say("status", "Ready.");
-})();
+}, wrong);

@@ -1,7 +1,7 @@
 // The picture tab: sixteen images at once, drawn row by row as they are made; see wavesynth/server/web/pictures.py.
 
 import { connect, load } from "./call.js";
-import { $, progress, say as sayIn, token } from "./dom.js";
+import { $, progress, say as sayIn, token, whenAllowed } from "./dom.js";
 import { sentence } from "./errors.js";
 
 const COLUMNS = 4;
@@ -93,13 +93,14 @@ $("picture-settings").onsubmit = (event) => event.preventDefault();
 $("draw").onclick = () => draw(false);
 $("endings").onclick = () => draw(true);
 
-load("/models")
-  .then((response) => response.json())
-  .then(({ models: listed }) => {
+whenAllowed(
+  async () => {
+    const { models: listed } = await (await load("/models")).json();
     if (!listed.length) return;
     models = new Map(listed.map((model) => [model.name, model]));
     $("model").replaceChildren(...[...models.keys()].map((name) => new Option(name, name)));
     $("tabs").hidden = false;
     describe();
-  })
-  .catch((error) => say(sentence(error), true));
+  },
+  (error) => say(sentence(error), true),
+);
