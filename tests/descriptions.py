@@ -12,9 +12,6 @@ from wavesynth.checks import UNPRINTABLE
 
 __all__ = ["contents", "fuzzing", "is_one_sentence"]
 
-#: Cases of a test in CI, always the same; FUZZ_CASES=20000 tries so many others.
-_CASES = 300
-
 #: Numbers at which checks of types, limits and floating point go wrong.
 _NUMBERS = st.sampled_from(
     [0, -1, 2, 255, 2**31, 2**63, 10**30, 10**400, 0.5, -0.0, 800.0, 5e-324, 1e308, math.nan, math.inf]
@@ -40,11 +37,11 @@ _VALUES = st.recursive(
 )
 
 
-def fuzzing(test):
-    """Makes a property of hypothesis a test of some hundred cases, or of FUZZ_CASES."""
-    cases = os.environ.get("FUZZ_CASES")
-    options = {"max_examples": int(cases)} if cases else {"max_examples": _CASES, "derandomize": True}
-    return settings(deadline=None, database=None, **options)(test)
+def fuzzing(cases=300):
+    """Settings of hypothesis for a test of so many cases, always the same; FUZZ_CASES=20000 tries so many others."""
+    more = os.environ.get("FUZZ_CASES")
+    options = {"max_examples": int(more)} if more else {"max_examples": cases, "derandomize": True}
+    return settings(deadline=None, database=None, **options)
 
 
 def is_one_sentence(text):

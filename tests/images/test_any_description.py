@@ -17,7 +17,7 @@ def test_any_description_is_a_model_or_a_sentence(tmp_path):
     save_image_model(tmp_path, ImageModel("a", "", "", "", Network.of(network), 0))
     path = tmp_path / "model.json"
 
-    @fuzzing
+    @fuzzing()
     @given(contents(json.loads(path.read_text())))
     def check(content):
         path.write_bytes(content)

@@ -16,7 +16,7 @@ from wavesynth.voices.voice import FormatError, load_voice
 def test_any_description_is_a_voice_or_a_sentence(tmp_path):
     path = tiny_voice(tmp_path, speakers=2) / "voice.json"
 
-    @fuzzing
+    @fuzzing()
     @given(contents(json.loads(path.read_text())))
     def check(content):
         path.write_bytes(content)
