@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from wavesynth.cli import app
 from wavesynth.server.errors import RefusedError
-from wavesynth.server.tokens import Allowance, Caller, Token, Tokens, hash_of, new_token
+from wavesynth.server.tokens import Allowance, Bearer, Token, Tokens, hash_of, new_token
 
 HASH = hash_of("secret")
 
@@ -22,7 +22,7 @@ def refusal(call, *arguments):
 
 def test_a_token_is_known_by_its_hash_and_says_whose_it_is():
     tokens = Tokens([Token(hash_of("other"), "other"), Token(HASH, "radio")])
-    assert tokens.caller("Bearer secret", "list").token.name == "radio"
+    assert tokens.bearer("Bearer secret", "list").token.name == "radio"
 
 
 @pytest.mark.parametrize(
@@ -30,24 +30,24 @@ def test_a_token_is_known_by_its_hash_and_says_whose_it_is():
     ["", "Bearer", "Bearer ", "Bearer Secret", "bearer secret", "secret", f"Bearer {HASH}", "Bearer \ud800"],
 )
 def test_anything_else_is_no_token(authorization):
-    code, message = refusal(Tokens.of("secret").caller, authorization, "list")
+    code, message = refusal(Tokens.of("secret").bearer, authorization, "list")
     assert code == "UNAUTHENTICATED"
     assert message == "metadata authorization is missing or wrong; it must be Bearer TOKEN"
 
 
 def test_a_token_allows_what_its_scopes_say():
     tokens = Tokens([Token(HASH, "radio", scopes=("list", "images"))])
-    assert tokens.caller("Bearer secret", "images")
-    code, message = refusal(tokens.caller, "Bearer secret", "synthesise")
+    assert tokens.bearer("Bearer secret", "images")
+    code, message = refusal(tokens.bearer, "Bearer secret", "synthesise")
     assert code == "PERMISSION_DENIED"
     assert message == "the token of radio allows list, images; this call needs synthesise"
 
 
 def test_a_token_expires():
     now = datetime.now(UTC)
-    assert Tokens([Token(HASH, "a", expires=now + timedelta(days=1))]).caller("Bearer secret", "list")
+    assert Tokens([Token(HASH, "a", expires=now + timedelta(days=1))]).bearer("Bearer secret", "list")
     past = Tokens([Token(HASH, "a", expires=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))])
-    code, message = refusal(past.caller, "Bearer secret", "list")
+    code, message = refusal(past.bearer, "Bearer secret", "list")
     assert (code, message) == ("UNAUTHENTICATED", "the token of a has expired, on 2026-01-02 at 03:04 UTC")
 
 
@@ -74,21 +74,21 @@ def test_what_is_spent_in_a_minute_comes_back_in_a_minute():
 
 
 def test_requests_beyond_those_of_a_minute_are_told_when_to_come_back():
-    caller = Caller.of(Token(HASH, "radio", requests_a_minute=2))
-    caller.begins()
-    caller.begins()
+    bearer = Bearer.of(Token(HASH, "radio", requests_a_minute=2))
+    bearer.begins()
+    bearer.begins()
     with pytest.raises(RefusedError) as refused:
-        caller.begins()
+        bearer.begins()
     assert refused.value.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert str(refused.value) == "radio may have 2 requests a minute, and has had them"
     assert dict(refused.value.metadata).keys() == {"retry-after-ms"}
 
 
 def test_a_call_is_not_cut_when_the_audio_of_a_minute_is_spent_but_the_next_is_refused():
-    caller = Caller.of(Token(HASH, "radio", seconds_a_minute=10))
-    caller.begins()
-    caller.heard(25)
-    code, message = refusal(caller.begins)
+    bearer = Bearer.of(Token(HASH, "radio", seconds_a_minute=10))
+    bearer.begins()
+    bearer.heard(25)
+    code, message = refusal(bearer.begins)
     assert code == "RESOURCE_EXHAUSTED" and "10 seconds of audio a minute" in message
 
 
@@ -101,6 +101,7 @@ def test_a_call_is_not_cut_when_the_audio_of_a_minute_is_spent_but_the_next_is_r
         ('[a]\nsha256 = "abc"', "[a] sha256 is 'abc'; it must be the SHA-256 of a token, 64 hexadecimal digits"),
         (f'[a]\nsha256 = "{HASH}"\nscope = "list"', "[a] scope is not a key; it must be one of sha256, "),
         (f'[a]\nsha256 = "{HASH}"\nname = "b"', "[a] name is not a key; the name is the table's"),
+        (f'[""]\nsha256 = "{HASH}"', "a table has no name; it must say whose token it is, such as [radio]"),
         (f'["a b"]\nsha256 = "{HASH}"', "name is 'a b'; it must be 1 to 64 letters, digits, dots and hyphens"),
         (f'[a]\nsha256 = "{HASH}"\nscopes = ["sing"]', "scopes is ('sing',); it must be some of synthesise, "),
         (f'[a]\nsha256 = "{HASH}"\nexpires = 2027-01-01T00:00:00', "it must be a time with its zone"),
@@ -124,7 +125,7 @@ def test_the_command_makes_a_token_that_its_table_knows(tmp_path):
     made = [CliRunner().invoke(app, ["token", name, *options]) for name in ("radio", "tv.2")]
     path.write_text("".join(result.stdout for result in made), "utf-8")
     secrets = [result.stderr.split()[-1] for result in made]
-    tokens = [Tokens.read(path).caller(f"Bearer {secret}", "list").token for secret in secrets]
+    tokens = [Tokens.read(path).bearer(f"Bearer {secret}", "list").token for secret in secrets]
     assert [(token.name, token.scopes, token.streams) for token in tokens] == [
         ("radio", ("list",), 3), ("tv.2", ("list",), 3)
     ]  # fmt: skip

@@ -94,6 +94,12 @@ def serve(
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's private key.")] = None,
     token_file: Annotated[Path | None, typer.Option(help="File of the token that clients must send.")] = None,
+    tokens: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file of tokens with names, scopes and limits, as `wavesynth token` makes them."
+        ),
+    ] = None,
     web: Annotated[bool, typer.Option("--web", help="Serve the web page too.")] = False,
     web_port: Annotated[
         int, typer.Option(help="The page's port; 0 takes a free one.", min=0, max=65535)
@@ -161,6 +167,7 @@ def serve(
             metrics_host=metrics_host,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
             token=read_token(token_file) if token_file else None,
+            tokens=tokens,
             web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ()), tuple(web_host or ()))
             if web
             else None,

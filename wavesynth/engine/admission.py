@@ -68,6 +68,11 @@ class Admission:
                 f"all {len(others)} places for {kind} streams are taken", _retry_after(others)
             )
         its_own = [s for s in others if request.client and s.request.client == request.client]
+        if request.client_streams is not None and len(its_own) >= request.client_streams:
+            raise CapacityError(
+                f"{request.client} has {len(its_own)} {kind} streams; it may have {request.client_streams}",
+                _retry_after(its_own),
+            )
         if not self._fits(request, its_own, self._share):
             raise CapacityError(
                 f"{request.client} has {len(its_own)} of the places for {kind} streams; a client may have "

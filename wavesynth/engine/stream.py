@@ -65,6 +65,8 @@ class EngineRequest:
     client: str = ""
     """Who asks, of whom each may have only a part of the places (`EngineConfig.share`); empty for one who may have
     all."""
+    client_streams: int | None = None
+    """Live streams, and as many offline ones, that this client may have at once; None if only its part counts."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import grpc
@@ -14,22 +13,35 @@ from wavesynth.server.callers import address_of
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.limits import Limits
 from wavesynth.server.telemetry import Call, Metrics, log
+from wavesynth.server.tokens import Bearer, Tokens
 from wavesynth.server.waiting import within
 
 __all__ = ["Admission"]
 
 _log = structlog.get_logger()
 
+#: What a token must allow for a method; to make audio, for all others.
+_SCOPES = {
+    "ListVoices": "list",
+    "ListImageModels": "list",
+    "SampleImage": "images",
+    "CompleteImage": "images",
+}
 #: Seconds in which a call that has ended should have taken its status.
 _LAST_WORDS = 1.0
 
 
 class Admission:
-    """Admits calls; with a `token`, those who send it as `authorization: Bearer TOKEN`. None lasts longer than the
-    `limits` say."""
+    """Admits calls; with `tokens`, those who send one of them as `authorization: Bearer TOKEN`. None lasts longer than
+    the `limits` say."""
 
-    def __init__(self, metrics: Metrics, token: str | None = None, limits: Limits | None = None) -> None:
-        self._metrics, self._token = metrics, token
+    def __init__(
+        self,
+        metrics: Metrics,
+        tokens: Callable[[], Tokens] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._metrics, self._tokens = metrics, tokens
         self.limits = limits or Limits()
         self._calls = 0
         self._idle = asyncio.Event()
@@ -43,7 +55,7 @@ class Admission:
         self._calls += 1
         self._idle.clear()
         try:
-            self._check(context)
+            self._check(call, context)
             longest = self.limits.call
             sentence = f"the call has lasted {longest:g} seconds; it may last so long at most"
             async with within(longest, grpc.StatusCode.DEADLINE_EXCEEDED, sentence):
@@ -78,24 +90,18 @@ class Admission:
         except TimeoutError:
             _log.warning("calls cut off", calls=self._calls)
 
-    def _check(self, context: grpc.aio.ServicerContext) -> None:
+    def _check(self, call: Call, context: grpc.aio.ServicerContext) -> None:
         if self._draining:
             raise RefusedError(grpc.StatusCode.UNAVAILABLE, "the service is shutting down")
-        self.check_token(str(dict(context.invocation_metadata() or ()).get("authorization", "")))
+        given = str(dict(context.invocation_metadata() or ()).get("authorization", ""))
+        if (bearer := self.bearer(given, _SCOPES.get(call.method, "synthesise"))) is not None:
+            call.bearer = bearer if bearer.token.name else None
+            bearer.begins()
 
-    def check_token(self, authorization: str) -> None:
-        """Raises RefusedError for who does not send the token, if there is one. From any thread."""
-        if self._token is None:
-            return
-        # A page can send half of a surrogate pair, which UTF-8 does not have.
-        sent, wanted = (
-            text.encode("utf-8", "surrogatepass") for text in (authorization, f"Bearer {self._token}")
-        )
-        if not hmac.compare_digest(sent, wanted):
-            raise RefusedError(
-                grpc.StatusCode.UNAUTHENTICATED,
-                "metadata authorization is missing or wrong; it must be Bearer TOKEN",
-            )
+    def bearer(self, authorization: str, scope: str) -> Bearer | None:
+        """Whose token it is; None if callers need none. Raises RefusedError for who sends none that allows `scope`.
+        From any thread."""
+        return None if self._tokens is None else self._tokens().bearer(authorization, scope)
 
 
 async def _abort(context: grpc.aio.ServicerContext, refusal: RefusedError) -> None:

@@ -52,6 +52,9 @@ class ServerConfig:
     """Files of the certificate chain and of its private key, PEM."""
     token: str | None = None
     """What clients must send as `authorization: Bearer TOKEN`."""
+    tokens: Path | None = None
+    """TOML file of the tokens of which they must send one (`wavesynth.server.tokens`), instead of `token`; it is read
+    again when it changes."""
     web: WebConfig | None = None
     """The web page, if there is to be one."""
 
@@ -69,6 +72,7 @@ class ServerConfig:
         if self.live_streams is not None:
             require_whole(self, {"live_streams": (1, 100_000)})
         require(self, "max_seconds", 0 < self.max_seconds <= 86_400, "above 0 and at most 86400 seconds")
+        require(self, "tokens", self.tokens is None or self.token is None, "absent, since there is a token")
         require(self, "grace", 0 <= self.grace <= 3600, "from 0 to 3600 seconds")
 
     def grace_after(self, lost: bool) -> float:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import DataPlane
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.server.config import ServerConfig
+from wavesynth.server.followed import Followed
 from wavesynth.server.measuring import capacity_of_machine
 from wavesynth.server.sockets import listening
 from wavesynth.server.telemetry import log_left_out
 from wavesynth.server.tls import read_tls
+from wavesynth.server.tokens import Tokens
 from wavesynth.voices.loaded import LoadedVoice, load_voices
 from wavesynth.workers import one_torch_thread
 
-__all__ = ["capacity_of", "check_files_and_ports", "loaded"]
+__all__ = ["capacity_of", "check_files_and_ports", "loaded", "tokens_of"]
+
+
+def tokens_of(config: ServerConfig) -> Callable[[], Tokens] | None:
+    """The tokens that callers may send, as they are now, if callers must send one. Raises ValueError and OSError."""
+    if config.tokens is not None:
+        return Followed([config.tokens], partial(Tokens.read, config.tokens)).current
+    if config.token is not None:
+        one = Tokens.of(config.token)
+        return lambda: one
+    return None
 
 
 def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], dict[str, DataPlane], EngineConfig]:
@@ -56,4 +69,5 @@ def check_files_and_ports(config: ServerConfig) -> tuple[bytes, bytes] | None:
         for host, port, purpose in wanted:
             if port is not None:
                 tried.enter_context(listening(host, port, purpose))
+    tokens_of(config)
     return None if config.tls is None else read_tls(*config.tls)

@@ -81,11 +81,8 @@ class SynthesisService(SynthesisServiceServicer):
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
             request, encode, given = self._requests.growing(first.config)
-            call.voice = request.voice
             messages = self._messages(request, encode)
-            async with self._engine.open(
-                replace(request, client=client_of(call.caller, self._limits))
-            ) as stream:
+            async with self._engine.open(self._of(call, request)) as stream:
                 pace = self._paces.of(call.caller)
                 rate = self._requests.voices[request.voice].sample_rate
                 reader = asyncio.create_task(self._read(requests, stream, given, pace, rate))
@@ -104,8 +101,7 @@ class SynthesisService(SynthesisServiceServicer):
         """The stream of a call whose input came in its request, and what makes messages of its audio."""
         check = partial(self._requests.whole, request.synthesis, request.conditioning, live)
         checked, encode, piece = await _checked(request, check)
-        call.voice = checked.voice
-        async with self._engine.open(replace(checked, client=client_of(call.caller, self._limits))) as stream:
+        async with self._engine.open(self._of(call, checked)) as stream:
             if piece is not None:
                 await stream.push(piece, checked.samples or 0)
             stream.finish()
@@ -129,6 +125,14 @@ class SynthesisService(SynthesisServiceServicer):
             stream.finish()
         except Exception as error:
             stream.fail(error)
+
+    def _of(self, call: Call, request: EngineRequest) -> EngineRequest:
+        """The request, with who asks; the call notes what it asks for."""
+        call.voice, call.sample_rate = request.voice, self._requests.voices[request.voice].sample_rate
+        if call.bearer is None:
+            return replace(request, client=client_of(call.caller, self._limits))
+        token = call.bearer.token
+        return replace(request, client=token.name, client_streams=token.streams)
 
     def _messages(self, request: EngineRequest, encode: Encode) -> _Messages:
         return _Messages(encode, self._requests.voices[request.voice].sample_rate)

@@ -23,6 +23,7 @@ from wavesynth.server.health import Health
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService, ServedImages
 from wavesynth.server.limits import Limits
+from wavesynth.server.loading import tokens_of
 from wavesynth.server.malformed import RefuseMalformed
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port
@@ -70,7 +71,7 @@ class Services:
     ) -> None:
         self.port = config.port
         self._config, self._tls, self._page_socket = config, tls, page
-        self._admission = Admission(metrics, config.token, config.limits)
+        self._admission = Admission(metrics, tokens_of(config), config.limits)
         self._requests = requests
         self._service = SynthesisService(engine, requests, self._admission)
         self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))

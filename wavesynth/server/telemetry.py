@@ -7,11 +7,15 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from wavesynth.engine.stream import EngineOutput
+
+if TYPE_CHECKING:
+    from wavesynth.server.tokens import Bearer
 
 __all__ = ["Call", "Metrics", "log", "log_as_json", "log_left_out"]
 
@@ -70,6 +74,10 @@ class Call:
     metrics: Metrics
     caller: str = ""
     """The caller's address (`wavesynth.server.callers`)."""
+    bearer: Bearer | None = None
+    """Whose token the call has, if tokens have names."""
+    sample_rate: int = 16000
+    """Hertz, of its audio."""
     voice: str = ""
     samples: int = 0
     time_to_first_audio: float | None = None
@@ -81,6 +89,8 @@ class Call:
         now = time.monotonic()
         for output in outputs:
             self.samples += len(output.samples)
+            if self.bearer:
+                self.bearer.heard(len(output.samples) / self.sample_rate)
             self.metrics.chunk_latency.observe(now - output.made_at)
             self.metrics.samples.labels(self.voice).inc(len(output.samples))
             if output.statistics:
@@ -106,5 +116,6 @@ class Call:
             samples=self.samples,
             seconds=round(time.monotonic() - self.started, 4),
             **rounded,
+            **({"client": self.bearer.token.name} if self.bearer else {}),
             **({"reason": message} if message else {}),
         )

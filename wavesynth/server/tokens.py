@@ -20,7 +20,7 @@ from wavesynth.checks import build, require, require_whole
 from wavesynth.files import read_text
 from wavesynth.server.errors import RefusedError
 
-__all__ = ["SCOPES", "Allowance", "Caller", "Token", "Tokens", "hash_of", "new_token"]
+__all__ = ["SCOPES", "Allowance", "Bearer", "Token", "Tokens", "hash_of", "new_token"]
 
 #: What a token may allow: to make audio, to list voices and models, to make images.
 SCOPES = ("synthesise", "list", "images")
@@ -74,6 +74,7 @@ class Token:
     sha256: str
     """`hash_of` it."""
     name: str = ""
+    """Whose it is; empty for one that all share."""
     scopes: tuple[str, ...] = SCOPES
     """What it allows."""
     expires: datetime | None = None
@@ -90,7 +91,8 @@ class Token:
             bool(_HASH.fullmatch(self.sha256)),
             "the SHA-256 of a token, 64 hexadecimal digits",
         )
-        require(self, "name", bool(_NAME.fullmatch(self.name)), "1 to 64 letters, digits, dots and hyphens")
+        named = not self.name or bool(_NAME.fullmatch(self.name))
+        require(self, "name", named, "1 to 64 letters, digits, dots and hyphens")
         known = bool(self.scopes) and set(self.scopes) <= set(SCOPES)
         require(self, "scopes", known, f"some of {', '.join(SCOPES)}")
         zoned = self.expires is None or self.expires.tzinfo is not None
@@ -105,7 +107,7 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Caller:
+class Bearer:
     """Who calls, by a token; what is left to it in this minute. Raises RefusedError where nothing is."""
 
     token: Token
@@ -113,7 +115,7 @@ class Caller:
     requests: Allowance | None
 
     @classmethod
-    def of(cls, token: Token) -> Caller:
+    def of(cls, token: Token) -> Bearer:
         """One who has called nothing yet."""
         seconds, requests = token.seconds_a_minute, token.requests_a_minute
         return cls(token, Allowance(seconds) if seconds else None, Allowance(requests) if requests else None)
@@ -138,16 +140,18 @@ class Caller:
 class Tokens:
     """Those that the server takes; all hashes are compared, each in constant time."""
 
-    def __init__(self, tokens: Iterable[Token]) -> None:
-        self._callers = [Caller.of(token) for token in tokens]
+    def __init__(self, tokens: Iterable[Token], before: Tokens | None = None) -> None:
+        """Of a token that was there `before` too it is remembered what is left to it."""
+        known = {bearer.token: bearer for bearer in before.bearers} if before else {}
+        self.bearers: list[Bearer] = [known.get(token) or Bearer.of(token) for token in tokens]
 
     @classmethod
     def of(cls, token: str) -> Tokens:
         """One that allows everything."""
-        return cls([Token(hash_of(token), "token")])
+        return cls([Token(hash_of(token))])
 
     @classmethod
-    def read(cls, path: Path) -> Tokens:
+    def read(cls, path: Path, before: Tokens | None = None) -> Tokens:
         """Those of a TOML file: a table for each, by name. Raises ValueError, naming file, token and field, and
         OSError."""
         try:
@@ -160,15 +164,15 @@ class Tokens:
             tokens = [build(name, Token, _named(name, values)) for name, values in found.items()]
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        return cls(tokens)
+        return cls(tokens, before)
 
-    def caller(self, authorization: str, scope: str) -> Caller:
+    def bearer(self, authorization: str, scope: str) -> Bearer:
         """Whose token a call has. Raises RefusedError if it has none, or one that does not allow `scope`."""
         kind, _, given = authorization.partition(" ")
         sent, found = hash_of(given), None
-        for caller in self._callers:
-            if hmac.compare_digest(caller.token.sha256, sent) and kind == "Bearer":
-                found = caller
+        for bearer in self.bearers:
+            if hmac.compare_digest(bearer.token.sha256, sent) and kind == "Bearer":
+                found = bearer
         if found is None:
             message = "metadata authorization is missing or wrong; it must be Bearer TOKEN"
             raise RefusedError(grpc.StatusCode.UNAUTHENTICATED, message)
@@ -183,6 +187,8 @@ class Tokens:
 
 
 def _named(name: str, values: object) -> object:
+    if not name:
+        raise ValueError("a table has no name; it must say whose token it is, such as [radio]")
     if isinstance(values, dict) and "name" in values:
         raise ValueError(f"[{name}] name is not a key; the name is the table's")
     return {**values, "name": name} if isinstance(values, dict) else values

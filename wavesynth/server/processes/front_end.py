@@ -128,7 +128,7 @@ def _first_message(wire: Wire) -> dict[str, Any]:
 
 
 def _config(plain: dict[str, Any]) -> ServerConfig:
-    tls, web, images = plain["tls"], plain["web"], plain["images"]
+    tls, web, images, tokens = plain["tls"], plain["web"], plain["images"], plain["tokens"]
     if web is not None:
         example = web["example"]
         web = WebConfig(
@@ -141,6 +141,7 @@ def _config(plain: dict[str, Any]) -> ServerConfig:
     paths = {
         "voices": Path(plain["voices"]),
         "images": None if images is None else Path(images),
+        "tokens": None if tokens is None else Path(tokens),
         "tls": None if tls is None else (Path(tls[0]), Path(tls[1])),
         "web": web,
         "limits": Limits(**plain["limits"]),

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import grpc
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from websockets.asyncio.server import ServerConnection
@@ -107,10 +108,12 @@ class Page:
         if path not in self._lists:
             return _response(HTTPStatus.NOT_FOUND, b"there is nothing here", _TEXT)
         try:
-            self._admission.check_token(", ".join(request.headers.get_all("Authorization")))
+            self._admission.bearer(", ".join(request.headers.get_all("Authorization")), "list")
         except RefusedError as refused:
             said = {"code": refused.code.name, "message": str(refused)}
-            return _response(HTTPStatus.UNAUTHORIZED, *_json(said), {"WWW-Authenticate": "Bearer"})
+            unknown = refused.code is grpc.StatusCode.UNAUTHENTICATED
+            status = HTTPStatus.UNAUTHORIZED if unknown else HTTPStatus.FORBIDDEN
+            return _response(status, *_json(said), {"WWW-Authenticate": "Bearer"} if unknown else None)
         return _response(HTTPStatus.OK, *self._lists[path]())
 
     async def serve(self, socket: ServerConnection) -> None:
