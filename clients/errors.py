@@ -68,7 +68,7 @@ class CallCancelledError(ServiceError):
 
 
 class FailedError(ServiceError):
-    """INTERNAL: making the audio failed; the message says how."""
+    """INTERNAL: the service failed. The message names the failure as the service's log does, which says how."""
 
 
 _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {

@@ -111,17 +111,21 @@ async def test_a_call_that_is_given_up_frees_its_place(config, end):
         assert len(await stream_bytes(SynthesisServiceStub(channel), **of_audio())) == 2000
 
 
-async def test_a_step_that_fails_is_internal_and_says_so(config):
-    async with serving(config) as (server, channel):
-        stub = SynthesisServiceStub(channel)
-        plane = server.engine.planes["tiny"]
-        advance, plane.advance = plane.advance, lambda *_: 1 / 0
-        with pytest.raises(grpc.aio.AioRpcError) as error:
-            await streamed(stub, **of_audio())
-        assert error.value.code() == grpc.StatusCode.INTERNAL
-        assert error.value.details() == "making the audio failed: division by zero"
-        plane.advance = advance
-        assert len(await stream_bytes(stub, **of_audio())) == 2000
+async def test_a_step_that_fails_is_internal_and_its_words_are_in_the_log_alone(config):
+    with capture_logs() as logs:
+        async with serving(config) as (server, channel):
+            stub = SynthesisServiceStub(channel)
+            plane = server.engine.planes["tiny"]
+            advance, plane.advance = plane.advance, lambda *_: 1 / 0
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await streamed(stub, **of_audio())
+            assert error.value.code() == grpc.StatusCode.INTERNAL
+            sentence, _, failure = error.value.details().rpartition(" ")
+            assert sentence == "the service failed; its log says how, as failure"
+            plane.advance = advance
+            assert len(await stream_bytes(stub, **of_audio())) == 2000
+    (line,) = (log for log in logs if log.get("failure") == failure)
+    assert line["reason"] == "making the audio failed: division by zero"
 
 
 async def test_draining_lets_calls_end_and_refuses_new_ones(config):

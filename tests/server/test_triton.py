@@ -52,7 +52,7 @@ async def test_a_launch_that_fails_ends_its_call_and_the_service_goes_on(config)
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await streamed(stub, **of_audio())
         assert error.value.code() == grpc.StatusCode.INTERNAL
-        assert error.value.details() == "making the audio failed: CUDA error: invalid argument"
+        assert "CUDA" not in error.value.details()
         again = await streamed(stub, **of_audio())
         assert b"".join(c.audio for c in again) == b"".join(c.audio for c in expected)
         health = await HealthStub(channel).Check(health_pb2.HealthCheckRequest())
@@ -70,11 +70,14 @@ async def test_a_service_whose_gpu_is_gone_says_so_and_is_unhealthy(config):
             raise LostError("the GPU failed: gone; start the service again")
 
         server.engine.planes["tiny"].advance = advance
-        for code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE):
+        for code, sentence in (
+            (grpc.StatusCode.INTERNAL, "the service failed; its log says how, as failure "),
+            (grpc.StatusCode.UNAVAILABLE, "the GPU failed: gone; start the service again"),
+        ):
             with pytest.raises(grpc.aio.AioRpcError) as error:
                 await streamed(stub, **of_audio())
             assert error.value.code() == code
-            assert error.value.details() == "the GPU failed: gone; start the service again"
+            assert error.value.details().startswith(sentence)
         request = health_pb2.HealthCheckRequest()
         async with asyncio.timeout(20):
             while (

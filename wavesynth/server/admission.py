@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -62,15 +63,15 @@ class Admission:
                 yield call
         except RefusedError as refusal:
             code, message = refusal.code.name, str(refusal)
-            await _abort(context, refusal)
+            await _abort(context, _internal(call) if refusal.code is grpc.StatusCode.INTERNAL else refusal)
         except asyncio.CancelledError:
             left = context.time_remaining()
             code = "CANCELLED" if left is None or left > 0 else "DEADLINE_EXCEEDED"
             raise
         except Exception as error:
-            code, message = "INTERNAL", "the service failed"
-            _log.error("a call failed", method=method, exc_info=error)
-            await _abort(context, RefusedError(grpc.StatusCode.INTERNAL, message))
+            code, message, told = "INTERNAL", "the service failed", _internal(call)
+            _log.error("a call failed", method=method, failure=call.failure, exc_info=error)
+            await _abort(context, told)
         finally:
             self._calls -= 1
             if not self._calls:
@@ -102,6 +103,14 @@ class Admission:
         """Whose token it is; None if callers need none. Raises RefusedError for who sends none that allows `scope`.
         From any thread."""
         return None if self._tokens is None else self._tokens().bearer(authorization, scope)
+
+
+def _internal(call: Call) -> RefusedError:
+    """What a caller is told of a fault of ours: where to find the words of it, and none of them."""
+    call.failure = secrets.token_hex(4)
+    return RefusedError(
+        grpc.StatusCode.INTERNAL, f"the service failed; its log says how, as failure {call.failure}"
+    )
 
 
 async def _abort(context: grpc.aio.ServicerContext, refusal: RefusedError) -> None:

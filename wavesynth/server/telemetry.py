@@ -82,6 +82,8 @@ class Call:
     samples: int = 0
     time_to_first_audio: float | None = None
     real_time_factor: float | None = None
+    failure: str = ""
+    """By what name the caller can ask for the words of a fault."""
     started: float = field(default_factory=time.monotonic)
 
     def sent(self, outputs: list[EngineOutput]) -> None:
@@ -118,4 +120,5 @@ class Call:
             **rounded,
             **({"client": self.bearer.token.name} if self.bearer else {}),
             **({"reason": message} if message else {}),
+            **({"failure": self.failure} if self.failure else {}),
         )
