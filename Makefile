@@ -7,7 +7,7 @@ BIN := .venv/bin
 SERVED := .venv/served
 READY := .venv/ready
 
-.PHONY: help demo test lint docs bench bench-gpu proto clean
+.PHONY: help demo test faults lint docs bench bench-gpu proto clean
 
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,10 @@ demo: $(or $(wildcard $(READY)),$(SERVED)) ## hear and see a trained voice throu
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
+
+faults: $(READY) ## hurt a real server in each way 1,000 times, and give it 20,000 times anything to read
+	FAULTS=1000 $(BIN)/python -m pytest tests/server/test_faults.py
+	FUZZ_CASES=20000 $(BIN)/python -m pytest tests/server/test_any_message.py tests/*/test_any_description.py
 
 lint: $(READY) ## check style, types, the API's definition and the workflows
 	$(BIN)/ruff check

@@ -1,6 +1,7 @@
 """Servers for the tests of every folder: on a thread of this process, as a client sees one, and in a process."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -92,6 +93,11 @@ class ServerProcess:
     @property
     def address(self):
         return f"localhost:{self.port}"
+
+    @property
+    def open_files(self):
+        """How many descriptors it has open, sockets too."""
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
 
     def kill(self):
         """The process is gone from one moment to the next."""

@@ -6,7 +6,8 @@ import struct
 import threading
 from contextlib import suppress
 
-_DATA, _HEADERS, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 4, 6, 8
+_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
+_CANCEL = 8
 _END_HEADERS = 4
 
 
@@ -50,6 +51,10 @@ class HandMade:
         """Sends a message of a call, which may announce more bytes than come."""
         prefix = struct.pack(">BI", 0, len(payload) if announced is None else announced)
         self._send(frame(_DATA, prefix + payload, stream, int(end)))
+
+    def reset(self, stream):
+        """Gives a call up."""
+        self._send(frame(_RST_STREAM, struct.pack(">I", _CANCEL), stream))
 
     def read_on(self, stream):
         """Takes 64 KiB of a call's answer."""
