@@ -111,3 +111,15 @@ def test_what_cannot_be_served_is_one_sentence_and_exit_code_1(options, sentence
     assert result.exit_code == 1
     (said,) = (line for line in result.stderr.splitlines() if not line.startswith("{"))  # but for the log
     assert said.startswith("wavesynth: ") and sentence.format(tmp=tmp_path) in said
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_other_machines_are_served_in_the_clear_only_if_somebody_says_so(host):
+    result = serve("--host", host)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        f"wavesynth: host is {host}, which other machines may reach; give --tls-cert and --tls-key, and --tokens or"
+    )
+    assert serve("--host", host, "--insecure", "--print-config").exit_code == 0
+    assert serve("--host", host, "--token-file", __file__, "--print-config").exit_code == 1  # in the clear
+    assert serve("--host", "localhost", "--print-config").exit_code == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wavesynth.server.tls import read_tls
+from wavesynth.server.tls import read_roots, read_tls
 
 TLS = Path(__file__).parent / "tls"
 
@@ -67,3 +67,15 @@ def test_what_no_server_can_use_is_a_sentence_that_names_the_file(certificate, k
     with pytest.raises(ValueError) as refused:
         read_tls(*paths)
     assert str(refused.value) == sentence.format(certificate=paths[0], key=paths[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("key.pem", "holds no certificate in PEM"),
+        ("none.pem", "cannot be read: No such file or directory"),
+    ],
+)
+def test_roots_that_are_none_are_refused(name, reason):
+    with pytest.raises(ValueError, match=rf"--tls-clients is .*{name}, which {reason}"):
+        read_roots(TLS / name)

@@ -89,10 +89,18 @@ def serve(
         str,
         typer.Option(help="Address of --metrics-port. Metrics need no token: whoever reaches it reads them."),
     ] = "127.0.0.1",
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Listen beyond this machine although there is no TLS, or no token."),
+    ] = False,
     tls_cert: Annotated[
         Path | None, typer.Option(help="PEM file of the certificate chain; with --tls-key.")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file of the certificate's private key.")] = None,
+    tls_clients: Annotated[
+        Path | None,
+        typer.Option(help="PEM file of root certificates: callers must have a certificate of one of them."),
+    ] = None,
     token_file: Annotated[Path | None, typer.Option(help="File of the token that clients must send.")] = None,
     tokens: Annotated[
         Path | None,
@@ -135,7 +143,7 @@ def serve(
         from wavesynth.server.processes.supervisor import ServerWithFrontEnds
         from wavesynth.server.server import Server
         from wavesynth.server.server import serve as run
-        from wavesynth.server.sockets import host_and_port
+        from wavesynth.server.sockets import host_and_port, is_loopback
         from wavesynth.server.telemetry import log, log_as_json
         from wavesynth.server.web.config import WebConfig
         from wavesynth.voices.folders import SHIPPED
@@ -143,6 +151,13 @@ def serve(
         if (tls_cert is None) != (tls_key is None):
             raise ValueError(
                 f"--tls-{'key' if tls_key is None else 'cert'} is missing; TLS needs both of --tls-cert and --tls-key"
+            )
+        lacks = [] if tls_cert else ["--tls-cert and --tls-key"]
+        lacks += [] if token_file or tokens or tls_clients else ["--tokens or --token-file"]
+        if lacks and not insecure and not is_loopback(host):
+            raise ValueError(
+                f"host is {host}, which other machines may reach; give {', and '.join(lacks)}; or --insecure, if a "
+                "proxy or the network keeps strangers away"
             )
         server_config = ServerConfig(
             host=host,
@@ -166,6 +181,7 @@ def serve(
             metrics_port=metrics_port,
             metrics_host=metrics_host,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
+            tls_clients=tls_clients,
             token=read_token(token_file) if token_file else None,
             tokens=tokens,
             web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ()), tuple(web_host or ()))

@@ -50,6 +50,8 @@ class ServerConfig:
     """Where metrics are served: they need no token, so it is not `host`."""
     tls: tuple[Path, Path] | None = None
     """Files of the certificate chain and of its private key, PEM."""
+    tls_clients: Path | None = None
+    """File of root certificates, PEM: callers must have a certificate of one of them."""
     token: str | None = None
     """What clients must send as `authorization: Bearer TOKEN`."""
     tokens: Path | None = None
@@ -72,6 +74,8 @@ class ServerConfig:
         if self.live_streams is not None:
             require_whole(self, {"live_streams": (1, 100_000)})
         require(self, "max_seconds", 0 < self.max_seconds <= 86_400, "above 0 and at most 86400 seconds")
+        alone = self.tls_clients is not None and self.tls is None
+        require(self, "tls_clients", not alone, "absent without a certificate of the server")
         require(self, "tokens", self.tokens is None or self.token is None, "absent, since there is a token")
         require(self, "grace", 0 <= self.grace <= 3600, "from 0 to 3600 seconds")
 

@@ -10,12 +10,12 @@ from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import DataPlane
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity
+from wavesynth.server.certificates import grpc_credentials
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.followed import Followed
 from wavesynth.server.measuring import capacity_of_machine
 from wavesynth.server.sockets import listening
 from wavesynth.server.telemetry import log_left_out
-from wavesynth.server.tls import read_tls
 from wavesynth.server.tokens import Tokens
 from wavesynth.voices.loaded import LoadedVoice, load_voices
 from wavesynth.workers import one_torch_thread
@@ -57,9 +57,9 @@ async def capacity_of(
     return await capacity_of_machine(voices, planes, engine_config)
 
 
-def check_files_and_ports(config: ServerConfig) -> tuple[bytes, bytes] | None:
-    """TLS's certificate chain and private key, PEM, if there are any. Raises ValueError or OSError, in a sentence, for
-    files and ports that cannot be used: before voices are loaded."""
+def check_files_and_ports(config: ServerConfig) -> None:
+    """Raises ValueError or OSError, in a sentence, for files and ports that cannot be used: before voices are
+    loaded."""
     wanted = [
         (config.host, config.port, "listen"),
         (config.metrics_host, config.metrics_port, "serve metrics"),
@@ -70,4 +70,5 @@ def check_files_and_ports(config: ServerConfig) -> tuple[bytes, bytes] | None:
             if port is not None:
                 tried.enter_context(listening(host, port, purpose))
     tokens_of(config)
-    return None if config.tls is None else read_tls(*config.tls)
+    if config.tls is not None:
+        grpc_credentials(config.tls, config.tls_clients)

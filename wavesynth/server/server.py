@@ -41,7 +41,7 @@ class Server:
 
     async def __aenter__(self) -> Self:
         config = self.config
-        tls = check_files_and_ports(config)
+        check_files_and_ports(config)
         voices, planes, engine_config = loaded(config)
         capacity = await capacity_of(config, voices, planes, engine_config)
         loop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class Server:
                 )
             stack.enter_context(self.engine)
             images = served_images(config.images)
-            services = Services(config, async_engine, self.requests, images, self.metrics, tls, page)
+            services = Services(config, async_engine, self.requests, images, self.metrics, page)
             self._services = await stack.enter_async_context(services)
             self.port = services.port
             self._stack = stack.pop_all()

@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 from wavesynth.extras import extra
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine
+from wavesynth.server.certificates import grpc_credentials, page_context
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.health import Health
 from wavesynth.server.image_worker import ImageWorker
@@ -53,9 +54,8 @@ _IMAGE_CALLS = 4
 class Services:
     """The services of an engine on a port, as an asynchronous context manager.
 
-    With `shared`, other processes listen on the port too. `tls` is the certificate chain and its private key, PEM.
-    `page`, a socket that listens, is where the web page is served. Entering raises OSError, in a sentence, for a port
-    that cannot be had.
+    With `shared`, other processes listen on the port too. `page`, a socket that listens, is where the web page is
+    served. Entering raises OSError, in a sentence, for a port that cannot be had.
     """
 
     def __init__(
@@ -65,12 +65,11 @@ class Services:
         requests: Requests,
         images: Mapping[str, ServedImages],
         metrics: Metrics,
-        tls: tuple[bytes, bytes] | None = None,
         page: socket.socket | None = None,
         shared: bool = False,
     ) -> None:
         self.port = config.port
-        self._config, self._tls, self._page_socket = config, tls, page
+        self._config, self._page_socket = config, page
         self._admission = Admission(metrics, tokens_of(config), config.limits)
         self._requests = requests
         self._service = SynthesisService(engine, requests, self._admission)
@@ -113,10 +112,9 @@ class Services:
         config = self._config
         address = host_and_port(config.host, config.port)
         try:
-            if self._tls is None:
+            if config.tls is None:
                 return self._grpc.add_insecure_port(address)
-            certificate, key = self._tls
-            return self._grpc.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+            return self._grpc.add_secure_port(address, grpc_credentials(config.tls, config.tls_clients))
         except RuntimeError as error:
             check_port(config.host, config.port)  # says why, if somebody was faster
             raise OSError(f"cannot listen on {address}: gRPC refuses it") from error
@@ -131,7 +129,7 @@ class Services:
         assert web is not None
         visitors = Visitors((*web.hosts, config.host), web.origins, secure=config.tls is not None)
         page = Page(self._service, self._requests, self._images, self._admission, web, visitors)
-        return serve_page(page, listener, config.tls)
+        return serve_page(page, listener, config.tls and page_context(config.tls, config.tls_clients))
 
 
 def _grpc_options(shared: bool, limits: Limits) -> list[tuple[str, int]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from typing import Any
 
-__all__ = ["check_port", "host_and_port", "listening", "plain", "sharing"]
+__all__ = ["check_port", "host_and_port", "is_loopback", "listening", "plain", "sharing"]
 
 _REASONS = {
     errno.EADDRINUSE: "the port is in use",
@@ -26,6 +27,15 @@ def host_and_port(host: str, port: int) -> str:
     """host:port, with an IPv6 address in brackets."""
     host = plain(host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server there; a name counts by the addresses that it has now."""
+    try:
+        found = socket.getaddrinfo(plain(host), None)
+    except (OSError, UnicodeError):
+        return False
+    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)
 
 
 def listening(host: str, port: int, purpose: str = "listen") -> socket.socket:

@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 from typing import NoReturn
 
-__all__ = ["read_tls"]
+__all__ = ["read_roots", "read_tls"]
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +55,16 @@ def read_tls(certificate: Path, key: Path) -> tuple[bytes, bytes]:
     if refusal := _refusal(client, server):
         _log.warning("clients will refuse the certificate in %s: %s", certificate, refusal)
     return chain, private
+
+
+def read_roots(path: Path) -> bytes:
+    """The root certificates of callers, PEM. Raises ValueError, in a sentence that names the file, unless they are."""
+    roots = _content("clients", path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=roots.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError(f"--tls-clients is {path}, which holds no certificate in PEM") from error
+    return roots
 
 
 def _content(option: str, path: Path) -> bytes:

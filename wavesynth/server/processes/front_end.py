@@ -39,7 +39,6 @@ def plain_start(
     slots: int,
     voices: list[ServedVoice],
     images: list[ServedImages],
-    tls: tuple[bytes, bytes] | None,
 ) -> dict[str, Any]:
     """What a front end needs to know at its start, as JSON."""
     return {
@@ -47,7 +46,6 @@ def plain_start(
         "slots": slots,
         "voices": [voice.plain() for voice in voices],
         "images": [asdict(model) | {"folder": str(model.folder.absolute())} for model in images],
-        "tls": None if tls is None else [part.decode() for part in tls],
     }
 
 
@@ -88,7 +86,6 @@ async def _serve(wire: Wire, start: dict[str, Any], memory: int, page: int | Non
     config = _config(start["config"])
     voices = [ServedVoice.from_plain(plain) for plain in start["voices"]]
     models = [ServedImages(**plain | {"folder": Path(plain["folder"])}) for plain in start["images"]]
-    tls = None if start["tls"] is None else cast(tuple[bytes, bytes], tuple(map(str.encode, start["tls"])))
     slots = SharedSlots(start["slots"], memory)
     engine = RemoteEngine(
         wire, slots, lambda streams: async_engine.wake(streams), said, lambda: end(_LAST_WORDS, 1)
@@ -100,7 +97,6 @@ async def _serve(wire: Wire, start: dict[str, Any], memory: int, page: int | Non
         Requests(cast(Any, voices), config.max_seconds),
         {model.name: model for model in models},
         Metrics(),
-        tls,
         None if page is None else socket.socket(fileno=page),
         shared=True,
     )
@@ -142,6 +138,7 @@ def _config(plain: dict[str, Any]) -> ServerConfig:
         "voices": Path(plain["voices"]),
         "images": None if images is None else Path(images),
         "tokens": None if tokens is None else Path(tokens),
+        "tls_clients": None if plain["tls_clients"] is None else Path(plain["tls_clients"]),
         "tls": None if tls is None else (Path(tls[0]), Path(tls[1])),
         "web": web,
         "limits": Limits(**plain["limits"]),

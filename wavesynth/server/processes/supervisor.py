@@ -74,7 +74,7 @@ class ServerWithFrontEnds:
 
     async def __aenter__(self) -> Self:
         config, self._loop = self.config, asyncio.get_running_loop()
-        tls = check_files_and_ports(config)
+        check_files_and_ports(config)
         async with AsyncExitStack() as stack:
             held = stack.enter_context(sharing(config.host, config.port))
             self.port = held.getsockname()[1]
@@ -107,7 +107,7 @@ class ServerWithFrontEnds:
             served = [ServedVoice.of(loaded.voice) for loaded in voices.values()]
             images = list(served_images(config.images).values())
             self._start_message = plain_start(
-                replace(config, port=self.port), self._memory.slots, served, images, tls
+                replace(config, port=self.port), self._memory.slots, served, images
             )
             stack.callback(self._end)
             for _ in range(config.workers):

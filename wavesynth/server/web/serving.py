@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 from typing_extensions import override
@@ -35,12 +34,10 @@ _quiet.setLevel(logging.CRITICAL)
 
 
 @asynccontextmanager
-async def serve_page(
-    page: Page, listener: socket.socket, tls: tuple[Path, Path] | None
-) -> AsyncIterator[None]:
+async def serve_page(page: Page, listener: socket.socket, tls: ssl.SSLContext | None) -> AsyncIterator[None]:
     """Serves the page on a socket that listens, until the block ends."""
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    served = asyncio.create_task(asyncio.to_thread(asyncio.run, _run(page, listener, _context(tls), started)))
+    served = asyncio.create_task(asyncio.to_thread(asyncio.run, _run(page, listener, tls, started)))
     either: list[asyncio.Future[Any]] = [served, asyncio.wrap_future(started)]
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if served.done():
@@ -85,14 +82,6 @@ async def _run(
     for visit in list(visits):  # those who do not read what is sent to them
         visit.transport.abort()
     await server.wait_closed()
-
-
-def _context(tls: tuple[Path, Path] | None) -> ssl.SSLContext | None:
-    if tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*tls)
-    return context
 
 
 class _Visit(ServerConnection):
