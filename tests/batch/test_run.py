@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import soundfile
 
 import wavesynth.batch.run as module
 from wavesynth.batch.run import Run, run
-from wavesynth.batch.work import cut
+from wavesynth.batch.work import BatchOptions, cut
 
 DEFAULTS = {"voice": "tiny", "seed": 0, "temperature": None, "speaker": ""}
 
@@ -60,6 +61,24 @@ def test_a_manifest_that_the_run_would_replace_is_kept(batch, tmp_path):
     with pytest.raises(ValueError, match=r"errors\.jsonl, which this run writes itself"):
         batch(manifest, tmp_path / "out")
     assert manifest.read_text() == '{"audio": "../a.wav"}\n'
+
+
+def test_a_pipe_in_a_folder_of_voices_is_refused_and_not_waited_for(tmp_path):
+    record(tmp_path / "in/a.wav")
+    (tmp_path / "voices/a").mkdir(parents=True)
+    os.mkfifo(tmp_path / "voices/a/voice.json")
+    said = []
+
+    def begin():
+        try:
+            run(Run(tmp_path / "in", tmp_path / "out", DEFAULTS, BatchOptions(str(tmp_path / "voices"))))
+        except ValueError as error:
+            said.append(str(error))
+
+    begun = threading.Thread(target=begin, daemon=True)  # what waits for a writer waits for ever
+    begun.start()
+    begun.join(60)
+    assert said == [f"{tmp_path}/voices/a/voice.json is a folder, a pipe or a device; it must be a file"]
 
 
 @pytest.mark.parametrize("text", ["my notes\n", '{"audio": "a.wav"}\n', "[1]\n"])
