@@ -135,7 +135,6 @@ def serve(
     """
     with one_sentence_errors():
         import asyncio
-        import sys
 
         from wavesynth.cli.demo import HELD_OUT
         from wavesynth.server.config import ServerConfig
@@ -144,7 +143,7 @@ def serve(
         from wavesynth.server.server import Server
         from wavesynth.server.server import serve as run
         from wavesynth.server.sockets import host_and_port, is_loopback
-        from wavesynth.server.telemetry import log, log_as_json
+        from wavesynth.server.telemetry import log, logging_aside
         from wavesynth.server.web.config import WebConfig
         from wavesynth.voices.folders import SHIPPED
 
@@ -198,10 +197,9 @@ def serve(
             say(f"listening on {host_and_port(host, server.port)}")
             if web:
                 say(f"the page is at http{'s' if tls_cert else ''}://{host_and_port(host, server.web_port)}/")
-            sys.stdout.flush()
 
-        log_as_json()
-        measured = " and measuring how many live streams this machine can carry" * (live_streams is None)
-        log(f"loading voices{measured}")
-        if not asyncio.run(run(server_config, ready)):
-            raise typer.Exit(1)  # the log has said why
+        with logging_aside():
+            measured = " and measuring how many live streams this machine can carry" * (live_streams is None)
+            log(f"loading voices{measured}")
+            if not asyncio.run(run(server_config, ready)):
+                raise typer.Exit(1)  # the log has said why

@@ -12,7 +12,7 @@ answer's. docs/explanation/architecture.md follows it from there through the eng
     errors.py          why a call ends without its audio
     telemetry.py       metrics, and a line in the log for each call
 
-Whether there is a service at all says health.py.
+Whether there is a service at all says health.py. What the server writes goes through outlet.py: it waits for no reader.
 
 server.py puts voices, engine and services (services.py) together, from start to drain. Calls for images go to
 images.py and image_worker.py, not to the engine. The web page (web/) makes the same calls.

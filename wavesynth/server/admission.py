@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import grpc
-import structlog
 
 from wavesynth.server.callers import address_of
 from wavesynth.server.errors import RefusedError
@@ -18,8 +17,6 @@ from wavesynth.server.tokens import Bearer, Tokens
 from wavesynth.server.waiting import within
 
 __all__ = ["Admission"]
-
-_log = structlog.get_logger()
 
 #: What a token must allow for a method; to make audio, for all others.
 _SCOPES = {
@@ -70,7 +67,7 @@ class Admission:
             raise
         except Exception as error:
             code, message, told = "INTERNAL", "the service failed", _internal(call)
-            _log.error("a call failed", method=method, failure=call.failure, exc_info=error)
+            log("a call failed", "error", method=method, failure=call.failure, exc_info=error)
             await _abort(context, told)
         finally:
             self._calls -= 1
@@ -89,7 +86,7 @@ class Admission:
         try:
             await asyncio.wait_for(self._idle.wait(), grace)
         except TimeoutError:
-            _log.warning("calls cut off", calls=self._calls)
+            log("calls cut off", "warning", calls=self._calls)
 
     def _check(self, call: Call, context: grpc.aio.ServicerContext) -> None:
         if self._draining:

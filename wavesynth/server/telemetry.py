@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,12 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from wavesynth.engine.stream import EngineOutput
+from wavesynth.server.outlet import Outlet, outlets
 
 if TYPE_CHECKING:
     from wavesynth.server.tokens import Bearer
 
-__all__ = ["Call", "Metrics", "log", "log_as_json", "log_left_out"]
+__all__ = ["Call", "Metrics", "log", "log_as_json", "log_left_out", "logging_aside"]
 
 #: Bounds of the buckets of the histograms, in seconds.
 _BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
@@ -31,17 +33,33 @@ def log_as_json() -> None:
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),
     ]
-    structlog.configure(processors=processors, logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    structlog.configure(processors=processors, logger_factory=lambda *_: structlog.WriteLogger(sys.stderr))
     standard = logging.StreamHandler(sys.stderr)
     plain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors]
     standard.setFormatter(structlog.stdlib.ProcessorFormatter(processors=plain))
     logging.basicConfig(handlers=[standard], level=logging.WARNING)
 
 
-def log(event: str, **values: object) -> None:
+@contextmanager
+def logging_aside() -> Iterator[None]:
+    """Within, this process logs as JSON, and nobody waits until it is written (wavesynth.server.outlet)."""
+
+    def report(lines: int) -> None:
+        log(
+            "lines of the log were dropped: they were not read, or could not be written",
+            "warning",
+            lines=lines,
+        )
+
+    with outlets(report):
+        log_as_json()
+        yield
+
+
+def log(event: str, level: str = "info", **values: object) -> None:
     """Logs what happened. A log that nobody takes any more is no reason to fail."""
     with suppress(OSError, ValueError):
-        structlog.get_logger().info(event, **values)
+        getattr(structlog.get_logger(), level)(event, **values)
 
 
 def log_left_out(reason: Exception) -> None:
@@ -64,6 +82,13 @@ class Metrics:
         self.time_to_first_audio = Histogram(*first, buckets=_BUCKETS, registry=self.registry)
         chunk = ("wavesynth_chunk_latency_seconds", "From a chunk's making until gRPC took it")
         self.chunk_latency = Histogram(*chunk, buckets=_BUCKETS, registry=self.registry)
+        dropped = (
+            "wavesynth_log_lines_dropped",
+            "Lines of the log that nobody read, or that could not be written",
+        )
+        self.log_lines_dropped = Counter(*dropped, registry=self.registry)
+        if isinstance(sys.stderr, Outlet):
+            sys.stderr.count_lost(self.log_lines_dropped.inc)
 
 
 @dataclass

@@ -24,7 +24,7 @@ from wavesynth.server.processes.remote import RemoteEngine
 from wavesynth.server.processes.wire import Wire
 from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.services import Services
-from wavesynth.server.telemetry import Metrics, log_as_json
+from wavesynth.server.telemetry import Metrics, logging_aside
 from wavesynth.server.validation import Requests
 from wavesynth.server.web.config import PageLimits, WebConfig
 
@@ -57,7 +57,11 @@ def run_front_end(end: socket.socket) -> int:
     the engine's process starts another.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    log_as_json()
+    with logging_aside():
+        return _run(end)
+
+
+def _run(end: socket.socket) -> int:
     try:
         _, descriptors, *_ = socket.recv_fds(end, 1, 2)
         wire = Wire(end)
