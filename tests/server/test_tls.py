@@ -30,13 +30,6 @@ def test_a_certificate_that_has_expired_is_a_warning(caplog):
     assert caplog.messages == [expected]
 
 
-def test_a_key_on_a_curve_that_clients_do_not_offer_is_a_warning_and_no_end(caplog):
-    path = TLS / "weak-curve.pem"  # secp224r1
-    with caplog.at_level(logging.WARNING):
-        assert read_tls(path, path) == (path.read_bytes(), path.read_bytes())
-    assert caplog.messages == [f"clients will refuse the certificate in {path}: no shared cipher"]
-
-
 @pytest.mark.parametrize(
     ("certificate", "key", "sentence"),
     [
@@ -79,3 +72,17 @@ def test_what_no_server_can_use_is_a_sentence_that_names_the_file(certificate, k
 def test_roots_that_are_none_are_refused(name, reason):
     with pytest.raises(ValueError, match=rf"--tls-clients is .*{name}, which {reason}"):
         read_roots(TLS / name)
+
+
+@pytest.mark.parametrize("what", ["a key on a curve that gRPC lacks", "bytes before the certificate"])
+def test_what_only_grpc_cannot_use_is_said_to_be_in_the_files(what, tmp_path):
+    path = tmp_path / "both.pem"
+    if "curve" in what:
+        path.write_bytes((TLS / "weak-curve.pem").read_bytes())
+    else:
+        both = (TLS / "cert.pem").read_bytes() + (TLS / "key.pem").read_bytes()
+        path.write_bytes(b"\xef\xbb\xbf" + both)  # as some editors begin a file
+    with pytest.raises(
+        ValueError, match=f"^--tls-cert is {path} and --tls-key is {path}, which gRPC cannot use: "
+    ):
+        read_tls(path, path)

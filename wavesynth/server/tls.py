@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
+
+import grpc
 
 __all__ = ["read_roots", "read_tls"]
 
@@ -52,6 +55,11 @@ def read_tls(certificate: Path, key: Path) -> tuple[bytes, bytes]:
         raise ValueError(
             f"--tls-cert is {certificate}, which cannot be used: {_words(error.reason)}"
         ) from error
+    if not _grpc_takes(chain, private):
+        raise ValueError(
+            f"--tls-cert is {certificate} and --tls-key is {key}, which gRPC cannot use: the key must be of RSA, "
+            "on the curve P-256, P-384 or P-521, or Ed25519, and nothing but text may stand before key and certificate"
+        )
     if refusal := _refusal(client, server):
         _log.warning("clients will refuse the certificate in %s: %s", certificate, refusal)
     return chain, private
@@ -77,6 +85,17 @@ def _content(option: str, path: Path) -> bytes:
 def _words(reason: str) -> str:
     """OpenSSL's name of a reason, such as NO_SHARED_CIPHER, as it is said in a sentence."""
     return reason.lower().replace("_", " ")
+
+
+def _grpc_takes(chain: bytes, private: bytes) -> bool:
+    """Whether gRPC can serve with them. It has a TLS library of its own, which knows less than Python's, and says no
+    more than that there is no port."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    try:
+        server.add_secure_port("localhost:0", grpc.ssl_server_credentials([(private, chain)]))
+    except RuntimeError:
+        return False
+    return True
 
 
 def _refusal(client: ssl.SSLContext, server: ssl.SSLContext) -> str | None:
