@@ -31,7 +31,7 @@ def page(port):
 
 def test_a_request_that_never_ends_is_cut_though_it_trickles(registry, port):
     with (
-        serve_metrics("127.0.0.1", port, registry, longest=0.2),
+        serve_metrics("127.0.0.1", port, registry, lambda: True, longest=0.2),
         socket.create_connection(("127.0.0.1", port), 20) as slow,
     ):
         with pytest.raises(OSError):
@@ -42,7 +42,7 @@ def test_a_request_that_never_ends_is_cut_though_it_trickles(registry, port):
 
 
 def test_who_holds_all_connections_is_cut_and_the_next_one_is_answered(registry, port):
-    with serve_metrics("127.0.0.1", port, registry, longest=0.5):
+    with serve_metrics("127.0.0.1", port, registry, lambda: True, longest=0.5):
         silent = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(30)]
         try:
             # Those beyond the bound are closed at once, the others when their time is over.

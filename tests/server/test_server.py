@@ -5,6 +5,7 @@ import socket
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import grpc
@@ -230,6 +231,25 @@ def figures(server):
     lines = generate_latest(server.metrics.registry).decode().splitlines()
     said = (line.rpartition(" ") for line in lines if not line.startswith("#"))
     return {name: float(value) for name, _, value in said}
+
+
+async def test_probes_say_whether_calls_are_taken(config):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    async def said(path):
+        try:
+            answer = await asyncio.to_thread(urlopen, f"http://127.0.0.1:{port}/{path}")
+        except HTTPError as error:
+            answer = error
+        with answer:
+            return answer.status, answer.read()
+
+    async with serving(config, metrics_port=port) as (server, _):
+        assert [await said("live"), await said("ready")] == [(200, b"live\n"), (200, b"ready\n")]
+        await server.drain()
+        assert [await said("live"), await said("ready")] == [(200, b"live\n"), (503, b"not ready\n")]
 
 
 async def test_what_happened_is_counted_and_logged_without_audio(config):

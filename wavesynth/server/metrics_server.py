@@ -1,10 +1,10 @@
-"""The HTTP server of the metrics: a few connections at a time, none of them for long."""
+"""The HTTP server of the metrics and of the probes: a few connections at a time, none of them for long."""
 
 from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -24,14 +24,15 @@ _LONGEST = 10.0
 
 @contextmanager
 def serve_metrics(
-    host: str, port: int, registry: CollectorRegistry, longest: float = _LONGEST
+    host: str, port: int, registry: CollectorRegistry, ready: Callable[[], bool], longest: float = _LONGEST
 ) -> Iterator[None]:
-    """Serves the metrics of `registry`; no connection lasts longer than `longest` seconds.
+    """Serves the metrics of `registry`; /live answers 200, and /ready 200 or 503 as it is `ready` for calls. No
+    connection lasts longer than `longest` seconds.
 
     Raises OSError, in a sentence, for a port that cannot be had.
     """
     with listening(host, port, "serve metrics") as listener:
-        server = _Server(listener, registry, longest)
+        server = _Server(listener, _application(registry, ready), longest)
         thread = threading.Thread(target=server.serve_forever, name="wavesynth-metrics", daemon=True)
         thread.start()
         try:
@@ -39,6 +40,21 @@ def serve_metrics(
         finally:
             server.shutdown()
             thread.join()
+
+
+def _application(registry: CollectorRegistry, ready: Callable[[], bool]) -> Any:
+    metrics = make_wsgi_app(registry)
+
+    def application(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        path = environ.get("PATH_INFO", "")
+        if path not in ("/live", "/ready"):
+            return metrics(environ, start)
+        well = path == "/live" or ready()
+        said = path[1:] if well else f"not {path[1:]}"
+        start("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain")])
+        return [f"{said}\n".encode()]
+
+    return application
 
 
 class _Handler(WSGIRequestHandler):
@@ -50,13 +66,13 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, listener: socket.socket, registry: CollectorRegistry, longest: float) -> None:
+    def __init__(self, listener: socket.socket, application: Any, longest: float) -> None:
         super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
         self.server_name, self.server_port = listener.getsockname()[:2]
         self.setup_environ()
-        self.set_app(make_wsgi_app(registry))
+        self.set_app(application)
         self._longest = longest
         self._places = threading.Semaphore(_MAX_CONNECTIONS)
 

@@ -38,6 +38,8 @@ class Server:
         self.web_port = 0
         self.lost = asyncio.Event()
         """Set when the engine can do nothing any more: all streams have ended, and health says so."""
+        self.ready = False
+        """Whether it takes calls."""
 
     async def __aenter__(self) -> Self:
         config = self.config
@@ -67,7 +69,9 @@ class Server:
                 self.web_port = page.getsockname()[1]
             if config.metrics_port is not None:
                 stack.enter_context(
-                    serve_metrics(config.metrics_host, config.metrics_port, self.metrics.registry)
+                    serve_metrics(
+                        config.metrics_host, config.metrics_port, self.metrics.registry, lambda: self.ready
+                    )
                 )
             stack.enter_context(self.engine)
             images = served_images(config.images)
@@ -75,6 +79,7 @@ class Server:
             self._services = await stack.enter_async_context(services)
             self.port = services.port
             self._stack = stack.pop_all()
+        self.ready = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -83,9 +88,11 @@ class Server:
 
     async def drain(self) -> None:
         """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way."""
+        self.ready = False
         await self._services.drain(self.config.grace_after(self.lost.is_set()))
 
     def _engine_lost(self) -> None:
+        self.ready = False
         self.lost.set()
         self._services.say_not_serving()
 

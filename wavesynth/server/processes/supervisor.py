@@ -70,6 +70,8 @@ class ServerWithFrontEnds:
         self._failures = 0
         self.lost = asyncio.Event()
         """As `Server.lost`."""
+        self.ready = False
+        """As `Server.ready`."""
         self._replacing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -101,7 +103,9 @@ class ServerWithFrontEnds:
                 registry = CollectorRegistry()
                 MultiProcessCollector(registry, folder)
                 watch_engine(registry, self.engine)
-                stack.enter_context(serve_metrics(config.metrics_host, config.metrics_port, registry))
+                stack.enter_context(
+                    serve_metrics(config.metrics_host, config.metrics_port, registry, lambda: self.ready)
+                )
             stack.enter_context(self.engine)
             stack.enter_context(self._gateway)
             served = [ServedVoice.of(loaded.voice) for loaded in voices.values()]
@@ -114,6 +118,7 @@ class ServerWithFrontEnds:
                 self._start()
             await asyncio.gather(*(self._listens(front_end) for front_end in self._front_ends))
             self._stack = stack.pop_all()
+        self.ready = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -128,7 +133,7 @@ class ServerWithFrontEnds:
 
     async def drain(self) -> None:
         """Has all front ends say NOT_SERVING, refuse new calls with UNAVAILABLE, and wait for those under way."""
-        self._ending, grace = True, self.config.grace_after(self.lost.is_set())
+        self.ready, self._ending, grace = False, True, self.config.grace_after(self.lost.is_set())
         for front_end in self._front_ends:
             self._gateway.tell(front_end.link, drain=grace)
         try:
@@ -219,6 +224,7 @@ class ServerWithFrontEnds:
 
     def _engine_lost(self) -> None:
         """Has health say so everywhere."""
+        self.ready = False
         self.lost.set()
         for front_end in self._front_ends:
             self._gateway.tell(front_end.link, lost=True)
