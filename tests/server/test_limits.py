@@ -131,6 +131,9 @@ async def test_a_reader_with_no_window_at_all_gives_its_place_back(config):
                 while not server.engine.live:
                     await asyncio.sleep(0.005)
             await has_a_place(stub)
+            assert b"grpc-status" not in await asyncio.to_thread(caller.headers)
+            caller.read_on(stream)
+            assert b"the answer was not read for 0.3 seconds" in await asyncio.to_thread(caller.headers)
             await asyncio.wait_for(server.drain(), 10)  # nor does the caller hold up the end
 
 

@@ -15,7 +15,7 @@ from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.image_worker import ImageJob, ImageWorker
 from wavesynth.server.telemetry import Call, log, log_left_out
-from wavesynth.server.waiting import send
+from wavesynth.server.waiting import Answer
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
 
@@ -82,9 +82,10 @@ class ImageService(ImageServiceServicer):
         """The rows of new images, a message each."""
         async with self._admission.call("SampleImage", context) as call:
             job, _ = self._job(call, request.synthesis)
+            answer = Answer(context, self._admission.limits)
             async with aclosing(self._worker.rows(job)) as rows:
                 async for row in _numbered(rows):
-                    await send(context, pb.SampleImageResponse(row=row), self._admission.limits)
+                    await answer.send(pb.SampleImageResponse(row=row))
 
     async def CompleteImage(  # type: ignore[override]  # noqa: N802
         self, request: pb.CompleteImageRequest, context: grpc.aio.ServicerContext
@@ -103,9 +104,10 @@ class ImageService(ImageServiceServicer):
                     f"known_pixels is {request.known_pixels}; it must be from 0 to {c.height * c.width}"
                 )
             job = replace(job, known=request.pixels, pixels=request.known_pixels)
+            answer = Answer(context, self._admission.limits)
             async with aclosing(self._worker.rows(job)) as rows:
                 async for row in _numbered(rows):
-                    await send(context, pb.CompleteImageResponse(row=row), self._admission.limits)
+                    await answer.send(pb.CompleteImageResponse(row=row))
 
     def _job(self, call: Call, synthesis: pb.ImageSynthesis) -> tuple[ImageJob, ServedImages]:
         """What is asked for; RefusedError names the field, what came and what is allowed."""

@@ -20,7 +20,7 @@ from wavesynth.server.errors import invalid
 from wavesynth.server.pace import Pace, Paces
 from wavesynth.server.telemetry import Call
 from wavesynth.server.validation import GrowingInput, Requests
-from wavesynth.server.waiting import next_message, send
+from wavesynth.server.waiting import Answer, next_message
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
 
@@ -67,9 +67,10 @@ class SynthesisService(SynthesisServiceServicer):
             self._admission.call("StreamSynthesize", context) as call,
             self._open_whole(call, request, live=True) as (stream, messages),
         ):
+            answer = Answer(context, self._limits)
             async for outputs in stream.outputs():
                 if chunk := messages.chunk(outputs):
-                    await send(context, pb.StreamSynthesizeResponse(chunk=chunk), self._limits)
+                    await answer.send(pb.StreamSynthesizeResponse(chunk=chunk))
                 call.sent(outputs)
 
     async def Resynthesize(  # type: ignore[override]  # noqa: N802
@@ -81,7 +82,7 @@ class SynthesisService(SynthesisServiceServicer):
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
             request, encode, given = self._requests.growing(first.config)
-            messages = self._messages(request, encode)
+            messages, answer = self._messages(request, encode), Answer(context, self._limits)
             async with self._engine.open(self._of(call, request)) as stream:
                 pace = self._paces.of(call.caller)
                 rate = self._requests.voices[request.voice].sample_rate
@@ -89,7 +90,7 @@ class SynthesisService(SynthesisServiceServicer):
                 try:
                     async for outputs in stream.outputs():
                         if chunk := messages.chunk(outputs):
-                            await send(context, pb.ResynthesizeResponse(chunk=chunk), self._limits)
+                            await answer.send(pb.ResynthesizeResponse(chunk=chunk))
                         call.sent(outputs)
                 finally:
                     reader.cancel()

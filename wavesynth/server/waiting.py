@@ -15,7 +15,7 @@ import grpc
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.limits import Limits
 
-__all__ = ["next_message", "send", "within"]
+__all__ = ["Answer", "next_message", "within"]
 
 
 @asynccontextmanager
@@ -37,11 +37,24 @@ async def next_message(requests: AsyncIterator[Any], limits: Limits) -> Any:
         return await anext(requests, None)
 
 
-async def send(context: Any, message: Any, limits: Limits) -> None:
-    """Writes a message of the answer. Raises RefusedError when the caller takes nothing for too long.
+class Answer:
+    """The messages of a call's answer."""
 
-    The code is ABORTED: who has paused for longer may call again for the rest (`first_sample`).
-    """
-    sentence = f"the answer was not read for {limits.stall:g} seconds; a reader may stop for so long at most"
-    async with within(limits.stall, grpc.StatusCode.ABORTED, sentence):
-        await context.write(message)
+    def __init__(self, context: Any, limits: Limits) -> None:
+        self._context, self._stall = context, limits.stall
+        self._begun = False
+
+    async def send(self, message: Any) -> None:
+        """Writes a message. Raises RefusedError when the caller takes nothing for too long.
+
+        The code is ABORTED: who has paused for longer may call again for the rest (`first_sample`).
+        """
+        sentence = (
+            f"the answer was not read for {self._stall:g} seconds; a reader may stop for so long at most"
+        )
+        async with within(self._stall, grpc.StatusCode.ABORTED, sentence):
+            if not self._begun:
+                self._begun = True
+                # By itself: gRPC sends no status of a call whose headers are part of a write that was given up.
+                await self._context.send_initial_metadata(())
+            await self._context.write(message)

@@ -125,6 +125,9 @@ class Context:
         host, port = self._socket.remote_address[:2]
         return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
 
+    async def send_initial_metadata(self, metadata: object) -> None:
+        """There is none."""
+
     def time_remaining(self) -> None:
         """There is no deadline."""
 
