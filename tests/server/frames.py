@@ -4,11 +4,13 @@ import queue
 import socket
 import struct
 import threading
+import time
+from collections import Counter
 from contextlib import suppress
 
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
 _CANCEL = 8
-_END_HEADERS = 4
+_END_HEADERS, _INITIAL_WINDOW_SIZE = 4, 4
 
 
 def frame(kind, payload=b"", stream=0, flags=0):
@@ -30,7 +32,10 @@ class HandMade:
     def __init__(self, port, window=65_535):
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._headers = queue.SimpleQueue()
-        settings = struct.pack(">HI", 4, window)
+        self._lock, self._initial = threading.Lock(), 65_535
+        # What may be sent on the connection (0), and beyond `_initial` of each stream.
+        self._windows = Counter({0: 65_535})
+        settings = struct.pack(">HI", _INITIAL_WINDOW_SIZE, window)
         self._send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(_SETTINGS, settings), frame(_SETTINGS, flags=1))
         self._stream = -1
         self._receiver = threading.Thread(target=self._receive, daemon=True)
@@ -50,7 +55,7 @@ class HandMade:
     def message(self, stream, payload, announced=None, end=True):
         """Sends a message of a call, which may announce more bytes than come."""
         prefix = struct.pack(">BI", 0, len(payload) if announced is None else announced)
-        self._send(frame(_DATA, prefix + payload, stream, int(end)))
+        self._data(stream, prefix + payload, end)
 
     def reset(self, stream):
         """Gives a call up."""
@@ -72,8 +77,40 @@ class HandMade:
                 payload = received.read(int.from_bytes(head[:3], "big"))
                 if kind == _HEADERS:
                     self._headers.put(payload)
+                elif kind == _WINDOW_UPDATE:
+                    with self._lock:
+                        self._windows[int.from_bytes(head[5:9], "big")] += int.from_bytes(payload, "big")
+                elif kind == _SETTINGS and not flags:
+                    settings = dict(struct.iter_unpack(">HI", payload))
+                    self._initial = settings.get(_INITIAL_WINDOW_SIZE, self._initial)
                 elif kind == _PING and not flags:
                     self._send(frame(_PING, payload, flags=1))
+
+    def pour(self, size, streams, quiet):
+        """Sends up to `size` bytes more of each stream's message, as far as the server lets them come, until it has let
+        nothing come for `quiet` seconds; how many bytes of each stream were sent."""
+        sent = Counter(dict.fromkeys(streams, 0))
+        last = time.monotonic()
+        while time.monotonic() < last + quiet:
+            for stream in streams:
+                room = min(self._room(stream), size - sent[stream], 1 << 14)
+                if room > 0:
+                    self._data(stream, bytes(room))
+                    sent[stream] += room
+                    last = time.monotonic()
+            time.sleep(0.001)
+        return sent
+
+    def _room(self, stream):
+        """Bytes that the server lets come of a stream."""
+        with self._lock:
+            return min(self._windows[0], self._initial + self._windows[stream])
+
+    def _data(self, stream, payload, end=False):
+        self._send(frame(_DATA, payload, stream, int(end)))
+        with self._lock:
+            for one in (0, stream):
+                self._windows[one] -= len(payload)
 
     def __enter__(self):
         return self

@@ -71,7 +71,7 @@ async def test_what_is_no_message_is_one_sentence_one_line_and_one_count(
 ):
     before = counted(server, method)
     code, sentence, logs = await refusal(server, method, messages, streamed)
-    what = f"message {len(messages)}" if streamed else "the request"
+    what = f"message {len(messages)}"
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert sentence == f"{what} is malformed: its 20 bytes are no protobuf message that this method takes"
     (line,) = logs

@@ -57,6 +57,9 @@ def serve(
     grace: Annotated[
         float, typer.Option(help="Seconds that calls have to end at shutdown.", min=0, max=3600)
     ] = 30,
+    first_message_seconds: Annotated[
+        float, typer.Option(help="Seconds in which a call's first message must come.", min=0.1, max=86_400)
+    ] = 30,
     idle_seconds: Annotated[
         float, typer.Option(help="Seconds that a live call may send nothing.", min=0.1, max=86_400)
     ] = 120,
@@ -78,6 +81,14 @@ def serve(
             max=1,
         ),
     ] = None,
+    max_calls: Annotated[
+        int,
+        typer.Option(help="Calls of all kinds that a process may have under way.", min=1, max=1_000_000),
+    ] = 1000,
+    input_mib: Annotated[
+        int,
+        typer.Option(help="MiB of input of all calls of a process together.", min=16, max=1_048_576),
+    ] = 128,
     small_messages: Annotated[
         float,
         typer.Option(help="Messages of less than 2 ms of audio that a client may send in a second.", min=1),
@@ -170,10 +181,13 @@ def serve(
             max_seconds=max_seconds,
             grace=grace,
             limits=Limits(
+                first_message=first_message_seconds,
                 idle=idle_seconds,
                 stall=stall_seconds,
                 call=call_seconds,
                 vanished=vanished_seconds,
+                calls=max_calls,
+                input_bytes=input_mib << 20,
                 small_messages=small_messages,
                 client_share=client_share,
             ),

@@ -53,7 +53,9 @@ class Admission:
         self._calls += 1
         self._idle.clear()
         try:
-            self._check(call, context)
+            if (bearer := self.check(method, context)) is not None:
+                call.bearer = bearer if bearer.token.name else None
+                bearer.begins()
             longest = self.limits.call
             sentence = f"the call has lasted {longest:g} seconds; it may last so long at most"
             async with within(longest, grpc.StatusCode.DEADLINE_EXCEEDED, sentence):
@@ -88,13 +90,18 @@ class Admission:
         except TimeoutError:
             log("calls cut off", "warning", calls=self._calls)
 
-    def _check(self, call: Call, context: grpc.aio.ServicerContext) -> None:
+    async def refuse(self, method: str, context: grpc.aio.ServicerContext, refusal: RefusedError) -> None:
+        """Ends a call that did not begin; it has a line in the log like any other."""
+        async with self.call(method, context):
+            raise refusal
+
+    def check(self, method: str, context: grpc.aio.ServicerContext) -> Bearer | None:
+        """Whose token a call has; None if callers need none. Raises RefusedError without one that allows the method,
+        and for everybody while the server ends."""
         if self._draining:
             raise RefusedError(grpc.StatusCode.UNAVAILABLE, "the service is shutting down")
         given = str(dict(context.invocation_metadata() or ()).get("authorization", ""))
-        if (bearer := self.bearer(given, _SCOPES.get(call.method, "synthesise"))) is not None:
-            call.bearer = bearer if bearer.token.name else None
-            bearer.begins()
+        return self.bearer(given, _SCOPES.get(method, "synthesise"))
 
     def bearer(self, authorization: str, scope: str) -> Bearer | None:
         """Whose token it is; None if callers need none. Raises RefusedError for who sends none that allows `scope`.

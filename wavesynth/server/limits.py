@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wavesynth.checks import require
+from wavesynth.checks import require, require_whole
+from wavesynth.v1 import MAX_MESSAGE
 
 __all__ = ["Limits"]
 
@@ -18,6 +19,8 @@ _SHARE = 0.75
 class Limits:
     """What ends a call that holds a place and does not use it."""
 
+    first_message: float = 30.0
+    """Seconds in which a call's first message must come; 16 MiB then need a line of 4.5 Mbit/s."""
     idle: float = 120.0
     """Seconds for which a live call may send nothing while the server waits for its input."""
     stall: float = 120.0
@@ -28,6 +31,11 @@ class Limits:
     vanished: float = 30.0
     """Seconds until the calls of a caller end whose connection is lost without a word: after a third of it without a
     byte from the caller a ping is sent, which has the rest to be answered."""
+    calls: int = 1000
+    """Calls of all kinds that a process may have under way."""
+    input_bytes: int = 128 << 20
+    """Bytes of input of all calls of a process together. A message counts as long as it may be needed; while a first
+    one comes, it counts for the longest that there may be, 16 MiB."""
     small_messages: float = 500.0
     """Small messages that a caller may send in a second, in all its live calls; more have to wait. A message is small
     that holds less audio than is due in that time, 2 ms. A message costs the server the same whatever its length."""
@@ -42,8 +50,9 @@ class Limits:
         return _SHARE if self.client_share is None else self.client_share
 
     def __post_init__(self) -> None:
-        for name in ("idle", "stall", "call", "vanished"):
+        for name in ("first_message", "idle", "stall", "call", "vanished"):
             holds = 0 < getattr(self, name) <= _LONGEST
             require(self, name, holds, f"above 0 and at most {_LONGEST:g} seconds")
+        require_whole(self, {"calls": (1, 1_000_000), "input_bytes": (MAX_MESSAGE, 1 << 40)})
         require(self, "small_messages", 1 <= self.small_messages <= 1e6, "from 1 to 1000000 a second")
         require(self, "client_share", 0 < self.share <= 1, "above 0 and at most 1")

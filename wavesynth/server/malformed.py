@@ -21,7 +21,10 @@ __all__ = ["RefuseMalformed"]
 
 
 class RefuseMalformed(grpc.aio.ServerInterceptor):
-    """Ends calls with INVALID_ARGUMENT for a message that cannot be decoded, whichever service they are for."""
+    """Ends calls with INVALID_ARGUMENT for a message that cannot be decoded, whichever service they are for.
+
+    All methods take streams of messages: `Intake` (intake.py) has made them so.
+    """
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
@@ -36,37 +39,22 @@ class RefuseMalformed(grpc.aio.ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         if handler is None or handler.request_deserializer is None:
             return handler
-        given, sent = (
-            "stream" if streaming else "unary"
-            for streaming in (handler.request_streaming, handler.response_streaming)
-        )
-        kind = f"{given}_{sent}"
         method = handler_call_details.method.rpartition("/")[2]
-        wrap = self._of_many if handler.request_streaming else self._of_one
+        kind = "stream_stream" if handler.response_streaming else "stream_unary"
         changes = {
             "request_deserializer": _decoding(handler.request_deserializer),
-            kind: wrap(method, getattr(handler, kind)),
+            kind: self._of_many(method, getattr(handler, kind)),
         }
         return handler._replace(**changes)
 
-    def _of_one(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
-        """For a method that takes one message."""
-
-        async def call(request: Any, context: grpc.aio.ServicerContext) -> Any:
-            if isinstance(request, _Malformed):
-                await self._refuse(method, context, invalid(request.sentence("the request")))
-            return await behaviour(request, context)
-
-        return call
-
     def _of_many(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
-        """For a method that takes a stream of them; where it does not refuse what is raised, this does."""
+        """Where a method does not refuse what its requests raise, this does."""
 
         async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
             try:
                 return await behaviour(_whole(requests), context)
             except RefusedError as refusal:
-                await self._refuse(method, context, refusal)
+                await self._admission.refuse(method, context, refusal)
 
         async def generate(
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext
@@ -75,13 +63,9 @@ class RefuseMalformed(grpc.aio.ServerInterceptor):
                 async for response in behaviour(_whole(requests), context):
                     yield response
             except RefusedError as refusal:
-                await self._refuse(method, context, refusal)
+                await self._admission.refuse(method, context, refusal)
 
         return generate if inspect.isasyncgenfunction(behaviour) else call
-
-    async def _refuse(self, method: str, context: grpc.aio.ServicerContext, refusal: RefusedError) -> None:
-        async with self._admission.call(method, context):
-            raise refusal
 
 
 @dataclass(frozen=True)
@@ -90,8 +74,8 @@ class _Malformed:
 
     size: int
 
-    def sentence(self, what: str) -> str:
-        return f"{what} is malformed: its {self.size} bytes are no protobuf message that this method takes"
+    def sentence(self, number: int) -> str:
+        return f"message {number} is malformed: its {self.size} bytes are no protobuf message that this method takes"
 
 
 def _decoding(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -110,5 +94,5 @@ async def _whole(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
     async for request in requests:
         number += 1
         if isinstance(request, _Malformed):
-            raise invalid(request.sentence(f"message {number}"))
+            raise invalid(request.sentence(number))
         yield request

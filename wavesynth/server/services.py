@@ -23,6 +23,7 @@ from wavesynth.server.config import ServerConfig
 from wavesynth.server.health import Health
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService, ServedImages
+from wavesynth.server.intake import Intake
 from wavesynth.server.limits import Limits
 from wavesynth.server.loading import tokens_of
 from wavesynth.server.malformed import RefuseMalformed
@@ -76,8 +77,12 @@ class Services:
         self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))
         self._images = ImageService(images, self._image_worker, self._admission)
         self._health = Health(("", *_SERVICES))
-        interceptors = [RefuseMalformed(self._admission)]
-        self._grpc = grpc.aio.server(interceptors=interceptors, options=_grpc_options(shared, config.limits))
+        interceptors = [RefuseMalformed(self._admission), Intake(self._admission, _SERVICES)]
+        self._grpc = grpc.aio.server(
+            interceptors=interceptors,
+            options=_grpc_options(shared, config.limits),
+            maximum_concurrent_rpcs=config.limits.calls,
+        )
         add_SynthesisServiceServicer_to_server(self._service, self._grpc)
         add_ImageServiceServicer_to_server(self._images, self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
@@ -132,12 +137,21 @@ class Services:
         return serve_page(page, listener, config.tls and page_context(config.tls, config.tls_clients))
 
 
+#: Seconds that a connection may be used for new calls, at least; those that have begun may go on for as long again.
+_LEAST_AGE = 600.0
+
+
 def _grpc_options(shared: bool, limits: Limits) -> list[tuple[str, int]]:
+    longest = round(1000 * max(limits.call, _LEAST_AGE))
     ping_after = round(1000 * limits.vanished / 3)
     ping_timeout = round(1000 * limits.vanished) - ping_after
     return [
         ("grpc.max_receive_message_length", MAX_MESSAGE),
         ("grpc.max_send_message_length", MAX_MESSAGE),
+        ("grpc.max_concurrent_streams", limits.calls),  # of a connection
+        # A caller who never reads keeps what is left of an ended call until its connection ends.
+        ("grpc.max_connection_age_ms", longest),
+        ("grpc.max_connection_age_grace_ms", longest),
         ("grpc.so_reuseport", int(shared)),  # 0: a port in use is an error, not a second server on it
         ("grpc.keepalive_time_ms", ping_after),  # a caller that vanished gives its place back
         ("grpc.keepalive_timeout_ms", ping_timeout),  # is TCP's; gRPC has another for the ping (of 60 s)

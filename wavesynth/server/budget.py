@@ -1,0 +1,86 @@
+"""Room for the input of all calls together, in bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import grpc
+
+from wavesynth.server.errors import RefusedError
+
+__all__ = ["InputBudget", "Reserved"]
+
+_MEBIBYTE = 1 << 20
+
+
+class InputBudget:
+    """Lends `total` bytes to calls, and to one client the part `share` at most. For one event loop."""
+
+    def __init__(self, total: int, share: float) -> None:
+        self._total, self._share = total, share
+        self._free = total
+        self._of_client: Counter[str] = Counter()
+        self._returned = asyncio.Event()
+
+    @contextmanager
+    def call(self, client: str) -> Iterator[Reserved]:
+        """What a call of the client has, which is given back at its end; an empty name is nobody's in particular."""
+        reserved = Reserved(self, client)
+        try:
+            yield reserved
+        finally:
+            reserved.set(0)
+
+    def has_room(self, client: str, more: int) -> bool:
+        """Whether the client may have so many bytes more."""
+        if more <= 0:
+            return True
+        within = not client or self._of_client[client] + more <= self._share * self._total
+        return within and more <= self._free
+
+    def take(self, client: str, more: int) -> None:
+        """Lends the client so many bytes more, or takes some back."""
+        self._free -= more
+        if client:
+            self._of_client[client] += more
+            if not self._of_client[client]:
+                del self._of_client[client]
+        if more < 0:
+            self._returned.set()
+
+    async def returned(self) -> None:
+        """Waits until a call gives something back."""
+        self._returned.clear()
+        await self._returned.wait()
+
+    def full(self) -> RefusedError:
+        """Why a call gets no more."""
+        sentence = (
+            f"the input of all calls together takes up its {self._total // _MEBIBYTE} MiB, or that of one client its "
+            f"{self._share:.0%} of them"
+        )
+        return RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, sentence, (("retry-after-ms", "1000"),))
+
+
+class Reserved:
+    """What one call has of an `InputBudget`."""
+
+    def __init__(self, budget: InputBudget, client: str) -> None:
+        """The budget makes it."""
+        self._budget, self._client, self._size = budget, client, 0
+
+    async def wait_for(self, size: int) -> None:
+        """Has `size` bytes, as soon as they are free."""
+        while not self._budget.has_room(self._client, size - self._size):
+            await self._budget.returned()
+        self.set(size)
+
+    def set(self, size: int) -> None:
+        """Has `size` bytes from now on. Raises RefusedError if they are not free."""
+        if not self._budget.has_room(self._client, size - self._size):
+            raise self._budget.full()
+        self._budget.take(self._client, size - self._size)
+        self._size = size

@@ -1,0 +1,131 @@
+"""How messages are read: the first one in time, and of all calls together no more than there is memory for.
+
+gRPC reads the message of a unary call before it calls the method. Here such a call is taken as a stream of one message,
+which is the same on the wire, so that a caller is known before anything is read.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from typing_extensions import override
+
+from wavesynth.server.admission import Admission
+from wavesynth.server.budget import InputBudget, Reserved
+from wavesynth.server.callers import address_of, client_of
+from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.waiting import within
+from wavesynth.v1 import MAX_MESSAGE
+
+__all__ = ["Intake"]
+
+
+class Intake(grpc.aio.ServerInterceptor):
+    """Reads the messages of all calls; those of `guarded`, services' names, from callers with the token only."""
+
+    def __init__(self, admission: Admission, guarded: tuple[str, ...]) -> None:
+        self._admission, self._limits = admission, admission.limits
+        self._guarded = tuple(f"/{name}/" for name in guarded)
+        self._budget = InputBudget(self._limits.input_bytes, self._limits.share)
+        self._calls: Counter[str] = Counter()
+
+    @override
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """The method's handler, with what reads its messages before it."""
+        handler: Any = await continuation(handler_call_details)
+        if not handler:  # there is no such method
+            return handler
+        method = handler_call_details.method
+        given, sent = (
+            "stream" if streaming else "unary"
+            for streaming in (handler.request_streaming, handler.response_streaming)
+        )
+        behaviour = getattr(handler, f"{given}_{sent}")
+        wrap = self._of_many if handler.request_streaming else self._of_one
+        changes = {f"{given}_{sent}": None, f"stream_{sent}": wrap(method, behaviour)}
+        return handler._replace(request_streaming=True, **changes)
+
+    def _of_one(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+        """For a method that takes one message."""
+
+        async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
+            with self._call(context) as reserved:
+                try:
+                    self._check(method, context)
+                    request = await self._first(requests, reserved)
+                    if request is None:
+                        raise invalid("the request is missing")
+                except RefusedError as refusal:
+                    return await self._admission.refuse(method.rpartition("/")[2], context, refusal)
+                return await behaviour(request, context)
+
+        return call
+
+    def _of_many(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+        """For a method that takes a stream of them; it refuses what its requests raise."""
+
+        async def messages(
+            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext, reserved: Reserved
+        ) -> AsyncIterator[Any]:
+            self._check(method, context)
+            request = await self._first(requests, reserved)
+            while request is not None:
+                yield request
+                request = await anext(requests, None)
+                reserved.set(0 if request is None else request.ByteSize())
+
+        async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
+            with self._call(context) as reserved:
+                return await behaviour(messages(requests, context, reserved), context)
+
+        async def generate(
+            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext
+        ) -> AsyncIterator[Any]:
+            with self._call(context) as reserved:
+                async for response in behaviour(messages(requests, context, reserved), context):
+                    yield response
+
+        return generate if inspect.isasyncgenfunction(behaviour) else call
+
+    @contextmanager
+    def _call(self, context: grpc.aio.ServicerContext) -> Iterator[Reserved]:
+        """Counts a call of its client; the room for its input, which it has until it ends."""
+        client = client_of(address_of(context), self._limits)
+        self._calls[client] += 1
+        try:
+            with self._budget.call(client) as reserved:
+                yield reserved
+        finally:
+            self._calls[client] -= 1
+            if not self._calls[client]:
+                del self._calls[client]
+
+    def _check(self, method: str, context: grpc.aio.ServicerContext) -> None:
+        """Raises RefusedError for a caller without the token, and for one with too many calls."""
+        if method.startswith(self._guarded):
+            self._admission.check(method.rpartition("/")[2], context)
+        client = client_of(address_of(context), self._limits)
+        most = max(1, int(self._limits.share * self._limits.calls))
+        if client and self._calls[client] > most:
+            sentence = f"{client} has {most} calls under way; a client may have so many at most"
+            raise RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, sentence, (("retry-after-ms", "1000"),))
+
+    async def _first(self, requests: AsyncIterator[Any], reserved: Reserved) -> Any:
+        """The first message, for which there is room however long it is; None if there is none."""
+        seconds, full = self._limits.first_message, self._budget.full()
+        async with within(seconds, full.code, str(full)):
+            await reserved.wait_for(MAX_MESSAGE)
+        sentence = f"no message came for {seconds:g} seconds; the first one may take so long at most"
+        async with within(seconds, grpc.StatusCode.DEADLINE_EXCEEDED, sentence):
+            request = await anext(requests, None)
+        reserved.set(0 if request is None else request.ByteSize())
+        return request
