@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from wavesynth.v1 import MAX_MESSAGE
 from .errors import ServiceError, UnavailableError, service_error
 
 __all__ = ["Connection"]
+
+_log = logging.getLogger(__name__)
 
 #: Milliseconds without a byte from the service after which a ping is sent; the service must permit as many.
 PING_AFTER = 5_000
@@ -33,7 +36,8 @@ class Connection:
     """How to reach a service.
 
     TLS is used with `certificates`, the root certificates (PEM) to know the server by, or with `credentials`,
-    gRPC's own, which may be composed of channel and call credentials.
+    gRPC's own, which may be composed of channel and call credentials. A token that goes to another machine without TLS
+    is warned of, in the log.
     """
 
     address: str
@@ -46,6 +50,12 @@ class Connection:
         _check_address(self.address)
         if self.certificates is not None and self.credentials is not None:
             raise ValueError("certificates and credentials are both given; at most one of them may be")
+        if self.token is not None and self.secure is None and not self.local:
+            _log.warning(
+                "the token goes to %s without TLS, where everybody on the way can read it; "
+                "give certificates if the service speaks TLS",
+                self.address,
+            )
 
     @property
     def secure(self) -> grpc.ChannelCredentials | None:

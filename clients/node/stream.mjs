@@ -86,6 +86,9 @@ function connect({ address, roots, token }) {
   });
   const metadata = new grpc.Metadata();
   if (token) metadata.set("authorization", `Bearer ${token}`);
+  if (token && !roots && !isLocal(address)) {
+    console.error(`the token goes to ${address} without TLS, where everybody on the way can read it`);
+  }
   return { client, metadata };
 }
 

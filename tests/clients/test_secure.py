@@ -60,3 +60,27 @@ async def test_a_client_without_tls_is_told_that_the_service_may_speak_it(addres
     async with AsyncClient(address) as client:
         with pytest.raises(UnavailableError, match=sentence):
             await client.voices()
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "warned"),
+    [
+        ("voices.example.org:50051", {"token": "secret"}, True),
+        ("192.0.2.1:50051", {"token": "secret"}, True),
+        ("voices.example.org:50051", {}, False),
+        ("voices.example.org:50051", {"token": "secret", "certificates": ROOT}, False),
+        ("voices.example.org:50051", {"credentials": composed("secret")}, False),
+        ("localhost:50051", {"token": "secret"}, False),
+        ("[::1]:50051", {"token": "secret"}, False),
+        ("unix:/tmp/voices", {"token": "secret"}, False),
+    ],
+)
+def test_a_token_that_everybody_on_the_way_can_read_is_warned_of(address, options, warned, caplog):
+    with Client(address, **options):
+        pass
+    sentence = (
+        f"the token goes to {address} without TLS, where everybody on the way can read it; "
+        "give certificates if the service speaks TLS"
+    )
+    assert caplog.messages == [sentence] * warned
+    assert "secret" not in caplog.text
