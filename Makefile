@@ -16,8 +16,9 @@ help: ## list these
 demo: $(or $(wildcard $(READY)),$(SERVED)) ## hear and see a trained voice through a real server
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/wavesynth demo
 
-test: $(READY) ## run the tests
-	$(BIN)/python -m pytest
+# A file's tests stay in one process, for what they share. One thread each: more would wait for one another's core.
+test: $(READY) ## run the tests, two files at a time
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(READY) ## hurt a real server in each way 1,000 times, and give it 20,000 times anything to read
 	FAULTS=1000 $(BIN)/python -m pytest tests/server/test_faults.py

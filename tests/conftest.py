@@ -32,7 +32,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.pluginmanager.register(Skips(config.option.skipped_to, config.option.allowed_skips))
+    if not hasattr(
+        config, "workerinput"
+    ):  # a worker of pytest-xdist reports to the process that has all reports
+        config.pluginmanager.register(Skips(config.option.skipped_to, config.option.allowed_skips))
 
 
 def pytest_collection_modifyitems(items):

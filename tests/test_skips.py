@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CONFTEST = Path(__file__).with_name("conftest.py")
 SKIPPING = """
 import pytest
@@ -18,7 +20,8 @@ def test_for_something(): pytest.skip("needs something")
 """
 
 
-def test_a_test_left_out_for_a_reason_that_is_not_listed_fails_the_run(tmp_path):
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_test_left_out_for_a_reason_that_is_not_listed_fails_the_run(tmp_path, processes):
     shutil.copy(CONFTEST, tmp_path)
     (tmp_path / "test_some.py").write_text(SKIPPING)
     (tmp_path / "test_file.py").write_text(
@@ -27,7 +30,17 @@ def test_a_test_left_out_for_a_reason_that_is_not_listed_fails_the_run(tmp_path)
     (tmp_path / "allowed.txt").write_text("# reasons\n\nneeds an NVIDIA GPU\nneeds some file\n")
     arguments = ["--rootdir", tmp_path, "--allowed-skips", "allowed.txt", "--skipped-to", "skipped.txt"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, tmp_path],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"-n{processes}",
+            *arguments,
+            tmp_path,
+        ],
         cwd=tmp_path,
         env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
         capture_output=True,

@@ -95,8 +95,13 @@ def below(process):
     return [int(child) for child in children] + [one for child in children for one in below(child)]
 
 
+def shared_memory():
+    """What services and Python have named in shared memory. Browsers and sound servers of other tests name theirs."""
+    return {name for name in os.listdir("/dev/shm") if name.startswith(("wavesynth", "psm_"))}
+
+
 async def test_when_the_engine_is_killed_every_call_is_unavailable_and_nothing_is_left(two_voices):
-    shared = set(os.listdir("/dev/shm"))
+    shared = shared_memory()
     command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve", "--port", "0"]
     options = ["--voices", str(two_voices), "--live-streams", "8", "--workers", "2"]
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as engine:
@@ -120,7 +125,7 @@ async def test_when_the_engine_is_killed_every_call_is_unavailable_and_nothing_i
         finally:
             engine.kill()
     await eventually(lambda: not any(Path(f"/proc/{process}").exists() for process in processes))
-    assert set(os.listdir("/dev/shm")) == shared
+    assert shared_memory() == shared
 
 
 async def test_when_the_process_that_forks_is_killed_another_is_started(config):
