@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import grpc
 
 from wavesynth.server.errors import RefusedError
 
-__all__ = ["InputBudget", "Reserved"]
+__all__ = ["UNDISTURBED", "InputBudget", "Reserved"]
 
 _MEBIBYTE = 1 << 20
+#: Seconds that a call may hold room for a message that does not come, while others wait for room.
+UNDISTURBED = 1.0
 
 
 class InputBudget:
@@ -24,6 +26,7 @@ class InputBudget:
         self._free = total
         self._of_client: Counter[str] = Counter()
         self._returned = asyncio.Event()
+        self._reading: dict[asyncio.Timeout, float] = {}  # since when; the one that began first is the first
 
     @contextmanager
     def call(self, client: str) -> Iterator[Reserved]:
@@ -51,10 +54,29 @@ class InputBudget:
         if more < 0:
             self._returned.set()
 
+    @contextmanager
+    def reading(self, limit: asyncio.Timeout) -> Iterator[None]:
+        """A call waits for a message for which it has room. Its `limit` is moved if others wait for room and it has
+        waited longest: a few callers who send nothing must not keep all others away."""
+        self._reading[limit] = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            self._reading.pop(limit, None)
+
     async def returned(self) -> None:
-        """Waits until a call gives something back."""
+        """Waits until a call gives something back, or until a while has passed and one that sends nothing was ended."""
+        now = asyncio.get_running_loop().time()
+        limit, since = next(iter(self._reading.items()), (None, now))
+        patience = since + UNDISTURBED - now
+        if limit is not None and patience <= 0:
+            del self._reading[limit]
+            limit.reschedule(now)
+            patience = UNDISTURBED
         self._returned.clear()
-        await self._returned.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience if limit else None):
+                await self._returned.wait()
 
     def full(self) -> RefusedError:
         """Why a call gets no more."""

@@ -124,8 +124,11 @@ class Intake(grpc.aio.ServerInterceptor):
         seconds, full = self._limits.first_message, self._budget.full()
         async with within(seconds, full.code, str(full)):
             await reserved.wait_for(MAX_MESSAGE)
-        sentence = f"no message came for {seconds:g} seconds; the first one may take so long at most"
-        async with within(seconds, grpc.StatusCode.DEADLINE_EXCEEDED, sentence):
-            request = await anext(requests, None)
+        sentence = (
+            f"no message came in time; the first may take {seconds:g} seconds, and one while others wait"
+        )
+        async with within(seconds, grpc.StatusCode.DEADLINE_EXCEEDED, sentence) as limit:
+            with self._budget.reading(limit):
+                request = await anext(requests, None)
         reserved.set(0 if request is None else request.ByteSize())
         return request

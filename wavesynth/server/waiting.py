@@ -19,11 +19,12 @@ __all__ = ["Answer", "next_message", "within"]
 
 
 @asynccontextmanager
-async def within(seconds: float, code: grpc.StatusCode, sentence: str) -> AsyncIterator[None]:
-    """Ends what is inside after so many seconds: RefusedError with the code and the sentence."""
+async def within(seconds: float, code: grpc.StatusCode, sentence: str) -> AsyncIterator[asyncio.Timeout]:
+    """Ends what is inside after so many seconds, or when its limit is moved: RefusedError with the code and the
+    sentence."""
     try:
         async with asyncio.timeout(seconds) as limit:
-            yield
+            yield limit
     except TimeoutError as error:
         if not limit.expired():
             raise
