@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -184,11 +183,12 @@ async def service_cost(streams: int, seconds: float, workers: int = 0) -> dict[s
             there = LoadedVoice(voice, ReadySampler(per_stream, streams))  # type: ignore[arg-type]
             server.engine.planes = {voice.name: plane_of(there)}
             await _listened_to(server.port, streams, 0.5)  # what is imported and made once
-            before = time.process_time(), _of_servers()
+            before = time.process_time(), _of_front_ends()
             messages = await _listened_to(server.port, streams, seconds)
-            after = time.process_time(), _of_servers()
-    engine, together = (1e6 * (b - a) / messages for a, b in zip(before, after, strict=True))
-    return {"message_ms": 1000 * streams * seconds / messages, "engine": engine, "together": together}
+            after = time.process_time(), _of_front_ends()
+    engine, front_ends = (1e6 * (b - a) / messages for a, b in zip(before, after, strict=True))
+    message_ms = 1000 * streams * seconds / messages
+    return {"message_ms": message_ms, "engine": engine, "together": engine + front_ends}
 
 
 async def _listened_to(port: int, streams: int, seconds: float) -> int:
@@ -199,10 +199,10 @@ async def _listened_to(port: int, streams: int, seconds: float) -> int:
     return int((await listeners.communicate())[0])
 
 
-def _of_servers() -> float:
-    """Seconds of processors that this process and those below it took, without those that have ended: listeners."""
-    ended, used = resource.getrusage(resource.RUSAGE_CHILDREN), usage(os.getpid())
-    return (used.seconds if used else time.process_time()) - ended.ru_utime - ended.ru_stime
+def _of_front_ends() -> float:
+    """Seconds of processors that the processes below this one took, without those that have ended: listeners."""
+    used, own = usage(os.getpid()), os.times()
+    return 0.0 if used is None else used.seconds - sum(own[:4])
 
 
 def host_cost(streams: int = 50, seconds: float = 4.0) -> Iterator[dict[str, Any]]:
