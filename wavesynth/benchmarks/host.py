@@ -202,7 +202,7 @@ async def _listened_to(port: int, streams: int, seconds: float) -> int:
 def _of_front_ends() -> float:
     """Seconds of processors that the processes below this one took, without those that have ended: listeners."""
     used, own = usage(os.getpid()), os.times()
-    return 0.0 if used is None else used.seconds - sum(own[:4])
+    return 0.0 if used is None else round(used.seconds - sum(own[:4]), 6)  # of ticks of some milliseconds
 
 
 def host_cost(streams: int = 50, seconds: float = 4.0) -> Iterator[dict[str, Any]]:
