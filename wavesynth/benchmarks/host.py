@@ -188,7 +188,7 @@ async def service_cost(streams: int, seconds: float, workers: int = 0) -> dict[s
             after = time.process_time(), _of_front_ends()
     engine, front_ends = (1e6 * (b - a) / messages for a, b in zip(before, after, strict=True))
     message_ms = 1000 * streams * seconds / messages
-    return {"message_ms": message_ms, "engine": engine, "together": engine + front_ends}
+    return {"message_ms": message_ms, "engine": engine, "together": engine + max(0.0, front_ends)}
 
 
 async def _listened_to(port: int, streams: int, seconds: float) -> int:
@@ -202,7 +202,7 @@ async def _listened_to(port: int, streams: int, seconds: float) -> int:
 def _of_front_ends() -> float:
     """Seconds of processors that the processes below this one took, without those that have ended: listeners."""
     used, own = usage(os.getpid()), os.times()
-    return 0.0 if used is None else round(used.seconds - sum(own[:4]), 6)  # of ticks of some milliseconds
+    return 0.0 if used is None else used.seconds - sum(own[:4])  # each to a tick, of some milliseconds
 
 
 def host_cost(streams: int = 50, seconds: float = 4.0) -> Iterator[dict[str, Any]]:
