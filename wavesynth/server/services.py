@@ -5,6 +5,7 @@ The engine may be in this process or in another.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -48,6 +49,9 @@ _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 PING_INTERVAL_MS = 1_000
 
 
+#: Seconds in which callers whose call was just ended, and who call again at once, are told that the service ends; gRPC
+#: would cancel such calls.
+_LAST_MOMENT = 0.25
 #: Calls for images that may be under way or wait; front ends share them out equally.
 _IMAGE_CALLS = 4
 
@@ -108,6 +112,7 @@ class Services:
         """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way, at most `grace` s."""
         self.say_not_serving()
         await self._admission.drain(grace)
+        await asyncio.sleep(min(_LAST_MOMENT, grace))
 
     def say_not_serving(self) -> None:
         """Health says that there is nothing to be had here, for whoever starts servers to start another."""
