@@ -92,17 +92,19 @@ class Reserved:
 
     def __init__(self, budget: InputBudget, client: str) -> None:
         """The budget makes it."""
-        self._budget, self._client, self._size = budget, client, 0
+        self._budget, self._size = budget, 0
+        self.client = client
+        """Whose call it is; empty for nobody's in particular."""
 
     async def wait_for(self, size: int) -> None:
         """Has `size` bytes, as soon as they are free."""
-        while not self._budget.has_room(self._client, size - self._size):
+        while not self._budget.has_room(self.client, size - self._size):
             await self._budget.returned()
         self.set(size)
 
     def set(self, size: int) -> None:
         """Has `size` bytes from now on. Raises RefusedError if they are not free."""
-        if not self._budget.has_room(self._client, size - self._size):
+        if not self._budget.has_room(self.client, size - self._size):
             raise self._budget.full()
-        self._budget.take(self._client, size - self._size)
+        self._budget.take(self.client, size - self._size)
         self._size = size

@@ -49,7 +49,7 @@ class Intake(grpc.aio.ServerInterceptor):
             "stream" if streaming else "unary"
             for streaming in (handler.request_streaming, handler.response_streaming)
         )
-        behaviour = getattr(handler, f"{given}_{sent}")
+        behaviour = _writing(getattr(handler, f"{given}_{sent}"))
         wrap = self._of_many if handler.request_streaming else self._of_one
         changes = {f"{given}_{sent}": None, f"stream_{sent}": wrap(method, behaviour)}
         return handler._replace(request_streaming=True, **changes)
@@ -60,7 +60,7 @@ class Intake(grpc.aio.ServerInterceptor):
         async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
             with self._call(context) as reserved:
                 try:
-                    self._check(method, context)
+                    self._check(method, context, reserved.client)
                     request = await self._first(requests, reserved)
                     if request is None:
                         raise invalid("the request is missing")
@@ -76,7 +76,7 @@ class Intake(grpc.aio.ServerInterceptor):
         async def messages(
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext, reserved: Reserved
         ) -> AsyncIterator[Any]:
-            self._check(method, context)
+            self._check(method, context, reserved.client)
             request = await self._first(requests, reserved)
             while request is not None:
                 yield request
@@ -87,14 +87,7 @@ class Intake(grpc.aio.ServerInterceptor):
             with self._call(context) as reserved:
                 return await behaviour(messages(requests, context, reserved), context)
 
-        async def generate(
-            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext
-        ) -> AsyncIterator[Any]:
-            with self._call(context) as reserved:
-                async for response in behaviour(messages(requests, context, reserved), context):
-                    yield response
-
-        return generate if inspect.isasyncgenfunction(behaviour) else call
+        return call
 
     @contextmanager
     def _call(self, context: grpc.aio.ServicerContext) -> Iterator[Reserved]:
@@ -109,11 +102,10 @@ class Intake(grpc.aio.ServerInterceptor):
             if not self._calls[client]:
                 del self._calls[client]
 
-    def _check(self, method: str, context: grpc.aio.ServicerContext) -> None:
+    def _check(self, method: str, context: grpc.aio.ServicerContext, client: str) -> None:
         """Raises RefusedError for a caller without the token, and for one with too many calls."""
         if method.startswith(self._guarded):
             self._admission.check(method.rpartition("/")[2], context)
-        client = client_of(address_of(context), self._limits)
         most = max(1, int(self._limits.share * self._limits.calls))
         if client and self._calls[client] > most:
             sentence = f"{client} has {most} calls under way; a client may have so many at most"
@@ -132,3 +124,15 @@ class Intake(grpc.aio.ServerInterceptor):
                 request = await anext(requests, None)
         reserved.set(0 if request is None else request.ByteSize())
         return request
+
+
+def _writing(behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that writes its answer, where it was one that yields it: so there is one kind of method to wrap."""
+    if not inspect.isasyncgenfunction(behaviour):
+        return behaviour
+
+    async def call(given: Any, context: grpc.aio.ServicerContext) -> None:
+        async for response in behaviour(given, context):
+            await context.write(response)
+
+    return call

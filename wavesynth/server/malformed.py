@@ -5,7 +5,6 @@ gRPC itself would end it with UNKNOWN or INTERNAL, and log a stack trace.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ __all__ = ["RefuseMalformed"]
 class RefuseMalformed(grpc.aio.ServerInterceptor):
     """Ends calls with INVALID_ARGUMENT for a message that cannot be decoded, whichever service they are for.
 
-    All methods take streams of messages: `Intake` (intake.py) has made them so.
+    All methods take streams of messages, and write their answers: `Intake` (intake.py) has made them so.
     """
 
     def __init__(self, admission: Admission) -> None:
@@ -56,16 +55,7 @@ class RefuseMalformed(grpc.aio.ServerInterceptor):
             except RefusedError as refusal:
                 await self._admission.refuse(method, context, refusal)
 
-        async def generate(
-            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext
-        ) -> AsyncIterator[Any]:
-            try:
-                async for response in behaviour(_whole(requests), context):
-                    yield response
-            except RefusedError as refusal:
-                await self._admission.refuse(method, context, refusal)
-
-        return generate if inspect.isasyncgenfunction(behaviour) else call
+        return call
 
 
 @dataclass(frozen=True)
