@@ -1,7 +1,7 @@
 // Streams a recording, spoken again by a voice, to a WAV file while it is being made.
 //
 //     node stream.mjs --audio speech.wav --out again.wav [--voice NAME] [--seed N] [--address HOST:PORT]
-//         [--certificates root.pem] [--token-file FILE]
+//         [--certificates root.pem] [--token-file FILE] [--client-cert chain.pem --client-key key.pem]
 //
 // speech.wav must be mono 16-bit PCM, from 8,000 to 96,000 hertz.
 
@@ -74,11 +74,12 @@ function isLocal(address) {
 }
 
 /** A client of the service, and what goes with its calls. */
-function connect({ address, roots, token }) {
+function connect({ address, roots, token, chain, key }) {
   const definition = loadSync(PROTO, { enums: String, longs: String });
   const { SynthesisService } = grpc.loadPackageDefinition(definition).wavesynth.v1;
   const { createInsecure, createSsl } = grpc.credentials;
-  const client = new SynthesisService(address, roots ? createSsl(roots) : createInsecure(), {
+  const secure = roots || chain;
+  const client = new SynthesisService(address, secure ? createSsl(roots, key, chain) : createInsecure(), {
     // A path that was lost without a word, or a frozen server, does not answer pings.
     "grpc.keepalive_time_ms": 5_000,
     "grpc.keepalive_timeout_ms": 20_000,
@@ -86,7 +87,7 @@ function connect({ address, roots, token }) {
   });
   const metadata = new grpc.Metadata();
   if (token) metadata.set("authorization", `Bearer ${token}`);
-  if (token && !roots && !isLocal(address)) {
+  if (token && !secure && !isLocal(address)) {
     console.error(`the token goes to ${address} without TLS, where everybody on the way can read it`);
   }
   return { client, metadata };
@@ -119,13 +120,20 @@ async function main() {
       address: { type: "string", default: "localhost:50051" },
       certificates: { type: "string" },
       "token-file": { type: "string" },
+      "client-cert": { type: "string" },
+      "client-key": { type: "string" },
     },
   });
   if (!values.audio || !values.out) throw new Error("--audio and --out must both be given");
   const audio = readWav(await readFile(values.audio), values.audio);
-  const roots = values.certificates && (await readFile(values.certificates));
+  if (!values["client-cert"] !== !values["client-key"]) {
+    throw new Error("--client-cert and --client-key must both be given, or neither");
+  }
+  const [roots, chain, key] = await Promise.all(
+    ["certificates", "client-cert", "client-key"].map((name) => values[name] && readFile(values[name])),
+  );
   const token = values["token-file"] && (await readFile(values["token-file"], "utf8")).trim();
-  const service = connect({ ...values, roots, token });
+  const service = connect({ ...values, roots, token, chain, key });
   await checkLength(service, audio).catch((error) => {
     const variable = proxyVariable(values.address);
     const proxied = error.code === grpc.status.UNAVAILABLE && variable;

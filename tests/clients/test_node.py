@@ -79,6 +79,33 @@ def test_node_reaches_a_server_far_away_and_past_a_proxy(node, folder, secure, e
     assert soundfile.read(folder / "again.wav", dtype="int16")[0].tobytes() == expected
 
 
+def test_node_warns_of_a_token_that_everybody_on_the_way_can_read(node, folder, address, secure):
+    (folder / "token").write_text("secret")
+    warning = "the token goes to {} without TLS, where everybody on the way can read it\n"
+    for where, options, warned in (
+        ("127.0.0.1.invalid:1", [], True),
+        ("127.0.0.1.invalid:1", ["--certificates", "root.pem"], False),
+        (address, [], False),
+    ):
+        given = ["--address", where, "--audio", "speech.wav", "--out", "again.wav", "--token-file", "token"]
+        program = ["node", str(node / "clients/node/stream.mjs"), *given, *options]
+        said = subprocess.run(program, cwd=folder, capture_output=True, text=True).stderr
+        assert said.startswith(warning.format(where)) is warned and "secret" not in said
+
+
+def test_node_shows_a_certificate_to_a_server_that_asks_for_one(node, folder, serve, expected):
+    options = ["--certificates", "root.pem", "--client-cert", str(TLS / "client.pem"), "--seed", "1"]
+    with serve(tls=(TLS / "cert.pem", TLS / "key.pem"), tls_clients=TLS / "client.pem") as server:
+        given = ["--address", f"localhost:{server.port}", "--audio", "speech.wav", "--out", "again.wav"]
+        program = ["node", str(node / "clients/node/stream.mjs"), *given, *options]
+        lacking = subprocess.run(program, cwd=folder, capture_output=True, text=True)
+        program += ["--client-key", str(TLS / "client-key.pem")]
+        result = subprocess.run(program, cwd=folder, capture_output=True, text=True)
+    assert lacking.stderr == "wavesynth: --client-cert and --client-key must both be given, or neither\n"
+    assert result.returncode == 0, result.stderr
+    assert soundfile.read(folder / "again.wav", dtype="int16")[0].tobytes() == expected
+
+
 def test_node_names_the_proxy_that_fails(node, folder):
     given = ["--address", "voices.example:1", "--audio", "speech.wav", "--out", "again.wav"]
     program = ["node", str(node / "clients/node/stream.mjs"), *given]

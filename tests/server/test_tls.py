@@ -39,7 +39,7 @@ def test_a_certificate_that_has_expired_is_a_warning(caplog):
         ("cert.pem", "garbage", "--tls-key is {key}, which holds no private key in PEM"),
         ("damaged", "key.pem", "--tls-cert is {certificate}, whose certificate is damaged"),
         ("cert.pem", "damaged", "--tls-key is {key}, whose private key is damaged"),
-        ("cert.pem", "encrypted-key.pem", "--tls-key is {key}, which is encrypted; the server needs the key in the "
+        ("cert.pem", "encrypted-key.pem", "--tls-key is {key}, which is encrypted; the key must be in the "
          "clear"),
         ("cert.pem", "other-key.pem", "--tls-key is {key}, which is not the key of the first certificate in "
          "{certificate}"),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Certificates",
+    "ClientCert",
+    "ClientKey",
     "TokenFile",
     "connect",
     "fail",
@@ -32,6 +34,14 @@ Certificates = Annotated[
     Path | None,
     typer.Option(help="PEM file of root certificates to know the service by, which then must speak TLS."),
 ]
+
+ClientCert = Annotated[
+    Path | None,
+    typer.Option(
+        help="PEM file of a certificate chain to be known by, for a service that asks for one; with --client-key."
+    ),
+]
+ClientKey = Annotated[Path | None, typer.Option(help="PEM file of the private key of --client-cert.")]
 
 
 def fail(message: object) -> NoReturn:
@@ -56,17 +66,33 @@ def one_sentence_errors() -> Iterator[None]:
         fail(sentence(error))
 
 
-def connect(address: str, token_file: Path | None, certificates: Path | None) -> Client:
+def connect(
+    address: str,
+    token_file: Path | None,
+    certificates: Path | None,
+    client_cert: Path | None,
+    client_key: Path | None,
+) -> Client:
     """A client of the service at `address`. Raises ValueError, naming the option, for files that cannot be used."""
     from wavesynth.clients.client import Client
 
+    if (client_cert is None) != (client_key is None):
+        missing = "key" if client_key is None else "cert"
+        raise ValueError(f"--client-{missing} is missing; --client-cert and --client-key belong together")
     token = None if token_file is None else read_token(token_file)
     roots = None
     if certificates is not None:
         roots = _content("certificates", certificates).encode()
         if b"-----BEGIN CERTIFICATE-----" not in roots:
             raise ValueError(f"--certificates is {certificates}, which holds no PEM certificate")
-    return Client(address, token, roots)
+    if client_cert is None or client_key is None:
+        return Client(address, token, roots)
+    import grpc
+
+    from wavesynth.server.tls import read_pair
+
+    chain, key = read_pair("client", client_cert, client_key)
+    return Client(address, token, credentials=grpc.ssl_channel_credentials(roots, key, chain))
 
 
 def read_token(path: Path) -> str:

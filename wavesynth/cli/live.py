@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavesynth.cli.common import Certificates, TokenFile, connect, fail, not_served, one_sentence_errors
+from wavesynth.cli.common import (
+    Certificates,
+    ClientCert,
+    ClientKey,
+    TokenFile,
+    connect,
+    fail,
+    not_served,
+    one_sentence_errors,
+)
 from wavesynth.cli.terminal import say, terminal
 
 if TYPE_CHECKING:
@@ -27,6 +36,8 @@ def live(
     address: Annotated[str, typer.Option(help="The service, host:port.")] = "localhost:50051",
     token_file: TokenFile = None,
     certificates: Certificates = None,
+    client_cert: ClientCert = None,
+    client_key: ClientKey = None,
     devices: Annotated[bool, typer.Option("--devices", help="List the devices, and end.")] = False,
     microphone: Annotated[str | None, typer.Option(help="Number of a device, or part of its name.")] = None,
     loudspeaker: Annotated[str | None, typer.Option(help="Number of a device, or part of its name.")] = None,
@@ -83,7 +94,7 @@ def live(
         if record:
             for file in ("microphone.wav", "voice.wav"):
                 check_output(record / file)
-        with connect(address, token_file, certificates) as client:
+        with connect(address, token_file, certificates, client_cert, client_key) as client:
             try:
                 found = client.voices()
                 name = voice or found.default_voice

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from wavesynth.cli.common import Certificates, TokenFile, connect, fail, not_served, one_sentence_errors
+from wavesynth.cli.common import (
+    Certificates,
+    ClientCert,
+    ClientKey,
+    TokenFile,
+    connect,
+    fail,
+    not_served,
+    one_sentence_errors,
+)
 from wavesynth.cli.terminal import say, track
 
 if TYPE_CHECKING:
@@ -53,6 +62,8 @@ def stream(
     address: Annotated[str, typer.Option(help="The service, host:port.")] = "localhost:50051",
     token_file: TokenFile = None,
     certificates: Certificates = None,
+    client_cert: ClientCert = None,
+    client_key: ClientKey = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Streams audio from a service into a file, a pipe or the loudspeaker; prints how fast it came at the end.
@@ -71,11 +82,11 @@ def stream(
         from wavesynth.clients.client import ServiceError
         from wavesynth.clients.timing import Timing
 
-        read = (audio, mel, token_file, certificates)
+        read = (audio, mel, token_file, certificates, client_cert, client_key)
         sink: _Sink = _Loudspeaker() if play else _Pipe() if out == "-" else _File(Path(str(out)), read)
         given = _given(audio, mel, seconds)
         timing = Timing(time.monotonic())
-        with connect(address, token_file, certificates) as client, sink:
+        with connect(address, token_file, certificates, client_cert, client_key) as client, sink:
             try:
                 call = client.stream(
                     voice, seed=seed, temperature=temperature, correction=correction, speaker=speaker, **given

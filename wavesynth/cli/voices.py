@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wavesynth.cli.common import Certificates, TokenFile, connect, fail, not_served, one_sentence_errors
+from wavesynth.cli.common import (
+    Certificates,
+    ClientCert,
+    ClientKey,
+    TokenFile,
+    connect,
+    fail,
+    not_served,
+    one_sentence_errors,
+)
 from wavesynth.cli.terminal import describe, say
 
 if TYPE_CHECKING:
+    from wavesynth.clients.client import Client
     from wavesynth.v1 import synthesis_pb2 as pb
 
 __all__ = ["voices"]
@@ -22,6 +32,8 @@ def voices(
     ] = None,
     token_file: TokenFile = None,
     certificates: Certificates = None,
+    client_cert: ClientCert = None,
+    client_key: ClientKey = None,
     folder: Annotated[Path | None, typer.Option(help="Folder of voices, instead of those that ship.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
@@ -35,7 +47,10 @@ def voices(
         fail("--address and --folder are both given; at most one of them may be")
     broken: list[Exception] = []
     with one_sentence_errors():
-        found = _of_service(address, token_file, certificates) if address else _of_folder(folder, broken)
+        if address:
+            found = _of_service(address, connect(address, token_file, certificates, client_cert, client_key))
+        else:
+            found = _of_folder(folder, broken)
     if as_json:
         import json
 
@@ -58,10 +73,10 @@ def _facts(voice: dict[str, Any]) -> str:
     return "; ".join([*facts, voice["licence"]])
 
 
-def _of_service(address: str, token_file: Path | None, certificates: Path | None) -> list[dict[str, Any]]:
+def _of_service(address: str, client: Client) -> list[dict[str, Any]]:
     from wavesynth.clients.client import ServiceError
 
-    with connect(address, token_file, certificates) as client:
+    with client:
         try:
             return _listed(client.voices())
         except ServiceError as error:

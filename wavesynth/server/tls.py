@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import grpc
 
-__all__ = ["read_roots", "read_tls"]
+__all__ = ["read_pair", "read_roots", "read_tls"]
 
 _log = logging.getLogger(__name__)
 
@@ -20,54 +20,66 @@ _KEY = re.compile(rb"-----BEGIN ([A-Z]+ )?PRIVATE KEY-----")
 
 
 def read_tls(certificate: Path, key: Path) -> tuple[bytes, bytes]:
-    """The certificate chain and its private key, PEM, from their files.
+    """The server's `read_pair`, of --tls-cert and --tls-key.
 
-    Raises ValueError, in a sentence that names the file, for what no server can use: what is unreadable, encrypted,
-    something else, or no pair. Warns of a certificate that clients will refuse, such as one that has expired.
+    Warns of a certificate that clients will refuse, such as one that has expired.
     """
-    chain, private = _content("cert", certificate), _content("key", key)
+    chain, private = read_pair("tls", certificate, key)
+    client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    client.load_verify_locations(certificate)
+    server.load_cert_chain(certificate, key)
+    if refusal := _refusal(client, server):
+        _log.warning("clients will refuse the certificate in %s: %s", certificate, refusal)
+    return chain, private
+
+
+def read_pair(whose: str, certificate: Path, key: Path) -> tuple[bytes, bytes]:
+    """A certificate chain and its private key, PEM, from the files of the options --WHOSE-cert and --WHOSE-key.
+
+    Raises ValueError, in a sentence that names the file, for what cannot be used: what is unreadable, encrypted,
+    something else, or no pair.
+    """
+    chain, private = _content(f"{whose}-cert", certificate), _content(f"{whose}-key", key)
     swapped = bool(_KEY.search(chain) and _CERTIFICATE.search(private))
     for option, path, content, wanted, what in (
         ("cert", certificate, chain, _CERTIFICATE, "certificate"),
         ("key", key, private, _KEY, "private key"),
     ):
         if not wanted.search(content):
-            hint = "; --tls-cert and --tls-key may be swapped" if swapped else ""
-            raise ValueError(f"--tls-{option} is {path}, which holds no {what} in PEM{hint}")
+            hint = f"; --{whose}-cert and --{whose}-key may be swapped" if swapped else ""
+            raise ValueError(f"--{whose}-{option} is {path}, which holds no {what} in PEM{hint}")
 
     def encrypted() -> NoReturn:
-        raise ValueError(f"--tls-key is {key}, which is encrypted; the server needs the key in the clear")
+        raise ValueError(f"--{whose}-key is {key}, which is encrypted; the key must be in the clear")
 
-    client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        client.load_verify_locations(certificate)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificate)
     except ssl.SSLError as error:
-        raise ValueError(f"--tls-cert is {certificate}, whose certificate is damaged") from error
+        raise ValueError(f"--{whose}-cert is {certificate}, whose certificate is damaged") from error
     try:
-        server.load_cert_chain(certificate, key, encrypted)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, encrypted)
     except ssl.SSLError as error:
         if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             raise ValueError(
-                f"--tls-key is {key}, which is not the key of the first certificate in {certificate}"
+                f"--{whose}-key is {key}, which is not the key of the first certificate in {certificate}"
             ) from error
         if error.reason is None or not error.reason.startswith("EE_"):
-            raise ValueError(f"--tls-key is {key}, whose private key is damaged") from error
+            raise ValueError(f"--{whose}-key is {key}, whose private key is damaged") from error
         raise ValueError(
-            f"--tls-cert is {certificate}, which cannot be used: {_words(error.reason)}"
+            f"--{whose}-cert is {certificate}, which cannot be used: {_words(error.reason)}"
         ) from error
     if not _grpc_takes(chain, private):
         raise ValueError(
-            f"--tls-cert is {certificate} and --tls-key is {key}, which gRPC cannot use: the key must be of RSA, "
-            "on the curve P-256, P-384 or P-521, or Ed25519, and nothing but text may stand before key and certificate"
+            f"--{whose}-cert is {certificate} and --{whose}-key is {key}, which gRPC cannot use: the key must be of "
+            "RSA, on the curve P-256, P-384 or P-521, or Ed25519, and nothing but text may stand before key and "
+            "certificate"
         )
-    if refusal := _refusal(client, server):
-        _log.warning("clients will refuse the certificate in %s: %s", certificate, refusal)
     return chain, private
 
 
 def read_roots(path: Path) -> bytes:
     """The root certificates of callers, PEM. Raises ValueError, in a sentence that names the file, unless they are."""
-    roots = _content("clients", path)
+    roots = _content("tls-clients", path)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=roots.decode("ascii"))
     except (ssl.SSLError, ValueError) as error:
@@ -79,7 +91,7 @@ def _content(option: str, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"--tls-{option} is {path}, which cannot be read: {error.strerror}") from error
+        raise ValueError(f"--{option} is {path}, which cannot be read: {error.strerror}") from error
 
 
 def _words(reason: str) -> str:

@@ -8,6 +8,7 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from wavesynth.clients import Client
 from wavesynth.server.sockets import listening
@@ -98,6 +99,21 @@ def test_what_is_wrong_is_said_in_grpcs_sentence(server, configuration, code, se
         texts, pcm = call(socket, configuration)
     assert texts[-1]["error"]["code"] == code and sentence in texts[-1]["error"]["message"]
     assert not pcm
+
+
+@pytest.mark.parametrize("first", ["{", '{"synthesys": {}}', "[1]", '{"audio": ' + "[" * 2000, "x" * 65_537])
+def test_a_bad_first_message_is_a_call_that_is_refused(server, first):
+    name, labels = "wavesynth_calls_total", {"method": "Resynthesize", "code": "INVALID_ARGUMENT"}
+    before = server.metrics.registry.get_sample_value(name, labels) or 0
+    with capture_logs() as logs:
+        with connect(server) as socket:
+            socket.send(first)
+            said = json.loads(socket.recv())["error"]
+        eventually(lambda: logs)
+    (line,) = logs
+    assert (line["event"], line["code"], line["reason"]) == ("call", said["code"], said["message"])
+    assert said["code"] == "INVALID_ARGUMENT" and len(said["message"]) < 300
+    assert server.metrics.registry.get_sample_value(name, labels) == before + 1
 
 
 def test_limits_are_those_of_grpc(server):

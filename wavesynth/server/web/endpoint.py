@@ -17,7 +17,8 @@ from google.protobuf.json_format import ParseError
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from wavesynth.server.errors import RefusedError
+from wavesynth.server.admission import Admission
+from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.web.config import PageLimits
 from wavesynth.server.web.input import Input, on_loop
 
@@ -32,10 +33,15 @@ class AbortedError(Exception):
 
 
 class Endpoint(ABC):
-    """The page's first message is JSON; its "token" is taken as a client's. Made on the service's event loop."""
+    """The page's first message is JSON; its "token" is taken as a client's. Made on the service's event loop.
 
-    def __init__(self, limits: PageLimits) -> None:
-        self._limits = limits
+    What is no first message is a call of `method` that is refused, in the log and the metrics too.
+    """
+
+    method: str
+
+    def __init__(self, admission: Admission, limits: PageLimits) -> None:
+        self._admission, self._limits = admission, limits
         self._service_loop = asyncio.get_running_loop()
         self._silent: dict[ServerConnection, None] = {}
 
@@ -61,6 +67,7 @@ class Endpoint(ABC):
 
     async def _answer(self, socket: ServerConnection, first: str | bytes) -> dict[str, Any] | None:
         """The call; what is still to be said."""
+        context: Any = self.context(socket, "")
         try:
             if len(first) > (most := self._limits.first_message):
                 raise ValueError(f"it has {len(first)} bytes; it may have at most {most}")
@@ -68,10 +75,10 @@ class Endpoint(ABC):
             context = self.context(socket, given.pop("token", ""))
             request = self.request(given)
         except (ValueError, TypeError, AttributeError, ParseError, RecursionError) as error:
-            return _error(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"the first message is not a configuration: {str(error)[:_SAID]}",
-            )
+            refusal = invalid(f"the first message is not a configuration: {str(error)[:_SAID]}")
+            with suppress(AbortedError):
+                await on_loop(self._service_loop, self._admission.refuse(self.method, context, refusal))
+            return None
         later = Input(self._limits.ahead)
         made = self.call(request, later, context)
         call = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(made, self._service_loop))

@@ -82,8 +82,8 @@ class Page:
             for name, path in [*files, ("/", _STATIC / "index.html")]
         }
         self._endpoints = {
-            "/stream": StreamEndpoint(service, config.limits),
-            "/pictures": PicturesEndpoint(images, config.limits),
+            "/stream": StreamEndpoint(service, admission, config.limits),
+            "/pictures": PicturesEndpoint(images, admission, config.limits),
         }
         example = config.example
         self._lists: dict[str, Callable[[], tuple[bytes, str]]] = {

@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from typing_extensions import override
 from websockets.asyncio.server import ServerConnection
 
+from wavesynth.server.admission import Admission
 from wavesynth.server.images import ImageService
 from wavesynth.server.web.config import PageLimits
 from wavesynth.server.web.endpoint import Context, Endpoint
@@ -25,8 +26,10 @@ __all__ = ["PicturesEndpoint"]
 class PicturesEndpoint(Endpoint):
     """SampleImage and CompleteImage of `service`."""
 
-    def __init__(self, service: ImageService, limits: PageLimits) -> None:
-        super().__init__(limits)
+    method = "SampleImage"
+
+    def __init__(self, service: ImageService, admission: Admission, limits: PageLimits) -> None:
+        super().__init__(admission, limits)
         self._service = service
 
     @override

@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from typing_extensions import override
 from websockets.asyncio.server import ServerConnection
 
+from wavesynth.server.admission import Admission
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.web.config import PageLimits
 from wavesynth.server.web.endpoint import Context, Endpoint
@@ -27,8 +28,10 @@ __all__ = ["StreamEndpoint"]
 class StreamEndpoint(Endpoint):
     """StreamSynthesize and Resynthesize of `service`."""
 
-    def __init__(self, service: SynthesisService, limits: PageLimits) -> None:
-        super().__init__(limits)
+    method = "Resynthesize"
+
+    def __init__(self, service: SynthesisService, admission: Admission, limits: PageLimits) -> None:
+        super().__init__(admission, limits)
         self._service = service
 
     @override
