@@ -136,6 +136,7 @@ class Connection:
                 f"{problem} (by way of the proxy {where}, which {variable} names; "
                 f"no_proxy={self._host} would go without)",
                 problem.code,
+                request_id=problem.request_id,
             )
         said = str(problem)
         if not said.startswith("failed to connect"):

@@ -25,12 +25,16 @@ __all__ = [
 class ServiceError(Exception):
     """The service refused a call or could not finish it."""
 
-    def __init__(self, message: str, code: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, code: str, retry_after: float | None = None, request_id: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         """The gRPC status code, such as NOT_FOUND."""
         self.retry_after = retry_after
         """Seconds after which to try again, when the service was full."""
+        self.request_id = request_id
+        """What the service's log names the call by; empty if the service has not answered."""
 
 
 class InvalidRequestError(ServiceError):
@@ -68,7 +72,7 @@ class CallCancelledError(ServiceError):
 
 
 class FailedError(ServiceError):
-    """INTERNAL: the service failed. The message names the failure as the service's log does, which says how."""
+    """INTERNAL: the service failed. The service's log says how, below the request's id, which the message names."""
 
 
 _BY_CODE: dict[grpc.StatusCode, type[ServiceError]] = {
@@ -98,10 +102,11 @@ def service_error(error: grpc.RpcError) -> ServiceError:
     """gRPC's `error`, of a synchronous or an asynchronous call, as the exception for its status."""
     code = error.code()
     metadata: Any = error.trailing_metadata() or ()  # pairs of text and text or bytes, or of gRPC's own kind
-    hint = dict(metadata).get("retry-after-ms")
+    said = dict(metadata)
+    hint, request_id = said.get("retry-after-ms"), str(said.get("x-request-id", ""))
     if lost_its_status(error):
         return UnavailableError("the call ended while a message was being sent", "UNAVAILABLE")
     kind, details = _BY_CODE.get(code, ServiceError), error.details() or code.name
     if details.startswith("Stream removed") and ("ping timeout" in details or "timed out" in details):
         details = "the connection is lost: the service does not answer, not even a ping"
-    return kind(details, code.name, None if hint is None else int(hint) / 1000)
+    return kind(details, code.name, None if hint is None else int(hint) / 1000, request_id)

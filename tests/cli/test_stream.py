@@ -116,6 +116,11 @@ def test_what_cannot_be_streamed_is_one_sentence_and_no_file(run, arguments, sen
     assert not out.exists()
 
 
+def test_a_call_that_the_service_refuses_is_named_as_in_its_log(run, tmp_path):
+    result = run("free", "--seconds", 601, "--out", tmp_path / "out.wav")
+    assert re.search(r" \(request [0-9a-f]{16}\)\n$", result.stderr)
+
+
 @pytest.mark.parametrize("missing", ["sounddevice", "PortAudio"])
 def test_playing_without_a_loudspeaker_says_what_to_install(run, recording, missing, monkeypatch):
     if missing == "sounddevice":

@@ -8,6 +8,7 @@ import typer
 
 from tests.docs.pages import PAGES, ROOT, UsageError, calls, examples, parsed, prose
 from wavesynth.data.recipes.registry import RECIPES
+from wavesynth.server.call_metrics import Metrics
 
 LANGUAGES = {"python", "sh", "json", "toml", "text"}
 #: Parameters that name a file to read, if their value has an extension; others are folders, or files to write.
@@ -91,10 +92,10 @@ def test_every_data_set_that_can_be_made_by_its_name_is_on_the_page_about_data()
 
 
 def test_every_metric_of_the_server_is_on_the_page_about_metrics():
-    source = (ROOT / "wavesynth" / "server" / "telemetry.py").read_text(encoding="utf-8")
+    source = (ROOT / "wavesynth" / "server" / "engine_metrics.py").read_text(encoding="utf-8")
     page = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
-    names = set(re.findall(r'"(wavesynth_\w+)"', source))
-    assert names
+    names = {metric.name for metric in Metrics().registry.collect()}
+    names |= set(re.findall(r'"(wavesynth_\w+)"', source))
     assert {name for name in names if not re.search(rf"`{name}(?:_total)?`", page)} == set()
 
 

@@ -121,11 +121,11 @@ async def test_a_step_that_fails_is_internal_and_its_words_are_in_the_log_alone(
             with pytest.raises(grpc.aio.AioRpcError) as error:
                 await streamed(stub, **of_audio())
             assert error.value.code() == grpc.StatusCode.INTERNAL
-            sentence, _, failure = error.value.details().rpartition(" ")
-            assert sentence == "the service failed; its log says how, as failure"
+            sentence, _, request = error.value.details().rpartition(" ")
+            assert sentence == "the service failed; its log says how, as request"
             plane.advance = advance
             assert len(await stream_bytes(stub, **of_audio())) == 2000
-    (line,) = (log for log in logs if log.get("failure") == failure)
+    (line,) = (log for log in logs if log.get("request_id") == request)
     assert line["reason"] == "making the audio failed: division by zero"
 
 

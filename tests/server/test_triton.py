@@ -71,7 +71,7 @@ async def test_a_service_whose_gpu_is_gone_says_so_and_is_unhealthy(config):
 
         server.engine.planes["tiny"].advance = advance
         for code, sentence in (
-            (grpc.StatusCode.INTERNAL, "the service failed; its log says how, as failure "),
+            (grpc.StatusCode.INTERNAL, "the service failed; its log says how, as request "),
             (grpc.StatusCode.UNAVAILABLE, "the GPU failed: gone; start the service again"),
         ):
             with pytest.raises(grpc.aio.AioRpcError) as error:

@@ -51,8 +51,10 @@ def fail(message: object) -> NoReturn:
 
 
 def not_served(address: str, error: Exception) -> NoReturn:
-    """`fail` with what the service at `address`, or the way there, has said, and with the address."""
-    fail(error if address in str(error) else f"{address}: {error}")
+    """`fail` with what the service at `address`, or the way there, has said, with the address and the request's id."""
+    said = str(error) if address in str(error) else f"{address}: {error}"
+    name = getattr(error, "request_id", "")
+    fail(f"{said} (request {name})" if name and name not in said else said)
 
 
 @contextmanager

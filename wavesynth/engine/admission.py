@@ -23,11 +23,15 @@ _STEP_FORWARD = 0.01
 
 
 class CapacityError(Exception):
-    """There is no room for the stream now; `retry_after` is in seconds."""
+    """There is no room for the stream now; `retry_after` is in seconds.
 
-    def __init__(self, message: str, retry_after: float) -> None:
+    `reason` is what is used up: all places, the client's share of them, or its limit.
+    """
+
+    def __init__(self, message: str, retry_after: float, reason: str = "places") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class Admission:
@@ -72,12 +76,14 @@ class Admission:
             raise CapacityError(
                 f"{request.client} has {len(its_own)} {kind} streams; it may have {request.client_streams}",
                 _retry_after(its_own),
+                "limit",
             )
         if not self._fits(request, its_own, self._share):
             raise CapacityError(
                 f"{request.client} has {len(its_own)} of the places for {kind} streams; a client may have "
                 f"{self._share:.0%} of them",
                 _retry_after(its_own),
+                "share",
             )
 
     def _fits(self, request: EngineRequest, others: Sequence[EngineStream], part: float) -> bool:

@@ -105,6 +105,11 @@ class Engine:
         return self._work.count(live=False)
 
     @property
+    def ready(self) -> int:
+        """Streams that wait for a worker."""
+        return self._work.ready
+
+    @property
     def load(self) -> float:
         """The part of the capacity that the live streams take; above 1 if the only one is more than there is room
         for."""
@@ -151,7 +156,8 @@ class Engine:
             return error
         if isinstance(error, LostError):
             return StreamError(str(error))
-        _log.error("making audio failed, voice %s", stream.voice, exc_info=error)
+        asked = stream.request.request_id
+        _log.error("making audio failed, voice %s, request %s", stream.voice, asked, exc_info=error)
         return StreamError(f"making the audio failed: {error}")
 
     def lose(self, error: BaseException) -> None:

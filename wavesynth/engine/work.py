@@ -60,6 +60,11 @@ class Work:
         with self.lock:
             return sum(s.live == live and not s.closed for s in self.streams)
 
+    @property
+    def ready(self) -> int:
+        """Streams that wait for a worker."""
+        return len(self._ready)
+
     def voices(self) -> list[str]:
         """Those of the live streams that are open."""
         with self.lock:

@@ -10,7 +10,7 @@ answer's. docs/explanation/architecture.md follows it from there through the eng
     async_engine.py    the event loop's side of the engine's streams
     encoding.py        which of the encodings in wavesynth.audio.encodings the API means
     errors.py          why a call ends without its audio
-    telemetry.py       metrics, and a line in the log for each call
+    telemetry.py       a line in the log for each call, which request_ids.py names; call_metrics.py counts them
 
 Whether there is a service at all says health.py. What the server writes goes through outlet.py: it waits for no reader.
 

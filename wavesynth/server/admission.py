@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import grpc
 
+from wavesynth.server.call_metrics import Metrics
 from wavesynth.server.callers import address_of
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.limits import Limits
-from wavesynth.server.telemetry import Call, Metrics, log
+from wavesynth.server.request_ids import HEADER, request_id_of
+from wavesynth.server.telemetry import Call, log
 from wavesynth.server.tokens import Bearer, Tokens
 from wavesynth.server.waiting import within
 
@@ -48,34 +49,41 @@ class Admission:
 
     @asynccontextmanager
     async def call(self, method: str, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
-        """One call, from its admission to the line in the log; what is raised inside becomes its status."""
-        call, code, message = Call(method, self._metrics, address_of(context)), "OK", ""
+        """One call, from its admission to the line in the log; what is raised inside becomes its status.
+
+        Its trailing metadata names the request, as `Call.request_id`.
+        """
+        call = Call(method, self._metrics, request_id_of(context), address_of(context))
+        code, message, reason = "OK", "", ""
         self._calls += 1
         self._idle.clear()
+        call.begins()
+        context.set_trailing_metadata(((HEADER, call.request_id),))
         try:
             if (bearer := self.check(method, context)) is not None:
                 call.bearer = bearer if bearer.token.name else None
                 bearer.begins()
             longest = self.limits.call
             sentence = f"the call has lasted {longest:g} seconds; it may last so long at most"
-            async with within(longest, grpc.StatusCode.DEADLINE_EXCEEDED, sentence):
+            async with within(longest, RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)):
                 yield call
         except RefusedError as refusal:
-            code, message = refusal.code.name, str(refusal)
-            await _abort(context, _internal(call) if refusal.code is grpc.StatusCode.INTERNAL else refusal)
+            code, message, reason = refusal.code.name, str(refusal), refusal.reason
+            told = _internal(call) if refusal.code is grpc.StatusCode.INTERNAL else refusal
+            await _abort(context, told, call)
         except asyncio.CancelledError:
             left = context.time_remaining()
             code = "CANCELLED" if left is None or left > 0 else "DEADLINE_EXCEEDED"
             raise
         except Exception as error:
-            code, message, told = "INTERNAL", "the service failed", _internal(call)
-            log("a call failed", "error", method=method, failure=call.failure, exc_info=error)
-            await _abort(context, told)
+            code, message = "INTERNAL", "the service failed"
+            log("a call failed", "error", method=method, request_id=call.request_id, exc_info=error)
+            await _abort(context, _internal(call), call)
         finally:
             self._calls -= 1
             if not self._calls:
                 self._idle.set()
-            call.ended(code, message)
+            call.ended(code, message, reason)
 
     async def drain(self, grace: float) -> None:
         """Refuses new calls from now on, and waits until those under way have ended, at most `grace` seconds."""
@@ -111,15 +119,15 @@ class Admission:
 
 def _internal(call: Call) -> RefusedError:
     """What a caller is told of a fault of ours: where to find the words of it, and none of them."""
-    call.failure = secrets.token_hex(4)
     return RefusedError(
-        grpc.StatusCode.INTERNAL, f"the service failed; its log says how, as failure {call.failure}"
+        grpc.StatusCode.INTERNAL, f"the service failed; its log says how, as request {call.request_id}"
     )
 
 
-async def _abort(context: grpc.aio.ServicerContext, refusal: RefusedError) -> None:
+async def _abort(context: grpc.aio.ServicerContext, refusal: RefusedError, call: Call) -> None:
     """Says why a call has ended. The status comes after all that was written before: a caller who does not read gets it
     when it reads again, and nobody waits for that."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_LAST_WORDS):
-            await context.abort(refusal.code, str(refusal), refusal.metadata)
+            metadata = (*refusal.metadata, (HEADER, call.request_id))
+            await context.abort(refusal.code, str(refusal), metadata)

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import grpc
-
 from wavesynth.server.errors import RefusedError
 
 __all__ = ["UNDISTURBED", "InputBudget", "Reserved"]
@@ -84,7 +82,7 @@ class InputBudget:
             f"the input of all calls together takes up its {self._total // _MEBIBYTE} MiB, or that of one client its "
             f"{self._share:.0%} of them"
         )
-        return RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, sentence, (("retry-after-ms", "1000"),))
+        return RefusedError.full(sentence, 1.0, "input")
 
 
 class Reserved:

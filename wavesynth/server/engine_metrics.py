@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from wavesynth.engine.counts import STEP_BOUNDS
 from wavesynth.engine.engine import Engine
 
 __all__ = ["watch_engine"]
@@ -31,6 +33,7 @@ class _EngineCollector(Collector):
         engine, counts = self._engine, self._engine.counts
         yield GaugeMetricFamily("wavesynth_streams_live", "Live streams that are open", engine.live)
         yield GaugeMetricFamily("wavesynth_streams_offline", "Offline streams that are open", engine.offline)
+        yield GaugeMetricFamily("wavesynth_streams_ready", "Streams that wait for a worker", engine.ready)
         places = GaugeMetricFamily(
             "wavesynth_places", "Live streams of a voice alone that there is room for", labels=["voice"]
         )
@@ -54,3 +57,10 @@ class _EngineCollector(Collector):
             ("wavesynth_chunks_late", "Of these, those more than 10 ms after they were due", counts.late),
         ):
             yield CounterMetricFamily(name, text, value)
+        bounds = [*map(str, STEP_BOUNDS), "+Inf"]
+        yield HistogramMetricFamily(
+            "wavesynth_step_duration_seconds",
+            "Seconds that a step takes",
+            list(zip(bounds, accumulate(counts.step_buckets), strict=True)),
+            counts.step_seconds,
+        )

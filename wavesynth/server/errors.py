@@ -10,22 +10,45 @@ from wavesynth.engine.stream import ClosedError, InputError, StreamError
 __all__ = ["RefusedError", "invalid"]
 
 
+#: Why calls are refused, where the code says it.
+_REASONS = {
+    grpc.StatusCode.UNAUTHENTICATED: "token",
+    grpc.StatusCode.PERMISSION_DENIED: "scope",
+    grpc.StatusCode.UNAVAILABLE: "unavailable",
+}
+
+
 class RefusedError(Exception):
-    """A status code, a sentence, and trailing metadata."""
+    """A status code, a sentence, trailing metadata, and a reason by which refusals are counted.
+
+    The reasons are places (all are taken), share (a client's part of them), limit (a token's, of streams, of audio or
+    of requests), calls (a client's), input (its bytes); token, scope and unavailable. What is wrong with a request
+    itself is counted by its code, and has no reason.
+    """
 
     def __init__(
-        self, code: grpc.StatusCode, message: str, metadata: tuple[tuple[str, str], ...] = ()
+        self,
+        code: grpc.StatusCode,
+        message: str,
+        metadata: tuple[tuple[str, str], ...] = (),
+        reason: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
         self.metadata = metadata
+        self.reason = reason or _REASONS.get(code, "")
+
+    @classmethod
+    def full(cls, message: str, retry_after: float, reason: str) -> RefusedError:
+        """RESOURCE_EXHAUSTED: the caller may come again after so many seconds."""
+        retry = (("retry-after-ms", str(round(1000 * retry_after))),)
+        return cls(grpc.StatusCode.RESOURCE_EXHAUSTED, message, retry, reason)
 
     @classmethod
     def of(cls, error: CapacityError | StreamError) -> RefusedError:
         """What the engine's `error` is to the caller."""
         if isinstance(error, CapacityError):
-            retry = (("retry-after-ms", str(round(1000 * error.retry_after))),)
-            return cls(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), retry)
+            return cls.full(str(error), error.retry_after, error.reason)
         if isinstance(error, InputError):
             return invalid(str(error))
         if isinstance(error, ClosedError):

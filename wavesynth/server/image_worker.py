@@ -65,11 +65,8 @@ class ImageWorker:
     async def rows(self, job: ImageJob) -> AsyncGenerator[bytes]:
         """The rows of all images of a job, [count, W, C] intensities each. Raises RefusedError."""
         if self._calls >= self._waiting:
-            raise RefusedError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"all {self._waiting} places for calls for images are taken",
-                (("retry-after-ms", "1000"),),
-            )
+            message = f"all {self._waiting} places for calls for images are taken"
+            raise RefusedError.full(message, 1.0, "places")
         self._calls += 1
         rows: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
         making = asyncio.create_task(self._make(job, rows))

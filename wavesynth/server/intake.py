@@ -109,17 +109,17 @@ class Intake(grpc.aio.ServerInterceptor):
         most = max(1, int(self._limits.share * self._limits.calls))
         if client and self._calls[client] > most:
             sentence = f"{client} has {most} calls under way; a client may have so many at most"
-            raise RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, sentence, (("retry-after-ms", "1000"),))
+            raise RefusedError.full(sentence, 1.0, "calls")
 
     async def _first(self, requests: AsyncIterator[Any], reserved: Reserved) -> Any:
         """The first message, for which there is room however long it is; None if there is none."""
-        seconds, full = self._limits.first_message, self._budget.full()
-        async with within(seconds, full.code, str(full)):
+        seconds = self._limits.first_message
+        async with within(seconds, self._budget.full()):
             await reserved.wait_for(MAX_MESSAGE)
         sentence = (
             f"no message came in time; the first may take {seconds:g} seconds, and one while others wait"
         )
-        async with within(seconds, grpc.StatusCode.DEADLINE_EXCEEDED, sentence) as limit:
+        async with within(seconds, RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)) as limit:
             with self._budget.reading(limit):
                 request = await anext(requests, None)
         reserved.set(0 if request is None else request.ByteSize())

@@ -12,6 +12,7 @@ from typing import Any, Self
 from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.server.async_engine import AsyncEngine
+from wavesynth.server.call_metrics import Metrics
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.engine_metrics import watch_engine
 from wavesynth.server.images import served_images
@@ -20,7 +21,6 @@ from wavesynth.server.metrics_server import serve_metrics
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.server.services import Services
 from wavesynth.server.sockets import listening
-from wavesynth.server.telemetry import Metrics
 from wavesynth.server.validation import Requests
 
 __all__ = ["Server", "ServerConfig", "serve"]

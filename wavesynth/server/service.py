@@ -67,7 +67,7 @@ class SynthesisService(SynthesisServiceServicer):
             self._admission.call("StreamSynthesize", context) as call,
             self._open_whole(call, request, live=True) as (stream, messages),
         ):
-            answer = Answer(context, self._limits)
+            answer = Answer(context, self._limits, call.request_id)
             async for outputs in stream.outputs():
                 if chunk := messages.chunk(outputs):
                     await answer.send(pb.StreamSynthesizeResponse(chunk=chunk))
@@ -82,7 +82,7 @@ class SynthesisService(SynthesisServiceServicer):
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
             request, encode, given = self._requests.growing(first.config)
-            messages, answer = self._messages(request, encode), Answer(context, self._limits)
+            messages, answer = self._messages(request, encode), Answer(context, self._limits, call.request_id)
             async with self._engine.open(self._of(call, request)) as stream:
                 pace = self._paces.of(call.caller)
                 rate = self._requests.voices[request.voice].sample_rate
@@ -130,6 +130,7 @@ class SynthesisService(SynthesisServiceServicer):
     def _of(self, call: Call, request: EngineRequest) -> EngineRequest:
         """The request, with who asks; the call notes what it asks for."""
         call.voice, call.sample_rate = request.voice, self._requests.voices[request.voice].sample_rate
+        request = replace(request, request_id=call.request_id)
         if call.bearer is None:
             return replace(request, client=client_of(call.caller, self._limits))
         token = call.bearer.token

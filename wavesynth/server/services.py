@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from wavesynth.extras import extra
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine
+from wavesynth.server.call_metrics import Metrics
 from wavesynth.server.certificates import grpc_credentials, page_context
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.health import Health
@@ -30,7 +31,6 @@ from wavesynth.server.loading import tokens_of
 from wavesynth.server.malformed import RefuseMalformed
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port
-from wavesynth.server.telemetry import Metrics
 from wavesynth.server.validation import Requests
 from wavesynth.v1 import MAX_MESSAGE, images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb

@@ -1,4 +1,4 @@
-"""What the service says about itself: a line of JSON for each call, and metrics for Prometheus."""
+"""What the service says about itself: a line of JSON for each call. What it counts is in call_metrics.py."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from wavesynth.engine.stream import EngineOutput
-from wavesynth.server.outlet import Outlet, outlets
+from wavesynth.server.outlet import outlets
 
 if TYPE_CHECKING:
+    from wavesynth.server.call_metrics import Metrics
     from wavesynth.server.tokens import Bearer
 
-__all__ = ["Call", "Metrics", "log", "log_as_json", "log_left_out", "logging_aside"]
-
-#: Bounds of the buckets of the histograms, in seconds.
-_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.5, 1, 2, 5)
+__all__ = ["Call", "log", "log_as_json", "log_left_out", "logging_aside"]
 
 
 def log_as_json() -> None:
@@ -67,36 +64,14 @@ def log_left_out(reason: Exception) -> None:
     log("left out: it is broken", reason=str(reason))
 
 
-class Metrics:
-    """The service's counters, in a registry of their own."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        calls = ("wavesynth_calls", "Calls ended, by method and status code", ["method", "code"])
-        self.calls = Counter(*calls, registry=self.registry)
-        refused = ("wavesynth_refused", "Calls for which there was no room", ["method"])
-        self.refused = Counter(*refused, registry=self.registry)
-        samples = ("wavesynth_samples", "Samples of audio handed to gRPC", ["voice"])
-        self.samples = Counter(*samples, registry=self.registry)
-        first = ("wavesynth_time_to_first_audio_seconds", "From the request to the first chunk")
-        self.time_to_first_audio = Histogram(*first, buckets=_BUCKETS, registry=self.registry)
-        chunk = ("wavesynth_chunk_latency_seconds", "From a chunk's making until gRPC took it")
-        self.chunk_latency = Histogram(*chunk, buckets=_BUCKETS, registry=self.registry)
-        dropped = (
-            "wavesynth_log_lines_dropped",
-            "Lines of the log that nobody read, or that could not be written",
-        )
-        self.log_lines_dropped = Counter(*dropped, registry=self.registry)
-        if isinstance(sys.stderr, Outlet):
-            sys.stderr.count_lost(self.log_lines_dropped.inc)
-
-
 @dataclass
 class Call:
     """What is remembered of one call until it ends."""
 
     method: str
     metrics: Metrics
+    request_id: str
+    """What it is named by, here and by its caller."""
     caller: str = ""
     """The caller's address (`wavesynth.server.callers`)."""
     bearer: Bearer | None = None
@@ -107,29 +82,43 @@ class Call:
     samples: int = 0
     time_to_first_audio: float | None = None
     real_time_factor: float | None = None
-    failure: str = ""
-    """By what name the caller can ask for the words of a fault."""
     started: float = field(default_factory=time.monotonic)
+    _last_sent: float | None = None
+
+    def begins(self) -> None:
+        """Counts the call as one under way."""
+        self.metrics.open.labels(self.method).inc()
 
     def sent(self, outputs: list[EngineOutput]) -> None:
         """Notes outputs that gRPC took."""
-        now = time.monotonic()
+        now, metrics = time.monotonic(), self.metrics
+        if self._last_sent is not None:
+            metrics.chunk_gap.observe(now - self._last_sent)
+        self._last_sent = now
         for output in outputs:
             self.samples += len(output.samples)
             if self.bearer:
                 self.bearer.heard(len(output.samples) / self.sample_rate)
-            self.metrics.chunk_latency.observe(now - output.made_at)
-            self.metrics.samples.labels(self.voice).inc(len(output.samples))
+            metrics.chunk_latency.observe(now - output.made_at)
+            metrics.samples.labels(self.voice).inc(len(output.samples))
             if output.statistics:
                 self.time_to_first_audio = output.statistics.time_to_first_audio
                 self.real_time_factor = output.statistics.real_time_factor
-                self.metrics.time_to_first_audio.observe(output.statistics.time_to_first_audio)
+                metrics.time_to_first_audio.observe(output.statistics.time_to_first_audio)
+                metrics.real_time_factor.labels(self.method).observe(output.statistics.real_time_factor)
 
-    def ended(self, code: str, message: str) -> None:
-        """Counts and logs the call."""
-        self.metrics.calls.labels(self.method, code).inc()
-        if code == "RESOURCE_EXHAUSTED":
-            self.metrics.refused.labels(self.method).inc()
+    def ended(self, code: str, message: str, reason: str) -> None:
+        """Counts and logs the call; `reason` is one of `RefusedError.reason`."""
+        seconds, metrics = time.monotonic() - self.started, self.metrics
+        metrics.open.labels(self.method).dec()
+        metrics.calls.labels(self.method, code).inc()
+        metrics.duration.labels(self.method).observe(seconds)
+        if reason:
+            metrics.refused.labels(self.method, reason).inc()
+        if self.bearer:
+            client = self.bearer.token.name
+            metrics.client_calls.labels(client, code).inc()
+            metrics.client_audio.labels(client).inc(self.samples / self.sample_rate)
         rounded = {
             name: round(value, 4)
             for name in ("time_to_first_audio", "real_time_factor")
@@ -137,13 +126,13 @@ class Call:
         }
         log(
             "call",
+            request_id=self.request_id,
             method=self.method,
             code=code,
             voice=self.voice,
             samples=self.samples,
-            seconds=round(time.monotonic() - self.started, 4),
+            seconds=round(seconds, 4),
             **rounded,
             **({"client": self.bearer.token.name} if self.bearer else {}),
             **({"reason": message} if message else {}),
-            **({"failure": self.failure} if self.failure else {}),
         )

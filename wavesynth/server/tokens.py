@@ -128,8 +128,7 @@ class Bearer:
         ):
             if allowance and (wait := allowance.wait(amount)):
                 message = f"{self.token.name} may have {what} a minute, and has had them"
-                retry = (("retry-after-ms", str(round(1000 * wait))),)
-                raise RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, message, retry)
+                raise RefusedError.full(message, wait, "limit")
 
     def heard(self, seconds: float) -> None:
         """So much audio was sent: a call that has begun is not cut."""

@@ -14,35 +14,40 @@ import grpc
 
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.limits import Limits
+from wavesynth.server.request_ids import HEADER
 
 __all__ = ["Answer", "next_message", "within"]
 
 
 @asynccontextmanager
-async def within(seconds: float, code: grpc.StatusCode, sentence: str) -> AsyncIterator[asyncio.Timeout]:
-    """Ends what is inside after so many seconds, or when its limit is moved: RefusedError with the code and the
-    sentence."""
+async def within(seconds: float, refusal: RefusedError) -> AsyncIterator[asyncio.Timeout]:
+    """Ends what is inside after so many seconds, or when its limit is moved: raises `refusal`."""
     try:
         async with asyncio.timeout(seconds) as limit:
             yield limit
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise RefusedError(code, sentence) from error
+        raise refusal from error
 
 
 async def next_message(requests: AsyncIterator[Any], limits: Limits) -> Any:
     """The next message of a live call's input; None after the last. Raises RefusedError when none comes."""
     sentence = f"no input came for {limits.idle:g} seconds; a live call may send nothing for so long at most"
-    async with within(limits.idle, grpc.StatusCode.DEADLINE_EXCEEDED, sentence):
+    async with within(limits.idle, RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)):
         return await anext(requests, None)
 
 
 class Answer:
-    """The messages of a call's answer."""
+    """The messages of a call's answer; its initial metadata names the request."""
 
-    def __init__(self, context: Any, limits: Limits) -> None:
+    def __init__(self, context: Any, limits: Limits, request_id: str) -> None:
         self._context, self._stall = context, limits.stall
+        self._unread = RefusedError(
+            grpc.StatusCode.ABORTED,
+            f"the answer was not read for {self._stall:g} seconds; a reader may stop for so long at most",
+        )
+        self._metadata = ((HEADER, request_id),)
         self._begun = False
 
     async def send(self, message: Any) -> None:
@@ -50,12 +55,9 @@ class Answer:
 
         The code is ABORTED: who has paused for longer may call again for the rest (`first_sample`).
         """
-        sentence = (
-            f"the answer was not read for {self._stall:g} seconds; a reader may stop for so long at most"
-        )
-        async with within(self._stall, grpc.StatusCode.ABORTED, sentence):
+        async with within(self._stall, self._unread):
             if not self._begun:
                 self._begun = True
                 # By itself: gRPC sends no status of a call whose headers are part of a write that was given up.
-                await self._context.send_initial_metadata(())
+                await self._context.send_initial_metadata(self._metadata)
             await self._context.write(message)

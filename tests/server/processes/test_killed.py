@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import grpc
 import numpy as np
@@ -73,6 +75,9 @@ async def test_a_front_end_that_is_killed_is_replaced_and_its_streams_resume_wit
             assert await calls[hit] == (expected, 1)
             assert await calls[other] == (expected, 0)
     await eventually(lambda: crew.engine.live == 0)
+    page = await asyncio.to_thread(urlopen, f"http://127.0.0.1:{crew.config.metrics_port}/metrics")
+    under_way = re.findall(r"^wavesynth_calls_open\{.*\} (.*)", page.read().decode(), re.M)
+    assert under_way and set(under_way) == {"0.0"}  # those of the front end that is gone too
 
 
 async def test_a_front_end_that_is_told_to_end_drains_and_is_replaced(crew, channels):

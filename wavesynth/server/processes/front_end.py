@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from wavesynth.files import sentence
 from wavesynth.server.async_engine import AsyncEngine
+from wavesynth.server.call_metrics import Metrics
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.images import ServedImages
 from wavesynth.server.limits import Limits
@@ -24,7 +25,7 @@ from wavesynth.server.processes.remote import RemoteEngine
 from wavesynth.server.processes.wire import Wire
 from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.services import Services
-from wavesynth.server.telemetry import Metrics, logging_aside
+from wavesynth.server.telemetry import logging_aside
 from wavesynth.server.validation import Requests
 from wavesynth.server.web.config import PageLimits, WebConfig
 

@@ -29,7 +29,8 @@ def request_of(plain: dict[str, Any]) -> EngineRequest:
 def plain_error(error: CapacityError | StreamError) -> dict[str, Any]:
     """Why there is no stream, or no more of it, as JSON."""
     if isinstance(error, CapacityError):
-        return {"kind": "capacity", "message": str(error), "retry_after": error.retry_after}
+        values = {"retry_after": error.retry_after, "reason": error.reason}
+        return {"kind": "capacity", "message": str(error)} | values
     kind = next(name for name, kind in _KINDS.items() if isinstance(error, kind))
     return {"kind": kind, "message": str(error)}
 
@@ -37,5 +38,5 @@ def plain_error(error: CapacityError | StreamError) -> dict[str, Any]:
 def error_of(plain: dict[str, Any]) -> CapacityError | StreamError:
     """The error that `plain_error` was given."""
     if plain["kind"] == "capacity":
-        return CapacityError(plain["message"], plain["retry_after"])
+        return CapacityError(plain["message"], plain["retry_after"], plain["reason"])
     return _KINDS[plain["kind"]](plain["message"])

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import EngineStream
@@ -73,6 +73,8 @@ class ServerWithFrontEnds:
         self.ready = False
         """As `Server.ready`."""
         self._replacing: set[asyncio.Task[None]] = set()
+        self._counted = ""
+        """The folder where front ends count, if anybody asks."""
 
     async def __aenter__(self) -> Self:
         config, self._loop = self.config, asyncio.get_running_loop()
@@ -89,7 +91,7 @@ class ServerWithFrontEnds:
             environment = {}
             if config.metrics_port is not None:
                 # The template removes it, if this process cannot.
-                environment[METRICS] = folder = tempfile.mkdtemp(prefix="wavesynth-metrics-")
+                environment[METRICS] = self._counted = tempfile.mkdtemp(prefix="wavesynth-metrics-")
             self._template = Template(config.web is not None, environment)
             stack.callback(self._template.close)
             voices, planes, engine_config = loaded(config)
@@ -101,7 +103,7 @@ class ServerWithFrontEnds:
             self._gateway = Gateway(self.engine.open, self._memory, self.engine.lose)
             if config.metrics_port is not None:
                 registry = CollectorRegistry()
-                MultiProcessCollector(registry, folder)
+                MultiProcessCollector(registry, self._counted)
                 watch_engine(registry, self.engine)
                 stack.enter_context(
                     serve_metrics(config.metrics_host, config.metrics_port, registry, lambda: self.ready)
@@ -194,6 +196,8 @@ class ServerWithFrontEnds:
         listened = front_end.ready.done() and not front_end.ready.exception()
         if not front_end.ready.done():
             front_end.ready.set_exception(OSError("a process that speaks gRPC ended before it listened"))
+        if listened and self._counted:
+            mark_process_dead(front_end.ready.result(), self._counted)  # its calls are under way no more
         if self._ending:
             return
         log("a front end has ended, and is replaced", process=front_end.ready.result() if listened else None)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import grpc
@@ -19,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.request_ids import HEADER
 from wavesynth.server.web.config import PageLimits
 from wavesynth.server.web.input import Input, on_loop
 
@@ -122,8 +124,10 @@ class Context:
         self._loop = asyncio.get_running_loop()
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        """The page's token, as a client sends it."""
-        return (("authorization", f"Bearer {self._token}"),)
+        """The page's token and what the request is named by, as a client sends them."""
+        answer = self._socket.response
+        name = answer.headers.get(HEADER, "") if answer else ""
+        return (("authorization", f"Bearer {self._token}"), (HEADER, name))
 
     def peer(self) -> str:
         """Who calls, as gRPC writes it."""
@@ -133,7 +137,10 @@ class Context:
         return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
 
     async def send_initial_metadata(self, metadata: object) -> None:
-        """There is none."""
+        """There is none: the handshake has named the request."""
+
+    def set_trailing_metadata(self, metadata: object) -> None:
+        """There is none either."""
 
     def time_remaining(self) -> None:
         """There is no deadline."""
@@ -142,9 +149,8 @@ class Context:
         self, code: grpc.StatusCode, details: str = "", metadata: Sequence[tuple[str, str]] = ()
     ) -> NoReturn:
         """Says why there is no more."""
-        retry = dict(metadata).get("retry-after-ms")
         with suppress(RefusedError):  # nobody is there to be told
-            await self.send(_error(code, details, retry))
+            await self.send(_error(code, details, dict(metadata)))
         raise AbortedError
 
     async def send(self, *messages: bytes | dict[str, Any]) -> None:
@@ -159,8 +165,11 @@ class Context:
             raise RefusedError(grpc.StatusCode.CANCELLED, "the page is gone") from error
 
 
-def _error(code: grpc.StatusCode, message: str, retry: str | None = None) -> dict[str, Any]:
+def _error(
+    code: grpc.StatusCode, message: str, metadata: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """The last message of a call that was refused."""
-    return {
-        "error": {"code": code.name, "message": message, **({"retryAfterMs": int(retry)} if retry else {})}
-    }
+    retry, name = metadata.get("retry-after-ms"), metadata.get(HEADER)
+    others: dict[str, Any] = {"retryAfterMs": int(retry)} if retry else {}
+    others |= {"requestId": name} if name else {}
+    return {"error": {"code": code.name, "message": message, **others}}

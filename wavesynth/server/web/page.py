@@ -19,6 +19,7 @@ from websockets.http11 import Request, Response
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.images import ImageService
+from wavesynth.server.request_ids import HEADER, request_id
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.validation import Requests
 from wavesynth.server.web.config import WebConfig
@@ -115,6 +116,11 @@ class Page:
             status = HTTPStatus.UNAUTHORIZED if unknown else HTTPStatus.FORBIDDEN
             return _response(status, *_json(said), {"WWW-Authenticate": "Bearer"} if unknown else None)
         return _response(HTTPStatus.OK, *self._lists[path]())
+
+    def name(self, _: ServerConnection, request: Request, response: Response) -> None:
+        """Every answer names its request: as whoever asks does, or anew. A call is logged by that name."""
+        given = request.headers.get_all(HEADER)
+        response.headers[HEADER] = request_id(given[0] if len(given) == 1 else "")
 
     async def serve(self, socket: ServerConnection) -> None:
         """A WebSocket, from its beginning to its end."""

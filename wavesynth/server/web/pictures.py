@@ -2,7 +2,7 @@
 
 The page sends one text, JSON of SampleImageRequest or, with "knownPixels", of CompleteImageRequest, with an optional
 "token". It gets each row of all images as a binary message, and as its last text {"done": true} or {"error": {"code",
-"message", "retryAfterMs"}}.
+"message", "retryAfterMs", "requestId"}}.
 """
 
 from __future__ import annotations

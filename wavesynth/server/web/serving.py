@@ -64,6 +64,7 @@ async def _run(
         sock=listener,
         ssl=tls,
         process_request=page.answer,
+        process_response=page.name,
         server_header=None,
         compression=None,  # sound does not shrink, and compressing takes its time
         open_timeout=limits.request,

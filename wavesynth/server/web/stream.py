@@ -3,7 +3,7 @@
 The page sends one text, JSON of ResynthesizeConfig, with an optional "token"; then samples, as binary messages in
 the format that it named; then the text "end". Or, for a voice that takes a duration, {"synthesis", "durationSeconds"}
 and nothing else. It gets {"sampleRate", "firstSample"} as text, binary messages of 16-bit PCM, and as its last text
-{"statistics"} or {"error": {"code", "message", "retryAfterMs"}}.
+{"statistics"} or {"error": {"code", "message", "retryAfterMs", "requestId"}}.
 """
 
 from __future__ import annotations
