@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": {"extras", "kernels", "checks", "voices", "sampling", "models", "audio", "networks"},
     "synthesizer": {"engine", "voices", "audio", "checks", "workers"},
     "evaluation": {
+        "engine",
         "images",
         "voices",
         "sampling",

@@ -16,6 +16,7 @@ struct InstructionSet {
   int (*batch)();
   int (*activation_offset)();
   void (*advance)(const Int8Network&, StreamCall*, int, int);
+  void (*follow)(const Int8Network&, StreamCall*, int, int);
   void (*lead)(const Int8Network&, StreamCall&, Meeting&, int);
   void (*help)(const Int8Network&, Meeting&, int);
   // The stages of stages.hpp.

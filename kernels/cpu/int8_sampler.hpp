@@ -15,9 +15,9 @@
 #ifdef __linux__
 #include <pthread.h>
 #include <sched.h>
-#include <sys/mman.h>
 #endif
 
+#include "arena.hpp"
 #include "arrays.hpp"
 #include "instruction_sets.hpp"
 #include "network.hpp"
@@ -25,42 +25,6 @@
 namespace nb = nanobind;
 
 namespace wavesynth {
-
-// One block of memory for everything a sampler reads, on huge pages where the system has them.
-class Arena {
- public:
-  explicit Arena(size_t bytes) {
-    constexpr size_t kPage = size_t{2} << 20;
-    bytes = (bytes + kPage - 1) / kPage * kPage;
-    memory_ = static_cast<char*>(std::aligned_alloc(kPage, bytes));
-    if (!memory_) throw std::bad_alloc();
-#ifdef __linux__
-    madvise(memory_, bytes, MADV_HUGEPAGE);
-#endif
-    end_ = memory_ + bytes;
-    next_ = memory_;
-  }
-  ~Arena() { std::free(memory_); }
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-
-  template <class T>
-  T* take(size_t count) {
-    T* result = reinterpret_cast<T*>(next_);
-    next_ += (count * sizeof(T) + 63) / 64 * 64;
-    if (next_ > end_) throw std::logic_error("the arena is too small");
-    return result;
-  }
-  template <class T>
-  const T* copy(const T* from, size_t count) {
-    T* to = take<T>(count);
-    std::memcpy(to, from, count * sizeof(T));
-    return to;
-  }
-
- private:
-  char *memory_, *next_, *end_;
-};
 
 // The second core of a stream that has two: a thread that sleeps between calls.
 class Helper {
@@ -133,6 +97,11 @@ class Helper {
 
 class Int8Sampler {
  public:
+  using Queues = std::vector<nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>>;
+  using Counts = nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+  using Classes = nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+  using ManyClasses = nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
   Int8Sampler(std::vector<int> dilations, int hop, Array<float> embedding,
           Array<float> input_inverse_scale, Array<int8_t> dilated, Array<float> dilated_scale,
           Array<float> gate_inverse_scale, Array<int8_t> residual, Array<float> residual_scale, Array<float> residual_bias,
@@ -193,35 +162,33 @@ class Int8Sampler {
 
   // queues, indices, last and tokens are changed in place; see wavesynth/sampling/backends/cpu.py. With `two_cores` a lone stream
   // takes a second core if that is idle.
-  void advance(std::vector<nb::ndarray<uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>> queues,
-               nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> indices,
-               nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> last,
-               Array<uint64_t> seeds, Array<float> inverse_temperatures, std::vector<Array<float>> conditioning,
-               nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> tokens, bool two_cores) {
-    const size_t B = queues.size(), n = tokens.shape(1), width = net_.entry_width();
-    const uint64_t hop = net_.hop;
-    if (indices.shape(0) != B || last.shape(0) != B || conditioning.size() != B || tokens.shape(0) != B)
-      throw std::invalid_argument("indices, tokens and conditioning must have one entry for each of the " + std::to_string(B) + " queues");
-    expect("seeds", seeds, {B}), expect("inverse_temperatures", inverse_temperatures, {B});
-    std::vector<StreamCall> streams(B);
-    for (size_t s = 0; s < B; s++) {
-      const uint64_t index = indices.data()[s];
-      const size_t frames = n ? (index + n - 1) / hop - index / hop + 1 : 0;
-      if (queues[s].shape(0) != rows_ || queues[s].shape(1) != width)
-        throw std::invalid_argument("a state's queues are [" + std::to_string(queues[s].shape(0)) + ", " + std::to_string(queues[s].shape(1)) +
-                                    "]; they must be [" + std::to_string(rows_) + ", " + std::to_string(width) + "]");
-      if (conditioning[s].ndim() != 3 || conditioning[s].shape(0) < frames) throw std::invalid_argument("conditioning has too few frames: " + std::to_string(frames) + " are needed");
-      expect("conditioning", conditioning[s], {conditioning[s].shape(0), static_cast<size_t>(net_.layers), 2 * static_cast<size_t>(net_.residual)});
-      if (last.data()[s] < 0 || last.data()[s] >= net_.classes)
-        throw std::invalid_argument("a state's token is " + std::to_string(last.data()[s]) + "; it must be from 0 to " + std::to_string(net_.classes - 1));
-      streams[s] = {queues[s].data(), index, last.data()[s], seeds.data()[s], inverse_temperatures.data()[s],
-                    conditioning[s].data(), tokens.data() + s * n};
-    }
+  void advance(Queues queues, Counts indices, Classes last, Array<uint64_t> seeds, Array<float> inverse_temperatures,
+               std::vector<Array<float>> conditioning, ManyClasses tokens, bool two_cores) {
+    std::vector<StreamCall> streams = checked(queues, indices, last, seeds, inverse_temperatures, conditioning, tokens);
     {
       nb::gil_scoped_release unlocked;
-      run(streams.data(), static_cast<int>(B), static_cast<int>(n), two_cores);
+      run(streams.data(), static_cast<int>(streams.size()), static_cast<int>(tokens.shape(1)), two_cores);
     }
-    for (size_t s = 0; s < B; s++) indices.data()[s] = streams[s].index, last.data()[s] = streams[s].token;
+    moved(streams, indices, last);
+  }
+
+  // The same with the classes given, and the bits that each of them costs, but for none if `bits` are [B, 0].
+  void follow(Queues queues, Counts indices, Classes last, Array<float> inverse_temperatures, std::vector<Array<float>> conditioning,
+              ManyClasses tokens, nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> bits) {
+    const size_t B = queues.size(), n = tokens.shape(1);
+    const std::vector<uint64_t> no_seeds(B);
+    const size_t shape[1] = {B};
+    std::vector<StreamCall> streams = checked(queues, indices, last, Array<uint64_t>(no_seeds.data(), 1, shape), inverse_temperatures, conditioning, tokens);
+    if (bits.shape(0) != B || (bits.shape(1) != n && bits.shape(1) != 0)) throw std::invalid_argument("bits must be as many as the tokens, or none");
+    for (size_t i = 0; i < B * n; i++)
+      if (tokens.data()[i] < 0 || tokens.data()[i] >= net_.classes)
+        throw std::invalid_argument("a token is " + std::to_string(tokens.data()[i]) + "; it must be from 0 to " + std::to_string(net_.classes - 1));
+    for (size_t s = 0; s < B && bits.shape(1); s++) streams[s].bits = bits.data() + s * n;
+    {
+      nb::gil_scoped_release unlocked;
+      set_.follow(net_, streams.data(), static_cast<int>(B), static_cast<int>(n));
+    }
+    moved(streams, indices, last);
   }
 
   // The same of streams that were checked, for any thread, without the interpreter's lock.
@@ -241,6 +208,34 @@ class Int8Sampler {
   size_t queue_rows() const { return rows_; }
 
  private:
+  // The streams of a call, whose arrays fit together.
+  std::vector<StreamCall> checked(const Queues& queues, const Counts& indices, const Classes& last, const Array<uint64_t>& seeds,
+                                  const Array<float>& inverse_temperatures, const std::vector<Array<float>>& conditioning, const ManyClasses& tokens) const {
+    const size_t B = queues.size(), n = tokens.shape(1), width = net_.entry_width();
+    const uint64_t hop = net_.hop;
+    if (indices.shape(0) != B || last.shape(0) != B || conditioning.size() != B || tokens.shape(0) != B)
+      throw std::invalid_argument("indices, tokens and conditioning must have one entry for each of the " + std::to_string(B) + " queues");
+    expect("seeds", seeds, {B}), expect("inverse_temperatures", inverse_temperatures, {B});
+    std::vector<StreamCall> streams(B);
+    for (size_t s = 0; s < B; s++) {
+      const uint64_t index = indices.data()[s];
+      const size_t frames = n ? (index + n - 1) / hop - index / hop + 1 : 0;
+      if (queues[s].shape(0) != rows_ || queues[s].shape(1) != width)
+        throw std::invalid_argument("a state's queues are [" + std::to_string(queues[s].shape(0)) + ", " + std::to_string(queues[s].shape(1)) +
+                                    "]; they must be [" + std::to_string(rows_) + ", " + std::to_string(width) + "]");
+      if (conditioning[s].ndim() != 3 || conditioning[s].shape(0) < frames) throw std::invalid_argument("conditioning has too few frames: " + std::to_string(frames) + " are needed");
+      expect("conditioning", conditioning[s], {conditioning[s].shape(0), static_cast<size_t>(net_.layers), 2 * static_cast<size_t>(net_.residual)});
+      if (last.data()[s] < 0 || last.data()[s] >= net_.classes)
+        throw std::invalid_argument("a state's token is " + std::to_string(last.data()[s]) + "; it must be from 0 to " + std::to_string(net_.classes - 1));
+      streams[s] = {queues[s].data(), index, last.data()[s], seeds.data()[s], inverse_temperatures.data()[s],
+                    conditioning[s].data(), tokens.data() + s * n};
+    }
+    return streams;
+  }
+  static void moved(const std::vector<StreamCall>& streams, Counts& indices, Classes& last) {
+    for (size_t s = 0; s < streams.size(); s++) indices.data()[s] = streams[s].index, last.data()[s] = streams[s].token;
+  }
+
   static size_t room(size_t layers, const Array<float>& embedding, const Array<int8_t>& skip) {
     if (embedding.ndim() != 2 || skip.ndim() != 2) return 1;
     const size_t A = embedding.shape(0), R = embedding.shape(1), S = skip.shape(0);

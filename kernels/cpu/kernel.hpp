@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "network.hpp"
-#include "philox.hpp"
+#include "softmax.hpp"
 
 namespace wavesynth::WAVESYNTH_ISA {
 
@@ -98,38 +98,6 @@ inline void store_bytes(uint8_t* high, uint8_t* low, Floats scaled) {
 
 // What sums over low bytes add to sums over high ones.
 inline Ints carried(Ints sums) { return shift_right(add(sums, splat(128)), 8); }
-
-// The class whose cumulated softmax weight first exceeds a random share of the total (draw.py). `weights` is
-// room for the softmax's numerators.
-inline int32_t draw(const float* logits, int32_t* weights, int classes, const StreamCall& stream) {
-  Floats most = load(logits);
-  for (int i = 16; i < classes; i += 16) most = max(most, load(logits + i));
-  const Floats top = splat(highest(most)), inverse = splat(stream.inverse_temperature), floor = splat(-30.0f);
-  Ints sum = splat(0);
-  for (int i = 0; i < classes; i += 16) {
-    Floats scaled = max(mul(sub(load(logits + i), top), inverse), floor);
-    Ints whole = round(scaled);
-    Floats f = sub(scaled, to_floats(whole));
-    Floats power = splat(0.009676046669483185f);
-    power = add(mul(power, f), splat(0.055922120809555054f));
-    power = add(mul(power, f), splat(0.2402210682630539f));
-    power = add(mul(power, f), splat(0.6931210160255432f));
-    power = add(mul(power, f), splat(1.0000001192092896f));
-    Ints weight = round(mul(power, as_floats(shift_left(add(whole, splat(127 + 21)), 23))));
-    store(weights + i, weight);
-    sum = add(sum, weight);
-  }
-  const uint64_t share = static_cast<uint64_t>(philox(stream.seed, stream.index)) * static_cast<uint32_t>(total(sum)) >> 32;
-  uint64_t cumulated = 0;
-  for (int i = 0; i < classes; i += 16) {
-    uint64_t block = static_cast<uint32_t>(total(load(weights + i)));
-    if (cumulated + block > share)
-      for (;; i++)
-        if ((cumulated += static_cast<uint32_t>(weights[i])) > share) return i;
-    cumulated += block;
-  }
-  return classes - 1;  // not reached: share is less than the total
-}
 
 // What one batch of streams works with between two samples.
 template <int B>
@@ -270,17 +238,40 @@ void advance(const Int8Network& net, StreamCall* streams, Workspace<B>& work, in
   }
 }
 
+// The same with given classes. Where nobody asks what they cost, the head is not needed.
 template <int B>
-void batches(const Int8Network& net, StreamCall*& streams, int& left, int n) {
+void follow(const Int8Network& net, StreamCall* streams, Workspace<B>& work, int n) {
+  begin_call<B>(net, streams, work);
+  for (int t = 0; t < n; t++) {
+    layers<B>(net, streams, work, [](int) {});
+    if (streams[0].bits) head<B>(net, work);
+    for (int s = 0; s < B; s++) {
+      StreamCall& stream = streams[s];
+      stream.token = stream.tokens[t];
+      if (stream.bits) stream.bits[t] = bits_of(work.x[s], net.classes, stream.token, stream.inverse_temperature);
+      stream.index++;
+    }
+  }
+}
+
+// `run` with as many streams at once as one reading of the weights serves, then with the others.
+template <int B, class Run>
+void batches(const Int8Network& net, StreamCall*& streams, int& left, Run run) {
   if (left >= B) {
     static thread_local Workspace<B> work;
-    for (; left >= B; left -= B, streams += B) advance<B>(net, streams, work, n);
+    for (; left >= B; left -= B, streams += B) run(streams, work);
   }
-  if constexpr (B > 1) batches<B - 1>(net, streams, left, n);
+  if constexpr (B > 1) batches<B - 1>(net, streams, left, run);
 }
 
 int batch() { return kMaxBatch; }
 
-void advance(const Int8Network& net, StreamCall* streams, int count, int n) { batches<kMaxBatch>(net, streams, count, n); }
+void advance(const Int8Network& net, StreamCall* streams, int count, int n) {
+  batches<kMaxBatch>(net, streams, count, [&](StreamCall* some, auto& work) { advance(net, some, work, n); });
+}
+
+void follow(const Int8Network& net, StreamCall* streams, int count, int n) {
+  batches<kMaxBatch>(net, streams, count, [&](StreamCall* some, auto& work) { follow(net, some, work, n); });
+}
 
 }  // namespace wavesynth::WAVESYNTH_ISA

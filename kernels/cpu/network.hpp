@@ -44,7 +44,8 @@ struct StreamCall {
   uint64_t seed;
   float inverse_temperature;  // log2(e) / temperature
   const float* conditioning;  // [F][L][2R], beginning with the frame of sample `index`
-  int32_t* tokens;            // [n], out
+  int32_t* tokens;            // [n], out; given, where the stream follows a recording
+  float* bits = nullptr;      // [n], out: what each given class costs; null if that is not asked
 };
 
 constexpr int kMaxLayers = 240, kMaxResidual = 512, kMaxChannels = 1024;
@@ -66,13 +67,14 @@ struct Meeting {
 };
 
 // batch: how many streams one reading of the weights serves. activation_offset: what a product takes from the bytes of
-// its activations. advance: n samples of each stream. lead and help: n samples of one stream, by two threads at once;
+// its activations. advance: n samples of each stream. follow: the same with the classes given, for what they cost. lead and help: n samples of one stream, by two threads at once;
 // lead is done when the samples are, help soon after.
 #define WAVESYNTH_KERNEL(isa)                                    \
   namespace isa {                                                \
   int batch();                                                           \
   int activation_offset();                                               \
   void advance(const Int8Network&, StreamCall*, int streams, int n);     \
+  void follow(const Int8Network&, StreamCall*, int streams, int n);      \
   void lead(const Int8Network&, StreamCall&, Meeting&, int n);           \
   void help(const Int8Network&, Meeting&, int n);                    \
   }

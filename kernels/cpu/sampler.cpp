@@ -23,6 +23,8 @@ NB_MODULE(_kernels, m) {
            "activation_bits"_a = 8, "instruction_set"_a = "")
       .def("advance", &Int8Sampler::advance, "queues"_a, "indices"_a, "last"_a, "seeds"_a, "inverse_temperatures"_a,
            "conditioning"_a, "tokens"_a, "two_cores"_a = false)
+      .def("follow", &Int8Sampler::follow, "queues"_a, "indices"_a, "last"_a, "inverse_temperatures"_a, "conditioning"_a,
+           "tokens"_a, "bits"_a)
       .def_prop_ro("batch", &Int8Sampler::batch, "How many streams one reading of the weights serves.")
       .def_prop_ro("instruction_set", &Int8Sampler::instruction_set);
   wavesynth::add_projector(m);

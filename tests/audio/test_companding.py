@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wavesynth.audio.companding import PREEMPHASIS, Deemphasis, decode, encode, preemphasis
+from wavesynth.audio.companding import PREEMPHASIS, Deemphasis, classes_of, decode, encode, preemphasis
 from wavesynth.models.wavenet import start_token
 
 
@@ -42,6 +42,15 @@ def test_classes_stay_in_range_and_clipping_is_quiet(classes: int) -> None:
     tokens = encode(torch.tensor([3.0, -3.0]), classes)
     assert tokens.dtype == torch.int64
     assert tokens.tolist() == [classes - 1, 0]
+
+
+@pytest.mark.parametrize("classes", [16, 256, 1024])
+def test_without_pytorch_a_sample_has_the_same_class_but_at_a_bound(classes: int) -> None:
+    x = torch.cat([2 * noise(20000), torch.zeros(10), torch.tensor([1.0, -1.0, 3.0, -3.0])])
+    ours, theirs = classes_of(x.numpy(), classes, 0.5), encode(x, classes, 0.5).numpy()
+    different = ours != theirs
+    assert ours.dtype == np.int32 and different.mean() < 1e-3
+    assert (np.abs(ours - theirs)[different] == 1).all()
 
 
 def test_decoded_classes_encode_to_themselves() -> None:

@@ -7,7 +7,7 @@ from wavesynth.audio.companding import encode
 from wavesynth.audio.mel import log_mel
 from wavesynth.evaluation import bits as module
 from wavesynth.evaluation.bits import measure_bits
-from wavesynth.evaluation.likelihood import bits_per_sample
+from wavesynth.sampling.likelihood import bits_per_sample
 
 
 def recordings(*samples):

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from tests.sampling.networks import conditioning_for, float32, int8, network
-from wavesynth.evaluation.likelihood import bits_per_sample
 from wavesynth.sampling import reference
 from wavesynth.sampling.int8_arithmetic import approximate_gate, values
+from wavesynth.sampling.likelihood import bits_per_sample
 
 
 def test_the_gate_is_tanh_times_sigmoid_within_1e_4():

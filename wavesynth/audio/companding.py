@@ -6,13 +6,13 @@ output is de-emphasised, which tilts the noise down with the speech (Valin and S
 sec. 3.1). Eight bits of μ-law are ITU-T G.711's curve, as in van den Oord et al., "WaveNet", 2016, sec. 2.2.
 
 Waveforms are float32 PyTorch tensors [N] within [-1, 1] where a network learns. Where audio leaves it, one chunk at a
-time, they are NumPy arrays, and PyTorch is not imported: see `levels` and `Deemphasis`.
+time, they are NumPy arrays, and PyTorch is not imported: see `levels`, `Deemphasis` and `classes_of`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["PREEMPHASIS", "Deemphasis", "decode", "deemphasize", "encode", "levels", "preemphasis"]
+__all__ = [
+    "PREEMPHASIS",
+    "Deemphasis",
+    "classes_of",
+    "decode",
+    "deemphasize",
+    "encode",
+    "levels",
+    "preemphasis",
+]
 
 #: The coefficient of the shipped voices.
 PREEMPHASIS = 0.85
@@ -103,14 +112,34 @@ def levels(classes: int = 256, mid_tread: bool = False) -> NDArray[np.float32]:
     classes next to zero both stand for zero. Both: if one alone did, quiet noise, which alternates between them,
     would be shifted instead.
     """
-    numbers, mu, one = np.arange(classes), np.float32(classes - 1), np.float32(1)
-    companded = numbers.astype(np.float32) / mu * np.float32(2) - one
-    # Logarithm and power are those of float64, rounded once: a float32 library's last bits depend on the processor.
-    exponent = np.abs(companded) * np.float32(np.log1p(np.float64(mu)))
-    waveform = np.sign(companded) * (np.exp(exponent.astype(np.float64)).astype(np.float32) - one) / mu
+    numbers = np.arange(classes)
+    waveform = _expanded(numbers, classes)
     if mid_tread:
         waveform[np.abs(2 * numbers - (classes - 1)) <= 1] = 0
     return waveform
+
+
+def _expanded(numbers: NDArray[Any], classes: int) -> NDArray[np.float32]:
+    """The inverse of μ-law's curve at classes' numbers, or between them: [n]."""
+    mu, one = np.float32(classes - 1), np.float32(1)
+    companded = numbers.astype(np.float32) / mu * np.float32(2) - one
+    # Logarithm and power are those of float64, rounded once: a float32 library's last bits depend on the processor.
+    exponent = np.abs(companded) * np.float32(np.log1p(np.float64(mu)))
+    expanded: NDArray[np.float32] = (
+        np.sign(companded) * (np.exp(exponent.astype(np.float64)).astype(np.float32) - one) / mu
+    )
+    return expanded
+
+
+def classes_of(
+    waveform: NDArray[np.float32], classes: int = 256, coefficient: float = PREEMPHASIS
+) -> NDArray[np.int32]:
+    """`encode` without PyTorch: int32 [N] of a waveform [N]. A sample within a rounding error of the bound between two
+    classes may be in the other one."""
+    x = waveform.astype(np.float32)
+    x[1:] -= np.float32(coefficient) * waveform[:-1]
+    bounds = _expanded(np.arange(1, classes) - 0.5, classes)  # what belongs to the class above it
+    return np.searchsorted(bounds, x, side="right").astype(np.int32)
 
 
 def decode(tokens: Tensor, classes: int = 256, mid_tread: bool = False) -> Tensor:

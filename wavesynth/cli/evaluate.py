@@ -202,10 +202,13 @@ def _print(figures: dict[str, Any]) -> None:
     console = terminal()
     console.print(f"{figures['voice']} on {figures['data']}, {figures['split']} split", soft_wrap=True)
     if bits := figures["bits_per_sample"]:
+        served = (
+            f"; int8 {bits['int8'] - bits['float32_there']:+.4f} on {bits['int8_seconds']:.0f} s of it"
+            if bits["int8"] is not None
+            else ""
+        )
         console.print(
-            f"{bits['float32']:.3f} bits/sample in float32 on {bits['seconds']:.0f} s; "
-            f"int8 {bits['int8'] - bits['float32_there']:+.4f} on {bits['int8_seconds']:.0f} s of it",
-            soft_wrap=True,
+            f"{bits['float32']:.3f} bits/sample in float32 on {bits['seconds']:.0f} s{served}", soft_wrap=True
         )
     if "rows" in figures:
         from wavesynth.evaluation.measure import COLUMNS, ROWS

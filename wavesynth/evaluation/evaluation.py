@@ -16,12 +16,12 @@ from wavesynth.data.dataset import Recordings
 from wavesynth.data.processes import share_out
 from wavesynth.data.provenance import Provenance
 from wavesynth.data.split import Split
+from wavesynth.evaluation.bits import measure_bits
 from wavesynth.evaluation.clips import LONGEST_CLIP, Clip, choose_clips
 from wavesynth.evaluation.long_form import long_input, measure_long_form
 from wavesynth.evaluation.measure import Comparison, Measured, measure, summarise
 from wavesynth.evaluation.report import ReportClip
 from wavesynth.evaluation.speakers import speaker
-from wavesynth.kinds import part
 from wavesynth.voices.voice import Voice
 
 __all__ = ["Settings", "Speak", "Track", "evaluate"]
@@ -83,8 +83,8 @@ def evaluate(
     heard_before, heard_notes = _heard_before(voice.name, provenance, recordings, split, settings, track)
     clock = [time.monotonic()]
     bits = None
-    if "bits" not in settings.without and (likelihood := voice.of_kind.likelihood) is not None:
-        bits = part(likelihood)(
+    if "bits" not in settings.without and voice.of_kind.likelihoods:
+        bits = measure_bits(
             voice,
             split,
             number,

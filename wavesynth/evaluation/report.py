@@ -67,17 +67,16 @@ def write_report(path: Path, figures: Mapping[str, Any], clips: Sequence[ReportC
 
 def _cards(figures: Mapping[str, Any]) -> str:
     bits, copy = figures["bits_per_sample"], figures.get("rows", {}).get("copy", {})
-    cards = (
-        []
-        if bits is None
-        else [
-            (f"{bits['float32']:.3f}", f"bits/sample, float32, on {bits['seconds']:.0f} s"),
+    cards = []
+    if bits is not None:
+        cards.append((f"{bits['float32']:.3f}", f"bits/sample, float32, on {bits['seconds']:.0f} s"))
+    if bits is not None and bits["int8"] is not None:
+        cards.append(
             (
                 f"{bits['int8'] - bits['float32_there']:+.4f}",
                 f"bits/sample by int8 arithmetic, on {bits['int8_seconds']:.0f} s of it",
-            ),
-        ]
-    )
+            )
+        )
     cards += [
         (_number(copy, key), COLUMNS[key].title) for key in ("pesq_wb", "stoi", "dnsmos") if key in copy
     ]

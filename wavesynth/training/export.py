@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from wavesynth.data.features import Track, each
-from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.files import atomic_path
 from wavesynth.networks import Network
+from wavesynth.sampling.likelihood import likelihood
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.provenance import provenance
 from wavesynth.training.quantisation import best_scales

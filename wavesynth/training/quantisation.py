@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from wavesynth.data.features import Track, each, untracked
-from wavesynth.evaluation.likelihood import likelihood
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.networks import Network
 from wavesynth.sampling.calibration import calibrate
 from wavesynth.sampling.int8 import Int8Weights, Scales
+from wavesynth.sampling.likelihood import likelihood
 from wavesynth.training.wavenet import WaveNetTask
 
 __all__ = ["ALPHAS", "best_scales"]

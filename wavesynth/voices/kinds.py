@@ -34,8 +34,9 @@ class VoiceKind(Kind):
     own_fields: ClassVar[tuple[str, ...]] = ()
     #: What tensors were called before format 3, by their names now.
     old_tensors: ClassVar[Mapping[str, str]] = {}
-    #: What measures bits/sample of a voice: a function like that of WaveNet, or where it is; None: nothing does.
-    likelihood: ClassVar[Any] = None
+    #: The arithmetics in which `bits` computes a voice's likelihood, the one that is served first, such as int8 and
+    #: float32. Without one, the kind has no likelihood.
+    likelihoods: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def needs(self, config: Any) -> Needs:
@@ -74,6 +75,26 @@ class VoiceKind(Kind):
         stream may be cut anywhere. A kind whose samples depend on those before has a sampler of its own instead.
         """
         raise NotImplementedError(f"kind {self.name} says neither how it generates nor has a sampler")
+
+    def bits(
+        self,
+        voice: Voice,
+        samples: NDArray[np.float32],
+        mel: NDArray[np.float32] | None,
+        speaker: int | None,
+        first: int,
+        end: int,
+        arithmetic: str,
+    ) -> NDArray[np.float32]:
+        """The bits that each of the samples from `first` to `end` of a recording costs, float32 [end - first]: -log2 of
+        its probability, given all samples before it and the log-mel. (Of a density: over a step of 16 bits, 2^-15.)
+
+        `samples` [N] is the whole recording at the voice's rate, within ±1, not pre-emphasised. `mel` [ceil(N / hop),
+        bands] is the log-mel that the voice is told, without the frames around it; None for a voice that takes none.
+        `arithmetic` is one of `likelihoods`. What a sample costs must not depend on where the recording is cut into
+        `first` to `end`: wavesynth.engine.scoring asks for it stretch by stretch, from several threads.
+        """
+        raise NotImplementedError(f"kind {self.name} has no likelihood")
 
     def loss(self, network: nn.Module, samples: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
         """The nats that `network` pays for each of the samples that counts, in any shape.

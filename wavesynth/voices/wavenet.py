@@ -69,7 +69,7 @@ class WaveNetKind(VoiceKind):
     config = WaveNetConfig
     network = "wavesynth.models.wavenet:WaveNet"
     recipe = "wavesynth.training.wavenet:WaveNetRecipe"
-    likelihood = "wavesynth.evaluation.bits:measure_bits"
+    likelihoods = ("int8", "float32")
     own_fields = ("activation_bits", "mid_tread")
     old_tensors: ClassVar[Mapping[str, str]] = {f"scales.{f.name}": f"gains.{f.name}" for f in fields(Scales)}
 
@@ -109,6 +109,21 @@ class WaveNetKind(VoiceKind):
         """What draws classes by that backend, with the samples that these stand for."""
         voice = cast(WaveNetVoice, voice)
         return MuLawSampler(_drawing(voice, backend, threads, max_streams, max_batch), *voice.companding)
+
+    def bits(
+        self,
+        voice: Voice,
+        samples: NDArray[np.float32],
+        mel: NDArray[np.float32] | None,
+        speaker: int | None,
+        first: int,
+        end: int,
+        arithmetic: str,
+    ) -> NDArray[np.float32]:
+        """Those of the samples' μ-law classes; in int8 by the C++ kernel where it was built."""
+        from wavesynth.voices.wavenet_bits import bits
+
+        return bits(cast(WaveNetVoice, voice), samples, mel, speaker, first, end, arithmetic)
 
     def shapes(self, config: WaveNetConfig) -> dict[str, tuple[int, ...]]:
         """The shapes of the scales."""

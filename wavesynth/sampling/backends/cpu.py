@@ -115,3 +115,32 @@ class CpuSampler(HostSampler):
         for state, index, token in zip(states, indices, last, strict=True):
             state.index, state.token = int(index), int(token)
         return tokens
+
+    def follow(
+        self,
+        states: Sequence[State],
+        conditioning: Sequence[NDArray[np.float32]],
+        classes: NDArray[np.int32],
+        scored: bool = True,
+    ) -> NDArray[np.float32]:
+        """Has every stream take given `classes` [B, n] as its next samples, as if it had drawn them.
+
+        Returns the bits that each costs, -log2 of its probability at temperature 1, float32 [B, n]; [B, 0] if they are
+        not `scored`, which is quicker. The rest is as `advance` has it.
+        """
+        for state, its in zip(states, conditioning, strict=True):
+            check(self.weights, state, its, classes.shape[1])
+        indices = np.array([state.index for state in states], np.uint64)
+        last = np.array([state.token for state in states], np.int32)
+        bits = np.empty((len(states), classes.shape[1] if scored else 0), np.float32)
+        inverses = np.full(len(states), inverse_temperature(1.0), np.float32)
+        queues, frames = [state.queues for state in states], list(map(np.ascontiguousarray, conditioning))
+        self.kernel.follow(queues, indices, last, inverses, frames, np.ascontiguousarray(classes), bits)
+        for state, index, token in zip(states, indices, last, strict=True):
+            state.index, state.token = int(index), int(token)
+        return bits
+
+    @property
+    def batch(self) -> int:
+        """Streams for which one reading of the weights serves."""
+        return int(self.kernel.batch)

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from tests.sampling.networks import conditioning_for, float32, int8, network
-from wavesynth.evaluation import likelihood as module
-from wavesynth.evaluation.likelihood import bits_per_sample, likelihood
+from wavesynth.sampling import likelihood as module
+from wavesynth.sampling.likelihood import bits_per_sample, likelihood
 from wavesynth.sampling.reference import step
 
 
