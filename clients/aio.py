@@ -11,6 +11,7 @@ import grpc.aio
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wavesynth.v1 import admin_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 
 from .calls import Calls, ResumableCall
@@ -141,6 +142,13 @@ class AsyncClient:
         """The voices there are, and which is the default."""
         with self._calls.errors():
             return await self._calls.voices(timeout)
+
+    async def reload(self, timeout: float | None = 60.0) -> admin_pb2.ReloadResponse:
+        """Has the service read its voices, models of images, tokens and certificates again; what has changed. It needs
+        a token with the scope admin."""
+        with self._calls.errors():
+            made: admin_pb2.ReloadResponse = await self._calls.reload(timeout)
+            return made
 
     async def synthesize(
         self, voice: str = "", *, timeout: float | None = None, **options: Unpack[SynthesisInput]

@@ -11,7 +11,9 @@ from typing import Any
 
 import grpc
 
+from wavesynth.v1 import admin_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.admin_pb2_grpc import AdminServiceStub
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
 from .connection import Connection
@@ -72,6 +74,7 @@ class Calls:
 
     def __init__(self, connection: Connection, channel: Any, backoff: Backoff | None) -> None:
         self._stub: Any = SynthesisServiceStub(channel)
+        self._admin: Any = AdminServiceStub(channel)
         self._connection, self._metadata = connection, connection.metadata
         self._backoff = backoff or Backoff()
 
@@ -82,6 +85,10 @@ class Calls:
             yield
         except grpc.RpcError as error:
             raise self._connection.error(error) from error
+
+    def reload(self, timeout: float | None) -> Any:
+        """The response of Reload, or what is to be awaited for it."""
+        return self._admin.Reload(admin_pb2.ReloadRequest(), timeout=timeout, metadata=self._metadata)
 
     def voices(self, timeout: float | None) -> Any:
         """The response of ListVoices, or what is to be awaited for it."""

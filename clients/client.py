@@ -10,6 +10,7 @@ import grpc
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wavesynth.v1 import admin_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 
 from .calls import Calls, ResumableCall
@@ -127,6 +128,13 @@ class Client:
         """The voices there are, and which is the default."""
         with self._calls.errors():
             return self._calls.voices(timeout)
+
+    def reload(self, timeout: float | None = 60.0) -> admin_pb2.ReloadResponse:
+        """Has the service read its voices, models of images, tokens and certificates again; what has changed. It needs
+        a token with the scope admin."""
+        with self._calls.errors():
+            made: admin_pb2.ReloadResponse = self._calls.reload(timeout)
+            return made
 
     def synthesize(
         self, voice: str = "", *, timeout: float | None = None, **options: Unpack[SynthesisInput]

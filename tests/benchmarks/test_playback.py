@@ -54,7 +54,7 @@ def test_a_chunk_is_late_by_what_passes_after_its_last_input_was_due():
 
 def test_what_a_service_holds_back_is_asked_of_it(processes, load, server):
     asked = processes.listen(replace(load, asks_held_back=True), untracked, "")
-    voice = server.requests.voices["tiny"]
+    voice = server.engine.voices["tiny"].voice
     # A chunk of one frame needs the frames after it that the network sees, the last of them up to its window's end.
     seen = (voice.mel_context - 1) * voice.hop + voice.mel.window // 2
     assert seen <= asked.held_back < 2 * 16000

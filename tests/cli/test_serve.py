@@ -29,10 +29,11 @@ def voices(tmp_path_factory):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_sigterm_lets_a_call_end_and_the_process_exits_well(voices, workers):
+def test_sighup_reloads_and_sigterm_lets_a_call_end_and_the_process_exits_well(tmp_path, workers):
+    tiny_voice(tmp_path)
     command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve", "--port", "0"]
     process = subprocess.Popen(
-        [*command, "--voices", str(voices), "--workers", str(workers)],
+        [*command, "--voices", str(tmp_path), "--workers", str(workers)],
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -41,13 +42,16 @@ def test_sigterm_lets_a_call_end_and_the_process_exits_well(voices, workers):
     try:
         line = process.stdout.readline()
         assert line.startswith("listening on 127.0.0.1:")
-        os.killpg(process.pid, signal.SIGHUP)  # its terminal is closed, which ends nothing
         pieces = [np.zeros(1000, np.float32)] * 2
         heard = threading.Event()
 
         def microphone():
             yield pieces[0]
             assert heard.wait(20)  # so that the call is under way
+            tiny_voice(tmp_path, "coming")
+            os.killpg(process.pid, signal.SIGHUP)  # all of them, as when their terminal is closed
+            while "coming" not in [voice.name for voice in client.voices().voices]:
+                pass
             process.send_signal(signal.SIGTERM)
             with pytest.raises(ServiceError) as refused:
                 while True:

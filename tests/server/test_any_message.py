@@ -9,6 +9,7 @@ from tests.descriptions import fuzzing, is_one_sentence
 from tests.server.messages import dialogues, encoded, messages
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.limits import Limits
+from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.validation import Requests
 from wavesynth.v1 import images_pb2, synthesis_pb2
 from wavesynth.voices.loaded import read_voices
@@ -101,7 +102,7 @@ def test_any_dialogue_is_answered_or_refused_and_others_are_served(channel):
 
 
 def test_any_fields_are_a_request_or_one_sentence(voices):
-    requests = Requests(read_voices(voices).values(), max_seconds=0.2)
+    requests = Requests(map(ServedVoice.of, read_voices(voices).values()), max_seconds=0.2)
 
     @fuzzing()
     @given(messages(synthesis_pb2.SynthesizeRequest), st.booleans(), dialogues())
@@ -111,9 +112,8 @@ def test_any_fields_are_a_request_or_one_sentence(voices):
         except RefusedError as error:
             assert error.code in REFUSED and is_one_sentence(str(error))
         try:
-            _, _, reader = requests.growing(
-                dialogue[0].config if dialogue else synthesis_pb2.ResynthesizeConfig()
-            )
+            config = dialogue[0].config if dialogue else synthesis_pb2.ResynthesizeConfig()
+            reader = requests.growing(config).given
             for message in dialogue[1:]:
                 reader.read(message)
         except RefusedError as error:

@@ -1,6 +1,7 @@
 """Images over gRPC: rows as they are made, the same as made at home, and refusals that name the field."""
 
 import asyncio
+import shutil
 
 import grpc
 import pytest
@@ -20,8 +21,10 @@ SHAPE = (6, 5, 1)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def image_server(voices, models):
-    config = ServerConfig(port=0, voices=voices, images=models, live_streams=8, threads=1)
+async def image_server(voices, models, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served") / "images"
+    shutil.copytree(models, folder)
+    config = ServerConfig(port=0, voices=voices, images=folder, live_streams=8, threads=1)
     async with Server(config) as server:
         yield server
 
@@ -172,3 +175,20 @@ async def test_a_server_that_is_told_of_no_folder_serves_the_models_that_ship(se
         path.parent.name for path in SHIPPED_IMAGE_MODELS.glob("*/model.json")
     )
     assert "mnist-binary" in {model.name for model in listed.models}
+
+
+async def test_a_model_that_is_replaced_makes_images_from_the_next_call_on(image_server, images, models):
+    served, request = image_server.config.images, {"model": "binary", "seed": 3}
+    before = await made(images.SampleImage(pb.SampleImageRequest(synthesis=pb.ImageSynthesis(**request))))
+    for file in ("model.json", "weights.safetensors"):
+        text = (models / "classes" / file).read_bytes()
+        (served / "binary" / file).write_bytes(text.replace(b'"classes"', b'"binary"'))
+    shutil.rmtree(served / "long")
+    changes = (await image_server.reload()).image_models
+    assert (changes.added, changes.replaced, changes.removed) == ([], ["binary"], ["long"])
+    synthesis = pb.ImageSynthesis(**request, label=1)
+    after = await made(images.SampleImage(pb.SampleImageRequest(synthesis=synthesis)))
+    assert torch.equal(after, at_home(models, "classes", 3, 1, 1)) and not torch.equal(after, before)
+    shutil.copytree(models, served, dirs_exist_ok=True)
+    changes = (await image_server.reload()).image_models
+    assert (changes.added, changes.replaced, changes.removed) == (["long"], ["binary"], [])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2
 
-from wavesynth.v1 import images_pb2
+from wavesynth.v1 import admin_pb2, images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 
 ROOT = Path(__file__).parents[2]
@@ -16,11 +16,11 @@ def test_the_generated_code_is_that_of_the_definition(tmp_path):
     """Else run `make proto`. Descriptors are compared, since another protoc writes another text."""
     out = tmp_path / "current.binpb"
     command = [sys.executable, "-m", "grpc_tools.protoc", f"--descriptor_set_out={out}", "--proto_path=proto"]
-    names = ["wavesynth/v1/synthesis.proto", "wavesynth/v1/images.proto"]
+    names = [f"wavesynth/v1/{name}.proto" for name in ("synthesis", "images", "admin")]
     subprocess.run([*command, *names], check=True, cwd=ROOT)
     current = {file.name: file for file in descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file}
     assert set(current) == set(names)
-    for module in (pb, images_pb2):
+    for module in (pb, images_pb2, admin_pb2):
         generated = descriptor_pb2.FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb)
         for file in (current[generated.name], generated):
             for message in file.message_type:

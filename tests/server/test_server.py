@@ -248,6 +248,8 @@ async def test_probes_say_whether_calls_are_taken(config):
 
     async with serving(config, metrics_port=port) as (server, _):
         assert [await said("live"), await said("ready")] == [(200, b"live\n"), (200, b"ready\n")]
+        assert await said("ready?voice=of-two") == (200, b"ready\n")
+        assert await said("ready?voice=nobody") == (404, b"there is no such voice\n")
         await server.drain()
         assert [await said("live"), await said("ready")] == [(200, b"live\n"), (503, b"not ready\n")]
 

@@ -16,6 +16,7 @@ app = group(
         "voices": "voices:voices",
         "token": "token:token",
         "serve": "serve:serve",
+        "reload": "reload:reload",
         "stream": "stream:stream",
         "live": "live:live",
         "batch": "batch:batch",

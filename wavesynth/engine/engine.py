@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from wavesynth.engine.admission import Admission, CapacityError
 from wavesynth.engine.config import EngineConfig
@@ -61,6 +62,8 @@ class Engine:
         self.config = config or EngineConfig()
         self.planes = planes or {name: plane_of(loaded) for name, loaded in voices.items()}
         self._notify, self._lost = notify, lost
+        self._editions: dict[str, int] = {}
+        self._replaced: dict[tuple[str, int], DataPlane] = {}
         self.counts = Counts()
         """What the workers have done."""
         self._admission = Admission(capacity, self.config.waiting, share=self.config.share)
@@ -130,11 +133,47 @@ class Engine:
             self._check_open()
             others = [s for s in self._work.streams if not s.closed and s.live == request.live]
             self._admission.check(request, others)
-            plane = self.planes[request.voice]
+            plane = self._plane_of(request)
             chunk = samples_at(plane.sample_rate, self.config.chunk)
             stream = EngineStream(request, plane, self._work.rouse, self._work.lock, chunk)
             self._work.add(stream)
         return stream
+
+    def replace(
+        self,
+        voices: Mapping[str, LoadedVoice],
+        planes: Mapping[str, DataPlane],
+        capacity: Capacity,
+        editions: Mapping[str, int],
+    ) -> None:
+        """Serves these from now on. Streams that are open go on with what they began with.
+
+        `editions` tell voices of one name apart: requests that were checked for another edition than the newest are
+        still made with that one, until `forget_replaced`.
+        """
+        with self._work.lock:
+            old = {(name, self._editions.get(name, 0)): plane for name, plane in self.planes.items()}
+            new = set(editions.items())
+            self._replaced = {key: plane for key, plane in (self._replaced | old).items() if key not in new}
+            # Streams of voices that are gone still take their part.
+            self._admission.capacity = replace(capacity, load={**self.capacity.load, **capacity.load})
+            self._work.reschedule(self.capacity)
+            self.voices, self.planes, self._editions = voices, planes, dict(editions)
+
+    def forget_replaced(self, editions: Mapping[str, int]) -> None:
+        """What was replaced when `editions` came is not served any more, if these are still the newest."""
+        with self._work.lock:
+            if self._editions == editions:
+                self._replaced = {}
+
+    def _plane_of(self, request: EngineRequest) -> DataPlane:
+        if request.edition in (0, self._editions.get(request.voice)):
+            plane = self.planes.get(request.voice)
+        else:
+            plane = self._replaced.get((request.voice, request.edition))
+        if plane is None:
+            raise ClosedError(f"voice {request.voice} has just been replaced or removed; call again")
+        return plane
 
     def _check_open(self) -> None:
         if self._end is not None:

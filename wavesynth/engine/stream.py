@@ -67,6 +67,8 @@ class EngineRequest:
     all."""
     client_streams: int | None = None
     """Live streams, and as many offline ones, that this client may have at once; None if only its part counts."""
+    edition: int = 0
+    """The edition of the voice for which this was checked; 0 for whichever there is (`Engine.replace`)."""
     request_id: str = ""
     """What the log names the request by."""
 

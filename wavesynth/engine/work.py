@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import samples_at
-from wavesynth.engine.scheduler import Scheduler, StepPlan
+from wavesynth.engine.scheduler import Capacity, Scheduler, StepPlan
 from wavesynth.engine.stream import EngineStream, Status, StreamError
 
 __all__ = ["Failure", "Work"]
@@ -82,6 +83,11 @@ class Work:
                 self._changed.notify()
             else:
                 stream.again = True
+
+    def reschedule(self, capacity: Capacity) -> None:
+        """There is room for other streams now."""
+        with self.lock:
+            self._scheduler = replace(self._scheduler, capacity=capacity)
 
     def close(self, end: StreamError) -> list[EngineStream]:
         """Ends all streams with `end`, and returns them; the workers end after their steps."""

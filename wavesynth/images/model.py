@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import TypeVar
+
 from wavesynth.checks import require_value
 from wavesynth.formats import (
     FormatError,
@@ -42,6 +44,9 @@ SHIPPED_IMAGE_MODELS = Path(__file__).parent / "shipped"
 _FORMAT = 2
 _TEXTS = ("name", "description", "licence", "binarisation")
 _FIELDS = {*_TEXTS, "steps", "format", "kind", "wavesynth", "model"}
+
+
+T = TypeVar("T", default="ImageModel")
 
 
 @dataclass(frozen=True)
@@ -101,14 +106,17 @@ def load_image_model(folder: Path) -> ImageModel:
 
 
 def load_image_models(
-    folder: Path | None = None, left_out: Callable[[FormatError], None] | None = None
-) -> dict[str, tuple[ImageModel, Path]]:
-    """The models of images below `folder` by name, each with its own folder; without a folder, those that ship.
+    folder: Path | None = None,
+    left_out: Callable[[FormatError], None] | None = None,
+    load: Callable[[Path], T] = load_image_model,  # type: ignore[assignment]
+) -> dict[str, tuple[T, Path]]:
+    """The models of images below `folder` by name, or what `load` makes of their folders, each with its own folder;
+    without a folder, those that ship.
 
     Raises FormatError for one that is broken or whose name another has; but with `left_out`, that is told so, and the
     other models are loaded if there are any. Raises ValueError when there are none.
     """
-    models = read_folders(folder or SHIPPED_IMAGE_MODELS, "model.json", load_image_model, left_out)
+    models = read_folders(folder or SHIPPED_IMAGE_MODELS, "model.json", load, left_out)
     if folder is not None and not models:
         raise ValueError(f"{folder} holds no models of images; a model is a folder with model.json")
     return models

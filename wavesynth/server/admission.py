@@ -14,7 +14,7 @@ from wavesynth.server.errors import RefusedError
 from wavesynth.server.limits import Limits
 from wavesynth.server.request_ids import HEADER, request_id_of
 from wavesynth.server.telemetry import Call, log
-from wavesynth.server.tokens import Bearer, Tokens
+from wavesynth.server.tokens import ADMIN, Bearer, Tokens
 from wavesynth.server.waiting import within
 
 __all__ = ["Admission"]
@@ -25,6 +25,7 @@ _SCOPES = {
     "ListImageModels": "list",
     "SampleImage": "images",
     "CompleteImage": "images",
+    "Reload": ADMIN,
 }
 #: Seconds in which a call that has ended should have taken its status.
 _LAST_WORDS = 1.0
@@ -114,7 +115,14 @@ class Admission:
     def bearer(self, authorization: str, scope: str) -> Bearer | None:
         """Whose token it is; None if callers need none. Raises RefusedError for who sends none that allows `scope`.
         From any thread."""
-        return None if self._tokens is None else self._tokens().bearer(authorization, scope)
+        if self._tokens is not None:
+            return self._tokens().bearer(authorization, scope)
+        if scope == ADMIN:
+            sentence = (
+                f"this call needs a token with the scope {ADMIN}, and the service has no file of tokens"
+            )
+            raise RefusedError(grpc.StatusCode.PERMISSION_DENIED, sentence)
+        return None
 
 
 def _internal(call: Call) -> RefusedError:

@@ -14,9 +14,11 @@ from wavesynth.server.tls import read_roots, read_tls
 __all__ = ["grpc_credentials", "page_context"]
 
 
-def grpc_credentials(tls: tuple[Path, Path], clients: Path | None) -> grpc.ServerCredentials:
+def grpc_credentials(
+    tls: tuple[Path, Path], clients: Path | None, known: list[Followed[Any]]
+) -> grpc.ServerCredentials:
     """Those of the files as they are at each new connection; with `clients`, callers must have a certificate of one of
-    these roots. Raises ValueError, in a sentence, for files that no server can use."""
+    these roots. The files are added to `known`. Raises ValueError, in a sentence, for files that no server can use."""
 
     def read(_: Any) -> Any:
         chain, key = read_tls(*tls)
@@ -24,6 +26,7 @@ def grpc_credentials(tls: tuple[Path, Path], clients: Path | None) -> grpc.Serve
         return grpc.ssl_server_certificate_configuration([(key, chain)], roots)
 
     followed = Followed(_files(tls, clients), read)
+    known.append(followed)
     given = followed.current()
 
     def changed() -> Any:
@@ -37,7 +40,7 @@ def grpc_credentials(tls: tuple[Path, Path], clients: Path | None) -> grpc.Serve
     return grpc.dynamic_ssl_server_credentials(given, changed, clients is not None)
 
 
-def page_context(tls: tuple[Path, Path], clients: Path | None) -> ssl.SSLContext:
+def page_context(tls: tuple[Path, Path], clients: Path | None, known: list[Followed[Any]]) -> ssl.SSLContext:
     """The same for the page."""
 
     def read(_: ssl.SSLContext | None) -> ssl.SSLContext:
@@ -50,6 +53,7 @@ def page_context(tls: tuple[Path, Path], clients: Path | None) -> ssl.SSLContext
         return context
 
     followed = Followed(_files(tls, clients), read)
+    known.append(followed)
 
     def begun(connection: Any, name: str | None, _: ssl.SSLContext) -> None:
         connection.context = followed.current()

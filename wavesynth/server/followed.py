@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from wavesynth.files import sentence
 from wavesynth.server.telemetry import log
 
-__all__ = ["EVERY", "Followed"]
+__all__ = ["EVERY", "Followed", "sign_of"]
 
 T = TypeVar("T")
 #: Seconds between two looks at the files, at least.
@@ -41,24 +42,32 @@ class Followed(Generic[T]):
                     self._again()
             return self._value
 
-    def _again(self) -> None:
-        names = [str(path) for path in self._paths]
+    @property
+    def files(self) -> list[str]:
+        """The paths."""
+        return [str(path) for path in self._paths]
+
+    def again(self) -> str | None:
+        """Reads the files now, whether they have changed or not; why they cannot be used, in a sentence, if so."""
+        with self._lock:
+            self._signs, self._looked_at = self._signs_now(), time.monotonic()
+            return self._again()
+
+    def _again(self) -> str | None:
         try:
             self._value = self._read(self._value)
         except (ValueError, OSError) as error:
-            log(
-                "a file has changed and cannot be used; what was there before stays",
-                files=names,
-                reason=str(error),
-            )
-        else:
-            log("a file has changed and was read again", files=names)
+            reason = sentence(error)
+            log("a file cannot be used; what was there before stays", files=self.files, reason=reason)
+            return reason
+        log("a file was read again", files=self.files)
+        return None
 
     def _signs_now(self) -> list[tuple[int, int, int] | None]:
-        return [_sign(path) for path in self._paths]
+        return [sign_of(path) for path in self._paths]
 
 
-def _sign(path: Path) -> tuple[int, int, int] | None:
+def sign_of(path: Path) -> tuple[int, int, int] | None:
     """What changes when a file does; None without one."""
     try:
         status = path.stat()

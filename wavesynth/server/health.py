@@ -15,7 +15,7 @@ _UNKNOWN = pb.HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class Health(HealthServicer):
-    """One status for all of `services`, by name. For one event loop.
+    """One status for all of `services`, by name; that of a voice is SERVICE/VOICE. For one event loop.
 
     gRPC's own servicer holds a lock while it writes to a watcher, so that one who reads nothing stops every other, and
     the server's end. Here each watcher looks at the status by itself: it is told the newest, and may miss those before.
@@ -27,9 +27,18 @@ class Health(HealthServicer):
         self._most, self._patience = watchers, patience
         self._watchers: set[asyncio.Event] = set()
 
+    def name(self, services: Sequence[str]) -> None:
+        """From now on there are these services, whose status is that of all."""
+        status = next(iter(self._statuses.values()))
+        self._statuses = dict.fromkeys(services, status)
+        self._tell()
+
     def set(self, status: pb.HealthCheckResponse.ServingStatus) -> None:
         """Sets the status, and waits for nobody."""
         self._statuses = dict.fromkeys(self._statuses, status)
+        self._tell()
+
+    def _tell(self) -> None:
         for changed in self._watchers:
             changed.set()
 
@@ -38,7 +47,8 @@ class Health(HealthServicer):
     ) -> pb.HealthCheckResponse:
         """The status of a service."""
         if request.service not in self._statuses:
-            known = ", ".join(name or "''" for name in self._statuses)
+            # Voices are left out: who may list them is not known here.
+            known = ", ".join(name or "''" for name in self._statuses if "/" not in name)
             message = f"service is {request.service[:100]!r}; the services are {known}"
             await context.abort(grpc.StatusCode.NOT_FOUND, message)
         return pb.HealthCheckResponse(status=self._statuses[request.service])

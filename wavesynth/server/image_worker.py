@@ -40,6 +40,8 @@ class ImageJob:
     known: bytes = b""
     """Intensities, H · W · C."""
     pixels: int = 0
+    edition: int = 0
+    """The model's: that of a folder which was read again is loaded again."""
 
 
 class ImageWorker:
@@ -145,7 +147,7 @@ def _work(connection: Connection) -> None:
     if hasattr(os, "nice"):
         os.nice(19)
     torch.set_num_threads(1)
-    models: dict[Path, ImageModel] = {}
+    models: dict[Path, tuple[int, ImageModel]] = {}
     with suppress(EOFError, OSError):
         while True:
             number, job = connection.recv()
@@ -153,9 +155,11 @@ def _work(connection: Connection) -> None:
                 connection.send(("stopped", number))
                 continue
             try:
-                if job.folder not in models:
-                    models[job.folder] = load_image_model(job.folder)
-                _send(connection, models[job.folder], job)
+                edition, model = models.get(job.folder, (None, None))
+                if model is None or edition != job.edition:
+                    model = load_image_model(job.folder)
+                    models[job.folder] = job.edition, model
+                _send(connection, model, job)
             except (ValueError, RuntimeError) as error:
                 connection.send(str(error))
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 
 from wavesynth.extras import is_installed, missing
+from wavesynth.formats import FormatError
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.image_worker import ImageJob, ImageWorker
-from wavesynth.server.telemetry import Call, log, log_left_out
+from wavesynth.server.telemetry import Call, log
 from wavesynth.server.waiting import Answer
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceServicer
@@ -40,30 +42,47 @@ class ServedImages:
     channels: int
     levels: int
     labels: int
+    edition: int = 0
+    """Another one each time that it is read."""
+
+    @classmethod
+    def read(cls, editions: Iterator[int], folder: Path) -> ServedImages:
+        """The one in a folder. Raises FormatError."""
+        from wavesynth.images.model import load_image_model
+
+        model = load_image_model(folder)
+        c = model.network.config
+        texts, size = (model.name, model.description, model.licence), (c.height, c.width, c.channels)
+        return cls(*texts, folder, *size, levels=c.levels, labels=c.labels, edition=next(editions))
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> ServedImages:
+        """The one that `plain` was of, as JSON."""
+        return cls(**plain | {"folder": Path(plain["folder"])})
 
 
-def served_images(folder: Path | None) -> dict[str, ServedImages]:
-    """The models of images below `folder` by name, those that ship without one. One that is broken is logged and left
-    out; ValueError if there is no other."""
+def served_images(
+    folder: Path | None, left_out: Callable[[FormatError], None], load: Callable[[Path], ServedImages]
+) -> dict[str, ServedImages]:
+    """The models of images below `folder` by name, those that ship without one, as `load` makes them. `left_out` is
+    told of one that is broken; ValueError if there is no other."""
     from wavesynth.images.model import load_image_models
 
     if not is_installed("torch"):
         log(missing("torch", _IMAGES))
-    models = {}
-    for name, (model, path) in load_image_models(folder, log_left_out).items():
-        c = model.network.config
-        size = c.height, c.width, c.channels
-        models[name] = ServedImages(
-            name, model.description, model.licence, path, *size, levels=c.levels, labels=c.labels
-        )
-    return models
+    return {name: model for name, (model, _) in load_image_models(folder, left_out, load).items()}
 
 
 class ImageService(ImageServiceServicer):
     """Serves `models`, by name."""
 
     def __init__(self, models: Mapping[str, ServedImages], worker: ImageWorker, admission: Admission) -> None:
-        self._models, self._worker, self._admission = dict(sorted(models.items())), worker, admission
+        self._worker, self._admission = worker, admission
+        self.serve(models)
+
+    def serve(self, models: Mapping[str, ServedImages]) -> None:
+        """From now on these are served."""
+        self._models = dict(sorted(models.items()))
 
     async def ListImageModels(  # noqa: N802
         self, request: pb.ListImageModelsRequest, context: grpc.aio.ServicerContext
@@ -137,7 +156,9 @@ class ImageService(ImageServiceServicer):
             raise invalid(f"label is {label}; it must be absent, since {name} knows no classes")
         if synthesis.count > _MAX_COUNT:
             raise invalid(f"count is {synthesis.count}; it must be from 1 to {_MAX_COUNT}")
-        return ImageJob(c.folder, synthesis.seed, temperature, label, synthesis.count or 1), c
+        return ImageJob(
+            c.folder, synthesis.seed, temperature, label, synthesis.count or 1, edition=c.edition
+        ), c
 
 
 async def _numbered(rows: AsyncIterator[bytes]) -> AsyncIterator[pb.ImageRow]:

@@ -1,60 +1,32 @@
-"""What a server needs before it serves: its files and ports, and its voices."""
+"""What a server needs before it serves: files and ports that can be used. Its voices are in stock.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
-from wavesynth.engine.config import EngineConfig
-from wavesynth.engine.plane import DataPlane
-from wavesynth.engine.planes import plane_of
-from wavesynth.engine.scheduler import Capacity
 from wavesynth.server.certificates import grpc_credentials
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.followed import Followed
-from wavesynth.server.measuring import capacity_of_machine
 from wavesynth.server.sockets import listening
-from wavesynth.server.telemetry import log_left_out
 from wavesynth.server.tokens import Tokens
-from wavesynth.voices.loaded import LoadedVoice, load_voices
-from wavesynth.workers import one_torch_thread
 
-__all__ = ["capacity_of", "check_files_and_ports", "loaded", "tokens_of"]
+__all__ = ["check_files_and_ports", "tokens_of"]
 
 
-def tokens_of(config: ServerConfig) -> Callable[[], Tokens] | None:
-    """The tokens that callers may send, as they are now, if callers must send one. Raises ValueError and OSError."""
+def tokens_of(config: ServerConfig, followed: list[Followed[Any]]) -> Callable[[], Tokens] | None:
+    """The tokens that callers may send, as they are now, if callers must send one. A file of them is added to
+    `followed`. Raises ValueError and OSError."""
     if config.tokens is not None:
-        return Followed([config.tokens], partial(Tokens.read, config.tokens)).current
+        file = Followed([config.tokens], partial(Tokens.read, config.tokens))
+        followed.append(file)
+        return file.current
     if config.token is not None:
         one = Tokens.of(config.token)
         return lambda: one
     return None
-
-
-def loaded(config: ServerConfig) -> tuple[dict[str, LoadedVoice], dict[str, DataPlane], EngineConfig]:
-    """The voices, what makes their streams, and how the engine runs."""
-    engine_config = EngineConfig(chunk=config.chunk, workers=config.threads, share=config.limits.share)
-    live = config.live_streams
-    # Offline streams that wait take memory too, but no step has more streams than may be live.
-    max_streams = None if live is None else live + engine_config.waiting
-    voices = load_voices(config.voices, config.backend, config.threads, max_streams, live, log_left_out)
-    planes = {name: plane_of(loaded) for name, loaded in voices.items()}
-    one_torch_thread()  # the engine brings its own
-    return voices, planes, engine_config
-
-
-async def capacity_of(
-    config: ServerConfig,
-    voices: Mapping[str, LoadedVoice],
-    planes: Mapping[str, DataPlane],
-    engine_config: EngineConfig,
-) -> Capacity:
-    """How many live streams there is room for: as many as the configuration says, or as this machine carries."""
-    if config.live_streams is not None:
-        return Capacity.of(config.live_streams, voices)
-    return await capacity_of_machine(voices, planes, engine_config)
 
 
 def check_files_and_ports(config: ServerConfig) -> None:
@@ -69,6 +41,6 @@ def check_files_and_ports(config: ServerConfig) -> None:
         for host, port, purpose in wanted:
             if port is not None:
                 tried.enter_context(listening(host, port, purpose))
-    tokens_of(config)
+    tokens_of(config, [])
     if config.tls is not None:
-        grpc_credentials(config.tls, config.tls_clients)
+        grpc_credentials(config.tls, config.tls_clients, [])

@@ -24,18 +24,26 @@ from wavesynth.server.telemetry import log
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.workers import cores
 
-__all__ = ["Remembered", "capacity_of_machine", "message_cost"]
+__all__ = ["Remembered", "capacity_of_machine", "message_cost", "message_of_machine"]
 
 _MESSAGES, _BYTES = 300, 320
 
 
-async def capacity_of_machine(
-    voices: Mapping[str, LoadedVoice], planes: Mapping[str, DataPlane], config: EngineConfig
-) -> Capacity:
-    """How many live streams of each voice this machine carries, messages included, and says so in the log."""
+async def message_of_machine() -> float:
+    """Processor seconds of a message, as `message_cost` measures them, now or before."""
     remembered = Remembered(_file())
     message = remembered.known("message") or remembered.learn("message", Costs(((1, await message_cost()),)))
-    capacity = measure_capacity(voices, planes, config, message.each(1), remembered.costs)
+    remembered.save()
+    return message.each(1)
+
+
+def capacity_of_machine(
+    voices: Mapping[str, LoadedVoice], planes: Mapping[str, DataPlane], config: EngineConfig, message: float
+) -> Capacity:
+    """How many live streams of each voice this machine carries, and says so in the log; a `message` takes so many
+    processor seconds."""
+    remembered = Remembered(_file())
+    capacity = measure_capacity(voices, planes, config, message, remembered.costs)
     log(
         "live streams that this machine carries",
         live_streams={name: capacity.streams(name) for name in voices},

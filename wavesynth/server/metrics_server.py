@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from socketserver import ThreadingMixIn
 from typing import Any
+from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -24,15 +25,20 @@ _LONGEST = 10.0
 
 @contextmanager
 def serve_metrics(
-    host: str, port: int, registry: CollectorRegistry, ready: Callable[[], bool], longest: float = _LONGEST
+    host: str,
+    port: int,
+    registry: CollectorRegistry,
+    ready: Callable[[], bool],
+    voices: Callable[[], Collection[str]] = lambda: (),
+    longest: float = _LONGEST,
 ) -> Iterator[None]:
-    """Serves the metrics of `registry`; /live answers 200, and /ready 200 or 503 as it is `ready` for calls. No
-    connection lasts longer than `longest` seconds.
+    """Serves the metrics of `registry`; /live answers 200, and /ready 200 or 503 as it is `ready` for calls, and
+    /ready?voice=NAME 404 for a name that is none of the `voices`. No connection lasts longer than `longest` seconds.
 
     Raises OSError, in a sentence, for a port that cannot be had.
     """
     with listening(host, port, "serve metrics") as listener:
-        server = _Server(listener, _application(registry, ready), longest)
+        server = _Server(listener, _application(registry, ready, voices), longest)
         thread = threading.Thread(target=server.serve_forever, name="wavesynth-metrics", daemon=True)
         thread.start()
         try:
@@ -42,16 +48,21 @@ def serve_metrics(
             thread.join()
 
 
-def _application(registry: CollectorRegistry, ready: Callable[[], bool]) -> Any:
+def _application(
+    registry: CollectorRegistry, ready: Callable[[], bool], voices: Callable[[], Collection[str]]
+) -> Any:
     metrics = make_wsgi_app(registry)
 
     def application(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
         path = environ.get("PATH_INFO", "")
         if path not in ("/live", "/ready"):
             return metrics(environ, start)
+        asked = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True).get("voice", [])
         well = path == "/live" or ready()
-        said = path[1:] if well else f"not {path[1:]}"
-        start("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain")])
+        status, said = ("200 OK", path[1:]) if well else ("503 Service Unavailable", f"not {path[1:]}")
+        if path == "/ready" and not set(asked) <= set(voices()):
+            status, said = "404 Not Found", "there is no such voice"
+        start(status, [("Content-Type", "text/plain")])
         return [f"{said}\n".encode()]
 
     return application

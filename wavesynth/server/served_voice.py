@@ -34,11 +34,14 @@ class ServedVoice:
     temperature: float
     correction: int
     cost: tuple[bool, int]
+    edition: int = 0
+    """Another one each time that it is loaded; 0 for whichever the engine has."""
 
     @classmethod
-    def of(cls, voice: Voice) -> ServedVoice:
+    def of(cls, voice: Voice, edition: int = 0) -> ServedVoice:
         """Those of `voice`."""
-        return cls(**{name: getattr(voice, name) for name in cls.__dataclass_fields__})
+        names = [name for name in cls.__dataclass_fields__ if name != "edition"]
+        return cls(**{name: getattr(voice, name) for name in names}, edition=edition)
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""

@@ -9,18 +9,18 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.call_metrics import Metrics
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.engine_metrics import watch_engine
-from wavesynth.server.images import served_images
-from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded
+from wavesynth.server.loading import check_files_and_ports
 from wavesynth.server.metrics_server import serve_metrics
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
+from wavesynth.server.reloading import Files, Reload, Reloaded
 from wavesynth.server.services import Services
 from wavesynth.server.sockets import listening
+from wavesynth.server.stock import Stock, Stocked, engine_of
 from wavesynth.server.validation import Requests
 
 __all__ = ["Server", "ServerConfig", "serve"]
@@ -44,8 +44,8 @@ class Server:
     async def __aenter__(self) -> Self:
         config = self.config
         check_files_and_ports(config)
-        voices, planes, engine_config = loaded(config)
-        capacity = await capacity_of(config, voices, planes, engine_config)
+        stock = Stock(config)
+        stocked = await stock.first()
         loop = asyncio.get_running_loop()
 
         def notify(streams: Sequence[EngineStream]) -> None:
@@ -58,10 +58,17 @@ class Server:
             return self.engine.open(request)
 
         async_engine = AsyncEngine(open_stream)
-        self.engine = Engine(voices, capacity, engine_config, notify, lost, planes)
+        self.engine = engine_of(stocked, stock.engine_config, notify, lost)
         self.metrics = Metrics()
         watch_engine(self.metrics.registry, self.engine)
-        self.requests = Requests((loaded.voice for loaded in voices.values()), config.max_seconds)
+        self.requests = Requests(stocked.served, config.max_seconds)
+
+        async def offer(now: Stocked) -> Files:
+            self._services.offer(now.served, now.images)
+            return await asyncio.to_thread(self._services.read_files)
+
+        self.reload = Reload(stock, stocked, self.engine, offer)
+        """Reads voices, models of images, tokens and certificates again."""
         async with AsyncExitStack() as stack:
             page = None
             if config.web is not None:
@@ -70,12 +77,17 @@ class Server:
             if config.metrics_port is not None:
                 stack.enter_context(
                     serve_metrics(
-                        config.metrics_host, config.metrics_port, self.metrics.registry, lambda: self.ready
+                        config.metrics_host,
+                        config.metrics_port,
+                        self.metrics.registry,
+                        lambda: self.ready,
+                        lambda: self.engine.voices,
                     )
                 )
             stack.enter_context(self.engine)
-            images = served_images(config.images)
-            services = Services(config, async_engine, self.requests, images, self.metrics, page)
+            services = Services(
+                config, async_engine, self.requests, stocked.images, self.metrics, self.reload, page
+            )
             self._services = await stack.enter_async_context(services)
             self.port = services.port
             self._stack = stack.pop_all()
@@ -101,14 +113,22 @@ async def serve(config: ServerConfig, ready: Callable[[Server | ServerWithFrontE
     """Runs a server until SIGTERM or SIGINT, or until its engine is lost, then drains it; a second signal ends it at
     once. Whether it had an engine to the end.
 
-    SIGHUP ends nothing: neither a terminal that is closed, nor who asks for a reload, means the calls under way.
+    SIGHUP ends nothing: it has voices, tokens and certificates read again.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # processes that are started from here inherit it
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it is ready
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     async with ServerWithFrontEnds(config) if config.workers else Server(config) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        reloads: set[asyncio.Task[Reloaded]] = set()
+
+        def reload() -> None:
+            task = asyncio.create_task(server.reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
         # Voices and modules stay: a collection that looks through them stops every stream for a tenth of a second.
         gc.freeze()
         ready(server)

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import grpc
 
-from wavesynth.audio.encodings import Encode
 from wavesynth.engine.stream import EngineOutput, EngineRequest, Statistics
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
@@ -19,7 +18,7 @@ from wavesynth.server.callers import client_of
 from wavesynth.server.errors import invalid
 from wavesynth.server.pace import Pace, Paces
 from wavesynth.server.telemetry import Call
-from wavesynth.server.validation import GrowingInput, Requests
+from wavesynth.server.validation import Checked, GrowingInput, Requests
 from wavesynth.server.waiting import Answer, next_message
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
@@ -29,7 +28,7 @@ __all__ = ["SynthesisService"]
 #: Bytes of a message that takes a millisecond or so to look through.
 _LARGE = 1 << 18
 
-Checked = TypeVar("Checked")
+T = TypeVar("T")
 
 
 class SynthesisService(SynthesisServiceServicer):
@@ -81,12 +80,11 @@ class SynthesisService(SynthesisServiceServicer):
             first = await next_message(requests, self._limits) or pb.ResynthesizeRequest()
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
-            request, encode, given = self._requests.growing(first.config)
-            messages, answer = self._messages(request, encode), Answer(context, self._limits, call.request_id)
-            async with self._engine.open(self._of(call, request)) as stream:
+            checked = self._requests.growing(first.config)
+            messages, answer = _Messages(checked), Answer(context, self._limits, call.request_id)
+            async with self._engine.open(self._of(call, checked)) as stream:
                 pace = self._paces.of(call.caller)
-                rate = self._requests.voices[request.voice].sample_rate
-                reader = asyncio.create_task(self._read(requests, stream, given, pace, rate))
+                reader = asyncio.create_task(self._read(requests, stream, checked, pace))
                 try:
                     async for outputs in stream.outputs():
                         if chunk := messages.chunk(outputs):
@@ -101,50 +99,46 @@ class SynthesisService(SynthesisServiceServicer):
     ) -> AsyncIterator[tuple[AsyncStream, _Messages]]:
         """The stream of a call whose input came in its request, and what makes messages of its audio."""
         check = partial(self._requests.whole, request.synthesis, request.conditioning, live)
-        checked, encode, piece = await _checked(request, check)
+        checked = await _checked(request, check)
         async with self._engine.open(self._of(call, checked)) as stream:
-            if piece is not None:
-                await stream.push(piece, checked.samples or 0)
+            if checked.given is not None:
+                await stream.push(checked.given, checked.request.samples or 0)
             stream.finish()
-            yield stream, self._messages(checked, encode)
+            yield stream, _Messages(checked)
 
     async def _read(
         self,
         requests: AsyncIterator[pb.ResynthesizeRequest],
         stream: AsyncStream,
-        given: GrowingInput,
+        checked: Checked[GrowingInput],
         pace: Pace,
-        sample_rate: int,
     ) -> None:
         """Moves the input of a call to its stream; what is wrong with it, the stream's reader raises."""
         try:
             while (message := await next_message(requests, self._limits)) is not None:
-                piece, samples = await _checked(message, partial(given.read, message))
+                piece, samples = await _checked(message, partial(checked.given.read, message))
                 if len(piece):
                     await stream.push(piece, samples)
-                await pace.message(samples / sample_rate)
+                await pace.message(samples / checked.sample_rate)
             stream.finish()
         except Exception as error:
             stream.fail(error)
 
-    def _of(self, call: Call, request: EngineRequest) -> EngineRequest:
+    def _of(self, call: Call, checked: Checked[Any]) -> EngineRequest:
         """The request, with who asks; the call notes what it asks for."""
-        call.voice, call.sample_rate = request.voice, self._requests.voices[request.voice].sample_rate
-        request = replace(request, request_id=call.request_id)
+        call.voice, call.sample_rate = checked.request.voice, checked.sample_rate
+        request = replace(checked.request, request_id=call.request_id)
         if call.bearer is None:
             return replace(request, client=client_of(call.caller, self._limits))
         token = call.bearer.token
         return replace(request, client=token.name, client_streams=token.streams)
 
-    def _messages(self, request: EngineRequest, encode: Encode) -> _Messages:
-        return _Messages(encode, self._requests.voices[request.voice].sample_rate)
-
 
 class _Messages:
     """Makes messages of one stream's audio."""
 
-    def __init__(self, encode: Encode, sample_rate: int) -> None:
-        self._encode, self._sample_rate = encode, sample_rate
+    def __init__(self, checked: Checked[Any]) -> None:
+        self._encode, self._sample_rate = checked.encode, checked.sample_rate
         self._first_sample: int | None = None
 
     def chunk(self, outputs: list[EngineOutput]) -> pb.AudioChunk | None:
@@ -167,7 +161,7 @@ class _Messages:
         )
 
 
-async def _checked(message: Any, check: Callable[[], Checked]) -> Checked:
+async def _checked(message: Any, check: Callable[[], T]) -> T:
     """What `check` makes of a message: of a large one on another thread, since the event loop is everybody's."""
     return check() if message.ByteSize() < _LARGE else await asyncio.to_thread(check)
 

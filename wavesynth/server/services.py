@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Self
+from typing import Any, Self
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -17,11 +17,13 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
 from wavesynth.extras import extra
+from wavesynth.server.admin import AdminService
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.call_metrics import Metrics
 from wavesynth.server.certificates import grpc_credentials, page_context
 from wavesynth.server.config import ServerConfig
+from wavesynth.server.followed import Followed
 from wavesynth.server.health import Health
 from wavesynth.server.image_worker import ImageWorker
 from wavesynth.server.images import ImageService, ServedImages
@@ -29,11 +31,14 @@ from wavesynth.server.intake import Intake
 from wavesynth.server.limits import Limits
 from wavesynth.server.loading import tokens_of
 from wavesynth.server.malformed import RefuseMalformed
+from wavesynth.server.reloading import Files, Reloaded
+from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port
 from wavesynth.server.validation import Requests
-from wavesynth.v1 import MAX_MESSAGE, images_pb2
+from wavesynth.v1 import MAX_MESSAGE, admin_pb2, images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.admin_pb2_grpc import add_AdminServiceServicer_to_server
 from wavesynth.v1.images_pb2_grpc import add_ImageServiceServicer_to_server
 from wavesynth.v1.synthesis_pb2_grpc import add_SynthesisServiceServicer_to_server
 
@@ -42,6 +47,7 @@ __all__ = ["Services"]
 _SERVICES = (
     pb.DESCRIPTOR.services_by_name["SynthesisService"].full_name,
     images_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name,
+    admin_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name,
 )
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
@@ -70,17 +76,19 @@ class Services:
         requests: Requests,
         images: Mapping[str, ServedImages],
         metrics: Metrics,
+        reload: Callable[[], Awaitable[Reloaded]],
         page: socket.socket | None = None,
         shared: bool = False,
     ) -> None:
         self.port = config.port
         self._config, self._page_socket = config, page
-        self._admission = Admission(metrics, tokens_of(config), config.limits)
+        self._followed: list[Followed[Any]] = []
+        self._admission = Admission(metrics, tokens_of(config, self._followed), config.limits)
         self._requests = requests
         self._service = SynthesisService(engine, requests, self._admission)
         self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))
         self._images = ImageService(images, self._image_worker, self._admission)
-        self._health = Health(("", *_SERVICES))
+        self._health = Health(_named(requests.voices))
         interceptors = [RefuseMalformed(self._admission), Intake(self._admission, _SERVICES)]
         self._grpc = grpc.aio.server(
             interceptors=interceptors,
@@ -89,6 +97,7 @@ class Services:
         )
         add_SynthesisServiceServicer_to_server(self._service, self._grpc)
         add_ImageServiceServicer_to_server(self._images, self._grpc)
+        add_AdminServiceServicer_to_server(AdminService(reload, self._admission), self._grpc)
         add_HealthServicer_to_server(self._health, self._grpc)
         reflection.enable_server_reflection((*_SERVICES, _HEALTH, reflection.SERVICE_NAME), self._grpc)
 
@@ -108,6 +117,22 @@ class Services:
         """Stops at once; `drain` before it is kinder."""
         await self._stack.aclose()
 
+    def offer(self, voices: Iterable[ServedVoice], images: Mapping[str, ServedImages]) -> None:
+        """From now on these are served; calls that have begun are not touched."""
+        self._requests.serve(voices)
+        self._images.serve(images)
+        self._health.name(_named(self._requests.voices))
+
+    def read_files(self) -> Files:
+        """Reads the files of tokens and certificates again; on any thread."""
+        files, problems = list[str](), list[str]()
+        for followed in self._followed:
+            if problem := followed.again():
+                problems.append(f"{problem}; what was there before stays")
+            else:
+                files += followed.files
+        return Files(list(dict.fromkeys(files)), list(dict.fromkeys(problems)))
+
     async def drain(self, grace: float) -> None:
         """Says NOT_SERVING, refuses new calls with UNAVAILABLE, and waits for those under way, at most `grace` s."""
         self.say_not_serving()
@@ -124,7 +149,9 @@ class Services:
         try:
             if config.tls is None:
                 return self._grpc.add_insecure_port(address)
-            return self._grpc.add_secure_port(address, grpc_credentials(config.tls, config.tls_clients))
+            return self._grpc.add_secure_port(
+                address, grpc_credentials(config.tls, config.tls_clients, self._followed)
+            )
         except RuntimeError as error:
             check_port(config.host, config.port)  # says why, if somebody was faster
             raise OSError(f"cannot listen on {address}: gRPC refuses it") from error
@@ -139,7 +166,13 @@ class Services:
         assert web is not None
         visitors = Visitors((*web.hosts, config.host), web.origins, secure=config.tls is not None)
         page = Page(self._service, self._requests, self._images, self._admission, web, visitors)
-        return serve_page(page, listener, config.tls and page_context(config.tls, config.tls_clients))
+        context = config.tls and page_context(config.tls, config.tls_clients, self._followed)
+        return serve_page(page, listener, context)
+
+
+def _named(voices: Iterable[str]) -> tuple[str, ...]:
+    """What health is asked for: the server, each service, and each voice as SERVICE/VOICE."""
+    return ("", *_SERVICES, *(f"{_SERVICES[0]}/{voice}" for voice in voices))
 
 
 #: Seconds that a connection may be used for new calls, at least; those that have begun may go on for as long again.

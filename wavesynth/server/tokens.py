@@ -20,10 +20,13 @@ from wavesynth.checks import build, require, require_whole
 from wavesynth.files import read_text
 from wavesynth.server.errors import RefusedError
 
-__all__ = ["SCOPES", "Allowance", "Bearer", "Token", "Tokens", "hash_of", "new_token"]
+__all__ = ["ADMIN", "SCOPES", "Allowance", "Bearer", "Token", "Tokens", "hash_of", "new_token"]
 
 #: What a token may allow: to make audio, to list voices and models, to make images.
 SCOPES = ("synthesise", "list", "images")
+
+#: What no token allows unless its scopes say so: to have the server read its files again.
+ADMIN = "admin"
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -93,8 +96,8 @@ class Token:
         )
         named = not self.name or bool(_NAME.fullmatch(self.name))
         require(self, "name", named, "1 to 64 letters, digits, dots and hyphens")
-        known = bool(self.scopes) and set(self.scopes) <= set(SCOPES)
-        require(self, "scopes", known, f"some of {', '.join(SCOPES)}")
+        known = bool(self.scopes) and set(self.scopes) <= {*SCOPES, ADMIN}
+        require(self, "scopes", known, f"some of {', '.join((*SCOPES, ADMIN))}")
         zoned = self.expires is None or self.expires.tzinfo is not None
         require(self, "expires", zoned, "a time with its zone, such as 2027-01-01T00:00:00Z")
         require_whole(
@@ -180,7 +183,8 @@ class Tokens:
             message = f"the token of {token.name} has expired, on {token.expires:%Y-%m-%d at %H:%M %Z}"
             raise RefusedError(grpc.StatusCode.UNAUTHENTICATED, message)
         if scope not in token.scopes:
-            message = f"the token of {token.name} allows {', '.join(token.scopes)}; this call needs {scope}"
+            whose = f"the token of {token.name}" if token.name else "the token"
+            message = f"{whose} allows {', '.join(token.scopes)}; this call needs {scope}"
             raise RefusedError(grpc.StatusCode.PERMISSION_DENIED, message)
         return found
 

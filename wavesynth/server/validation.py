@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import grpc
 from numpy.typing import NDArray
@@ -23,11 +24,26 @@ from wavesynth.server.decoding import FIELDS, growing_request, piece_of, whole_r
 from wavesynth.server.encoding import bytes_per_sample, encoder
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.listing import listed
+from wavesynth.server.served_voice import ServedVoice
 from wavesynth.v1 import MAX_MESSAGE, MESSAGE_OVERHEAD
 from wavesynth.v1 import synthesis_pb2 as pb
-from wavesynth.voices.voice import Voice
 
-__all__ = ["GrowingInput", "Requests"]
+__all__ = ["Checked", "GrowingInput", "Requests"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Checked(Generic[T]):
+    """A request that can be made."""
+
+    request: EngineRequest
+    encode: Encode
+    """What encodes its audio."""
+    sample_rate: int
+    """Hertz, of its audio."""
+    given: T
+    """Its input, or how to read it."""
 
 
 class Requests:
@@ -36,9 +52,13 @@ class Requests:
     Everything raises RefusedError, with one sentence that names the field, what came and what is allowed.
     """
 
-    def __init__(self, voices: Iterable[Voice], max_seconds: float = 600.0) -> None:
-        self.voices = {voice.name: voice for voice in voices}
+    def __init__(self, voices: Iterable[ServedVoice], max_seconds: float = 600.0) -> None:
         self.max_seconds = max_seconds
+        self.serve(voices)
+
+    def serve(self, voices: Iterable[ServedVoice]) -> None:
+        """From now on these are served; what was checked before is not touched."""
+        self.voices: dict[str, Any] = {voice.name: voice for voice in voices}
 
     @property
     def default(self) -> str:
@@ -51,24 +71,25 @@ class Requests:
 
     def whole(
         self, synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: bool
-    ) -> tuple[EngineRequest, Encode, NDArray[Any] | None]:
-        """A request that comes in one message, what encodes its audio, and its input."""
+    ) -> Checked[NDArray[Any] | None]:
+        """A request that comes in one message, with its input."""
         with _refusals():
             wanted = whole_request(synthesis, conditioning, live)
-            request, encode, _, piece = self._prepare(wanted, synthesis.encoding)
-            return request, encode, piece
+            request, encode, rate, _, piece = self._prepare(wanted, synthesis.encoding)
+            return Checked(request, encode, rate, piece)
 
-    def growing(self, config: pb.ResynthesizeConfig) -> tuple[EngineRequest, Encode, GrowingInput]:
-        """A request whose input comes piece by piece, what encodes its audio, and how to read it."""
+    def growing(self, config: pb.ResynthesizeConfig) -> Checked[GrowingInput]:
+        """A request whose input comes piece by piece, and how to read it."""
         with _refusals():
-            request, encode, reader, _ = self._prepare(growing_request(config), config.synthesis.encoding)
+            wanted = growing_request(config)
+            request, encode, rate, reader, _ = self._prepare(wanted, config.synthesis.encoding)
             assert reader is not None
-            return request, encode, GrowingInput(config, reader)
+            return Checked(request, encode, rate, GrowingInput(config, reader))
 
     def _prepare(
         self, wanted: SynthesisRequest, encoding: pb.Encoding.ValueType
-    ) -> tuple[EngineRequest, Encode, InputReader | None, NDArray[Any] | None]:
-        voice = choose_voice(self.voices, wanted.voice)
+    ) -> tuple[EngineRequest, Encode, int, InputReader | None, NDArray[Any] | None]:
+        voice: Any = choose_voice(self.voices, wanted.voice)
         request, reader, piece = prepare(wanted, voice, self.max_seconds, FIELDS)
         left = None if request.samples is None else request.samples - request.first_sample
         encode = encoder(encoding, voice.sample_rate, left)
@@ -77,7 +98,8 @@ class Requests:
             raise ValueError(
                 f"Synthesize would return {left} samples; at most {fits} fit, so use StreamSynthesize"
             )
-        return request, encode, reader, piece
+        request = replace(request, edition=voice.edition)
+        return request, encode, voice.sample_rate, reader, piece
 
 
 class GrowingInput:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from typing_extensions import TypeVar
+
 from wavesynth.formats import FormatError, read_folders
 from wavesynth.sampling.backends.sampler import Sampler
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import Voice, load_voice
 
 __all__ = ["LoadedVoice", "load_voices", "read_voices"]
+
+T = TypeVar("T", default=Voice)
 
 
 @dataclass(frozen=True)
@@ -22,13 +26,17 @@ class LoadedVoice:
     sampler: Sampler
 
 
-def read_voices(folder: Path, left_out: Callable[[FormatError], None] | None = None) -> dict[str, Voice]:
-    """The voices below `folder` by name.
+def read_voices(
+    folder: Path,
+    left_out: Callable[[FormatError], None] | None = None,
+    load: Callable[[Path], T] = load_voice,  # type: ignore[assignment]
+) -> dict[str, T]:
+    """The voices below `folder` by name, or what `load` makes of their folders.
 
     Raises FormatError for one that is broken or whose name another has; but with `left_out`, that is told so, and the
     other voices are read if there are any. Raises ValueError when there are none.
     """
-    voices = read_folders(folder, "voice.json", load_voice, left_out)
+    voices = read_folders(folder, "voice.json", load, left_out)
     if not voices:
         raise ValueError(
             f"{folder} holds no voices; a voice is a folder with voice.json and weights.safetensors"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import json
 import os
 import select
@@ -18,12 +19,12 @@ from wavesynth.files import sentence
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.call_metrics import Metrics
 from wavesynth.server.config import ServerConfig
-from wavesynth.server.images import ServedImages
 from wavesynth.server.limits import Limits
 from wavesynth.server.processes.memory import SharedSlots
+from wavesynth.server.processes.offers import images_of, voices_of
 from wavesynth.server.processes.remote import RemoteEngine
 from wavesynth.server.processes.wire import Wire
-from wavesynth.server.served_voice import ServedVoice
+from wavesynth.server.reloading import Reloaded
 from wavesynth.server.services import Services
 from wavesynth.server.telemetry import logging_aside
 from wavesynth.server.validation import Requests
@@ -35,18 +36,12 @@ __all__ = ["plain_start", "run_front_end"]
 _LAST_WORDS = 1.0
 
 
-def plain_start(
-    config: ServerConfig,
-    slots: int,
-    voices: list[ServedVoice],
-    images: list[ServedImages],
-) -> dict[str, Any]:
+def plain_start(config: ServerConfig, slots: int, offer: dict[str, Any]) -> dict[str, Any]:
     """What a front end needs to know at its start, as JSON."""
     return {
         "config": json.loads(json.dumps(asdict(config), default=str)),
         "slots": slots,
-        "voices": [voice.plain() for voice in voices],
-        "images": [asdict(model) | {"folder": str(model.folder.absolute())} for model in images],
+        "offer": offer,
     }
 
 
@@ -87,10 +82,30 @@ async def _serve(wire: Wire, start: dict[str, Any], memory: int, page: int | Non
             end(message["drain"], 0)
         elif "lost" in message:
             services.say_not_serving()
+        elif "offer" in message:
+            tasks.add(task := asyncio.create_task(offered(**message)))
+            task.add_done_callback(tasks.discard)
+        elif answer := asked.get(message.get("reloaded", 0)):
+            answer.set_result(Reloaded.from_plain(message["result"]))
 
+    async def offered(offer: dict[str, Any], round: int) -> None:
+        services.offer(voices_of(offer), images_of(offer))
+        files = await asyncio.to_thread(services.read_files)
+        engine.say(offered=round, **asdict(files))
+
+    async def reload() -> Reloaded:
+        number = next(numbers)
+        asked[number] = answer = loop.create_future()
+        try:
+            engine.say(reload=number)
+            return await answer
+        finally:
+            del asked[number]
+
+    tasks: set[asyncio.Task[None]] = set()
+    asked: dict[int, asyncio.Future[Reloaded]] = {}
+    numbers = itertools.count(1)
     config = _config(start["config"])
-    voices = [ServedVoice.from_plain(plain) for plain in start["voices"]]
-    models = [ServedImages(**plain | {"folder": Path(plain["folder"])}) for plain in start["images"]]
     slots = SharedSlots(start["slots"], memory)
     engine = RemoteEngine(
         wire, slots, lambda streams: async_engine.wake(streams), said, lambda: end(_LAST_WORDS, 1)
@@ -99,9 +114,10 @@ async def _serve(wire: Wire, start: dict[str, Any], memory: int, page: int | Non
     services = Services(
         config,
         async_engine,
-        Requests(cast(Any, voices), config.max_seconds),
-        {model.name: model for model in models},
+        Requests(voices_of(start["offer"]), config.max_seconds),
+        images_of(start["offer"]),
         Metrics(),
+        reload,
         None if page is None else socket.socket(fileno=page),
         shared=True,
     )

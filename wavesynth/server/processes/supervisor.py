@@ -6,29 +6,29 @@ import asyncio
 import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from wavesynth.engine.engine import Engine
 from wavesynth.engine.stream import EngineStream
 from wavesynth.extras import extra
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.engine_metrics import watch_engine
-from wavesynth.server.images import served_images
-from wavesynth.server.loading import capacity_of, check_files_and_ports, loaded
+from wavesynth.server.loading import check_files_and_ports
 from wavesynth.server.metrics_server import serve_metrics
 from wavesynth.server.processes.front_end import plain_start
 from wavesynth.server.processes.gateway import FrontEndLink, Gateway
 from wavesynth.server.processes.memory import SharedSlots
+from wavesynth.server.processes.offers import Offers, offer_of
 from wavesynth.server.processes.template import METRICS, Template
 from wavesynth.server.processes.wire import Wire
-from wavesynth.server.served_voice import ServedVoice
+from wavesynth.server.reloading import Files, Reload
 from wavesynth.server.sockets import listening, sharing
+from wavesynth.server.stock import Stock, Stocked, engine_of
 from wavesynth.server.telemetry import log
 
 __all__ = ["ServerWithFrontEnds"]
@@ -47,8 +47,10 @@ _ENDING = 5.0
 class FrontEnd:
     """A front end's process, as the engine's process has it."""
 
-    def __init__(self, link: FrontEndLink) -> None:
+    def __init__(self, link: FrontEndLink, offered: int) -> None:
         self.link, self.started = link, time.monotonic()
+        self.offered = offered
+        """The round of offers of which it knows from its start."""
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[int] = loop.create_future()
         """Its process's number, once it listens; or why it does not."""
@@ -72,7 +74,8 @@ class ServerWithFrontEnds:
         """As `Server.lost`."""
         self.ready = False
         """As `Server.ready`."""
-        self._replacing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._offers = Offers(lambda front_end, **message: self._gateway.tell(front_end.link, **message))
         self._counted = ""
         """The folder where front ends count, if anybody asks."""
 
@@ -94,26 +97,32 @@ class ServerWithFrontEnds:
                 environment[METRICS] = self._counted = tempfile.mkdtemp(prefix="wavesynth-metrics-")
             self._template = Template(config.web is not None, environment)
             stack.callback(self._template.close)
-            voices, planes, engine_config = loaded(config)
-            capacity = await capacity_of(config, voices, planes, engine_config)
-            live = max(capacity.streams(name) for name in voices)
-            self._memory = SharedSlots(_slots(live, engine_config.waiting))
+            stock = Stock(config)
+            stocked = await stock.first()
+            live = max(stocked.capacity.streams(name) for name in stocked.ready)
+            self._memory = SharedSlots(_slots(live, stock.engine_config.waiting))
             stack.callback(self._memory.close)
-            self.engine = Engine(voices, capacity, engine_config, self._notify, self._lost, planes)
+            self.engine = engine_of(stocked, stock.engine_config, self._notify, self._lost)
+            self.reload = Reload(stock, stocked, self.engine, self._offer)
+            """As `Server.reload`."""
             self._gateway = Gateway(self.engine.open, self._memory, self.engine.lose)
             if config.metrics_port is not None:
                 registry = CollectorRegistry()
                 MultiProcessCollector(registry, self._counted)
                 watch_engine(registry, self.engine)
                 stack.enter_context(
-                    serve_metrics(config.metrics_host, config.metrics_port, registry, lambda: self.ready)
+                    serve_metrics(
+                        config.metrics_host,
+                        config.metrics_port,
+                        registry,
+                        lambda: self.ready,
+                        lambda: self.engine.voices,
+                    )
                 )
             stack.enter_context(self.engine)
             stack.enter_context(self._gateway)
-            served = [ServedVoice.of(loaded.voice) for loaded in voices.values()]
-            images = list(served_images(config.images).values())
             self._start_message = plain_start(
-                replace(config, port=self.port), self._memory.slots, served, images
+                replace(config, port=self.port), self._memory.slots, offer_of(stocked)
             )
             stack.callback(self._end)
             for _ in range(config.workers):
@@ -146,7 +155,7 @@ class ServerWithFrontEnds:
 
     def _end(self) -> None:
         self._ending = True
-        for task in self._replacing:
+        for task in self._tasks:
             task.cancel()
 
     def _start(self) -> FrontEnd:
@@ -163,7 +172,7 @@ class ServerWithFrontEnds:
         def gone() -> None:
             self._loop.call_soon_threadsafe(self._gone, front_end)
 
-        front_end = FrontEnd(FrontEndLink(wire, said, gone))
+        front_end = FrontEnd(FrontEndLink(wire, said, gone), self._offers.number)
         self._front_ends.add(front_end)
         self._gateway.add(front_end.link)
         return front_end
@@ -179,13 +188,19 @@ class ServerWithFrontEnds:
             ) from error
 
     def _said(self, front_end: FrontEnd, message: dict[str, Any]) -> None:
-        if front_end.ready.done():
-            return
         match message:
+            case {"reload": number}:
+                self._do(self._reload_for(front_end, number))
+            case {"offered": number, "files": files, "problems": problems}:
+                self._offers.answered(front_end, number, Files(files, problems))
+            case _ if front_end.ready.done():
+                pass
             case {"ready": process}:
                 front_end.ready.set_result(process)
                 if self.lost.is_set():
                     self._gateway.tell(front_end.link, lost=True)
+                if self._offers.number != front_end.offered:  # meanwhile there was another
+                    self._offers.tell(front_end, self._start_message["offer"])
             case {"failed": sentence}:
                 front_end.ready.set_exception(OSError(sentence))
 
@@ -203,9 +218,23 @@ class ServerWithFrontEnds:
         log("a front end has ended, and is replaced", process=front_end.ready.result() if listened else None)
         if time.monotonic() - front_end.started > _SETTLED:
             self._failures = 0
-        task = asyncio.create_task(self._replace())
-        self._replacing.add(task)
-        task.add_done_callback(self._replacing.discard)
+        self._do(self._replace())
+
+    def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _offer(self, stocked: Stocked) -> Files:
+        """Has all front ends serve it; those that start later do from their start."""
+        self._start_message["offer"] = offer = offer_of(stocked)
+        ready = [one for one in self._front_ends if one.ready.done() and not one.ready.exception()]
+        return await self._offers.round(ready, offer)
+
+    async def _reload_for(self, front_end: FrontEnd, number: int) -> None:
+        """As a caller of a front end has asked for it."""
+        made = await self.reload()
+        self._gateway.tell(front_end.link, reloaded=number, result=asdict(made))
 
     async def _replace(self) -> None:
         while not self._ending:

@@ -71,6 +71,7 @@ class Template:
 def run_template(fd: int, web: bool) -> None:
     """Forks a front end for each socket that comes, until the engine's process has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the engine's process alone says when to end
     from wavesynth.server.processes.front_end import run_front_end
 
