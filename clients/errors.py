@@ -107,6 +107,9 @@ def service_error(error: grpc.RpcError) -> ServiceError:
     if lost_its_status(error):
         return UnavailableError("the call ended while a message was being sent", "UNAVAILABLE")
     kind, details = _BY_CODE.get(code, ServiceError), error.details() or code.name
+    if code is grpc.StatusCode.INTERNAL and "Received RST_STREAM" in details:
+        # How a proxy passes on that its connection to the service broke. The service itself says why a call ends.
+        return UnavailableError("the connection broke between a proxy and the service", "UNAVAILABLE")
     if details.startswith("Stream removed") and ("ping timeout" in details or "timed out" in details):
         details = "the connection is lost: the service does not answer, not even a ping"
     return kind(details, code.name, None if hint is None else int(hint) / 1000, request_id)

@@ -75,12 +75,13 @@ def server_process(two_voices):
 class ServerProcess:
     """A server process on one port, to be killed and started again."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, port=0):
         self._options = ["--voices", str(folder), "--live-streams", "4", *options]
-        self.port = 0
-        self._start()
+        self.port = port
+        self.start()
 
-    def _start(self):
+    def start(self):
+        """Starts it, and returns when it is ready."""
         command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve"]
         self._process = subprocess.Popen(
             [*command, "--port", str(self.port), *self._options],
@@ -105,6 +106,12 @@ class ServerProcess:
         self._process.wait()
         self._process.stdout.close()
 
+    def end(self):
+        """Asks it to end, and returns when it has."""
+        self._process.terminate()
+        self._process.wait()
+        self._process.stdout.close()
+
     def freeze(self):
         """The process does nothing any more, and is still there."""
         self._process.send_signal(signal.SIGSTOP)
@@ -116,7 +123,7 @@ class ServerProcess:
     def restart(self):
         """Kills it, and starts another on its port; returns when that is ready."""
         self.kill()
-        self._start()
+        self.start()
 
     def __enter__(self):
         return self

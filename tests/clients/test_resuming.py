@@ -143,6 +143,14 @@ def test_a_call_that_lost_its_status_is_made_again_to_learn_it():
         begun(patience=0).wait_after(error)
 
 
+def test_a_call_that_a_proxy_reset_goes_on():
+    reset = "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))"
+    error = BrokenError(grpc.StatusCode.INTERNAL, details=reset)
+    assert begun().wait_after(error) > 0
+    with pytest.raises(UnavailableError, match="the connection broke between a proxy and the service"):
+        CallPosition(0, None, Backoff()).wait_after(error)
+
+
 class Refusing:
     """A call that is refused a little after its first message, and loses its status if another is sent before that."""
 
