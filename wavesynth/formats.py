@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,7 @@ __all__ = [
     "read_folders",
     "read_weights",
     "version",
+    "write_config",
     "write_folder",
 ]
 
@@ -130,9 +131,20 @@ def check_name(field: str, name: str) -> None:
     require_value(field, name, holds, allowed)
 
 
-def read_config(name: str, values: Any, config: type[Config]) -> Config:
-    """The dataclass of the field `name`, of exactly its fields, each of its type. Raises ValueError."""
-    check_fields(name, values, {f.name for f in fields(config)})  # type: ignore[arg-type]
+def write_config(config: Any) -> tuple[dict[str, Any], int]:
+    """The fields of a dataclass as the oldest format has them that can say what they are, and that format's number; 0
+    if all can. `config.later` has the formats that fields came with, if not with the first."""
+    later, values = getattr(config, "later", {}), asdict(config)
+    new = {f.name for f in fields(config) if f.name in later and values[f.name] != f.default}
+    number = max((later[name] for name in new), default=0)
+    return {name: value for name, value in values.items() if later.get(name, 0) <= number}, number
+
+
+def read_config(name: str, values: Any, config: type[Config], number: int = 0) -> Config:
+    """The dataclass of the field `name`, of exactly the fields that it has in format `number`, each of its type. Raises
+    ValueError."""
+    later = getattr(config, "later", {})
+    check_fields(name, values, {f.name for f in fields(config) if later.get(f.name, 0) <= number})  # type: ignore[arg-type]
     try:
         return build("", config, values)
     except ValueError as error:

@@ -108,7 +108,7 @@ class Int8Sampler {
           Array<int8_t> skip, Array<float> skip_scale, Array<float> skip_bias, Array<float> skip_inverse_scale,
           Array<int8_t> hidden, Array<float> hidden_scale, Array<float> hidden_bias, Array<float> hidden_inverse_scale,
           Array<int16_t> output, Array<float> output_scale, Array<float> output_bias, int activation_bits,
-          const std::string& instruction_set)
+          bool reversible, const std::string& instruction_set)
       : set_(choose(instruction_set)), arena_(room(dilations.size(), embedding, skip)), dilations_(dilations) {
     if (embedding.ndim() != 2 || skip.ndim() != 2) throw std::invalid_argument("embedding and skip must be matrices");
     const size_t L = dilations.size(), A = embedding.shape(0), R = embedding.shape(1), S = skip.shape(0);
@@ -125,7 +125,7 @@ class Int8Sampler {
     if (hop < 1) throw std::invalid_argument("hop is " + std::to_string(hop) + "; it must be at least 1");
     rows_ = 0;
     for (int d : dilations) rows_ += d;
-    net_.layers = L, net_.residual = R, net_.skip = S, net_.classes = A, net_.hop = hop, net_.wide = activation_bits == 16;
+    net_.layers = L, net_.residual = R, net_.skip = S, net_.classes = A, net_.hop = hop, net_.wide = activation_bits == 16, net_.reversible = reversible;
 
     expect("dilated", dilated, {L, 2 * R, 2 * R}), expect("dilated_scale", dilated_scale, {L, 2 * R});
     expect("residual", residual, {L, R, R}), expect("residual_scale", residual_scale, {L, R});

@@ -105,7 +105,8 @@ struct Workspace {
   // A few cache lines more than a power of two: two streams' values at one distance of 4,096 bytes would stand in
   // each other's way, in the cache and in the store buffer.
   static constexpr int kStride = kMaxChannels + 5 * 16;
-  alignas(64) float x[B][kStride];       // a layer's input; at the end, the logits
+  alignas(64) float x[2][B][kStride];    // the streams: a layer's input in one, in a reversible network the other's beside
+  alignas(64) float logits[B][kStride];
   alignas(64) float h[B][kStride];       // what the gate gets
   alignas(64) int32_t sums[B][kStride], low[B][kStride];
   alignas(64) uint8_t skip[B][kStride], hidden[B][kStride], low_z[B][kStride];
@@ -135,12 +136,16 @@ inline void layers(const Int8Network& net, const StreamCall* streams, Workspace<
     conditioning[s] = streams[s].conditioning + frame * net.layers * 2 * R;
     queue[s] = streams[s].queues;
     sums[s] = work.sums[s], low_sums[s] = work.low[s];
-    std::memcpy(work.x[s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
+    for (int stream = 0; stream <= net.reversible; stream++)
+      std::memcpy(work.x[stream][s], net.embedding + static_cast<size_t>(streams[s].token) * R, R * sizeof(float));
   }
   for (int l = 0; l < net.layers; l++) {
     const float* input_inverse_scale = net.input_inverse_scale + static_cast<size_t>(l) * R;
     const float* gate_inverse_scale = net.gate_inverse_scale + static_cast<size_t>(l) * R;
     const Matrix &now = net.now[l], &residual = net.residuals[l];
+    // A layer reads one stream and adds to the other, and the next one the other way round; or there is but one.
+    const auto &input = work.x[net.reversible ? l % 2 : 0];
+    auto &onto = work.x[net.reversible ? 1 - l % 2 : 0];
     const uint8_t *entry[B], *low[B], *z[B], *low_z[B];
     for (int s = 0; s < B; s++) entry[s] = queue[s] + static_cast<size_t>(work.slots[s][l]) * width, low[s] = entry[s] + R;
     if (l + 1 < net.layers)  // the next layer's entry is seldom in a near cache
@@ -150,7 +155,7 @@ inline void layers(const Int8Network& net, const StreamCall* streams, Workspace<
     for (int s = 0; s < B; s++) {  // this sample's entry takes the place of the past one's
       uint8_t* out = queue[s] + static_cast<size_t>(work.slots[s][l]) * width;
       for (int i = 0; i < R; i += 16) {
-        const Floats scaled = mul(load(work.x[s] + i), load(input_inverse_scale + i));
+        const Floats scaled = mul(load(input[s] + i), load(input_inverse_scale + i));
         if (net.wide) store_bytes(out + i, out + R + i, scaled);
         else store_bytes(out + i, scaled);
       }
@@ -172,7 +177,7 @@ inline void layers(const Int8Network& net, const StreamCall* streams, Workspace<
       }
     }
     done(l);
-    const auto next = [&](int s, int row, Ints x) { store(work.x[s] + row, add(load(work.x[s] + row), affine(residual, row, x))); };
+    const auto next = [&](int s, int row, Ints x) { store(onto[s] + row, add(load(onto[s] + row), affine(residual, row, x))); };
     if (net.wide) {
       product<B>(residual, low_z, [&](int s, int row, Ints x) { store(work.sums[s] + row, add(load(residual.start + row), carried(x))); });
       product<B>(residual, whole(residual), sums, z, next);
@@ -207,7 +212,7 @@ inline void head(const Int8Network& net, Workspace<B>& work) {
   int32_t* sums[B];
   float* logits[B];
   for (int s = 0; s < B; s++)
-    activations[s] = work.activations[s], skip[s] = work.skip[s], hidden[s] = work.hidden[s], sums[s] = work.sums[s], logits[s] = work.x[s];
+    activations[s] = work.activations[s], skip[s] = work.skip[s], hidden[s] = work.hidden[s], sums[s] = work.sums[s], logits[s] = work.logits[s];
   const int32_t* start[B];
   for (int s = 0; s < B; s++) start[s] = net.skips.start;
   for (int first = 0, columns = net.skips.columns; first < columns; first += kMostColumns) {
@@ -232,7 +237,7 @@ void advance(const Int8Network& net, StreamCall* streams, Workspace<B>& work, in
     head<B>(net, work);
     for (int s = 0; s < B; s++) {
       StreamCall& stream = streams[s];
-      stream.token = stream.tokens[t] = draw(work.x[s], work.sums[s], net.classes, stream);
+      stream.token = stream.tokens[t] = draw(work.logits[s], work.sums[s], net.classes, stream);
       stream.index++;
     }
   }

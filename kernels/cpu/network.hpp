@@ -24,6 +24,7 @@ struct SmallWeights {};
 struct Int8Network {
   int layers, residual, skip, classes, hop;
   bool wide;                // 16-bit activations: queue entries, and gated activations, are [R] high bytes and [R] low ones
+  bool reversible;          // a layer's residual is added to the input of the layer before it, and not to its own
   int entry_width() const { return wide ? 2 * residual : residual; }
   const int* dilations;     // [L]
   const float* embedding;   // [A][R]

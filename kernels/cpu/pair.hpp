@@ -87,7 +87,7 @@ void lead(const Int8Network& net, StreamCall& stream, Meeting& meeting, int n) {
       publish(meeting.abandoned, 1);
     }
     if (!paired) head<1>(net, work);
-    stream.token = stream.tokens[t] = draw(paired ? meeting.values : work.x[0], work.sums[0], net.classes, stream);
+    stream.token = stream.tokens[t] = draw(paired ? meeting.values : work.logits[0], work.sums[0], net.classes, stream);
     stream.index++;
   }
   if (!paired) publish(meeting.abandoned, 1);

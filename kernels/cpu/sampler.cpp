@@ -16,11 +16,11 @@ NB_MODULE(_kernels, m) {
                     wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>, wavesynth::Array<float>,
                     wavesynth::Array<float>, wavesynth::Array<int8_t>, wavesynth::Array<float>, wavesynth::Array<float>,
                     wavesynth::Array<float>, wavesynth::Array<int16_t>, wavesynth::Array<float>, wavesynth::Array<float>,
-                    int, const std::string&>(),
+                    int, bool, const std::string&>(),
            "dilations"_a, "hop"_a, "embedding"_a, "input_inverse_scale"_a, "dilated"_a, "dilated_scale"_a, "gate_inverse_scale"_a,
            "residual"_a, "residual_scale"_a, "residual_bias"_a, "skip"_a, "skip_scale"_a, "skip_bias"_a, "skip_inverse_scale"_a,
            "hidden"_a, "hidden_scale"_a, "hidden_bias"_a, "hidden_inverse_scale"_a, "output"_a, "output_scale"_a, "output_bias"_a,
-           "activation_bits"_a = 8, "instruction_set"_a = "")
+           "activation_bits"_a = 8, "reversible"_a = false, "instruction_set"_a = "")
       .def("advance", &Int8Sampler::advance, "queues"_a, "indices"_a, "last"_a, "seeds"_a, "inverse_temperatures"_a,
            "conditioning"_a, "tokens"_a, "two_cores"_a = false)
       .def("follow", &Int8Sampler::follow, "queues"_a, "indices"_a, "last"_a, "inverse_temperatures"_a, "conditioning"_a,

@@ -9,11 +9,13 @@ from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.state import State
 
 N = 40  # more than the receptive field of 15
+REVERSIBLE = {"reversible": True}
 
 
-@pytest.fixture(params=[float32, int8])
+@pytest.fixture(params=[(float32, {}), (int8, {}), (float32, REVERSIBLE), (int8, REVERSIBLE)], ids=str)
 def weights(request):
-    return request.param(network())
+    pack, shape = request.param
+    return pack(network(**shape))
 
 
 @pytest.fixture
@@ -21,8 +23,9 @@ def conditioning():
     return conditioning_for(network(), N // 5)
 
 
-def test_parallel_naive_and_cached_give_the_same_logits_at_every_step(conditioning):
-    model = network()
+@pytest.mark.parametrize("shape", [{}, REVERSIBLE], ids=str)
+def test_parallel_naive_and_cached_give_the_same_logits_at_every_step(conditioning, shape):
+    model = network(**shape)
     weights = float32(model)
     tokens = torch.randint(32, (N,), generator=torch.Generator().manual_seed(3))
     tokens[0] = weights.start_token

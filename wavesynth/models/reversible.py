@@ -63,8 +63,8 @@ def step_of(module: nn.Module) -> Step:
 
 def couple(
     steps: Sequence[Step], x1: Tensor, x2: Tensor, *, stored: bool = False
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The two streams after all `steps`, and the sum of what these gave for it, if they did, in the streams' type.
+) -> tuple[Tensor, Tensor, Any]:
+    """The two streams after all `steps`, and the sum of what these gave for it, in the streams' type; None if nothing.
 
     With `stored` PyTorch keeps the activations of all steps, as it does of any network; the results are the same.
     Raises ValueError if there are no steps, or if streams and what is added to one differ in shape.

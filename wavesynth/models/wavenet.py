@@ -11,19 +11,26 @@ locally on log-mel frames and globally on a speaker (eq. 3).
     x[l+1] = x[l] + W_residual[l] · z[l] + b_residual[l]
     logits = W_2 · relu(W_1 · relu(W_skip · (z[0], ..., z[L-1]) + b_skip) + b_1) + b_2
 
+A reversible network is the same but for one index: x[l+1] = x[l-1] + ..., where x[-1] = x[0]. Two layers in a row are
+then the block of wavesynth.models.reversible, with causal F and G: x[l-1] and x[l] are its streams, and training keeps
+no activations, however many layers there are.
+
 Everything is laid out [batch, time, channels], so that each product is one matrix product; and the
 skip connections of all layers are one product over the concatenated z.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from wavesynth.models.reversible import Step, couple
 from wavesynth.models.wavenet_config import WaveNetConfig, start_token
 
-__all__ = ["WaveNet", "WaveNetConfig", "gate", "layer", "start_token"]
+__all__ = ["WaveNet", "WaveNetConfig", "ago", "gate", "layer", "start_token"]
 
 
 def gate(h: Tensor) -> Tensor:
@@ -53,8 +60,8 @@ def layer(
     """One residual layer at any number of positions (fig. 4); its arithmetic stands only here.
 
     `past` and `x` are the layer's input one dilation ago and now, [..., R]; `conditioning` [..., 2R]
-    already holds the layer's bias. `dilated` is [2R, 2R] with columns (past, now). Returns the next
-    layer's input [..., R] and the gated activations z [..., R], which feed the skip connections. With
+    already holds the layer's bias. `dilated` is [2R, 2R] with columns (past, now). Returns what the layer adds to the
+    residual stream [..., R] and the gated activations z [..., R], which feed the skip connections. With
     `inverse_scales` [2, R] what the products read, first the input and then z, is `rounded`.
     """
     inputs = torch.cat([past, x], -1)
@@ -64,7 +71,7 @@ def layer(
     else:
         h = h + conditioning
     z = gate(h) if inverse_scales is None else rounded(gate(h), inverse_scales[1])
-    return x + F.linear(z, residual, residual_bias), z
+    return F.linear(z, residual, residual_bias), z
 
 
 class WaveNet(nn.Module):
@@ -76,10 +83,13 @@ class WaveNet(nn.Module):
     >>> conditioning = model.conditioning(torch.zeros(1, 3 + 2 * 3, 8))  # 3 frames and their context
     >>> model(torch.zeros(1, 12, dtype=torch.long), conditioning).shape
     torch.Size([1, 12, 256])
+
+    With `stored` training keeps all activations of a reversible network too: the same results, to compare.
     """
 
-    def __init__(self, config: WaveNetConfig | None = None) -> None:
+    def __init__(self, config: WaveNetConfig | None = None, *, stored: bool = False) -> None:
         super().__init__()
+        self.stored = stored
         self.config = c = config or WaveNetConfig()
         self.embedding = nn.Embedding(c.classes, c.residual)
         self.dilated = nn.Parameter(_uniform(c.layers, 2 * c.residual, 2 * c.residual))
@@ -142,25 +152,44 @@ class WaveNet(nn.Module):
                 f"of {c.hop} samples make {conditioning.shape[1] * c.hop}"
             )
         x = self.embedding(tokens)
+        stacked: list[Tensor] = [self.dilated, self.residual, self.residual_bias]
+        if inverse_scales is not None:
+            stacked.append(inverse_scales)
+        frames = conditioning.unsqueeze(3).unbind(2)
+        layers = zip(frames, *(weights.unbind(0) for weights in stacked), strict=True)
+        if c.reversible:
+            # Its share of the skip connections is added to their sum as soon as each layer has it.
+            skips = self.skip.weight.split(c.residual, 1)
+            steps = [
+                Step(partial(_step, dilation), (skip, *weights))
+                for dilation, skip, weights in zip(c.dilations, skips, layers, strict=True)
+            ]
+            total = couple(steps, x, x, stored=self.stored)[2]
+            return self._logits(total + self.skip.bias)
         activations = []
-        stacked = zip(
-            c.dilations,
-            conditioning.unbind(2),
-            self.dilated.unbind(0),
-            self.residual.unbind(0),
-            self.residual_bias.unbind(0),
-            [None] * c.layers if inverse_scales is None else inverse_scales.unbind(0),
-            strict=True,
-        )
-        for dilation, frames, *weights in stacked:
-            past = F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]  # [B, T, R], one dilation ago
-            x, z = layer(past, x, frames.unsqueeze(2), *weights)
+        for dilation, weights in zip(c.dilations, layers, strict=True):
+            added, z = layer(ago(x, dilation), x, *weights)
+            x = x + added
             activations.append(z)
         return self.head(torch.cat(activations, -1))
 
     def head(self, activations: Tensor) -> Tensor:
         """Logits [..., A] from the gated activations of all layers, [..., L * R]."""
-        return self.output(F.relu(self.hidden(F.relu(self.skip(activations)))))
+        return self._logits(self.skip(activations))
+
+    def _logits(self, skips: Tensor) -> Tensor:
+        return self.output(F.relu(self.hidden(F.relu(skips))))
+
+
+def ago(x: Tensor, dilation: int) -> Tensor:
+    """What `x` [B, T, R] was `dilation` samples before each: zeros at first."""
+    return F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
+
+
+def _step(dilation: int, x: Tensor, skip: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    """What a layer of a reversible network adds to the other stream, and to the sum of the skip connections."""
+    added, z = layer(ago(x, dilation), x, *weights)
+    return added, F.linear(z, skip)
 
 
 def _uniform(*shape: int) -> Tensor:

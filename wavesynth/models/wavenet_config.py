@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from wavesynth.checks import require, require_whole
 
@@ -20,8 +22,12 @@ class WaveNetConfig:
 
     `mel_bands` 0 means no local conditioning, `speakers` 0 no global conditioning. `hop` is the number of
     samples over which one conditioning frame is held; `mel_context` the number of mel frames on each side
-    of a frame that its conditioning sees.
+    of a frame that its conditioning sees. In a `reversible` network each layer's residual is added to the input of the
+    layer before (wavesynth.models.wavenet), so that training need not keep activations.
     """
+
+    #: Fields that came with a format of descriptions (wavesynth.formats.read_config); in older ones they are as here.
+    later: ClassVar[Mapping[str, int]] = {"reversible": 4}
 
     stacks: int = 5
     layers_per_stack: int = 10
@@ -32,6 +38,7 @@ class WaveNetConfig:
     mel_channels: int = 128
     speakers: int = 0
     hop: int = 160
+    reversible: bool = False
 
     def __post_init__(self) -> None:
         limits = {
@@ -48,6 +55,7 @@ class WaveNetConfig:
         require_whole(self, limits)
         for name in ("residual", "skip", "classes"):
             require(self, name, getattr(self, name) % 16 == 0, "a multiple of 16")
+        require(self, "reversible", isinstance(self.reversible, bool), "true or false")
 
     @property
     def layers(self) -> int:

@@ -29,7 +29,8 @@ class Arithmetic(ABC):
     ) -> tuple[Tensor, Tensor]:
         """The next layer's input and what the head needs of this one, both [..., R].
 
-        `past` and `entry` are this layer's queue entries of one dilation ago and of now.
+        `past` and `entry` are this layer's queue entries of one dilation ago and of now; `x` is what the residual is
+        added to: this layer's input, or that of the layer before in a reversible network.
         """
 
     @abstractmethod

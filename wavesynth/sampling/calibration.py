@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavesynth.models.wavenet import WaveNet, layer
+from wavesynth.models.wavenet import WaveNet, ago, layer
 from wavesynth.sampling.int8 import Scales
 
 __all__ = ["calibrate"]
@@ -42,7 +42,7 @@ def calibrate(
     def seen(x: Tensor) -> Tensor:
         return x[:, skipped:].flatten(0, 1)[::every]
 
-    x = model.embedding(tokens)
+    before = x = model.embedding(tokens)
     input_inverse, gate_inverse, activations = [], [], []
     for index, dilation in enumerate(c.dilations):
         kept = seen(x)
@@ -51,9 +51,10 @@ def calibrate(
         balanced = kept / smoothing
         scale = _WIDE_ROOM * balanced.abs().max() / 127 if activation_bits == 16 else _scale(balanced, 127)
         input_inverse.append(1 / (smoothing * scale))
-        past = F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
         frames = conditioning[:, :, index, None]
-        x, z = layer(past, x, frames, model.dilated[index], model.residual[index], model.residual_bias[index])
+        weights = model.dilated[index], model.residual[index], model.residual_bias[index]
+        added, z = layer(ago(x, dilation), x, frames, *weights)
+        before, x = x, (before if c.reversible else x) + added
         activations.append(seen(z))
         largest = activations[-1].abs().amax(0) * _ROOM
         gate_inverse.append(127 / largest.clamp(min=1 / 16, max=1.0))  # |z| < 1

@@ -30,6 +30,11 @@ class Float32Weights(Weights):
         embedding = model.embedding.weight.detach().numpy().copy()
         return cls(model.config.dilations, model.config.hop, embedding, model)
 
+    @property
+    @override
+    def reversible(self) -> bool:
+        return self.model.config.reversible
+
     @cached_property
     @override
     def arithmetic(self) -> Float32Arithmetic:
@@ -52,7 +57,10 @@ class Float32Arithmetic(Arithmetic):
         self, index: int, past: Tensor, entry: Tensor, x: Tensor, conditioning: Tensor
     ) -> tuple[Tensor, Tensor]:
         m = self._model
-        return layer(past, x, conditioning, m.dilated[index], m.residual[index], m.residual_bias[index])
+        added, z = layer(
+            past, entry, conditioning, m.dilated[index], m.residual[index], m.residual_bias[index]
+        )
+        return x + added, z
 
     @override
     def head(self, activations: Tensor) -> Tensor:

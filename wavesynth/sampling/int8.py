@@ -12,6 +12,8 @@ written here (so no fused multiply-add), and every rounding is to the nearest ev
     u          = clamp(round(relu((W_hidden · s) · hidden_scale + hidden_bias) · hidden_inverse_scale))          0..255
     logits     = (W_output · u) · output_scale + output_bias
 
+In a reversible network (wavesynth.models.wavenet) x[l+1] = x[l-1] + ..., x[-1] being x[0]; all else is the same.
+
 With `activation_bits` = 16 the layers' inputs and gated activations have two bytes: the high byte, as above, and a low
 byte for what it leaves, in 256ths. Without it the quantisation error of loud sounds hides quiet ones that ring, such as
 a piano's. (The skip product reads the high byte only; the low byte makes no difference there.)
@@ -106,6 +108,8 @@ class Int8Weights(Weights):
     """[A]"""
     activation_bits: int = 8
     """Bits of the layers' inputs and gated activations: 8 or 16."""
+    reversible: bool = False
+    """Whether a layer's residual is added to the input of the layer before it, and not to its own."""
 
     entry = (np.uint8, 128)
 
@@ -130,7 +134,7 @@ class Int8Weights(Weights):
             scales.gate, residual, residual_scale, w["residual_bias"],
             skip, skip_scale, w["skip.bias"],
             scales.skip, hidden, hidden_scale, w["hidden.bias"],
-            scales.hidden, output, output_scale, w["output.bias"], activation_bits,
+            scales.hidden, output, output_scale, w["output.bias"], activation_bits, c.reversible,
         )  # fmt: skip
 
     @property

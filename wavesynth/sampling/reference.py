@@ -56,14 +56,15 @@ def sample(
 def step(weights: Weights, state: State, conditioning: Tensor) -> Tensor:
     """Logits [A] of the next sample, given its frame's `conditioning` [L, 2R]; the queues move on in place."""
     arithmetic, queues = weights.arithmetic, torch.from_numpy(state.queues)
-    x = arithmetic.embed(torch.tensor(state.token))
+    before = x = arithmetic.embed(torch.tensor(state.token))
     activations = []
     top = 0
     for index, dilation in enumerate(weights.dilations):
         slot = top + state.index % dilation
         past, entry = queues[slot].clone(), arithmetic.enter(index, x)
         queues[slot] = entry
-        x, z = arithmetic.layer(index, past, entry, x, conditioning[index])
+        onto, before = before if weights.reversible else x, x
+        x, z = arithmetic.layer(index, past, entry, onto, conditioning[index])
         activations.append(z)
         top += dilation
     return arithmetic.head(torch.cat(activations))
@@ -102,12 +103,13 @@ def parallel_activations(
     `tokens` [T] are the samples one step late, `frame` [T] the numbers of their frames in `conditioning` [F, L, 2R].
     """
     arithmetic = weights.arithmetic
-    x = arithmetic.embed(tokens)
+    before = x = arithmetic.embed(tokens)
     activations = []
     _, zero = weights.entry
     for index, dilation in enumerate(weights.dilations):
         entry = arithmetic.enter(index, x)
         past = F.pad(entry, (0, 0, dilation, 0), value=zero)[: len(entry)]
-        x, z = arithmetic.layer(index, past, entry, x, conditioning[frame, index])
+        onto, before = before if weights.reversible else x, x
+        x, z = arithmetic.layer(index, past, entry, onto, conditioning[frame, index])
         activations.append(z)
     return activations

@@ -38,6 +38,11 @@ class Weights(ABC):
     entry: ClassVar[tuple[type, int]]
 
     @property
+    @abstractmethod
+    def reversible(self) -> bool:
+        """Whether a layer's residual is added to the input of the layer before it, and not to its own."""
+
+    @property
     def layers(self) -> int:
         """L."""
         return len(self.dilations)

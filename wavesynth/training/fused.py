@@ -26,9 +26,9 @@ __all__ = ["fused_nats", "fused_probabilities", "is_supported"]
 
 
 def is_supported(config: WaveNetConfig) -> bool:
-    """Whether this processor has bfloat16 products, and the kernel the network's shape: multiples of 32."""
+    """Whether this processor has bfloat16 products, and the kernel the network: multiples of 32, and not reversible."""
     sizes = (config.residual, config.skip, config.classes, config.hop)
-    return _training is not None and all(n % 32 == 0 for n in sizes)
+    return _training is not None and not config.reversible and all(n % 32 == 0 for n in sizes)
 
 
 def fused_nats(

@@ -4,8 +4,9 @@
 
 - 1, of the voices that ship: `temperature`, `correction`, `fine` and `converter` may be absent.
 - 2: all fields are there, with `mid_tread` and `wavesynth`, the version that wrote it.
-- 3, which is written: with `kind` and what fields that has of its own, such as `activation_bits` instead of `fine`.
-  Formats 1 and 2 are of the kind wavenet.
+- 3: with `kind` and what fields that has of its own, such as `activation_bits` instead of `fine`. Formats 1 and 2
+  are of the kind wavenet.
+- 4, which is written if `model` says something that 3 cannot: with the fields that came later, such as `reversible`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,22 @@ from wavesynth.formats import check_fields, check_name, check_texts, read_config
 from wavesynth.models.converter_config import ConverterConfig
 from wavesynth.sampling.draw import TEMPERATURES
 
-__all__ = ["FIELDS", "FORMAT", "TEXTS", "Needs", "as_newest", "checked", "converter_config", "speaker_number"]
+__all__ = [
+    "FIELDS",
+    "FORMAT",
+    "OF_KINDS",
+    "TEXTS",
+    "Needs",
+    "as_newest",
+    "checked",
+    "converter_config",
+    "speaker_number",
+]
 
-#: What is written.
-FORMAT = 3
+#: The newest.
+FORMAT = 4
+#: The first with a kind, which is written unless it takes a newer one.
+OF_KINDS = 3
 #: What voices of format 1 mean by a field that they lack.
 _ABSENT = {"temperature": 1.0, "correction": 0, "fine": False, "converter": None}
 TEXTS = ("name", "description", "language", "licence")
@@ -63,7 +76,7 @@ class Needs:
 
 def as_newest(number: int, values: dict[str, Any]) -> dict[str, Any]:
     """A description of any format with the fields of the newest one, but for those of its kind."""
-    if number >= FORMAT:
+    if number >= OF_KINDS:
         check_fields("voice.json", values, FIELDS | set(values))
         return values
     names = {*FIELDS, "fine"} - {"kind", "wavesynth"}

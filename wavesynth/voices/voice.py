@@ -20,6 +20,7 @@ from wavesynth.formats import (
     read_description,
     read_weights,
     version,
+    write_config,
     write_folder,
 )
 from wavesynth.kinds import kind_of
@@ -27,6 +28,7 @@ from wavesynth.networks import Network
 from wavesynth.voices.description import (
     FIELDS,
     FORMAT,
+    OF_KINDS,
     TEXTS,
     Needs,
     as_newest,
@@ -165,11 +167,12 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
     kind = voice.of_kind
     tensors: dict[str, NDArray[Any]] = {**voice.network.tensors("model."), **kind.tensors(voice)}
     description = {name: getattr(voice, name) for name in TEXTS}
+    model, number = write_config(voice.config)
     description |= {
-        "format": FORMAT,
+        "format": max(OF_KINDS, number),
         "wavesynth": version(),
         "kind": voice.kind,
-        "model": asdict(voice.config),
+        "model": model,
         "mel": asdict(voice.mel),
         "preemphasis": voice.preemphasis,
         "speakers": list(voice.speakers),
@@ -197,14 +200,14 @@ def load_voice(voice: str | Path) -> Voice:
         values = as_newest(number, values)
         kind = _voice_kind(values["kind"])
         check_fields("voice.json", values, {*FIELDS, *kind.own_fields})
-        config = read_config("model", values["model"], kind.config)
+        config = read_config("model", values["model"], kind.config, number)
         needs = kind.needs(config)
         common, converting = checked(values, needs), converter_config(values["converter"], needs.mel_bands)
         own = kind.read({name: values[name] for name in kind.own_fields})
     shapes = _named("model.", kind.weight_shapes(config)) | kind.shapes(config)
     shapes |= {} if converting is None else _named("converter.", converting.weight_shapes())
     # The name that each tensor has in a file of this format.
-    names = {name: kind.old_tensors.get(name, name) if number < FORMAT else name for name in shapes}
+    names = {name: kind.old_tensors.get(name, name) if number < OF_KINDS else name for name in shapes}
     found = read_weights(folder, {names[name]: shape for name, shape in shapes.items()})
     tensors = {name: found[names[name]] for name in shapes}
     common["network"] = Network(kind.network, config, _weights("model.", tensors))

@@ -24,6 +24,8 @@ SHAPES = [
     dict(
         stacks=3, layers_per_stack=6, residual=64, skip=64, classes=64, hop=16
     ),  # 1,152 columns in the skip product
+    dict(reversible=True, residual=32, skip=64),
+    dict(reversible=True, stacks=1, layers_per_stack=3, residual=64, skip=64, classes=256, hop=16),
 ]
 
 
@@ -113,8 +115,16 @@ def test_a_streams_samples_do_not_depend_on_batch_neighbours_or_chunks(instructi
 
 
 @pytest.mark.parametrize("instruction_set", instruction_sets())
-def test_16_bit_activations_in_any_batch_and_on_two_cores_are_the_same(instruction_set):
-    weights = int8(MODEL, activation_bits=16)
+@pytest.mark.parametrize(
+    ("reversible", "activation_bits"),
+    [(False, 16), (True, 8), (True, 16)],
+    ids=["16", "reversible 8", "both"],
+)
+def test_other_networks_in_any_batch_and_on_two_cores_are_the_same(
+    instruction_set, reversible, activation_bits
+):
+    model = network(residual=32, skip=64, classes=256, hop=16, reversible=reversible)
+    weights = int8(model, activation_bits=activation_bits)
     alone = [
         reference.sample(weights, weights.start(), CONDITIONING[i], KEYS[i], 100)[0].numpy() for i in range(4)
     ]

@@ -48,12 +48,14 @@ class BatchSampler(HostSampler):
             frames_now = torch.stack(
                 [c[s.index // hop - first] for c, s, first in zip(every, states, firsts, strict=True)]
             )
-            x, activations = arithmetic.embed(torch.tensor([state.token for state in states])), []
+            before = x = arithmetic.embed(torch.tensor([state.token for state in states]))
+            activations = []
             for layer in range(weights.layers):
                 at = stream, slots[:, layer]
                 past, entry = queues[at], arithmetic.enter(layer, x)
                 queues[at] = entry
-                x, z = arithmetic.layer(layer, past, entry, x, frames_now[:, layer])
+                onto, before = before if weights.reversible else x, x
+                x, z = arithmetic.layer(layer, past, entry, onto, frames_now[:, layer])
                 activations.append(z)
             words = torch.tensor([philox(p.seed, s.index) for p, s in zip(params, states, strict=True)])
             drawn = choose(arithmetic.head(torch.cat(activations, -1)), words, inverse)
