@@ -33,15 +33,18 @@ def queue_row(layer, index, table_ptr, L: tl.constexpr, CYCLE: tl.constexpr):
 def narrow_layers(
     x, index, active, queue, conditioning, activations, past_weights, current_weights, residual_weights,
     table_ptr, L: tl.constexpr, CYCLE: tl.constexpr, R: tl.constexpr, B: tl.constexpr,
-    STAGES: tl.constexpr, APPROXIMATE: tl.constexpr,
+    STAGES: tl.constexpr, REVERSIBLE: tl.constexpr, APPROXIMATE: tl.constexpr,
 ):  # fmt: skip
     """All layers for one sample of a tile, from the first one's input `x` [R, B], with whole matrices.
 
-    `queue`, `conditioning` and `activations` [B] point at each stream's queue rows, frame [L * 2R] and z [L * R].
+    `queue`, `conditioning` and `activations` [B] point at each stream's queue rows, frame [L * 2R] and z [L * R]. In a
+    reversible network a layer's residual is added to the input of the layer before.
     """
     r = tl.arange(0, R)[:, None]
     r2 = tl.arange(0, 2 * R)[:, None]
     given = tl.load(conditioning[None, :] + r2, active[None, :], 0.0)
+    if REVERSIBLE:
+        before = x
     for layer in tl.range(L, num_stages=STAGES):
         row = queue_row(layer, index, table_ptr, L, CYCLE) * R
         # Not a product's factor, so not read ahead by the compiler: done here.
@@ -56,7 +59,12 @@ def narrow_layers(
         tl.store(queue[None, :] + row[None, :] + r, entry, active[None, :])
         h = tl.dot(current_weights.load([layer * 2 * R, 0]), entry, h)
         z = gate(h, R, B, APPROXIMATE).to(tl.float16)
-        x = tl.dot(residual_weights.load([layer * R, 0]), z, x)
+        if REVERSIBLE:
+            onto = before
+            before = x
+            x = tl.dot(residual_weights.load([layer * R, 0]), z, onto)
+        else:
+            x = tl.dot(residual_weights.load([layer * R, 0]), z, x)
         tl.store(activations[None, :] + layer * R + r, z)
         given = next_given
 
@@ -65,11 +73,12 @@ def narrow_layers(
 def wide_layers(
     index, active, queue, conditioning, activations, inputs, sums, past_weights, current_weights,
     residual_weights, table_ptr, L: tl.constexpr, CYCLE: tl.constexpr, R: tl.constexpr, B: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, APPROXIMATE: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, REVERSIBLE: tl.constexpr, APPROXIMATE: tl.constexpr,
 ):  # fmt: skip
     """The same where a layer's matrices are too large to be on chip whole: in blocks, x and z in memory between.
 
-    `sums` and `inputs` [B] point at x [R], float32 and float16, which the caller has filled for the first layer.
+    `sums` and `inputs` [B] point at x [R], float32 and float16, which the caller has filled for the first layer. In a
+    reversible network there are two `sums`, one behind the other, to which the layers add by turns.
     """
     c = tl.arange(0, COLUMNS)[:, None]
     m = tl.arange(0, 2 * ROWS)[:, None]
@@ -88,11 +97,18 @@ def wide_layers(
             tl.store(activations[None, :] + layer * R + block + half, z)
         tl.debug_barrier()
         for block in tl.range(0, R, ROWS):
-            x = tl.load(sums[None, :] + block + half)
-            tl.store(queue[None, :] + row[None, :] + block + half, x.to(tl.float16), active[None, :])
+            if REVERSIBLE:
+                entry = tl.load(inputs[None, :] + block + half)
+                stream = sums + (1 - layer % 2) * R
+                x = tl.load(stream[None, :] + block + half)
+            else:
+                stream = sums
+                x = tl.load(stream[None, :] + block + half)
+                entry = x.to(tl.float16)
+            tl.store(queue[None, :] + row[None, :] + block + half, entry, active[None, :])
             for k in tl.range(0, R, COLUMNS):
                 z = tl.load(activations[None, :] + layer * R + k + c)
                 x = tl.dot(residual_weights.load([layer * R + block, k]), z, x)
-            tl.store(sums[None, :] + block + half, x)
+            tl.store(stream[None, :] + block + half, x)
             tl.store(inputs[None, :] + block + half, x.to(tl.float16))
         tl.debug_barrier()

@@ -2,7 +2,8 @@
 
 The residual biases are folded away: with B[l] the sum of those of the layers before l, the kernel carries
 x'[l] = x[l] - B[l], and what B[l] would have added to the gate, (W_past + W_now) · B[l], is added to the
-conditioning once a frame. So a queue holds x', and the time before the first sample is -B[l].
+conditioning once a frame. So a queue holds x', and the time before the first sample is -B[l]. In a reversible network,
+where a layer's residual is added to the input of the layer before, B[l] is the sum of every second of these biases.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class PackedNetwork:
     """[L, R] float32: B[l], by which x' is less than x."""
     table: Tensor
     """[2, L] int32: the dilations, and the first row of each layer's queue."""
+    reversible: bool = False
+    """Whether a layer's residual is added to the input of the layer before it, and not to its own."""
 
     @property
     def layers(self) -> int:
@@ -126,6 +129,7 @@ def pack(
     hidden_bias: Tensor,
     output: Tensor,
     output_bias: Tensor,
+    reversible: bool = False,
 ) -> PackedNetwork:
     """Rounds a network to half precision.
 
@@ -145,6 +149,9 @@ def pack(
     past, current = dilated[..., :r], dilated[..., r:]
     bias = residual_bias.float()
     offset = torch.cat([torch.zeros(1, r), bias.cumsum(0)[:-1]])
+    if reversible:
+        for layer in range(1, len(offset)):
+            offset[layer] = bias[layer - 1] + (offset[layer - 2] if layer > 1 else 0)
     # Folded with the weights as they are rounded: the kernel's own products are to be made up for.
     fold = torch.einsum("lhr,lr->lh", past.half().float() + current.half().float(), offset)
     first = torch.tensor([0, *dilations[:-1]]).cumsum(0)
@@ -152,7 +159,7 @@ def pack(
         tuple(dilations), hop, embedding.half(),
         past.reshape(-1, r).half(), current.reshape(-1, r).half(), residual.reshape(-1, r).half(),
         skip.half(), skip_bias.float(), hidden.half(), hidden_bias.float(), output.half(), output_bias.float(),
-        fold, offset, torch.stack([torch.tensor(dilations), first]).int(),
+        fold, offset, torch.stack([torch.tensor(dilations), first]).int(), reversible,
     )  # fmt: skip
     for field in fields(network):
         value = getattr(network, field.name)

@@ -38,8 +38,9 @@ class Persistent(KernelConfig):
         return {"num_warps": self.warps, "launch_cooperative_grid": True}
 
     def fits(self, network: PackedNetwork) -> bool:
-        """Whether a CTA's registers hold its part of the weights."""
-        return network.residual_channels <= 64 and max(network.skip_channels, network.classes) <= 256
+        """Whether a CTA's registers hold its part of the weights; not of a reversible network, with two streams."""
+        small = network.residual_channels <= 64 and max(network.skip_channels, network.classes) <= 256
+        return small and not network.reversible
 
     def layer_ctas(self, network: PackedNetwork) -> int:
         """CTAs that the layers are shared among."""

@@ -65,7 +65,7 @@ def advance(
 
 def _step(network: PackedNetwork, queue: Tensor, token: int, index: int, conditioning: Tensor) -> Tensor:
     """Logits [A] of sample `index`; the stream's `queue` [rows, R] moves on in place."""
-    x = network.embedding[token].float()
+    before = x = network.embedding[token].float()
     r, top, activations = network.residual_channels, 0, []
     for layer, dilation in enumerate(network.dilations):
         row, wide, narrow = (
@@ -79,7 +79,8 @@ def _step(network: PackedNetwork, queue: Tensor, token: int, index: int, conditi
             network.current[wide], entry, linear(network.past[wide], past, conditioning[layer].float())
         )
         z = gate(h).half()
-        x = linear(network.residual[narrow], z, x)
+        onto, before = before if network.reversible else x, x
+        x = linear(network.residual[narrow], z, onto)
         activations.append(z)
         top += dilation
     skip = (linear(network.skip, torch.cat(activations), block=min(r, 64)) + network.skip_bias).relu().half()

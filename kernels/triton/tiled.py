@@ -74,7 +74,7 @@ class Tiled(TiledBase):
             **self.shape_constants(network),
             "B": self.tile,
             "HALF": network.layers * r + s + a + r,
-            "SINGLE": a + r,
+            "SINGLE": a + (2 * r if network.reversible else r),
             "WIDE": r > COLUMNS,
             "BLOCK": COLUMNS,
             "R_COLUMNS": min(r, COLUMNS),
@@ -84,6 +84,7 @@ class Tiled(TiledBase):
             "A_COLUMNS": min(a, COLUMNS),
             "STAGES": self.stages,
             "HEAD_STAGES": self.head_stages,
+            "REVERSIBLE": network.reversible,
         }
 
     def blocks(self, network: PackedNetwork) -> dict[str, list[int]]:

@@ -27,7 +27,7 @@ def tiled_kernel(
     A: tl.constexpr, B: tl.constexpr, HALF: tl.constexpr, SINGLE: tl.constexpr, WIDE: tl.constexpr,
     BLOCK: tl.constexpr, R_COLUMNS: tl.constexpr, S_ROWS: tl.constexpr, A_ROWS: tl.constexpr,
     S_COLUMNS: tl.constexpr, A_COLUMNS: tl.constexpr, STAGES: tl.constexpr, HEAD_STAGES: tl.constexpr,
-    FORCED: tl.constexpr, APPROXIMATE: tl.constexpr,
+    REVERSIBLE: tl.constexpr, FORCED: tl.constexpr, APPROXIMATE: tl.constexpr,
 ):  # fmt: skip
     """The next `n` samples of the streams in the slots `slot_ptr` [tiles * B], -1 for none: see `Launch`."""
     program = tl.program_id(0) + first
@@ -57,16 +57,18 @@ def tiled_kernel(
         x = tl.load(embedding_ptr + token[None, :] * R + r).to(tl.float32)
         if WIDE:
             tl.store(sums[None, :] + r, x)
+            if REVERSIBLE:
+                tl.store(sums[None, :] + R + r, x)
             tl.store(inputs[None, :] + r, x.to(tl.float16))
             tl.debug_barrier()
             wide_layers(
                 index, active, queue, frame, activations, inputs, sums, past_weights, current_weights,
-                residual_weights, table_ptr, L, CYCLE, R, B, BLOCK, R_COLUMNS, APPROXIMATE,
+                residual_weights, table_ptr, L, CYCLE, R, B, BLOCK, R_COLUMNS, REVERSIBLE, APPROXIMATE,
             )  # fmt: skip
         else:
             narrow_layers(
                 x, index, active, queue, frame, activations, past_weights, current_weights, residual_weights,
-                table_ptr, L, CYCLE, R, B, STAGES, APPROXIMATE,
+                table_ptr, L, CYCLE, R, B, STAGES, REVERSIBLE, APPROXIMATE,
             )  # fmt: skip
         tl.debug_barrier()
         rectified(

@@ -41,8 +41,11 @@ class WarpSpecialized(TiledBase):
         return f"warp_specialized {self.tile}"
 
     def fits(self, network: PackedNetwork) -> bool:
-        """Whether the kernel has a network of that size: R = 64, S and A 128 or 256, more than four layers."""
+        """Whether the kernel has a network of that size: R = 64, S and A 128 or 256, more than four layers; and one
+        stream, which a reversible network has not."""
         widths = {network.skip_channels, network.classes}
+        if network.reversible:
+            return False
         return network.residual_channels == COLUMNS and widths <= {128, 256} and network.layers > _AHEAD
 
     def constants(self, network: PackedNetwork) -> dict[str, int | bool]:

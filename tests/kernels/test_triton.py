@@ -74,6 +74,22 @@ def test_any_dilations_give_the_references_samples(dilations, residual):
     agrees(network(dilations, residual=residual), [0, 1, 2], 9 if residual == 32 else 4)
 
 
+@pytest.mark.parametrize("dilations", [(1,), (1, 2, 4, 1), (3, 1, 7)], ids=str)
+@pytest.mark.parametrize("residual", [32, 128])
+def test_reversible_networks_give_the_references_samples(dilations, residual):
+    net = network(dilations, residual=residual, reversible=True)
+    agrees(net, [0, 1, 2], 9 if residual == 32 else 4)
+
+
+def test_a_reversible_network_has_two_streams_that_only_the_tiled_kernel_has():
+    shape = dict(dilations=(1, 2, 4, 8, 16), residual=64, skip=128, classes=256)
+    for streams in (1, 4000):
+        assert choose(network(**shape), streams, streams, 132).name.startswith(
+            ("persistent", "warp_specialized")
+        )
+        assert choose(network(**shape, reversible=True), streams, streams, 132).name.startswith("tiled")
+
+
 @pytest.mark.parametrize("tile", [8, 16, 32, 64])
 def test_any_number_of_streams_in_any_slots_by_any_tile(tile):
     config = replace(CONFIG, tile=tile)

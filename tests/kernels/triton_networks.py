@@ -48,7 +48,7 @@ def order_free_dot(self, a, b, d, *_):
     return interpreter.TensorHandle(order_free(a.data, b.data, d.data), d.dtype.scalar)
 
 
-def network(dilations=(1, 2, 4), residual=32, skip=32, classes=32, hop=5, seed=0):
+def network(dilations=(1, 2, 4), residual=32, skip=32, classes=32, hop=5, seed=0, reversible=False):
     """A network whose predictions are far from uniform."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -61,7 +61,7 @@ def network(dilations=(1, 2, 4), residual=32, skip=32, classes=32, hop=5, seed=0
         residual=random(layers, r, r, fan_in=r, gain=0.5), residual_bias=random(layers, r, fan_in=100),
         skip=random(s, layers * r, fan_in=layers * r, gain=2), skip_bias=random(s, fan_in=100),
         hidden=random(a, s, fan_in=s, gain=2), hidden_bias=random(a, fan_in=100),
-        output=random(a, a, fan_in=a, gain=4), output_bias=random(a, fan_in=100),
+        output=random(a, a, fan_in=a, gain=4), output_bias=random(a, fan_in=100), reversible=reversible,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import torch
 
 from tests.engine.engines import clip, opened, running, until
 from tests.kernels.triton_networks import in_interpreter
-from tests.sampling.backends.triton_voices import CONDITIONING, MODEL, SCALES, SPEAKERS, VOICE
+from tests.sampling.backends.triton_voices import CONDITIONING, MODEL, REVERSIBLE, SCALES, SPEAKERS, VOICE
 from tests.sampling.networks import float32, network
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest
@@ -43,7 +43,9 @@ def test_a_server_of_few_live_streams_is_all_persistent_however_many_wait(monkey
 
 
 @in_interpreter
-def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(sampler):
+@pytest.mark.parametrize("model", [MODEL, REVERSIBLE], ids=["plain", "reversible"])
+def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(model):
+    sampler = TritonSampler(model, SCALES, max_streams=4)
     tokens = torch.randint(64, (1, N), generator=torch.Generator().manual_seed(3), dtype=torch.int32)
     state = sampler.start()
     sampler.advance([state], [CONDITIONING], [SamplingParams(1)], 1)  # takes its place
@@ -53,7 +55,7 @@ def test_samples_are_likely_to_the_float32_definition_and_follow_its_logits(samp
         sampler.streams, sampler.conditioning.frames([CONDITIONING]), torch.tensor([state.slot], dtype=torch.int32), N,
         forced=tokens, logits=logits, config=sampler.kernel_config(1),
     )  # fmt: skip
-    weights, host = float32(MODEL), float32(MODEL).start()
+    weights, host = float32(model), float32(model).start()
     steps = []
     for t in range(N):
         host.token, host.index = int(tokens[0, t]), t

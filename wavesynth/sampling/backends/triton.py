@@ -257,5 +257,5 @@ def network_of(model: WaveNet) -> PackedNetwork:
             c.dilations, c.hop, embedding=model.embedding.weight, dilated=model.dilated, residual=model.residual,
             residual_bias=model.residual_bias, skip=model.skip.weight, skip_bias=model.skip.bias,
             hidden=model.hidden.weight, hidden_bias=model.hidden.bias,
-            output=model.output.weight, output_bias=model.output.bias,
+            output=model.output.weight, output_bias=model.output.bias, reversible=c.reversible,
         )  # fmt: skip
