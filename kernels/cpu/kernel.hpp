@@ -253,7 +253,7 @@ void follow(const Int8Network& net, StreamCall* streams, Workspace<B>& work, int
     for (int s = 0; s < B; s++) {
       StreamCall& stream = streams[s];
       stream.token = stream.tokens[t];
-      if (stream.bits) stream.bits[t] = bits_of(work.x[s], net.classes, stream.token, stream.inverse_temperature);
+      if (stream.bits) stream.bits[t] = bits_of(work.logits[s], net.classes, stream.token, stream.inverse_temperature);
       stream.index++;
     }
   }
