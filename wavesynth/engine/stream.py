@@ -184,7 +184,10 @@ class EngineStream:
     def cancel(self) -> None:
         """Ends the stream; its place is free from now on."""
         with self._lock:
-            self.status = Status.ENDED
+            self.status, self._error = (
+                Status.ENDED,
+                None,
+            )  # an error knows where it has been, and so the stream
             self._output.clear()
         self._rouse(self)
 

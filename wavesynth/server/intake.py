@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import grpc
@@ -75,7 +75,7 @@ class Intake(grpc.aio.ServerInterceptor):
 
         async def messages(
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext, reserved: Reserved
-        ) -> AsyncIterator[Any]:
+        ) -> AsyncGenerator[Any, None]:
             self._check(method, context, reserved.client)
             request = await self._first(requests, reserved)
             while request is not None:
@@ -85,7 +85,8 @@ class Intake(grpc.aio.ServerInterceptor):
 
         async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
             with self._call(context) as reserved:
-                return await behaviour(messages(requests, context, reserved), context)
+                async with aclosing(messages(requests, context, reserved)) as read:
+                    return await behaviour(read, context)
 
         return call
 

@@ -5,7 +5,8 @@ gRPC itself would end it with UNKNOWN or INTERNAL, and log a stack trace.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +52,22 @@ class RefuseMalformed(grpc.aio.ServerInterceptor):
 
         async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
             try:
-                return await behaviour(_whole(requests), context)
-            except RefusedError as refusal:
-                await self._admission.refuse(method, context, refusal)
+                try:
+                    async with aclosing(_whole(requests)) as whole:
+                        return await behaviour(whole, context)
+                except RefusedError as refusal:
+                    await self._admission.refuse(method, context, refusal)
+            except BaseException as error:
+                _forget(error)
+                raise
 
         return call
+
+
+def _forget(error: BaseException) -> None:
+    """Takes from an exception where it has been. gRPC keeps the one that ends a call with the call, which all these
+    places know: so what the caller has sent would stay until garbage is collected, megabytes of many calls."""
+    error.__traceback__ = error.__context__ = error.__cause__ = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +90,13 @@ def _decoding(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     return decoded
 
 
-async def _whole(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def _whole(requests: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
     """The messages, until one is malformed. Raises RefusedError."""
     number = 0
-    async for request in requests:
-        number += 1
-        if isinstance(request, _Malformed):
-            raise invalid(request.sentence(number))
-        yield request
+    received: Any = aiter(requests)
+    async with aclosing(received):  # gRPC keeps it, and it the last message
+        async for request in received:
+            number += 1
+            if isinstance(request, _Malformed):
+                raise invalid(request.sentence(number))
+            yield request

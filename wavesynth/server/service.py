@@ -15,7 +15,7 @@ from wavesynth.engine.stream import EngineOutput, EngineRequest, Statistics
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
 from wavesynth.server.callers import client_of
-from wavesynth.server.errors import invalid
+from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.pace import Pace, Paces
 from wavesynth.server.telemetry import Call
 from wavesynth.server.validation import Checked, GrowingInput, Requests
@@ -92,6 +92,7 @@ class SynthesisService(SynthesisServiceServicer):
                         call.sent(outputs)
                 finally:
                     reader.cancel()
+                    await asyncio.wait([reader])  # nobody may read when what is read from is closed
 
     @asynccontextmanager
     async def _open_whole(
@@ -121,6 +122,8 @@ class SynthesisService(SynthesisServiceServicer):
                     await stream.push(piece, samples)
                 await pace.message(samples / checked.sample_rate)
             stream.finish()
+        except RefusedError as refusal:
+            stream.fail(refusal.with_traceback(None))  # which knows the messages, and is kept with the stream
         except Exception as error:
             stream.fail(error)
 

@@ -63,7 +63,7 @@ class RemoteStream:
 
     def cancel(self) -> None:
         """Ends the stream; its slot is free from now on."""
-        self._ended = True
+        self._ended, self._error, self._failed = True, None, None
         self._engine.close_stream(self._number)
 
     def fail(self, error: Exception) -> None:

@@ -1,0 +1,70 @@
+"""A soak that broke a promise says which; one that broke none says nothing."""
+
+import numpy as np
+import pytest
+
+from tests.soak.callers import Call, Noticed, crowded
+from tests.soak.picture import draw
+from tests.soak.report import Look, Soak, broken, figures
+
+SECONDS, ROUNDS = 360.0, 6
+#: In the crowd's part of the second round, and after it.
+CROWDED, QUIET = 80.0, 100.0
+
+
+def call(begun=QUIET, code="OK", lasted=2.0, underruns=0, gap=0.01):
+    gaps = np.full(200, gap, np.float32)
+    audio = gaps if code == "OK" else gaps[:0]
+    return Call(
+        "stays", "streaming", begun, lasted, code, "", underruns, 0.05, audio, np.full_like(audio, 0.01)
+    )
+
+
+def refused(lasted):
+    return call(CROWDED, "RESOURCE_EXHAUSTED", lasted)
+
+
+def looks(memory=100, files=10, threads=8):
+    warm = [Look(float(at), 100_000_000, at, 30, 8) for at in range(0, 360, 10)]
+    return [
+        Look(0.0, 90_000_000, 0.0, 10, 6),
+        *warm,
+        Look(361.0, memory * 1_000_000, 400.0, files, threads),
+    ]
+
+
+def soak(*calls, **last):
+    return Soak(4, SECONDS, ROUNDS, Noticed([call(), call(CROWDED), *calls], [0.0]), looks(**last))
+
+
+def test_a_soak_that_held_its_promises_says_nothing():
+    assert broken(figures(soak(refused(0.01), memory=101))) == []
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (soak(refused(0.01), call(underruns=2)), "at the stated capacity there were 2 underruns"),
+        (soak(refused(0.01), call(CROWDED, underruns=1)), "with a crowd there were 1 underruns"),
+        (soak(refused(0.01), call(code="INTERNAL")), "calls failed: {'INTERNAL': 1}"),
+        (soak(refused(0.01), call(gap=0.02)), "a gap in 100 is 2.00 chunks"),
+        (soak(refused(0.06)), "a refusal in 100 took 60 ms"),
+        (soak(), "nobody of the crowd was refused"),
+        (soak(refused(0.01), memory=103), "the memory grew by 3.0%"),
+        (soak(refused(0.01), files=11), "11 open files were left, of 10 before"),
+        (soak(refused(0.01), threads=9), "9 threads were left; in the warm-up there were at most 8"),
+    ],
+)
+def test_a_broken_promise_is_named(made, sentence):
+    (said,) = broken(figures(made))
+    assert sentence in said
+
+
+def test_there_is_a_crowd_for_a_quarter_of_each_round():
+    there = [crowded(time, SECONDS, ROUNDS) for time in range(360)]
+    assert sum(there) == 90 and [there[n * 60 + 15 : n * 60 + 30] for n in range(6)] == [[True] * 15] * 6
+
+
+def test_a_soak_is_drawn(tmp_path):
+    draw(soak(refused(0.01)), tmp_path / "soak.png")
+    assert (tmp_path / "soak.png").read_bytes().startswith(b"\x89PNG")
