@@ -29,6 +29,8 @@ _BUILT_IN = {
     "wavenet": "wavesynth.voices.wavenet:WaveNetKind",
     "converter": "wavesynth.voices.converter:ConverterKind",
     "pixelcnn": "wavesynth.images.pixelcnn:PixelCNNKind",
+    "nice": "wavesynth.images.flows:NICEKind",
+    "realnvp": "wavesynth.images.flows:RealNVPKind",
 }
 _registered: dict[str, Kind] = {}
 

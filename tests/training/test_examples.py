@@ -6,7 +6,6 @@ from tests.training.runs import ALONE, image_values, prepared, values
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.images import sampling as pixels
 from wavesynth.models.images import image_model
-from wavesynth.training import examples
 from wavesynth.training.examples import copy_of_a_clip, some_images
 from wavesynth.training.run import parse_run, trainer
 from wavesynth.workers import threads
@@ -39,9 +38,8 @@ def test_images_are_those_of_the_averaged_weights_where_they_are_quick(tmp_path)
 
 def test_images_are_made_with_one_thread(tmp_path, monkeypatch):
     used = []
-    monkeypatch.setattr(
-        examples, "sample", lambda *of: used.append(torch.get_num_threads()) or pixels.sample(*of)
-    )
+    made = pixels.rows
+    monkeypatch.setattr(pixels, "rows", lambda *of: used.append(torch.get_num_threads()) or made(*of))
     configuration = parse_run(image_values(tmp_path, {}))
     with threads(2):
         some_images(image_model(configuration.model))

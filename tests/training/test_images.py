@@ -16,6 +16,7 @@ from wavesynth.data.images import ImageSet
 from wavesynth.evaluation.images import likelihood_of, receptive_field
 from wavesynth.formats import FormatError
 from wavesynth.images.model import ImageModel, load_image_model, save_image_model
+from wavesynth.kinds import kind_of
 from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.networks import Network
@@ -123,7 +124,8 @@ def test_a_wrong_configuration_is_named(folder, tmp_path, model, data, message):
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
 def test_the_shipped_configurations_are_valid(path):
     configuration = read_run(path)
-    assert image_model(configuration.model).config.shape == (28, 28, 1)
+    assert configuration.model.shape == (28, 28, 1)
+    assert kind_of(configuration.kind).weight_shapes(configuration.model)
 
 
 def test_a_run_cannot_be_resumed_with_another_network(folder, tmp_path):

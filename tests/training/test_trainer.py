@@ -164,18 +164,25 @@ def test_the_average_follows_the_weights(folder, tmp_path):
     assert torch.allclose(t.average.hidden.weight, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("broken", ["loss", "gradient"])
-def test_what_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(folder, tmp_path, broken):
+@pytest.mark.parametrize(
+    ("broken", "first"),
+    [("loss", "output.bias"), ("layer", "hidden"), ("gradient", "the gradient of output.weight")],
+)
+def test_what_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(folder, tmp_path, broken, first):
     def poison(report):
         if isinstance(report, Report) and report.step == 5:
             with torch.no_grad():
                 if broken == "loss":
                     t.model.output.bias[0] = math.nan
+                elif broken == "layer":
+                    t.model.hidden.register_forward_hook(lambda layer, inputs, output: output * math.inf)
                 else:
                     t.model.output.weight.register_hook(lambda gradient: gradient * math.inf)
 
     t = trainer(parse_run(values(folder, checkpoint_every=2)), tmp_path, ALONE, log=poison)
-    with pytest.raises(FloatingPointError, match=r"step 5 has a loss of .*; both must be finite"):
+    with pytest.raises(
+        FloatingPointError, match=rf"step 5 has a loss of .*; both must be finite, and {first} is the"
+    ):
         t.run()
     last = Checkpoint.load(newest(tmp_path))
     assert last.step == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,14 +28,16 @@ class Likelihood:
 
 @torch.inference_mode()
 def likelihood_of(
-    model: PixelModel,
+    model: Any,
     images: ImageSet,
     batch: int = 100,
     track: Callable[[list[int]], Iterable[int]] = iter,
+    nll: Callable[[Any, Tensor, Tensor | None], Tensor] = PixelModel.nll,
 ) -> Likelihood:
     """The negative log-likelihood of images whose values are the model's levels, in float32.
 
-    `track` wraps the beginnings of the batches, to show progress. Raises ValueError without an image.
+    `track` wraps the beginnings of the batches, to show progress; `nll` is the kind's (wavesynth.images.kinds). Raises
+    ValueError without an image.
     """
     if not len(images):
         raise ValueError("there are 0 images to evaluate; there must be at least one")
@@ -42,7 +45,7 @@ def likelihood_of(
     for start in track(list(range(0, len(images), batch))):
         some = slice(start, start + batch)
         labels = images.labels[some] if model.config.labels and images.labels is not None else None
-        each.append(model.nll(images.images[some].long(), labels).double().sum((1, 2, 3)))
+        each.append(nll(model, images.images[some].long(), labels).double().sum((1, 2, 3)))
     nats = torch.cat(each)
     error = float(nats.std()) / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
     mean = float(nats.mean())

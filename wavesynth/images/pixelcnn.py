@@ -33,6 +33,12 @@ class PixelCNNKind(ImageKind):
         """What its configuration says."""
         return config.weight_shapes()
 
+    def summary(self, config: ImageModelConfig) -> str:
+        """Its layers and the distribution of a value."""
+        c = config
+        head = f"{c.mixture} logistic components" if c.mixture else f"softmax over {c.levels} levels"
+        return f"{c.variant}, {c.layers} layers of {c.features} features, {head}"
+
     def rows(
         self,
         network: PixelModel,

@@ -19,7 +19,7 @@ the cores is busy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -245,7 +245,7 @@ def check_pixels(model: PixelModel, pixels: Tensor) -> Tensor:
     return pixels
 
 
-def check_labels(model: PixelModel, labels: Tensor | None, count: int) -> None:
+def check_labels(model: Any, labels: Tensor | None, count: int) -> None:
     """ValueError unless `labels` are one class for each of `count` images, or None for a network without classes."""
     known = model.config.labels
     if not known:

@@ -110,9 +110,10 @@ class Masked(nn.Module):
 
     def __init__(self, mask: Tensor) -> None:
         super().__init__()
-        staying, places = int(mask.bool().sum()), mask.numel()
-        allowed = f"more than 0 and fewer than {places}, so that some can move"
-        require_value("places that the mask keeps", staying, 0 < staying < places, allowed)
+        if not mask.is_meta:  # whose values there are none of
+            staying, places = int(mask.bool().sum()), mask.numel()
+            allowed = f"more than 0 and fewer than {places}, so that some can move"
+            require_value("places that the mask keeps", staying, 0 < staying < places, allowed)
         self.register_buffer("mask", mask.float(), persistent=False)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from wavesynth.audio.companding import Deemphasis, decode
 from wavesynth.evaluation.pictures import grid
-from wavesynth.images.sampling import params_from, sample
+from wavesynth.images.sampling import params_from
+from wavesynth.kinds import kind_of
 from wavesynth.models.pixels import PixelModel, intensities
 from wavesynth.models.wavenet import WaveNet
 from wavesynth.networks import Network
@@ -22,7 +24,7 @@ from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.wavenet import WaveNetTask
 from wavesynth.workers import threads
 
-__all__ = ["Example", "copy_of_a_clip", "some_images"]
+__all__ = ["Example", "copy_of_a_clip", "images_of", "some_images"]
 
 #: Seconds of a copy: enough to hear words, and sampled in seconds.
 _SECONDS = 2.0
@@ -82,8 +84,15 @@ def some_images(average: nn.Module) -> Example:
     c = average.config
     if c.variant != "gated" or c.dimensions > _MOST_VALUES:  # the others compute each row anew for each pixel
         return Example()
+    return images_of(kind_of("pixelcnn"), average)
+
+
+@torch.inference_mode()
+def images_of(kind: Any, average: Any) -> Example:
+    """Sixteen images that a network of a kind of models of images makes, always by the same seeds."""
+    c = average.config
     model = copy.deepcopy(average).cpu().eval()
     labels = torch.arange(_IMAGES) % c.labels if c.labels else None
     with threads():
-        made = sample(model, params_from(0, _IMAGES), labels)
+        made = torch.stack(list(kind.rows(model, params_from(0, _IMAGES), labels)), 1)
     return Example(picture=grid(intensities(made, c.levels), _COLUMNS))

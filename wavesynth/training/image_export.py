@@ -16,6 +16,7 @@ from wavesynth.evaluation.pictures import grid, save_png
 from wavesynth.files import atomic_path, check_output
 from wavesynth.images.model import ImageModel, load_image_model, save_image_model
 from wavesynth.images.sampling import params_from
+from wavesynth.kinds import kind_of
 from wavesynth.models.pixels import intensities
 from wavesynth.training.images import ImageDataConfig, fixed_images
 from wavesynth.training.recipe import Exported, ExportOptions
@@ -80,12 +81,14 @@ def measured(
     binarisation: Literal["static"] | None = "static" if config.levels == 2 else None
     whole: ImageSet = fixed_images(config, ImageDataConfig(str(data), binarisation), split)
     some = ImageSet(whole.images[:count], None if whole.labels is None else whole.labels[:count])
-    figures = asdict(likelihood_of(model.network.module, some, track=track))
+    kind: Any = kind_of(model.kind)
+    figures = asdict(likelihood_of(model.network.module, some, track=track, nll=kind.nll))
     if config.levels == 2:
         trained_on = f", trained with {model.binarisation} binarisation" if model.binarisation else ""
         values = f"2 levels, drawn once by intensity{trained_on}"
     else:
         values = f"{config.levels} levels"
+    values += kind.measured_as
     return {"model": model.name, "split": split, **figures, "values": values, "steps": model.steps}
 
 
@@ -93,7 +96,7 @@ def _card(model: ImageModel, figures: dict[str, Any]) -> str:
     """The card of an exported model, with the figures of `wavesynth image evaluate`."""
     c = model.network.config
     parameters = sum(parameter.numel() for parameter in model.network.module.parameters())
-    head = f"{c.mixture} logistic components" if c.mixture else f"softmax over {c.levels} levels"
+    kind: Any = kind_of(model.kind)
     return f"""# {model.name}
 
 {model.description}
@@ -105,7 +108,7 @@ def _card(model: ImageModel, figures: dict[str, Any]) -> str:
 | licence of the images | {model.licence} |
 | images | {c.height} x {c.width}, {c.channels} channels, {figures["values"]} |
 | classes | {c.labels or "not conditioned"} |
-| network | {c.variant}, {c.layers} layers of {c.features} features, {parameters:,} parameters, {head} |
+| network | {kind.summary(c)}, {parameters:,} parameters |
 | trained | {model.steps:,} steps |
 | test | {figures["nats"]:.3f} ± {figures["standard_error"]:.3f} nats/image, {figures["bits_per_dim"]:.4f} bits/dim |
 | measured on | {figures["images"]:,} images, with the weights as they are written here (float16) |

@@ -35,7 +35,7 @@ from wavesynth.data.split import Split
 from wavesynth.formats import check_texts
 from wavesynth.images.model import SHIPPED_IMAGE_MODELS, ImageModel, load_image_model
 from wavesynth.kinds import kind_of
-from wavesynth.models.pixels import ImageModelConfig, PixelModel
+from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.networks import Network
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import TrainingConfig
@@ -88,7 +88,8 @@ class ImageConfiguration:
 
     data: ImageDataConfig
     card: CardConfig
-    model: ImageModelConfig = field(default_factory=ImageModelConfig)
+    model: Any = field(default_factory=ImageModelConfig)
+    """The kind's configuration of its network."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     kind: str = "pixelcnn"
 
@@ -119,7 +120,7 @@ class ImageRecipe(Recipe[ImageConfiguration]):
 
     def parse(self, values: dict[str, Any]) -> ImageConfiguration:
         """An ImageConfiguration."""
-        return build("", ImageConfiguration, values)
+        return build("", ImageConfiguration, {"model": {}} | values, {"model": self.kind.config})
 
     def task(self, configuration: ImageConfiguration, *, resume: bool, track: Track) -> Task:
         """Images, and what their values cost."""
@@ -150,7 +151,7 @@ class ImageTask:
 
     fused = False
 
-    def __init__(self, model: PixelModel, configuration: ImageConfiguration) -> None:
+    def __init__(self, model: Any, configuration: ImageConfiguration) -> None:
         self.model, self.configuration = model, configuration
         self.training = fixed_images(model.config, configuration.data, "train", drawn=False)
         self.validating = fixed_images(model.config, configuration.data, "validation")
@@ -182,17 +183,16 @@ class ImageTask:
         sets = (self.training.images, self.validating.images)
         return " ".join(hashlib.blake2b(images.numpy().data, digest_size=12).hexdigest() for images in sets)
 
-    def loss(self, model: PixelModel, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
+    def loss(self, model: Any, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
         """Nats [B, H, W, C]."""
-        return model.nll(pixels, labels)
+        nats: Tensor = model.nll(pixels, labels)
+        return nats
 
     def _labels(self, images: ImageSet, which: Tensor | slice) -> tuple[Tensor, ...]:
         return (images.labels[which],) if self.model.config.labels and images.labels is not None else ()
 
 
-def fixed_images(
-    config: ImageModelConfig, data: ImageDataConfig, split: Split, *, drawn: bool = True
-) -> ImageSet:
+def fixed_images(config: Any, data: ImageDataConfig, split: Split, *, drawn: bool = True) -> ImageSet:
     """A split as the network takes it, levels in uint8; ValueError if it does not fit the network.
 
     Two levels are drawn once, by one seed, so that a figure on the test set is always of the same images. With

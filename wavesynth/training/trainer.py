@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from wavesynth.training.checkpoint import Checkpoint, prune
 from wavesynth.training.configuration import TrainingConfig
+from wavesynth.training.not_finite import first_not_finite
 from wavesynth.training.processes import Processes
 from wavesynth.training.signals import Signals
 from wavesynth.training.task import Report, Stopped, Task, Tensors, Validation
@@ -117,7 +118,8 @@ class Trainer:
                 if not math.isfinite(bits) or not math.isfinite(norm):
                     raise FloatingPointError(
                         f"step {self.step} has a loss of {bits} bits/sample and a gradient of norm {norm}; both must "
-                        "be finite: resume from the last checkpoint with a lower learning_rate or clip"
+                        f"be finite, and {self._first_not_finite(batch)} is the first that is not: resume from the "
+                        "last checkpoint with a lower learning_rate or clip"
                     )
                 self.optimizer.step()
                 self.optimizer.zero_grad()
@@ -225,6 +227,15 @@ class Trainer:
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
         for average, now in zip(self.average.parameters(), self.model.parameters(), strict=True):
             average.lerp_(now, 1 - decay)
+
+    def _first_not_finite(self, batch: list[Tensor]) -> str:
+        """What of the model failed first at this batch."""
+
+        def again() -> Tensor:
+            with self._autocast():
+                return self.task.loss(self.model, *batch)
+
+        return first_not_finite(self.model, again)
 
     @cached_property
     def _measure(self) -> nn.Module:
