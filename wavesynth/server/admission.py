@@ -70,8 +70,10 @@ class Admission:
                 yield call
         except RefusedError as refusal:
             code, message, reason = refusal.code.name, str(refusal), refusal.reason
-            told = _internal(call) if refusal.code is grpc.StatusCode.INTERNAL else refusal
-            await _abort(context, told, call)
+            # Under no other name: what knows its own traceback stays, with all that the caller has sent.
+            await _abort(
+                context, _internal(call) if refusal.code is grpc.StatusCode.INTERNAL else refusal, call
+            )
         except asyncio.CancelledError:
             left = context.time_remaining()
             code = "CANCELLED" if left is None or left > 0 else "DEADLINE_EXCEEDED"
