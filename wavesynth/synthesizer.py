@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeGuard
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wavesynth.checks import real, require_value, whole
+from wavesynth.audio.score import Score
+from wavesynth.checks import require_value, whole
+from wavesynth.engine.arguments import ONE_OF, input_of, is_in_pieces, options_of, rate_of
 from wavesynth.engine.cleanup import Once, call_when_gone
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.engine import ClosedError, Engine
 from wavesynth.engine.requests import (
     AudioInput,
     DurationInput,
+    InputReader,
     MelInput,
     SynthesisRequest,
     prepare,
 )
 from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.scoring import recording_of, score
 from wavesynth.engine.stream import EngineStream, Statistics
 from wavesynth.engine.threaded import Listener, Listeners, feed
 from wavesynth.voices.loaded import LoadedVoice
@@ -72,7 +76,7 @@ class Synthesizer:
         require_value("max_streams", max_streams, 1 <= max_streams <= 10_000, "from 1 to 10000")
         self.voice = voice if isinstance(voice, Voice) else load_voice(voice)
         """The voice that speaks."""
-        threads = cores() if threads is None else whole("threads", threads)
+        self._threads = threads = cores() if threads is None else whole("threads", threads)
         sampler = make_sampler(self.voice, backend, threads, 2 * max_streams, max_streams)
         voices = {self.voice.name: LoadedVoice(self.voice, sampler)}
         self._slots = threading.BoundedSemaphore(max_streams)  # of calls of `synthesize`
@@ -124,8 +128,8 @@ class Synthesizer:
 
         Raises ValueError, in a sentence, for what cannot be used.
         """
-        given = _input(audio, mel, seconds, sample_rate)
-        options = _options(seed, temperature, speaker, correction, first_sample)
+        given = input_of(audio, mel, seconds, sample_rate)
+        options = options_of(seed, temperature, speaker, correction, first_sample)
         return self.make(SynthesisRequest(given, live=False, **options))
 
     def stream(
@@ -149,16 +153,45 @@ class Synthesizer:
 
         Raises ValueError for what cannot be used, and CapacityError when `max_streams` streams are being made.
         """
-        pieces = next((given for given in (audio, mel) if _is_in_pieces(given)), None)
+        pieces = next((given for given in (audio, mel) if is_in_pieces(given)), None)
         given: DurationInput | MelInput | AudioInput
         if pieces is None:
-            given = _input(audio, mel, seconds, sample_rate)
+            given = input_of(audio, mel, seconds, sample_rate)
         elif sum(source is not None for source in (audio, mel, seconds)) > 1:
-            raise ValueError(_ONE_OF)
+            raise ValueError(ONE_OF)
         else:
-            given = MelInput() if audio is None else AudioInput(sample_rate=_rate(sample_rate))
-        options = _options(seed, temperature, speaker, correction, first_sample)
+            given = MelInput() if audio is None else AudioInput(sample_rate=rate_of(sample_rate))
+        options = options_of(seed, temperature, speaker, correction, first_sample)
         return self._open(SynthesisRequest(given, **options), pieces)
+
+    def score(
+        self,
+        audio: ArrayLike,
+        *,
+        sample_rate: int | None = None,
+        speaker: str = "",
+        arithmetic: str = "",
+    ) -> Score:
+        """How well the voice predicts a recording: its bits, of the whole and of each frame.
+
+        `audio`, `sample_rate` and `speaker` are as in `synthesize`. `arithmetic` is how it is computed: int8, as the
+        fast samplers compute, or float32, for which PyTorch must be installed; as the voice is served if empty.
+
+        Raises ValueError, in a sentence, for what cannot be used, and for a voice of a kind without a likelihood.
+
+        >>> import numpy as np
+        >>> import wavesynth
+        >>> tone, noise = np.sin(np.arange(4000) / 4) / 4, np.random.default_rng(0).uniform(-1, 1, 4000)
+        >>> with wavesynth.Synthesizer("babble") as synthesizer:
+        ...     scores = [synthesizer.score(audio) for audio in (tone, noise)]
+        >>> scores[0].bits_per_sample < scores[1].bits_per_sample, scores[0].samples, len(scores[0].frame_bits)
+        (True, 4000, 25)
+        """
+        self._check_open()
+        reader = InputReader(AudioInput(sample_rate=rate_of(sample_rate)), self.voice)
+        piece, _ = reader.read(audio)
+        recording = recording_of([piece], reader.sample_rate, self.sample_rate)
+        return score(self.voice, recording, speaker, arithmetic, self._threads)
 
     def make(self, request: SynthesisRequest) -> NDArray[np.float32]:
         """All the samples of a request as plain data, whose input is whole; as `synthesize`."""
@@ -245,42 +278,3 @@ class SynthesisStream:
         """Ends the stream, if it goes on; no more chunks come."""
         self._ready.clear()
         self._release()
-
-
-_ONE_OF = "exactly one of audio, mel and seconds must be given"
-
-
-def _input(
-    audio: Any, mel: Any, seconds: float | None, sample_rate: int | None
-) -> DurationInput | MelInput | AudioInput:
-    if sum(given is not None for given in (audio, mel, seconds)) != 1:
-        raise ValueError(_ONE_OF)
-    if _is_in_pieces(audio) or _is_in_pieces(mel):
-        raise ValueError("the input comes in pieces; it must be whole, or be given to stream")
-    if audio is not None:
-        return AudioInput(audio, _rate(sample_rate))
-    return MelInput(mel) if seconds is None else DurationInput(real("seconds", seconds))
-
-
-def _rate(sample_rate: int | None) -> int:
-    return 0 if sample_rate is None else whole("sample_rate", sample_rate)
-
-
-def _options(
-    seed: int, temperature: float | None, speaker: str, correction: bool | None, first_sample: int
-) -> dict[str, Any]:
-    require_value("speaker", speaker, isinstance(speaker, str), "a text")
-    yes_or_no = correction is None or isinstance(correction, bool | np.bool_)
-    require_value("correction", correction, yes_or_no, "true or false, or None")
-    return {
-        "seed": whole("seed", seed),
-        "temperature": None if temperature is None else real("temperature", temperature),
-        "speaker": speaker,
-        "correction": correction,
-        "first_sample": whole("first_sample", first_sample),
-    }
-
-
-def _is_in_pieces(given: object) -> TypeGuard[Iterable[ArrayLike]]:
-    """Whether it gives its pieces one after the other, and is no array or list of numbers."""
-    return isinstance(given, Iterable) and not isinstance(given, Sequence) and not hasattr(given, "__array__")

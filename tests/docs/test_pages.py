@@ -58,7 +58,8 @@ def test_every_file_that_an_example_reads_ships_or_is_made_or_is_described_on_th
     before = ""
     for example in examples(page):
         for words in calls(example.code) if example.language == "sh" else ():
-            for name, value in parsed(words).items():
+            given = parsed(words).items()
+            for name, value in ((n, v) for n, vs in given for v in (vs if isinstance(vs, list) else [vs])):
                 if name in READ and value is not None and Path(str(value)).suffix:
                     made = before + example.code.split(str(value))[0]
                     there = (ROOT / str(value)).exists() or str(value) in made or f"`{value}`" in prose(page)

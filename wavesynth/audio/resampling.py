@@ -26,6 +26,7 @@ __all__ = [
     "ResamplingBlocks",
     "StreamingResampler",
     "resample_reference",
+    "resampled",
     "resampling_kernel",
     "windowed_sinc",
 ]
@@ -80,31 +81,49 @@ class StreamingResampler:
 
     def push(self, samples: Tensor) -> Tensor:
         """Takes the next samples [N]; returns those that are now complete, float32."""
-        self._pushed += samples.numel()
-        self._pending = np.concatenate([self._pending, np.asarray(samples, np.float32)])
-        return self._complete()
+        import torch
+
+        return torch.from_numpy(self.push_array(np.asarray(samples, np.float32)))
 
     def finish(self) -> Tensor:
         """The samples that still waited, as if silence followed; nothing may be pushed after."""
+        import torch
+
+        return torch.from_numpy(self.finish_array())
+
+    def push_array(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`push` without PyTorch."""
+        self._pushed += len(samples)
+        self._pending = np.concatenate([self._pending, samples])
+        return self._complete()
+
+    def finish_array(self) -> NDArray[np.float32]:
+        """`finish` without PyTorch."""
         left = self.length(self._pushed) - self._given
         blocks = -(-left * self._down // (self._up * self._block))
         missing = blocks * self._block + 2 * self._reach - len(self._pending)
         self._pending = np.pad(self._pending, (0, max(0, missing)))
         return self._complete()[:left]
 
-    def _complete(self) -> Tensor:
-        import torch
-
+    def _complete(self) -> NDArray[np.float32]:
         blocks = max(0, (len(self._pending) - 2 * self._reach) // self._block)
         if not blocks:
-            return torch.zeros(0)
+            return np.zeros(0, np.float32)
         compute, before = _filter(self._up, self._down)
         under = self._pending[self._reach - before :]
         periods, starts = self._block // self._down, range(0, blocks * self._block, self._block)
-        resampled = torch.from_numpy(np.concatenate([compute(under[start:], periods) for start in starts]))
+        made = np.concatenate([compute(under[start:], periods) for start in starts])
         self._pending = self._pending[blocks * self._block :].copy()
-        self._given += resampled.numel()
-        return resampled
+        self._given += len(made)
+        return made
+
+
+def resampled(samples: NDArray[np.float32], source: int, target: int) -> NDArray[np.float32]:
+    """A whole recording [N] from `source` to `target` hertz, as a stream of it comes out; itself if they are equal."""
+    if source == target:
+        return samples
+    stream = StreamingResampler(source, target)
+    return np.concatenate([stream.push_array(samples), stream.finish_array()])
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ app = group(
         "train": "train:train",
         "export": "export:export",
         "evaluate": "evaluate:evaluate",
+        "score": "score:score",
         "provenance": "provenance:provenance",
     },
     hidden=("provenance",),

@@ -72,7 +72,7 @@ def evaluate(
         ),
     ] = "",
     int8_seconds: Annotated[
-        float, typer.Option(help="Seconds on which int8 bits/sample is measured, which is slow.", min=0)
+        float, typer.Option(help="Seconds on which bits/sample is measured in int8 too.", min=0)
     ] = 8.0,
     long_form: Annotated[
         float,

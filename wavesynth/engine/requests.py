@@ -129,14 +129,14 @@ class InputReader:
     """
 
     def __init__(
-        self, given: MelInput | AudioInput, voice: Voice, max_seconds: float, names: FieldNames
+        self,
+        given: MelInput | AudioInput,
+        voice: Voice,
+        max_seconds: float = float("inf"),
+        names: FieldNames = _LIBRARY,
     ) -> None:
         self.field: Literal["mel", "audio"] = "mel" if isinstance(given, MelInput) else "audio"
         """The field that holds the input."""
-        if not voice.takes_mel:
-            raise ValueError(
-                f"{names.input} is {self.field}; voice {voice.name} takes {names.seconds} and nothing else"
-            )
         self.samples = 0
         """Samples of audio that the pieces read so far make."""
         self._voice, self._max_seconds, self._names = voice, max_seconds, names
@@ -213,6 +213,10 @@ def prepare(
     else:
         reader = InputReader(wanted.input, voice, max_seconds, names)
         kind, rate = reader.field, reader.sample_rate
+        if not voice.takes_mel:
+            raise ValueError(
+                f"{names.input} is {kind}; voice {voice.name} takes {names.seconds} and nothing else"
+            )
         piece = wanted.input.frames if isinstance(wanted.input, MelInput) else wanted.input.samples
         if piece is not None:
             whole, samples = reader.read(piece)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wavesynth.audio.pcm import as_float
+from wavesynth.audio.resampling import resampled
 from wavesynth.audio.score import Score
 from wavesynth.checks import require_value
 from wavesynth.engine.converted import conditioning_mel
 from wavesynth.voices.voice import Voice
 
-__all__ = ["arithmetic_of", "costs", "score"]
+__all__ = ["arithmetic_of", "costs", "recording_of", "score"]
 
 #: Seconds that are scored at a time: little beside them is heard twice, and whoever gives up is not long in the way.
 STRETCH_SECONDS = 20
@@ -25,12 +28,19 @@ def arithmetic_of(voice: Voice, wanted: str = "") -> str:
 
     Raises ValueError for one that its kind does not have, and for a kind without a likelihood.
     """
-    known = voice.of_kind.likelihoods
+    known = voice.likelihoods
     if not known:
         raise ValueError(f"voice {voice.name} is of kind {voice.kind}, which has no likelihood to score by")
     wanted = wanted or known[0]
     require_value("arithmetic", wanted, wanted in known, f"one of {', '.join(known)}")
     return wanted
+
+
+def recording_of(pieces: Sequence[NDArray[Any]], source: int, target: int) -> NDArray[np.float32]:
+    """The pieces of a recording, int16 or float32, one after the other, from `source` to `target` hertz: [N] within
+    ±1."""
+    whole = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    return resampled(as_float(whole).astype(np.float32, copy=False), source, target)
 
 
 def costs(

@@ -141,6 +141,11 @@ class Voice:
         return 256, True
 
     @property
+    def likelihoods(self) -> tuple[str, ...]:
+        """The arithmetics in which its likelihood is computed, the one that is served first; none if it has none."""
+        return self.of_kind.likelihoods
+
+    @property
     def cost(self) -> tuple[bool, int]:
         """What orders voices: the lower, the less a second of audio takes to make."""
         return self.converter_network is not None, self.layers
