@@ -146,7 +146,9 @@ async def test_a_call_that_was_checked_before_still_begins_and_then_the_old_voic
             engine.open(request)
         stream.cancel()
         del stream
-        assert plane() is None
+        async with asyncio.timeout(20):
+            while plane() is not None:  # a worker may still look at it
+                await asyncio.sleep(0.01)
 
 
 def by(token):

@@ -111,6 +111,7 @@ class Work:
             plan = self._plan(claimed, able, failures)
             if plan.batches or failures:
                 return plan, failures
+            del claimed, able, failures, plan  # see run_worker
         return None
 
     def begun(self, plan: StepPlan[EngineStream]) -> None:
