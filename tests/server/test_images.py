@@ -1,6 +1,7 @@
 """Images over gRPC: rows as they are made, the same as made at home, and refusals that name the field."""
 
 import asyncio
+import multiprocessing
 import shutil
 
 import grpc
@@ -24,8 +25,10 @@ SHAPE = (6, 5, 1)
 async def image_server(voices, models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served") / "images"
     shutil.copytree(models, folder)
-    config = ServerConfig(port=0, voices=voices, images=folder, live_streams=8, threads=1)
+    before = set(multiprocessing.active_children())
+    config = ServerConfig(port=0, voices=voices, images=folder, live_streams=8, threads=1, warm=True)
     async with Server(config) as server:
+        server.began_with = set(multiprocessing.active_children()) - before  # type: ignore[attr-defined]
         yield server
 
 
@@ -57,6 +60,10 @@ async def test_models_are_listed_by_name(images):
     listed = await images.ListImageModels(pb.ListImageModelsRequest())
     assert [model.name for model in listed.models] == ["binary", "classes", "long"]
     assert (listed.models[1].height, listed.models[1].levels, listed.models[1].labels) == (6, 256, 3)
+
+
+async def test_a_warm_server_has_started_what_makes_images_before_it_is_ready(image_server):
+    assert [process.name for process in image_server.began_with] == ["wavesynth-images"]
 
 
 async def test_a_sample_is_what_the_model_makes_at_home(images, models):

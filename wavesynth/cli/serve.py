@@ -119,6 +119,12 @@ def serve(
             help="TOML file of tokens with names, scopes and limits, as `wavesynth token` makes them."
         ),
     ] = None,
+    warm: Annotated[
+        bool,
+        typer.Option(
+            "--warm", help="Load models of images, and make a chunk of each voice, before it is ready."
+        ),
+    ] = False,
     web: Annotated[bool, typer.Option("--web", help="Serve the web page too.")] = False,
     web_port: Annotated[
         int, typer.Option(help="The page's port; 0 takes a free one.", min=0, max=65535)
@@ -197,6 +203,7 @@ def serve(
             tls_clients=tls_clients,
             token=read_token(token_file) if token_file else None,
             tokens=tokens,
+            warm=warm,
             web=WebConfig(web_port, HELD_OUT, tuple(web_origin or ()), tuple(web_host or ()))
             if web
             else None,

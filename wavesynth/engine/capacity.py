@@ -80,6 +80,11 @@ def measure_capacity(
     return Capacity(load, LIMIT, measured=True)
 
 
+def warm_up(plane: DataPlane, name: str, loaded: LoadedVoice, chunk: int) -> None:
+    """Has a voice make a chunk: what a backend does once, such as compiling, is done then. Raises what it raises."""
+    _trial(plane, name, loaded, chunk, time.perf_counter, 1)
+
+
 def _loads(costs: Costs, messages: float, batch: int, cores: int) -> list[tuple[int, float]]:
     """The part of all cores' time that 1, 2, ... streams take, up to the first number that is too much."""
     loads: list[tuple[int, float]] = []

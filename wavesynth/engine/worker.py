@@ -25,7 +25,11 @@ def run_worker(work: Work, engine: Engine) -> None:
             plan, failures = step
             _fail(work, engine, failures)
             _run(work, engine, plan)
-            del step, plan, failures  # whoever waits for the next keeps no stream that has ended, and no voice
+            del (
+                step,
+                plan,
+                failures,
+            )  # whoever waits for the next keeps no stream that has ended, and no voice
     except BaseException as error:
         engine.lose(error)
 

@@ -57,6 +57,8 @@ class ServerConfig:
     tokens: Path | None = None
     """TOML file of the tokens of which they must send one (`wavesynth.server.tokens`), instead of `token`; it is read
     again when it changes."""
+    warm: bool = False
+    """Whether all that a first call would wait for is done before the server says that it is ready."""
     web: WebConfig | None = None
     """The web page, if there is to be one."""
 

@@ -30,7 +30,8 @@ __all__ = ["ImageJob", "ImageWorker"]
 
 @dataclass(frozen=True)
 class ImageJob:
-    """What is to be made: `count` images of a model's folder; the first `pixels` of `known` are kept."""
+    """What is to be made: `count` images of a model's folder, of which 0 load it alone; the first `pixels` of `known`
+    are kept."""
 
     folder: Path
     seed: int
@@ -159,7 +160,10 @@ def _work(connection: Connection) -> None:
                 if model is None or edition != job.edition:
                     model = load_image_model(job.folder)
                     models[job.folder] = job.edition, model
-                _send(connection, model, job)
+                if job.count:
+                    _send(connection, model, job)
+                else:
+                    connection.send(None)
             except (ValueError, RuntimeError) as error:
                 connection.send(str(error))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,15 @@ class ImageService(ImageServiceServicer):
     def serve(self, models: Mapping[str, ServedImages]) -> None:
         """From now on these are served."""
         self._models = dict(sorted(models.items()))
+
+    async def warm(self) -> None:
+        """Has the image worker load all models. What fails will fail again where an image is asked for."""
+        for model in self._models.values() if is_installed("torch") else ():
+            with suppress(RefusedError):
+                async for _ in self._worker.rows(
+                    ImageJob(model.folder, 0, 1.0, None, 0, edition=model.edition)
+                ):
+                    pass
 
     async def ListImageModels(  # noqa: N802
         self, request: pb.ListImageModelsRequest, context: grpc.aio.ServicerContext

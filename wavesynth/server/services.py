@@ -105,6 +105,8 @@ class Services:
         self.port = self._bind()
         async with AsyncExitStack() as stack:
             stack.callback(self._image_worker.close)
+            if self._config.warm:
+                await self._images.warm()
             stack.push_async_callback(self._grpc.stop, 0)
             await self._grpc.start()
             if self._page_socket is not None:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from wavesynth.engine.capacity import warm_up
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.engine import Engine
 from wavesynth.engine.plane import DataPlane
@@ -190,7 +191,10 @@ class Stock:
             loaded = LoadedVoice(
                 voice, make_sampler(voice, config.backend, config.threads, max_streams, live)
             )
-            return ReadyVoice(loaded, plane_of(loaded), next(self._editions))
+            plane = plane_of(loaded)
+            if config.warm:
+                warm_up(plane, voice.name, loaded, config.chunk)
+            return ReadyVoice(loaded, plane, next(self._editions))
         except (ValueError, OSError, RuntimeError) as error:
             if self._problems is None:  # at the start, who asked for such a backend is told so
                 raise
