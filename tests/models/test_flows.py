@@ -144,6 +144,20 @@ def test_the_likelihood_of_a_scaled_variable_is_its_known_density() -> None:
     assert torch.allclose(log_likelihood(Doubled(), STANDARD_NORMAL, x), wanted, atol=1e-5)
 
 
+@torch.no_grad()
+def test_a_density_of_the_plane_integrates_to_one_and_its_samples_have_it() -> None:
+    torch.manual_seed(3)
+    flow = Composed(AffineCoupling(Interleaved(2, swapped), _Vectors(1, 2), 1) for swapped in (False, True))
+    side = torch.linspace(-8, 8, 401)[:-1] + 0.02  # the middles of 400 x 400 fine cells
+    density = log_likelihood(flow, STANDARD_NORMAL, torch.cartesian_prod(side, side)).exp().view(400, 400)
+    shares = density.view(16, 25, 16, 25).sum((1, 3)) * 0.04**2
+    assert float(shares.sum()) == pytest.approx(1, abs=1e-3)
+    samples = flow.inverse(torch.randn(100_000, 2))
+    cells = (samples + 8).floor().long().clamp(0, 15)
+    found = torch.bincount(cells[:, 0] * 16 + cells[:, 1], minlength=256).view(16, 16) / len(samples)
+    assert float((found - shares).abs().max()) < 0.006  # four deviations of the most likely cell's share
+
+
 def test_an_odd_number_of_channels_is_refused() -> None:
     with pytest.raises(ValueError, match="channels is 5; it must be even and at least 2"):
         Halves(5)

@@ -5,7 +5,9 @@ import torch
 
 from tests.voices_for_tests import tiny_voice
 from wavesynth.images.model import ImageModel, save_image_model
+from wavesynth.models.image_flows_config import NICEConfig
 from wavesynth.models.images import image_model
+from wavesynth.models.nice import NICE
 from wavesynth.models.pixels import ImageModelConfig
 from wavesynth.networks import Network
 from wavesynth.server.server import Server, ServerConfig
@@ -48,7 +50,8 @@ def stub(channel):
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
-    """A folder of two models of 6 x 5 pixels: binary, and classes with three of them; and one that takes long."""
+    """A folder of three models of 6 x 5 pixels: binary, classes with three of them, and whole, whose images come whole;
+    and one that takes long."""
     folder = tmp_path_factory.mktemp("images")
     for name, values in (
         ("binary", {"levels": 2}),
@@ -61,4 +64,6 @@ def models(tmp_path_factory):
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.4)
         save_image_model(folder / name, ImageModel(name, "noise", "CC0-1.0", "", Network.of(model), 0))
+    flow = Network.of(NICE(NICEConfig(height=6, width=5, layers=1, features=8)))
+    save_image_model(folder / "whole", ImageModel("whole", "noise", "CC0-1.0", "", flow, 0, "nice"))
     return folder

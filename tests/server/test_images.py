@@ -58,8 +58,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def test_models_are_listed_by_name(images):
     listed = await images.ListImageModels(pb.ListImageModelsRequest())
-    assert [model.name for model in listed.models] == ["binary", "classes", "long"]
+    assert [model.name for model in listed.models] == ["binary", "classes", "long", "whole"]
     assert (listed.models[1].height, listed.models[1].levels, listed.models[1].labels) == (6, 256, 3)
+    assert [model.whole for model in listed.models] == [False, False, False, True]
 
 
 async def test_a_warm_server_has_started_what_makes_images_before_it_is_ready(image_server):
@@ -84,6 +85,21 @@ async def test_a_completion_keeps_what_is_known(images, models):
     got = await made(images.CompleteImage(request), 5)
     assert (got.flatten(1)[:, :13] == 255 * known.flatten()[:13]).all()
     assert torch.equal(got, at_home(models, "binary", 4, 5, known=known.expand(5, *SHAPE), pixels=13))
+
+
+async def test_a_flows_images_come_whole_and_are_not_completed(images, models):
+    synthesis = pb.ImageSynthesis(model="whole", seed=5, count=2, temperature=0.5)
+    got = await made(images.SampleImage(pb.SampleImageRequest(synthesis=synthesis)), 2)
+    at_home = load_image_model(models / "whole").rows(params_from(5, 2, 0.5))
+    assert torch.equal(got, torch.stack(list(at_home), 1).byte())
+    request = pb.CompleteImageRequest(synthesis=synthesis, pixels=bytes(30), known_pixels=5)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await made(images.CompleteImage(request), 2)
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details() == (
+        "model is whole, which makes an image as a whole; "
+        "it must be one that makes it row by row: binary, classes, long"
+    )
 
 
 async def test_rows_come_while_the_rest_is_made_and_an_abandoned_call_makes_room(images, models):
@@ -148,7 +164,7 @@ async def test_calls_beyond_those_that_may_wait_are_told_when_to_come_back(image
 @pytest.mark.parametrize(
     ("fields", "code", "message"),
     [
-        ({"model": "none"}, "NOT_FOUND", "model is 'none'; the models are binary, classes, long"),
+        ({"model": "none"}, "NOT_FOUND", "model is 'none'; the models are binary, classes, long, whole"),
         ({"temperature": 3.0}, "INVALID_ARGUMENT", "temperature is 3.0; it must be from 0.1 to 2.0"),
         ({"label": 1}, "INVALID_ARGUMENT", "label is 1; it must be absent, since binary knows no classes"),
         ({"model": "classes"}, "INVALID_ARGUMENT", "label is missing; it must be from 0 to 2"),

@@ -7,12 +7,13 @@ from wavesynth.cli.lazy import group
 __all__ = ["image"]
 
 image = group(
-    "Images, one pixel at a time: PixelCNN and PixelRNN.",
+    "Images, one pixel at a time or all at once: PixelCNN and PixelRNN, NICE and RealNVP.",
     {
         "train": "image_train:train",
         "evaluate": "image_evaluate:evaluate",
         "export": "image_export:export",
         "sample": "image_make:sample",
         "complete": "image_make:complete",
+        "interpolate": "image_interpolate:interpolate",
     },
 )

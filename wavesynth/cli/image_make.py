@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavesynth.cli.common import one_sentence_errors
-from wavesynth.cli.image_options import Model
+from wavesynth.cli.image_options import Model, read_levels
 from wavesynth.cli.terminal import say, track
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def sample(
 
         check_png(out=out, progress=progress)
         loaded = trained(model)
+        if progress is not None and not loaded.paints_by_rows:
+            raise ValueError(f"progress is given, but {loaded.name} makes an image as a whole; leave it out")
         classes = loaded.network.config.labels
         if not classes and (per_class or label is not None):
             raise ValueError("label is given, but this model knows no classes")
@@ -108,8 +110,8 @@ def complete(
 
         from wavesynth.data.images import read_image
         from wavesynth.evaluation.pictures import check_png, shaded
-        from wavesynth.images.sampling import check_pixels, known_prefix, params_from
-        from wavesynth.models.pixels import intensities, nearest
+        from wavesynth.images.sampling import known_prefix, params_from
+        from wavesynth.models.pixels import intensities
         from wavesynth.training.images import trained
 
         if (rows is None) == (mask is None):
@@ -117,9 +119,11 @@ def complete(
         check_png((image, mask), out=out, progress=progress)
         loaded = trained(model)
         c = loaded.network.config
-        original = read_image(image, c.channels)
-        levels = nearest(original, c.levels)
-        check_pixels(loaded.network.module, levels[None])
+        if not loaded.paints_by_rows:
+            raise ValueError(
+                f"model is {loaded.name}, which makes an image as a whole; it must be one that makes it row by row"
+            )
+        levels = read_levels(loaded.network.module, image)
         if mask is not None:
             where = read_image(mask, 1)[..., 0] >= 128
             if tuple(where.shape) != (c.height, c.width):

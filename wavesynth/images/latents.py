@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from wavesynth.checks import require_value
+from wavesynth.images.model import ImageModel
+from wavesynth.kinds import kind_of, kinds
 from wavesynth.models.image_flows import ImageFlow
 
-__all__ = ["attribute", "decode", "encode", "path"]
+__all__ = ["along", "attribute_of", "decode", "encode", "network_with_latents", "path"]
 
 #: Images that are encoded at once.
 _BATCH = 100
@@ -53,14 +55,32 @@ def path(start: Tensor, end: Tensor, steps: int) -> Tensor:
     return (torch.sin((1 - shares) * angle) * start + torch.sin(shares * angle) * end) / torch.sin(angle)
 
 
-def attribute(network: ImageFlow, images: Tensor, wanted: Tensor, labels: Tensor | None = None) -> Tensor:
+def along(start: Tensor, direction: Tensor, steps: int) -> Tensor:
+    """`steps` latents [steps, D] from `start` [D] to `start` + `direction` [D], in a straight line."""
+    require_value("steps", steps, steps >= 2, "at least 2, the two ends")
+    return start + torch.linspace(0, 1, steps, dtype=start.dtype)[:, None] * direction
+
+
+def attribute_of(network: ImageFlow, images: Tensor, wanted: Tensor) -> Tensor:
     """The mean latent of the images that are `wanted`, bool [B], less the mean of all others: [D].
 
-    Raises ValueError if all are wanted or none is.
+    Raises ValueError if all are wanted or none is, or if the network is told classes: its latents say nothing of them.
     """
+    known = network.config.labels
+    require_value("labels", known, not known, "0: a network that is told classes has no direction of a class")
     count = int(wanted.sum())
-    require_value(
-        "wanted images", count, 0 < count < len(wanted), f"more than 0 and fewer than all {len(wanted)}"
-    )
-    z = encode(network, images, labels)
+    allowed = f"more than 0 and fewer than all {len(wanted)}"
+    require_value("images of the class", count, 0 < count < len(wanted), allowed)
+    z = encode(network, images)
     return z[wanted].mean(0) - z[~wanted].mean(0)
+
+
+def network_with_latents(model: ImageModel) -> ImageFlow:
+    """The network of a model. Raises ValueError if its kind has no latents."""
+    if not getattr(kind_of(model.kind), "has_latents", False):
+        able = ", ".join(name for name in kinds() if getattr(kind_of(name), "has_latents", False))
+        raise ValueError(
+            f"model is {model.name} of kind {model.kind}, whose images have no latents; its kind must be one of {able}"
+        )
+    network: ImageFlow = model.network.module
+    return network

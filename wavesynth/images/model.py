@@ -61,6 +61,13 @@ class ImageModel:
     steps: int
     kind: str = "pixelcnn"
 
+    @property
+    def paints_by_rows(self) -> bool:
+        """Whether its images are made row by row, so that a beginning that is known can be completed."""
+        kind: Any = kind_of(self.kind)
+        by_rows: bool = kind.paints_by_rows
+        return by_rows
+
     def rows(
         self,
         params: Sequence[SamplingParams],

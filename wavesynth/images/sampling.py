@@ -231,7 +231,7 @@ def params_from(seed: int, count: int, temperature: float = 1.0) -> list[Samplin
     return [SamplingParams((seed + i) % 2**64, temperature) for i in range(count)]
 
 
-def check_pixels(model: PixelModel, pixels: Tensor) -> Tensor:
+def check_pixels(model: Any, pixels: Tensor) -> Tensor:
     """`pixels`, if they are images of the model; otherwise ValueError."""
     c = model.config
     if tuple(pixels.shape[1:]) != c.shape:

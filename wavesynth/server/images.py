@@ -42,6 +42,8 @@ class ServedImages:
     channels: int
     levels: int
     labels: int
+    whole: bool = False
+    """Whether its images come whole, so that none can be completed."""
     edition: int = 0
     """Another one each time that it is read."""
 
@@ -53,7 +55,8 @@ class ServedImages:
         model = load_image_model(folder)
         c = model.network.config
         texts, size = (model.name, model.description, model.licence), (c.height, c.width, c.channels)
-        return cls(*texts, folder, *size, levels=c.levels, labels=c.labels, edition=next(editions))
+        whole = not model.paints_by_rows
+        return cls(*texts, folder, *size, c.levels, c.labels, whole=whole, edition=next(editions))
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> ServedImages:
@@ -121,6 +124,10 @@ class ImageService(ImageServiceServicer):
         """The rows of images whose first pixels are given, a message each."""
         async with self._admission.call("CompleteImage", context) as call:
             job, c = self._job(call, request.synthesis)
+            if c.whole:
+                able = ", ".join(model.name for model in self._models.values() if not model.whole)
+                allowed = f"one that makes it row by row: {able}" if able else "one that makes it row by row"
+                raise invalid(f"model is {c.name}, which makes an image as a whole; it must be {allowed}")
             dimensions = c.height * c.width * c.channels
             if len(request.pixels) != dimensions:
                 raise invalid(
@@ -187,4 +194,5 @@ def _describe(model: ServedImages) -> pb.ImageModel:
         channels=model.channels,
         levels=model.levels,
         labels=model.labels,
+        whole=model.whole,
     )

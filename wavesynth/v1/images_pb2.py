@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wavesynth/v1/images.proto\x12\x0cwavesynth.v1\"\x91\x01\n\nImageModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07licence\x18\x03 \x01(\t\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\r\n\x05width\x18\x05 \x01(\r\x12\x10\n\x08\x63hannels\x18\x06 \x01(\r\x12\x0e\n\x06levels\x18\x07 \x01(\r\x12\x0e\n\x06labels\x18\x08 \x01(\r\"\x84\x01\n\x0eImageSynthesis\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04seed\x18\x02 \x01(\x04\x12\x18\n\x0btemperature\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05label\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\r\n\x05\x63ount\x18\x05 \x01(\rB\x0e\n\x0c_temperatureB\x08\n\x06_label\"\'\n\x08ImageRow\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06pixels\x18\x02 \x01(\x0c\"\x18\n\x16ListImageModelsRequest\"C\n\x17ListImageModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.wavesynth.v1.ImageModel\"E\n\x12SampleImageRequest\x12/\n\tsynthesis\x18\x01 \x01(\x0b\x32\x1c.wavesynth.v1.ImageSynthesis\":\n\x13SampleImageResponse\x12#\n\x03row\x18\x01 \x01(\x0b\x32\x16.wavesynth.v1.ImageRow\"m\n\x14\x43ompleteImageRequest\x12/\n\tsynthesis\x18\x01 \x01(\x0b\x32\x1c.wavesynth.v1.ImageSynthesis\x12\x0e\n\x06pixels\x18\x02 \x01(\x0c\x12\x14\n\x0cknown_pixels\x18\x03 \x01(\r\"<\n\x15\x43ompleteImageResponse\x12#\n\x03row\x18\x01 \x01(\x0b\x32\x16.wavesynth.v1.ImageRow2\xa0\x02\n\x0cImageService\x12^\n\x0fListImageModels\x12$.wavesynth.v1.ListImageModelsRequest\x1a%.wavesynth.v1.ListImageModelsResponse\x12T\n\x0bSampleImage\x12 .wavesynth.v1.SampleImageRequest\x1a!.wavesynth.v1.SampleImageResponse0\x01\x12Z\n\rCompleteImage\x12\".wavesynth.v1.CompleteImageRequest\x1a#.wavesynth.v1.CompleteImageResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19wavesynth/v1/images.proto\x12\x0cwavesynth.v1\"\xa0\x01\n\nImageModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07licence\x18\x03 \x01(\t\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\r\n\x05width\x18\x05 \x01(\r\x12\x10\n\x08\x63hannels\x18\x06 \x01(\r\x12\x0e\n\x06levels\x18\x07 \x01(\r\x12\x0e\n\x06labels\x18\x08 \x01(\r\x12\r\n\x05whole\x18\t \x01(\x08\"\x84\x01\n\x0eImageSynthesis\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04seed\x18\x02 \x01(\x04\x12\x18\n\x0btemperature\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05label\x18\x04 \x01(\rH\x01\x88\x01\x01\x12\r\n\x05\x63ount\x18\x05 \x01(\rB\x0e\n\x0c_temperatureB\x08\n\x06_label\"\'\n\x08ImageRow\x12\x0b\n\x03row\x18\x01 \x01(\r\x12\x0e\n\x06pixels\x18\x02 \x01(\x0c\"\x18\n\x16ListImageModelsRequest\"C\n\x17ListImageModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.wavesynth.v1.ImageModel\"E\n\x12SampleImageRequest\x12/\n\tsynthesis\x18\x01 \x01(\x0b\x32\x1c.wavesynth.v1.ImageSynthesis\":\n\x13SampleImageResponse\x12#\n\x03row\x18\x01 \x01(\x0b\x32\x16.wavesynth.v1.ImageRow\"m\n\x14\x43ompleteImageRequest\x12/\n\tsynthesis\x18\x01 \x01(\x0b\x32\x1c.wavesynth.v1.ImageSynthesis\x12\x0e\n\x06pixels\x18\x02 \x01(\x0c\x12\x14\n\x0cknown_pixels\x18\x03 \x01(\r\"<\n\x15\x43ompleteImageResponse\x12#\n\x03row\x18\x01 \x01(\x0b\x32\x16.wavesynth.v1.ImageRow2\xa0\x02\n\x0cImageService\x12^\n\x0fListImageModels\x12$.wavesynth.v1.ListImageModelsRequest\x1a%.wavesynth.v1.ListImageModelsResponse\x12T\n\x0bSampleImage\x12 .wavesynth.v1.SampleImageRequest\x1a!.wavesynth.v1.SampleImageResponse0\x01\x12Z\n\rCompleteImage\x12\".wavesynth.v1.CompleteImageRequest\x1a#.wavesynth.v1.CompleteImageResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,23 +32,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavesynth.v1.images_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_IMAGEMODEL']._serialized_start=44
-  _globals['_IMAGEMODEL']._serialized_end=189
-  _globals['_IMAGESYNTHESIS']._serialized_start=192
-  _globals['_IMAGESYNTHESIS']._serialized_end=324
-  _globals['_IMAGEROW']._serialized_start=326
-  _globals['_IMAGEROW']._serialized_end=365
-  _globals['_LISTIMAGEMODELSREQUEST']._serialized_start=367
-  _globals['_LISTIMAGEMODELSREQUEST']._serialized_end=391
-  _globals['_LISTIMAGEMODELSRESPONSE']._serialized_start=393
-  _globals['_LISTIMAGEMODELSRESPONSE']._serialized_end=460
-  _globals['_SAMPLEIMAGEREQUEST']._serialized_start=462
-  _globals['_SAMPLEIMAGEREQUEST']._serialized_end=531
-  _globals['_SAMPLEIMAGERESPONSE']._serialized_start=533
-  _globals['_SAMPLEIMAGERESPONSE']._serialized_end=591
-  _globals['_COMPLETEIMAGEREQUEST']._serialized_start=593
-  _globals['_COMPLETEIMAGEREQUEST']._serialized_end=702
-  _globals['_COMPLETEIMAGERESPONSE']._serialized_start=704
-  _globals['_COMPLETEIMAGERESPONSE']._serialized_end=764
-  _globals['_IMAGESERVICE']._serialized_start=767
-  _globals['_IMAGESERVICE']._serialized_end=1055
+  _globals['_IMAGEMODEL']._serialized_end=204
+  _globals['_IMAGESYNTHESIS']._serialized_start=207
+  _globals['_IMAGESYNTHESIS']._serialized_end=339
+  _globals['_IMAGEROW']._serialized_start=341
+  _globals['_IMAGEROW']._serialized_end=380
+  _globals['_LISTIMAGEMODELSREQUEST']._serialized_start=382
+  _globals['_LISTIMAGEMODELSREQUEST']._serialized_end=406
+  _globals['_LISTIMAGEMODELSRESPONSE']._serialized_start=408
+  _globals['_LISTIMAGEMODELSRESPONSE']._serialized_end=475
+  _globals['_SAMPLEIMAGEREQUEST']._serialized_start=477
+  _globals['_SAMPLEIMAGEREQUEST']._serialized_end=546
+  _globals['_SAMPLEIMAGERESPONSE']._serialized_start=548
+  _globals['_SAMPLEIMAGERESPONSE']._serialized_end=606
+  _globals['_COMPLETEIMAGEREQUEST']._serialized_start=608
+  _globals['_COMPLETEIMAGEREQUEST']._serialized_end=717
+  _globals['_COMPLETEIMAGERESPONSE']._serialized_start=719
+  _globals['_COMPLETEIMAGERESPONSE']._serialized_end=779
+  _globals['_IMAGESERVICE']._serialized_start=782
+  _globals['_IMAGESERVICE']._serialized_end=1070
 # @@protoc_insertion_point(module_scope)

@@ -73,7 +73,7 @@ class ImageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CompleteImage(self, request, context):
-        """Images whose first pixels are given.
+        """Images whose first pixels are given, by a model that makes them row by row.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

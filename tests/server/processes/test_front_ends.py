@@ -162,7 +162,7 @@ async def test_images_are_made_as_by_one_process(channels):
     for channel in channels.values():
         stub = ImageServiceStub(channel)
         listed = await stub.ListImageModels(images_pb2.ListImageModelsRequest())
-        assert [model.name for model in listed.models] == ["binary", "classes", "long"]
+        assert [model.name for model in listed.models] == ["binary", "classes", "long", "whole"]
         made.add(b"".join([response.row.pixels async for response in stub.SampleImage(request)]))
     assert len(made) == 1 and len(made.pop()) == 30
 

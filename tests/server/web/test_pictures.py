@@ -63,7 +63,7 @@ def test_a_page_may_give_the_first_pixels(server, images):
 @pytest.mark.parametrize(
     ("request_", "code", "sentence"),
     [
-        ({"synthesis": {"model": "nobody"}}, "NOT_FOUND", "the models are binary, classes, long"),
+        ({"synthesis": {"model": "nobody"}}, "NOT_FOUND", "the models are binary, classes, long, whole"),
         ({"synthesis": {"model": "classes"}}, "INVALID_ARGUMENT", "label is missing"),
         ({"synthesis": {"count": 65}}, "INVALID_ARGUMENT", "count is 65; it must be from 1 to 64"),
         ({"synthesis": {"colour": 1}}, "INVALID_ARGUMENT", "the first message is not a configuration"),
@@ -81,4 +81,5 @@ def test_the_page_lists_the_models(server):
         ("binary", 6, 0),
         ("classes", 6, 3),
         ("long", 60, 0),
+        ("whole", 6, 0),
     ]

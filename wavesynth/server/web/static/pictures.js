@@ -1,4 +1,4 @@
-// The picture tab: sixteen images at once, drawn row by row as they are made; see wavesynth/server/web/pictures.py.
+// The picture tab: sixteen images at once, row by row as they are made or whole; see wavesynth/server/web/pictures.py.
 
 import { connect, load } from "./call.js";
 import { $, progress, say as sayIn, token, whenAllowed } from "./dom.js";
@@ -18,6 +18,7 @@ function describe() {
   $("model-description").textContent = `${model.description}. Licence of the images: ${model.licence}.`;
   $("label").replaceChildren(...Array.from({ length: model.labels }, (_, i) => new Option(i, i)));
   $("classes").hidden = !model.labels;
+  $("endings").hidden = Boolean(model.whole);
   $("endings").disabled = first?.model !== model;
 }
 
