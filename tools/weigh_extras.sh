@@ -18,7 +18,7 @@ wheel=$(echo "$scratch"/dist/*.whl)
 bare=$(du -sm "$scratch/bare" | cut -f1)
 echo "nothing else: $bare MB"
 for extra in $extras; do
-    case $extra in dev | docs) continue ;; esac  # for those who work on the package
+    case $extra in deploy | dev | docs) continue ;; esac  # for those who work on the package
     cp -r "$scratch/bare" "$scratch/with"
     "$scratch/with/bin/python" -m pip install --quiet --constraint "$scratch/constraints" "$wheel[$extra]"
     echo "$extra: $(($(du -sm "$scratch/with" | cut -f1) - bare)) MB more"

@@ -6,7 +6,6 @@ from dataclasses import replace
 import grpc
 import pytest
 from structlog.testing import capture_logs
-from websockets.asyncio.client import connect
 
 from tests.server.calls import of_audio
 from wavesynth.server.request_ids import request_id
@@ -15,6 +14,9 @@ from wavesynth.server.web.config import WebConfig
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
+websockets = pytest.importorskip(
+    "websockets.asyncio.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
+)
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -78,7 +80,7 @@ async def test_a_websocket_is_named_by_its_handshake(config):
         async with serving(config, web=WebConfig(0)) as (server, _):
             address = f"ws://127.0.0.1:{server.web_port}/stream"
             for headers in ({"X-Request-Id": "from-a-proxy"}, {"X-Request-Id": "not sane"}):
-                async with connect(address, additional_headers=headers) as socket:
+                async with websockets.connect(address, additional_headers=headers) as socket:
                     await socket.send('{"synthesis": {"voice": "nobody"}, "audio": {}}')
                     said = await socket.recv()
                     name = socket.response.headers["X-Request-Id"]

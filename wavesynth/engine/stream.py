@@ -82,6 +82,14 @@ class Statistics:
     """Seconds from the first input to the first chunk."""
     real_time_factor: float
     """Seconds of audio a second, from the first input to the last chunk."""
+    started: float = 0.0
+    """When its first input came, in time.monotonic() seconds."""
+    queued: float = 0.0
+    """Seconds from then until a worker began its first step."""
+    steps: int = 0
+    """Steps that had a part of it."""
+    step_streams: int = 0
+    """Streams in these steps, itself among them, each as often as it was in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,12 @@ class EngineStream:
         """Whether a step with a part of it is planned and not yet begun, so that nobody may plan another."""
         self.n = 0
         """Samples that the next step makes of it."""
+        self.first_step: float | None = None
+        """When its first step was planned."""
+        self.steps_made = 0
+        """Steps that have given something of it."""
+        self.step_streams = 0
+        """Streams in these."""
         self._sent = request.first_sample
         self._least_first = chunk if self.live and request.samples is None else 0
         self._held = np.zeros(0, np.int16)  # what was made before there was enough for a first chunk
@@ -246,4 +260,8 @@ class EngineStream:
             end - self.request.first_sample,
             (self._first_made or now) - self.started,
             seconds / max(now - self.started, 1e-9),
+            self.started,
+            max(0.0, (self.first_step or now) - self.started),
+            self.steps_made,
+            self.step_streams,
         )

@@ -133,6 +133,8 @@ class Work:
             now = time.monotonic()
             for stream, end, samples in zip(streams, ends, made, strict=True):
                 before = stream.waiting
+                stream.steps_made += 1
+                stream.step_streams += len(streams)
                 lateness = stream.put(samples, end, now)
                 if stream.closed:
                     self.streams.pop(stream, None)
@@ -247,6 +249,8 @@ class Work:
                     continue
                 if stream in chosen:
                     stream.status = Status.RUNNING
+                    if stream.first_step is None:
+                        stream.first_step = time.monotonic()
                     stream.steps += 1
                     stream.begins = True
                 elif stream in left or (stream.again and stream not in failed):

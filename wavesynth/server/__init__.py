@@ -11,6 +11,7 @@ answer's. docs/explanation/architecture.md follows it from there through the eng
     encoding.py        which of the encodings in wavesynth.audio.encodings the API means
     errors.py          why a call ends without its audio
     telemetry.py       a line in the log for each call, which request_ids.py names; call_metrics.py counts them
+    tracing.py         OpenTelemetry, if it is asked for
 
 Whether there is a service at all says health.py. What the server writes goes through outlet.py: it waits for no reader.
 

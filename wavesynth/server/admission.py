@@ -15,6 +15,7 @@ from wavesynth.server.limits import Limits
 from wavesynth.server.request_ids import HEADER, request_id_of
 from wavesynth.server.telemetry import Call, log
 from wavesynth.server.tokens import ADMIN, Bearer, Tokens
+from wavesynth.server.tracing import Tracing
 from wavesynth.server.waiting import within
 
 __all__ = ["Admission"]
@@ -40,8 +41,9 @@ class Admission:
         metrics: Metrics,
         tokens: Callable[[], Tokens] | None = None,
         limits: Limits | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        self._metrics, self._tokens = metrics, tokens
+        self._metrics, self._tokens, self._tracing = metrics, tokens, tracing
         self.limits = limits or Limits()
         self._calls = 0
         self._idle = asyncio.Event()
@@ -59,6 +61,8 @@ class Admission:
         self._calls += 1
         self._idle.clear()
         call.begins()
+        if self._tracing is not None:
+            call.span = self._tracing.begin(call, context.invocation_metadata() or ())
         context.set_trailing_metadata(((HEADER, call.request_id),))
         try:
             if (bearer := self.check(method, context)) is not None:

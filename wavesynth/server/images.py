@@ -113,7 +113,7 @@ class ImageService(ImageServiceServicer):
         """The rows of new images, a message each."""
         async with self._admission.call("SampleImage", context) as call:
             job, _ = self._job(call, request.synthesis)
-            answer = Answer(context, self._admission.limits, call.request_id)
+            answer = Answer(context, self._admission.limits, call)
             async with aclosing(self._worker.rows(job)) as rows:
                 async for row in _numbered(rows):
                     await answer.send(pb.SampleImageResponse(row=row))
@@ -139,7 +139,7 @@ class ImageService(ImageServiceServicer):
                     f"known_pixels is {request.known_pixels}; it must be from 0 to {c.height * c.width}"
                 )
             job = replace(job, known=request.pixels, pixels=request.known_pixels)
-            answer = Answer(context, self._admission.limits, call.request_id)
+            answer = Answer(context, self._admission.limits, call)
             async with aclosing(self._worker.rows(job)) as rows:
                 async for row in _numbered(rows):
                     await answer.send(pb.CompleteImageResponse(row=row))

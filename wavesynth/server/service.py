@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -66,7 +67,7 @@ class SynthesisService(SynthesisServiceServicer):
             self._admission.call("StreamSynthesize", context) as call,
             self._open_whole(call, request, live=True) as (stream, messages),
         ):
-            answer = Answer(context, self._limits, call.request_id)
+            answer = Answer(context, self._limits, call)
             async for outputs in stream.outputs():
                 if chunk := messages.chunk(outputs):
                     await answer.send(pb.StreamSynthesizeResponse(chunk=chunk))
@@ -81,8 +82,9 @@ class SynthesisService(SynthesisServiceServicer):
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
             checked = self._requests.growing(first.config)
-            messages, answer = _Messages(checked), Answer(context, self._limits, call.request_id)
+            messages, answer = _Messages(checked), Answer(context, self._limits, call)
             async with self._engine.open(self._of(call, checked)) as stream:
+                call.opened = time.monotonic()
                 pace = self._paces.of(call.caller)
                 reader = asyncio.create_task(self._read(requests, stream, checked, pace))
                 try:
@@ -102,6 +104,7 @@ class SynthesisService(SynthesisServiceServicer):
         check = partial(self._requests.whole, request.synthesis, request.conditioning, live)
         checked = await _checked(request, check)
         async with self._engine.open(self._of(call, checked)) as stream:
+            call.opened = time.monotonic()
             if checked.given is not None:
                 await stream.push(checked.given, checked.request.samples or 0)
             stream.finish()

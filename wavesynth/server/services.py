@@ -35,6 +35,7 @@ from wavesynth.server.reloading import Files, Reloaded
 from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port
+from wavesynth.server.tracing import tracing_from_environment
 from wavesynth.server.validation import Requests
 from wavesynth.v1 import MAX_MESSAGE, admin_pb2, images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
@@ -83,7 +84,8 @@ class Services:
         self.port = config.port
         self._config, self._page_socket = config, page
         self._followed: list[Followed[Any]] = []
-        self._admission = Admission(metrics, tokens_of(config, self._followed), config.limits)
+        self._tracing = tracing_from_environment()
+        self._admission = Admission(metrics, tokens_of(config, self._followed), config.limits, self._tracing)
         self._requests = requests
         self._service = SynthesisService(engine, requests, self._admission)
         self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))
@@ -104,6 +106,8 @@ class Services:
     async def __aenter__(self) -> Self:
         self.port = self._bind()
         async with AsyncExitStack() as stack:
+            if self._tracing is not None:
+                stack.push_async_callback(asyncio.to_thread, self._tracing.close)
             stack.callback(self._image_worker.close)
             if self._config.warm:
                 await self._images.warm()

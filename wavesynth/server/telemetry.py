@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from wavesynth.engine.stream import EngineOutput
+from wavesynth.engine.stream import EngineOutput, Statistics
 from wavesynth.server.outlet import outlets
 
 if TYPE_CHECKING:
     from wavesynth.server.call_metrics import Metrics
     from wavesynth.server.tokens import Bearer
+    from wavesynth.server.tracing import CallSpan
 
 __all__ = ["Call", "log", "log_as_json", "log_left_out", "logging_aside"]
 
@@ -83,7 +84,18 @@ class Call:
     time_to_first_audio: float | None = None
     real_time_factor: float | None = None
     started: float = field(default_factory=time.monotonic)
-    _last_sent: float | None = None
+    opened: float | None = None
+    """When the engine had a place for it, in time.monotonic() seconds, like the times that follow."""
+    first_sent: float | None = None
+    last_sent: float | None = None
+    last_made: float = 0.0
+    messages: int = 0
+    write_seconds: float = 0.0
+    """Waited for the caller to take messages; counted where the call is traced."""
+    statistics: Statistics | None = None
+    """The engine's, once all is made."""
+    span: CallSpan | None = None
+    """Its trace, if calls are traced."""
 
     def begins(self) -> None:
         """Counts the call as one under way."""
@@ -92,9 +104,12 @@ class Call:
     def sent(self, outputs: list[EngineOutput]) -> None:
         """Notes outputs that gRPC took."""
         now, metrics = time.monotonic(), self.metrics
-        if self._last_sent is not None:
-            metrics.chunk_gap.observe(now - self._last_sent)
-        self._last_sent = now
+        if self.last_sent is None:
+            self.first_sent = now
+        else:
+            metrics.chunk_gap.observe(now - self.last_sent)
+        self.last_sent, self.last_made = now, outputs[-1].made_at
+        self.messages += 1
         for output in outputs:
             self.samples += len(output.samples)
             if self.bearer:
@@ -102,6 +117,7 @@ class Call:
             metrics.chunk_latency.observe(now - output.made_at)
             metrics.samples.labels(self.voice).inc(len(output.samples))
             if output.statistics:
+                self.statistics = output.statistics
                 self.time_to_first_audio = output.statistics.time_to_first_audio
                 self.real_time_factor = output.statistics.real_time_factor
                 metrics.time_to_first_audio.observe(output.statistics.time_to_first_audio)
@@ -113,6 +129,8 @@ class Call:
         metrics.open.labels(self.method).dec()
         metrics.calls.labels(self.method, code).inc()
         metrics.duration.labels(self.method).observe(seconds)
+        if self.span is not None:
+            self.span.end(self, code, message)
         if reason:
             metrics.refused.labels(self.method, reason).inc()
         if self.bearer:
@@ -135,4 +153,5 @@ class Call:
             **rounded,
             **({"client": self.bearer.token.name} if self.bearer else {}),
             **({"reason": message} if message else {}),
+            **({"trace_id": self.span.trace_id} if self.span else {}),
         )

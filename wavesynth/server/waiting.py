@@ -6,6 +6,7 @@ What is waited for inside is cancelled, so whoever waits must leave its place on
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ import grpc
 from wavesynth.server.errors import RefusedError
 from wavesynth.server.limits import Limits
 from wavesynth.server.request_ids import HEADER
+from wavesynth.server.telemetry import Call
 
 __all__ = ["Answer", "next_message", "within"]
 
@@ -41,13 +43,13 @@ async def next_message(requests: AsyncIterator[Any], limits: Limits) -> Any:
 class Answer:
     """The messages of a call's answer; its initial metadata names the request."""
 
-    def __init__(self, context: Any, limits: Limits, request_id: str) -> None:
-        self._context, self._stall = context, limits.stall
+    def __init__(self, context: Any, limits: Limits, call: Call) -> None:
+        self._context, self._stall, self._call = context, limits.stall, call
         self._unread = RefusedError(
             grpc.StatusCode.ABORTED,
             f"the answer was not read for {self._stall:g} seconds; a reader may stop for so long at most",
         )
-        self._metadata = ((HEADER, request_id),)
+        self._metadata = ((HEADER, call.request_id),)
         self._begun = False
 
     async def send(self, message: Any) -> None:
@@ -60,4 +62,9 @@ class Answer:
                 self._begun = True
                 # By itself: gRPC sends no status of a call whose headers are part of a write that was given up.
                 await self._context.send_initial_metadata(self._metadata)
+            if self._call.span is None:
+                await self._context.write(message)
+                return
+            began = time.monotonic()
             await self._context.write(message)
+            self._call.write_seconds += time.monotonic() - began

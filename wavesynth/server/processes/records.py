@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ _INPUT = struct.Struct("<HHI")
 _INT16, _FLOAT32, _MEL, _END = range(4)
 #: Bytes of samples that follow, whether statistics follow them, the first sample, and when they were made.
 _OUTPUT = struct.Struct("<IIQd")
-_STATISTICS = struct.Struct("<Qdd")
+_STATISTICS = struct.Struct("<QddddII")
 
 #: The record that says that there will be no more input.
 END = _INPUT.pack(_END, 0, 0)
@@ -60,7 +61,7 @@ def output_records(output: EngineOutput, longest: int) -> list[bytes]:
         records.append(_OUTPUT.pack(len(part), 0, first + at // 2, output.made_at) + part)
     if last is not None:
         header = _OUTPUT.pack(len(part), 1, first + at // 2, output.made_at)
-        figures = _STATISTICS.pack(last.samples, last.time_to_first_audio, last.real_time_factor)
+        figures = _STATISTICS.pack(*(getattr(last, figure.name) for figure in fields(Statistics)))
         records[-1] = header + part + figures
     return records
 

@@ -127,7 +127,10 @@ class Context:
         """The page's token and what the request is named by, as a client sends them."""
         answer = self._socket.response
         name = answer.headers.get(HEADER, "") if answer else ""
-        return (("authorization", f"Bearer {self._token}"), (HEADER, name))
+        request = self._socket.request
+        sent = request.headers.get_all("traceparent") if request else ()  # by a proxy that traces
+        traced = tuple(("traceparent", parent) for parent in sent)
+        return (("authorization", f"Bearer {self._token}"), (HEADER, name), *traced)
 
     def peer(self) -> str:
         """Who calls, as gRPC writes it."""
