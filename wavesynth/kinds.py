@@ -27,6 +27,7 @@ __all__ = ["Kind", "kind_of", "kinds", "part", "register"]
 _GROUP = "wavesynth.kinds"
 _BUILT_IN = {
     "wavenet": "wavesynth.voices.wavenet:WaveNetKind",
+    "flow": "wavesynth.voices.flow:FlowKind",
     "converter": "wavesynth.voices.converter:ConverterKind",
     "pixelcnn": "wavesynth.images.pixelcnn:PixelCNNKind",
     "nice": "wavesynth.images.flows:NICEKind",

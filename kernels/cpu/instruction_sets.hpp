@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "flow_tables.hpp"
 #include "network.hpp"
 #include "projection_tables.hpp"
 #include "stages.hpp"
@@ -26,6 +27,7 @@ struct InstructionSet {
   void (*convert)(const ConverterTables&, const float* const*, float* const*, float* const*, int);
   void (*resample)(const ResamplerTables&, const float*, int, float*);
   void (*project_all)(const ProjectionTables&, float* const*, const float* const*, const float* const*, int, int);
+  void (*flow)(const FlowTables&, FlowCall*, int, int);
 };
 
 // The names of those that were compiled and that this processor has, fastest first.

@@ -7,3 +7,4 @@
 #include "condition.hpp"
 #include "convert.hpp"
 #include "resample.hpp"
+#include "flow.hpp"

@@ -30,4 +30,5 @@ NB_MODULE(_kernels, m) {
   wavesynth::add_projector(m);
   wavesynth::add_stages(m);
   wavesynth::add_plane(m);
+  wavesynth::add_flow(m);
 }

@@ -87,7 +87,8 @@ class VoiceKind(Kind):
         arithmetic: str,
     ) -> NDArray[np.float32]:
         """The bits that each of the samples from `first` to `end` of a recording costs, float32 [end - first]: -log2 of
-        its probability, given all samples before it and the log-mel. (Of a density: over a step of 16 bits, 2^-15.)
+        its probability, given all samples before it and the log-mel. (Of a density: times the width of one of 256
+        μ-law classes there, so that all kinds may be compared.)
 
         `samples` [N] is the whole recording at the voice's rate, within ±1, not pre-emphasised. `mel` [ceil(N / hop),
         bands] is the log-mel that the voice is told, without the frames around it; None for a voice that takes none.

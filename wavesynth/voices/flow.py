@@ -1,0 +1,112 @@
+"""The kind flow: voices of a normalizing flow over blocks of samples, whose likelihood is exact."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wavesynth.checks import require_value
+from wavesynth.models.frame_flow_config import MEL_CONTEXT, FrameFlowConfig
+from wavesynth.sampling.backends.sampler import Sampler
+from wavesynth.voices.kinds import VoiceKind
+from wavesynth.voices.voice import Needs, Voice
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["FlowKind"]
+
+#: Half a step of 16 bits: recordings are dequantised while they are learned (Theis et al., 2016, sec. 3.1).
+_HALF_STEP = 2.0**-16
+#: What the network's ears are blurred by in training, over the gain: in sampling its past has errors too.
+_NOISE = 0.03
+#: Frames that are scored at once.
+_PIECE_FRAMES = 200
+
+
+class FlowKind(VoiceKind):
+    """A frame flow (wavesynth.models.frame_flow)."""
+
+    name = "flow"
+    config = FrameFlowConfig
+    network = "wavesynth.models.frame_flow:FrameFlow"
+    likelihoods = ("float32",)
+
+    def weight_shapes(self, config: FrameFlowConfig) -> dict[str, tuple[int, ...]]:
+        """What its configuration says."""
+        return config.weight_shapes()
+
+    def needs(self, config: FrameFlowConfig) -> Needs:
+        """What its configuration says."""
+        return Needs(config.hop, config.mel_bands, MEL_CONTEXT, 0, config.receptive_field, config.layers)
+
+    def sampler(
+        self, voice: Voice, backend: str, threads: int, max_streams: int | None, max_batch: int | None
+    ) -> Sampler:
+        """The kernel for processors."""
+        require_value("backend", backend, backend == "cpu", "cpu for voices of kind flow")
+        from wavesynth.sampling.backends.flow import FlowSampler
+
+        return FlowSampler(voice.network, threads)
+
+    def loss(self, network: nn.Module, samples: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
+        """The nats that each sample costs, [B, T]. While gradients are computed, samples are dequantised, and what the
+        network hears of the past is blurred."""
+        import torch
+
+        if not torch.is_grad_enabled():
+            return _nats(network, samples, mel)
+        noisy = samples + _HALF_STEP * (2 * torch.rand_like(samples) - 1)
+        return _nats(network, noisy, mel, _NOISE)
+
+    def bits(
+        self,
+        voice: Voice,
+        samples: NDArray[np.float32],
+        mel: NDArray[np.float32] | None,
+        speaker: int | None,
+        first: int,
+        end: int,
+        arithmetic: str,
+    ) -> NDArray[np.float32]:
+        """As `VoiceKind.bits`: of each sample as one of 256 μ-law classes, as a WaveNet's are. The samples of a block
+        share what it costs evenly."""
+        import torch
+
+        from wavesynth.audio.companding import preemphasis
+
+        assert mel is not None  # such a voice takes log-mel
+        hop, model, found = voice.hop, voice.model, []
+        total = len(mel) * hop
+        waveform = torch.from_numpy(np.pad(samples[:total], (0, max(0, total - len(samples)))))
+        emphasised = preemphasis(waveform.float(), voice.preemphasis)
+        silence = np.float32(voice.mel.silence)
+        around = torch.from_numpy(np.pad(mel, ((MEL_CONTEXT,) * 2, (0, 0)), constant_values=silence))
+        warm_up = -(-voice.config.receptive_field // hop)
+        for frame in range(first // hop, -(-end // hop), _PIECE_FRAMES):
+            last, begin = min(frame + _PIECE_FRAMES, -(-end // hop)), max(0, frame - warm_up)
+            window = around[begin : last + 2 * MEL_CONTEXT]
+            with torch.inference_mode():
+                nats = _nats(model, emphasised[None, begin * hop : last * hop], window[None])[0]
+            found.append(nats[(frame - begin) * hop :] / math.log(2))
+        start = first // hop * hop
+        return torch.cat(found)[first - start : end - start].float().numpy()
+
+
+def _nats(network: nn.Module, samples: Tensor, mel: Tensor, noise: float = 0.0) -> Tensor:
+    """What each sample [B, T] costs as one of 256 μ-law classes, [B, T]: the density at the sample, times the width of
+    a class there, so that a flow and a WaveNet may be compared. The samples of a block share what it costs evenly."""
+    import torch
+
+    nats: Tensor = network(samples, mel, noise)
+    block = samples.shape[1] // nats.shape[1]
+    return (nats / block).repeat_interleave(block, 1) - torch.log(_class_width(samples))
+
+
+def _class_width(samples: Tensor) -> Tensor:
+    """The width of one of 256 μ-law classes at samples [...] (wavesynth.audio.companding): [...]."""
+    mu = 255.0
+    return (1 + mu * samples.abs()) * (2 * math.log1p(mu) / mu**2)
