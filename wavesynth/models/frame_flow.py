@@ -227,14 +227,15 @@ class FrameFlow(nn.Module):
                 parts.append(padded.gather(1, place.flatten(1)).view_as(place))
         past = torch.cat(parts, -1) / gain
         if noise:
-            past = past + noise * torch.randn_like(past)
+            past = past + noise * torch.rand_like(past[:, :1, :1]) * torch.randn_like(past)
         past = compress(past)
         return torch.cat([past, likeness.unsqueeze(-1)], -1) if c.lags else past
 
     def latent(self, samples: Tensor, mel: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
         """The latent z [B, N, n] of pre-emphasised samples [B, F * hop], and each block's log-determinant, [B, N].
 
-        `noise` is the standard deviation of what is added to what the network hears of the past, over the gain.
+        `noise` is the largest standard deviation, over the gain, of what is added to what the network hears of the
+        past: each example has its own, from 0 on.
         """
         c = self.config
         gain, a, entry, frames = self.conditioning(mel)

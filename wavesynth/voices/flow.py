@@ -21,8 +21,9 @@ __all__ = ["FlowKind"]
 
 #: Half a step of 16 bits: recordings are dequantised while they are learned (Theis et al., 2016, sec. 3.1).
 _HALF_STEP = 2.0**-16
-#: What the network's ears are blurred by in training, over the gain: in sampling its past has errors too.
-_NOISE = 0.03
+#: What the network's ears are blurred by in training, at the most, over the gain: in sampling its past has errors too,
+#: and it is to trust the log-mel.
+_NOISE = 0.5
 #: Frames that are scored at once.
 _PIECE_FRAMES = 200
 
