@@ -10,10 +10,9 @@ FROM python:3.13-slim-trixie AS dependencies
 ENV PATH=/opt/wavesynth/bin:$PATH PIP_NO_CACHE_DIR=1
 # Without a pip of its own: what runs in the image installs nothing.
 RUN python3 -m venv --without-pip /opt/wavesynth
-COPY pyproject.toml /source/
-RUN python -c "import tomllib; print(*tomllib.load(open('/source/pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-        > /source/requirements.txt \
-    && pip --python /opt/wavesynth install -r /source/requirements.txt
+COPY requirements.lock /source/
+# Only files whose hashes are known, and none that would run code to be built. `make lock` pins them anew.
+RUN pip --python /opt/wavesynth install --require-hashes --no-deps --only-binary :all: -r /source/requirements.lock
 
 FROM python:3.13-slim-trixie AS installed
 RUN apt-get update && apt-get install --yes --no-install-recommends g++

@@ -7,7 +7,7 @@ BIN := .venv/bin
 SERVED := .venv/served
 READY := .venv/ready
 
-.PHONY: help demo test faults attacks soak machines lint docs bench bench-gpu proto clean
+.PHONY: help demo test faults attacks soak machines lint docs bench bench-gpu lock proto clean
 
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,11 @@ bench: $(READY) ## measure the engine and the service on this machine
 
 bench-gpu: ## on a machine with an NVIDIA GPU: its tests and its speed, in 8 minutes
 	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m wavesynth.benchmarks.gpu
+
+lock: $(READY) ## pin anew what the image installs, with hashes for every system, in requirements.lock
+	@$(BIN)/python -c "import uv" 2>/dev/null || $(BIN)/pip install --editable ".[deploy]"
+	$(BIN)/python -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 proto: $(READY) ## generate the Python code of the API from proto/
 	tools/proto.sh

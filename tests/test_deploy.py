@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import generate_latest
 
 from wavesynth.server.config import ServerConfig
@@ -16,7 +17,9 @@ from wavesynth.server.server import Server
 FOLDER = Path(__file__).parents[1] / "deploy"
 ALERTS = (FOLDER / "alerts.yml").read_text("utf-8")
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text("utf-8"))
+ADAPTER = yaml.safe_load((FOLDER / "kubernetes" / "prometheus-adapter.yaml").read_text("utf-8"))
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+EXPRESSIONS += [rule["metricsQuery"] for rule in ADAPTER["rules"]["custom"]]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def test_panels_stand_side_by_side_and_each_has_a_title():
     shutil.which("promtool") is None, reason="promtool is not installed (apt-get install prometheus)"
 )
 def test_prometheus_understands_every_expression(tmp_path):
-    variables = {"$instance": ".*", "$__rate_interval": "1m"}
+    variables = {"$instance": ".*", "$__rate_interval": "1m", "<<.GroupBy>>": "pod", "<<.LabelMatchers>>": ""}
     rules = []
     for expression in EXPRESSIONS:
         for variable, value in variables.items():

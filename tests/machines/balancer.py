@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 import yaml
 
-__all__ = ["Balancer", "configuration", "envoy"]
+__all__ = ["FOLDER", "TLS", "Balancer", "configuration", "envoy"]
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -37,7 +37,8 @@ def configuration(folder, port, names):
     for ours, name in (("cert.pem", "tls.crt"), ("key.pem", "tls.key")):
         shutil.copy(TLS / ours, folder / "tls" / name)
     for name in ("envoy.yaml", "certificate.yaml"):
-        text = (FOLDER / name).read_text("utf-8").replace("/etc/envoy", str(folder))
+        text = (FOLDER / name).read_text("utf-8")
+        text = text.replace("/etc/envoy-tls", str(folder / "tls")).replace("/etc/envoy", str(folder))
         (folder / name).write_text(text, "utf-8")
     path = folder / "envoy.yaml"
     whole = yaml.safe_load(path.read_text("utf-8"))
@@ -68,13 +69,12 @@ class Balancer:
     def __enter__(self):
         admin, log = self._folder / "admin", (self._folder / "log").open("w")
         options = ["--admin-address-path", str(admin), "--concurrency", "1", "--log-level", "warning"]
-        # No base id of another Envoy on this machine is taken.
-        command = [envoy(), "-c", str(self._file), "--use-dynamic-base-id", *options]
+        command = [envoy(), "-c", str(self._file), "--disable-hot-restart", "--drain-time-s", "1", *options]
         self._process = subprocess.Popen(command, stdout=log, stderr=log)
         log.close()
         try:
-            self._wait(admin.exists, "it starts")
-            self._admin = admin.read_text()
+            self._wait(lambda: admin.exists() and admin.read_text(), "it starts")
+            self.admin = admin.read_text()
             (listener,) = self._asked("listeners?format=json")["listener_statuses"]
             self.port = listener["local_address"]["socket_address"]["port_value"]
         except BaseException:
@@ -106,11 +106,6 @@ class Balancer:
             lambda: {h for h, (_, well) in self._hosts().items() if well} == wanted, f"{wanted} get calls"
         )
 
-    def drain(self):
-        """What is done before Envoy ends."""
-        with urlopen(Request(f"http://{self._admin}/drain_listeners?graceful&skip_exit", method="POST")):
-            pass
-
     def _hosts(self):
         found = {}
         for cluster in self._asked("clusters?format=json")["cluster_statuses"]:
@@ -127,7 +122,7 @@ class Balancer:
         return json.loads(self._text(path))
 
     def _text(self, path):
-        with urlopen(f"http://{self._admin}/{path}", timeout=PATIENCE) as answer:
+        with urlopen(f"http://{self.admin}/{path}", timeout=PATIENCE) as answer:
             return answer.read().decode()
 
     def _wait(self, condition, what):

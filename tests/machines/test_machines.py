@@ -4,6 +4,8 @@ MACHINES=60 has callers listen for so many seconds, restarts all servers, and sa
 """
 
 import os
+import socket
+import subprocess
 import threading
 import time
 from contextlib import ExitStack
@@ -11,8 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+import yaml
 
-from tests.machines.balancer import TLS, Balancer, envoy
+from tests.machines.balancer import FOLDER, TLS, Balancer, envoy
 from tests.machines.names import NameServer
 from tests.serving import ServerProcess
 from wavesynth.clients import BusyError, Client
@@ -31,7 +34,7 @@ PLACES = 4
 #: Seconds that calls have when their server ends: few, so that they are cut.
 GRACE = "0.5"
 #: Seconds in which a call ends, at the latest.
-PATIENCE = 120
+PATIENCE = 60 + 2 * SECONDS
 CLIP = np.random.default_rng(0).uniform(-0.3, 0.3, round(16_000 * SECONDS)).astype(np.float32)
 
 
@@ -55,9 +58,13 @@ def machines(two_voices, tmp_path_factory):
         yield balancer, servers
 
 
+def trusting(balancer):
+    return Client(balancer.address, certificates=(TLS / "cert.pem").read_bytes())
+
+
 @pytest.fixture
 def client(machines):
-    with Client(machines[0].address, certificates=(TLS / "cert.pem").read_bytes()) as client:
+    with trusting(machines[0]) as client:
         yield client
 
 
@@ -213,3 +220,42 @@ def test_servers_are_restarted_one_after_the_other_while_calls_go_on(machines, c
     go.set()
     check(client, listeners, "each server is restarted")
     assert sum(listener.reconnected for listener in listeners) >= 1
+
+
+def test_an_envoy_that_ends_takes_no_new_calls_and_waits_for_those_under_way(two_voices, tmp_path):
+    (deployment,) = (
+        each
+        for each in yaml.safe_load_all((FOLDER / "balancer.yaml").read_text("utf-8"))
+        if each["kind"] == "Deployment"
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    *shell, script = container["lifecycle"]["preStop"]["exec"]["command"]
+    with (
+        ServerProcess(two_voices) as server,
+        NameServer(HOSTS[:1]) as names,
+        Balancer(tmp_path, server.port, names.port) as balancer,
+        trusting(balancer) as client,
+    ):
+        balancer.wait_for(HOSTS[:1])
+        (call,) = opened(client, 1)
+        ours = script.replace("127.0.0.1/9901", balancer.admin.replace(":", "/"))
+        assert ours != script
+        with subprocess.Popen([*shell, ours], stdout=subprocess.DEVNULL) as stopping:
+            try:
+                until = time.monotonic() + PATIENCE
+                while accepts(balancer.port):
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
+                assert stopping.poll() is None and next(call).pcm
+                call.close()
+                assert stopping.wait(PATIENCE) == 0
+            finally:
+                stopping.kill()
+
+
+def accepts(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
