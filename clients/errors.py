@@ -32,7 +32,7 @@ class ServiceError(Exception):
         self.code = code
         """The gRPC status code, such as NOT_FOUND."""
         self.retry_after = retry_after
-        """Seconds after which to try again, when the service was full."""
+        """Seconds after which to try again, when the service was full or has lost its engine."""
         self.request_id = request_id
         """What the service's log names the call by; empty if the service has not answered."""
 

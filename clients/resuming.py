@@ -15,7 +15,15 @@ import grpc
 
 from wavesynth.v1 import synthesis_pb2 as pb
 
-from .errors import BusyError, DeadlineError, ServiceError, UnavailableError, lost_its_status, service_error
+from .errors import (
+    BusyError,
+    DeadlineError,
+    FailedError,
+    ServiceError,
+    UnavailableError,
+    lost_its_status,
+    service_error,
+)
 from .messages import Chunk, chunk_of
 
 __all__ = ["Backoff", "CallPosition"]
@@ -82,7 +90,8 @@ class CallPosition:
         """Seconds to wait before the next attempt; raises what `error` is if there is to be none."""
         problem, now = self._explain(error), time.monotonic()
         worth = self.next_sample > self._first or lost_its_status(error)
-        full = isinstance(problem, BusyError) and problem.retry_after is not None
+        # The service is full, or its engine was lost and another is to be expected.
+        full = isinstance(problem, BusyError | FailedError) and problem.retry_after is not None
         if not worth or not (full or isinstance(problem, UnavailableError)):
             raise problem from error
         if not self._attempts:

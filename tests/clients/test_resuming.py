@@ -20,7 +20,7 @@ from wavesynth.clients import (
     calls,
     connection,
 )
-from wavesynth.clients.errors import ServiceError
+from wavesynth.clients.errors import FailedError, ServiceError
 from wavesynth.clients.resuming import CallPosition
 
 # More than all buffers between a service and a reader who has stopped reading can hold.
@@ -124,6 +124,13 @@ def test_a_full_service_is_asked_again_when_it_says_so():
     assert begun().wait_after(error) == 4.5
     with pytest.raises(BusyError):  # a message that is too long will be so again
         begun().wait_after(BrokenError(grpc.StatusCode.RESOURCE_EXHAUSTED))
+
+
+def test_a_service_that_has_lost_its_engine_is_asked_again_and_one_that_has_failed_otherwise_is_not():
+    error = BrokenError(grpc.StatusCode.INTERNAL, (("retry-after-ms", "1000"),))
+    assert begun().wait_after(error) == 1
+    with pytest.raises(FailedError):
+        begun().wait_after(BrokenError(grpc.StatusCode.INTERNAL))
 
 
 def test_what_trying_again_cannot_cure_is_raised_at_once():

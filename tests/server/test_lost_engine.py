@@ -59,6 +59,7 @@ def test_a_worker_that_fails_ends_all_streams_with_internal_and_the_process_with
                 with pytest.raises(grpc.RpcError) as error:
                     list(call)
                 assert error.value.code() == grpc.StatusCode.INTERNAL
+                assert dict(error.value.trailing_metadata())["retry-after-ms"] == "1000"
                 assert error.value.details().startswith("the service failed; its log says how, as request ")
             assert next(health).status == health_pb2.HealthCheckResponse.NOT_SERVING
             assert process.wait(30) == 1

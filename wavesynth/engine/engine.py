@@ -18,7 +18,7 @@ from dataclasses import replace
 from wavesynth.engine.admission import Admission, CapacityError
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.counts import Counts
-from wavesynth.engine.plane import DataPlane, samples_at
+from wavesynth.engine.plane import DataPlane, EngineLostError, samples_at
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity, Scheduler
 from wavesynth.engine.stream import ClosedError, EngineRequest, EngineStream, StreamError
@@ -194,7 +194,7 @@ class Engine:
         if isinstance(error, StreamError):
             return error
         if isinstance(error, LostError):
-            return StreamError(str(error))
+            return EngineLostError(str(error))
         asked = stream.request.request_id
         _log.error("making audio failed, voice %s, request %s", stream.voice, asked, exc_info=error)
         return StreamError(f"making the audio failed: {error}")
@@ -202,7 +202,7 @@ class Engine:
     def lose(self, error: BaseException) -> None:
         """Ends everything: the backend is gone, or a worker."""
         left = self._finish(
-            StreamError(str(error) if isinstance(error, LostError) else "the engine has failed")
+            EngineLostError(str(error) if isinstance(error, LostError) else "the engine has failed")
         )
         if left is None:
             return

@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from wavesynth.engine.stream import EngineRequest
 
-__all__ = ["Advanced", "DataPlane", "InputError", "PlaneStream", "StreamError", "samples_at"]
+__all__ = [
+    "Advanced",
+    "DataPlane",
+    "EngineLostError",
+    "InputError",
+    "PlaneStream",
+    "StreamError",
+    "samples_at",
+]
 
 
 @cache
@@ -31,6 +39,10 @@ def samples_at(rate: int, of_16000: int) -> int:
 
 class StreamError(Exception):
     """Why a stream ended before its last chunk."""
+
+
+class EngineLostError(StreamError):
+    """The engine ended, and the stream with it: another engine can make the rest."""
 
 
 class InputError(StreamError, ValueError):

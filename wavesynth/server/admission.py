@@ -76,7 +76,9 @@ class Admission:
             code, message, reason = refusal.code.name, str(refusal), refusal.reason
             # Under no other name: what knows its own traceback stays, with all that the caller has sent.
             await _abort(
-                context, _internal(call) if refusal.code is grpc.StatusCode.INTERNAL else refusal, call
+                context,
+                _internal(call, refusal.metadata) if refusal.code is grpc.StatusCode.INTERNAL else refusal,
+                call,
             )
         except asyncio.CancelledError:
             left = context.time_remaining()
@@ -131,11 +133,10 @@ class Admission:
         return None
 
 
-def _internal(call: Call) -> RefusedError:
+def _internal(call: Call, metadata: tuple[tuple[str, str], ...] = ()) -> RefusedError:
     """What a caller is told of a fault of ours: where to find the words of it, and none of them."""
-    return RefusedError(
-        grpc.StatusCode.INTERNAL, f"the service failed; its log says how, as request {call.request_id}"
-    )
+    sentence = f"the service failed; its log says how, as request {call.request_id}"
+    return RefusedError(grpc.StatusCode.INTERNAL, sentence, metadata)
 
 
 async def _abort(context: grpc.aio.ServicerContext, refusal: RefusedError, call: Call) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import grpc
 
 from wavesynth.engine.admission import CapacityError
+from wavesynth.engine.plane import EngineLostError
 from wavesynth.engine.stream import ClosedError, InputError, StreamError
 
 __all__ = ["RefusedError", "invalid"]
 
 
+#: The trailing metadata that says in how many milliseconds another attempt is worth it.
+RETRY = "retry-after-ms"
+#: The same where the engine is lost: whoever started the service starts another.
+_LOST = 1000
 #: Why calls are refused, where the code says it.
 _REASONS = {
     grpc.StatusCode.UNAUTHENTICATED: "token",
@@ -41,7 +46,7 @@ class RefusedError(Exception):
     @classmethod
     def full(cls, message: str, retry_after: float, reason: str) -> RefusedError:
         """RESOURCE_EXHAUSTED: the caller may come again after so many seconds."""
-        retry = (("retry-after-ms", str(round(1000 * retry_after))),)
+        retry = ((RETRY, str(round(1000 * retry_after))),)
         return cls(grpc.StatusCode.RESOURCE_EXHAUSTED, message, retry, reason)
 
     @classmethod
@@ -53,7 +58,8 @@ class RefusedError(Exception):
             return invalid(str(error))
         if isinstance(error, ClosedError):
             return cls(grpc.StatusCode.UNAVAILABLE, str(error))
-        return cls(grpc.StatusCode.INTERNAL, str(error))
+        retry = ((RETRY, str(_LOST)),) if isinstance(error, EngineLostError) else ()
+        return cls(grpc.StatusCode.INTERNAL, str(error), retry)
 
 
 def invalid(message: str) -> RefusedError:

@@ -31,6 +31,8 @@ async def within(seconds: float, refusal: RefusedError) -> AsyncIterator[asyncio
         if not limit.expired():
             raise
         raise refusal from error
+    finally:
+        del refusal  # what knows its own traceback stays
 
 
 async def next_message(requests: AsyncIterator[Any], limits: Limits) -> Any:
@@ -45,9 +47,8 @@ class Answer:
 
     def __init__(self, context: Any, limits: Limits, call: Call) -> None:
         self._context, self._stall, self._call = context, limits.stall, call
-        self._unread = RefusedError(
-            grpc.StatusCode.ABORTED,
-            f"the answer was not read for {self._stall:g} seconds; a reader may stop for so long at most",
+        self._unread = (
+            f"the answer was not read for {self._stall:g} seconds; a reader may stop for so long at most"
         )
         self._metadata = ((HEADER, call.request_id),)
         self._begun = False
@@ -57,7 +58,7 @@ class Answer:
 
         The code is ABORTED: who has paused for longer may call again for the rest (`first_sample`).
         """
-        async with within(self._stall, self._unread):
+        async with within(self._stall, RefusedError(grpc.StatusCode.ABORTED, self._unread)):
             if not self._begun:
                 self._begun = True
                 # By itself: gRPC sends no status of a call whose headers are part of a write that was given up.

@@ -7,12 +7,18 @@ from dataclasses import asdict
 from typing import Any
 
 from wavesynth.engine.admission import CapacityError
+from wavesynth.engine.plane import EngineLostError
 from wavesynth.engine.stream import ClosedError, EngineRequest, InputError, StreamError
 from wavesynth.sampling.params import SamplingParams
 
 __all__ = ["error_of", "plain_error", "plain_request", "request_of"]
 
-_KINDS: dict[str, type[StreamError]] = {"closed": ClosedError, "input": InputError, "stream": StreamError}
+_KINDS: dict[str, type[StreamError]] = {
+    "closed": ClosedError,
+    "input": InputError,
+    "lost": EngineLostError,
+    "stream": StreamError,
+}
 
 
 def plain_request(request: EngineRequest) -> dict[str, Any]:
