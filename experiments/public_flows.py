@@ -90,6 +90,7 @@ def train_public(options: argparse.Namespace) -> None:
     training, validation, test = (read_images(options.data, name) for name in ("train", "validation", "test"))
     height, width, channels = training.images.shape[1:]
     make, batch = FLOWS[options.flow]
+    batch = options.batch or batch
     flow, nats = make(options, (height, width, channels))
     dimensions = height * width * channels
     optimizer = torch.optim.Adam(flow.parameters(), lr=options.learning_rate)
@@ -134,6 +135,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=900)
     parser.add_argument("--features", type=int, default=1000)
+    parser.add_argument("--batch", type=int)
     parser.add_argument("--blocks", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--clip", type=float, default=100.0)

@@ -12,7 +12,7 @@ LISTS = """
 from wavesynth.images.model import load_image_models
 
 for name, (model, _) in load_image_models().items():
-    print(name, model.network.config.variant)
+    print(name, model.kind, model.network.config.shape)
 """
 
 
