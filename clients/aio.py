@@ -11,6 +11,7 @@ import grpc.aio
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wavesynth.audio.score import Score
 from wavesynth.v1 import admin_pb2
 from wavesynth.v1 import synthesis_pb2 as pb
 
@@ -18,7 +19,7 @@ from .calls import Calls, ResumableCall
 from .connection import Connection
 from .errors import ServiceError
 from .inputs import check_input
-from .messages import Chunk, SynthesisInput, SynthesisOptions, chunk_of, join_chunks, synthesis_of
+from .messages import Chunk, SynthesisInput, SynthesisOptions, chunk_of, join_chunks, score_of, synthesis_of
 from .progress import Progress
 from .replay import AsyncReplayBuffer
 from .resuming import Backoff
@@ -164,6 +165,23 @@ class AsyncClient:
         with self._calls.errors():
             response = await self._calls.whole(synthesis, given, timeout)
         return chunk_of(response.chunk)
+
+    async def score(
+        self,
+        audio: ArrayLike,
+        voice: str = "",
+        *,
+        sample_rate: int = 0,
+        speaker: str = "",
+        timeout: float | None = None,
+    ) -> Score:
+        """How well a voice predicts a recording, in bits: `audio` [n] as the client's text says. Raises ServiceError.
+
+        The service answers when all of it is there and scored, which waits behind live calls.
+        """
+        given = check_input({"audio": audio, "sample_rate": sample_rate})
+        with self._calls.errors():
+            return score_of(await self._calls.score(voice, speaker, given, timeout))
 
     def stream(
         self, voice: str = "", *, timeout: float | None = None, **options: Unpack[SynthesisInput]

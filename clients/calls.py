@@ -99,6 +99,11 @@ class Calls:
         request = pb.SynthesizeRequest(synthesis=synthesis, conditioning=given.conditioning())
         return self._stub.Synthesize(request, timeout=timeout, metadata=self._metadata)
 
+    def score(self, voice: str, speaker: str, given: CheckedInput, timeout: float | None) -> Any:
+        """The response of Score, or what is to be awaited for it."""
+        messages = given.score_requests(voice, speaker)
+        return self._stub.Score(messages, timeout=timeout, metadata=self._metadata)
+
     def stream(self, synthesis: pb.Synthesis, given: CheckedInput, timeout: float | None) -> ResumableCall:
         """A call whose input is there.
 

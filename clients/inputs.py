@@ -89,13 +89,22 @@ class CheckedInput:
         else:
             config = pb.ResynthesizeConfig(synthesis=synthesis, audio=self._audio_format)
         yield pb.ResynthesizeRequest(config=config)
-        step = max(1, PIECE_BYTES * len(self.array) // self.message_bytes)
-        for first in range(0, len(self.array), step):
-            piece = self.array[first : first + step]
+        for piece in self._pieces(self.array):
             if piece.ndim == 2:
                 yield pb.ResynthesizeRequest(mel=_mel_frames(piece))
             else:
                 yield pb.ResynthesizeRequest(audio=self._bytes(piece))
+
+    def score_requests(self, voice: str, speaker: str) -> Iterator[pb.ScoreRequest]:
+        """A recording as the messages of a Score call, each made when it is asked for."""
+        assert self.array is not None
+        yield pb.ScoreRequest(config=pb.ScoreConfig(voice=voice, speaker=speaker, audio=self._audio_format))
+        for piece in self._pieces(self.array):
+            yield pb.ScoreRequest(audio=self._bytes(piece))
+
+    def _pieces(self, array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        step = max(1, PIECE_BYTES * len(array) // max(1, self.message_bytes))
+        return (array[first : first + step] for first in range(0, len(array), step))
 
     def _seconds(self, voice: pb.Voice) -> float:
         """Seconds of audio that the voice makes of it."""

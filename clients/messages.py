@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.audio.encodings import SampleFormat, bytes_of, pcm16_floats
 from wavesynth.audio.pcm import as_samples
+from wavesynth.audio.score import Score
 from wavesynth.v1 import synthesis_pb2 as pb
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "chunk_of",
     "float32_bytes",
     "join_chunks",
+    "score_of",
     "synthesis_of",
 ]
 
@@ -102,6 +104,13 @@ def chunk_of(chunk: pb.AudioChunk) -> Chunk:
     """The chunk that a message holds."""
     statistics = chunk.statistics if chunk.HasField("statistics") else None
     return Chunk(pcm16_floats(chunk.audio), chunk.audio, chunk.first_sample, chunk.sample_rate, statistics)
+
+
+def score_of(response: pb.ScoreResponse) -> Score:
+    """The score that a message holds."""
+    r = response
+    frame_bits = np.array(r.frame_bits, np.float32)
+    return Score(r.voice, r.speaker, r.arithmetic, r.sample_rate, r.hop, r.samples, r.bits, frame_bits)
 
 
 def join_chunks(chunks: Sequence[Chunk]) -> Chunk:

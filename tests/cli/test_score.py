@@ -70,3 +70,17 @@ def test_what_cannot_be_scored_is_one_sentence(folder):
     assert (code, err) == (1, "wavesynth: arithmetic is 'bf16'; it must be one of int8, float32\n")
     code, _, err = run(folder / "a.wav", "--voice", "nobody")
     assert code == 1 and "voice is 'nobody'" in err
+
+
+def test_a_service_scores_as_this_process_does(folder, serve):
+    ours = json.loads(run(folder / "a.wav", "--voice", folder / "tiny", "--json")[1])
+    with serve(voices=folder) as server:
+        address = f"localhost:{server.port}"
+        code, out, _ = run(folder / "a.wav", "--server", address, "--json")
+        assert code == 0 and json.loads(out) == ours
+        code, _, err = run(folder / "a.wav", "--voice", "nobody", "--server", address)
+        assert code == 1 and err.startswith(f"wavesynth: {address}: voice is 'nobody'")
+        code, _, err = run(folder / "short.wav", "--server", address)
+        assert code == 1 and "audio has 700 samples" in err
+        code, _, err = run(folder / "a.wav", "--server", address, "--arithmetic", "int8")
+        assert code == 1 and "--arithmetic is for a voice in this process" in err

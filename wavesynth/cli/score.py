@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wavesynth.cli.common import (
+    Certificates,
+    ClientCert,
+    ClientKey,
+    TokenFile,
+    connect,
     fail,
+    not_served,
     one_sentence_errors,
 )
 from wavesynth.cli.terminal import say, terminal, track
@@ -33,6 +39,9 @@ def score(
         str, typer.Option(help="Name of a voice, or a voice's folder; the default if not given.")
     ] = "",
     speaker: Annotated[str, typer.Option(help="One of the voice's speakers; the first if not given.")] = "",
+    server: Annotated[
+        str, typer.Option(help="A service, host:port, that is to do it; this process if not given.")
+    ] = "",
     arithmetic: Annotated[
         str,
         typer.Option(
@@ -47,6 +56,10 @@ def score(
     threads: Annotated[
         int | None, typer.Option(help="Cores to use; all if not given.", min=1, max=256)
     ] = None,
+    token_file: TokenFile = None,
+    certificates: Certificates = None,
+    client_cert: ClientCert = None,
+    client_key: ClientKey = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Says how many bits each sample of recordings costs under a voice: the fewer, the better it predicts them.
@@ -61,16 +74,21 @@ def score(
         from wavesynth.audio.files import load
         from wavesynth.files import atomic_path, check_output, shown
 
+        files = token_file, certificates, client_cert, client_key
+        sources = (*recordings, *files)
         if picture:
             from wavesynth.audio.plots import save_score
 
-            check_output(picture, ".png", name="picture", sources=recordings)
+            check_output(picture, ".png", name="picture", sources=sources)
             if len(recordings) > 1:
                 fail(f"--picture is of one recording, and {len(recordings)} are given")
         if csv:
-            check_output(csv, ".csv", name="csv", sources=recordings)
+            check_output(csv, ".csv", name="csv", sources=sources)
+        if server and arithmetic:
+            fail("--arithmetic is for a voice in this process; a service computes as it serves")
+        opened = _served(server, voice, speaker, *files) if server else None
         found: list[tuple[str, Score]] = []
-        with _here(voice, speaker, arithmetic, threads) as (sample_rate, scorer):
+        with opened or _here(voice, speaker, arithmetic, threads) as (sample_rate, scorer):
             for path in track(recordings, "scoring", len(recordings)):
                 recording = load(path, sample_rate)
                 for note in recording.notes:
@@ -105,6 +123,23 @@ def _here(voice: str, speaker: str, arithmetic: str, threads: int | None) -> Ite
         loaded.sample_rate,
         lambda waveform: scored(loaded, waveform, speaker, arithmetic, threads or cores()),
     )
+
+
+@contextmanager
+def _served(address: str, voice: str, speaker: str, *files: Path | None) -> Iterator[tuple[int, Scorer]]:
+    """The rate that recordings are to have, and what has the service at `address` score them."""
+    from wavesynth.clients.client import ServiceError
+
+    with connect(address, *files) as client:
+        try:
+            listed = client.voices()
+            rates = {one.name: one.sample_rate for one in listed.voices}
+            rate = rates.get(
+                voice or listed.default_voice, 16000
+            )  # of a name that it does not have, it says so
+            yield rate, lambda waveform: client.score(waveform, voice, speaker=speaker, sample_rate=rate)
+        except ServiceError as error:
+            not_served(address, error)
 
 
 def _csv(found: list[tuple[str, Score]]) -> str:

@@ -17,7 +17,7 @@ from wavesynth.checks import require_value
 from wavesynth.engine.converted import conditioning_mel
 from wavesynth.voices.voice import Voice
 
-__all__ = ["arithmetic_of", "costs", "recording_of", "score"]
+__all__ = ["arithmetic_of", "check_length", "costs", "recording_of", "score"]
 
 #: Seconds that are scored at a time: little beside them is heard twice, and whoever gives up is not long in the way.
 STRETCH_SECONDS = 20
@@ -36,6 +36,15 @@ def arithmetic_of(voice: Voice, wanted: str = "") -> str:
     return wanted
 
 
+def check_length(voice: Voice, samples: int) -> None:
+    """Raises ValueError for a recording of fewer samples than a window of the log-mel has."""
+    if samples < voice.mel.window:
+        raise ValueError(
+            f"audio has {samples} samples at {voice.sample_rate} hertz; "
+            f"to be scored it must have at least a window of the log-mel, {voice.mel.window}"
+        )
+
+
 def recording_of(pieces: Sequence[NDArray[Any]], source: int, target: int) -> NDArray[np.float32]:
     """The pieces of a recording, int16 or float32, one after the other, from `source` to `target` hertz: [N] within
     ±1."""
@@ -50,11 +59,7 @@ def costs(
 
     Raises ValueError for a recording that is shorter than a window of the log-mel.
     """
-    if len(samples) < voice.mel.window:
-        raise ValueError(
-            f"audio has {len(samples)} samples at {voice.sample_rate} hertz; "
-            f"to be scored it must have at least a window of the log-mel, {voice.mel.window}"
-        )
+    check_length(voice, len(samples))
     mel = conditioning_mel(voice, samples)
     bits = partial(voice.of_kind.bits, voice, samples, mel, speaker)
     step = round(STRETCH_SECONDS * voice.sample_rate)

@@ -26,6 +26,7 @@ _SCOPES = {
     "ListImageModels": "list",
     "SampleImage": "images",
     "CompleteImage": "images",
+    "Score": "score",
     "Reload": ADMIN,
 }
 #: Seconds in which a call that has ended should have taken its status.

@@ -91,7 +91,7 @@ class ImageService(ImageServiceServicer):
         """Has the image worker load all models. What fails will fail again where an image is asked for."""
         for model in self._models.values() if is_installed("torch") else ():
             with suppress(RefusedError):
-                async for _ in self._worker.rows(
+                async for _ in self._worker.results(
                     ImageJob(model.folder, 0, 1.0, None, 0, edition=model.edition)
                 ):
                     pass
@@ -114,7 +114,7 @@ class ImageService(ImageServiceServicer):
         async with self._admission.call("SampleImage", context) as call:
             job, _ = self._job(call, request.synthesis)
             answer = Answer(context, self._admission.limits, call)
-            async with aclosing(self._worker.rows(job)) as rows:
+            async with aclosing(self._worker.results(job)) as rows:
                 async for row in _numbered(rows):
                     await answer.send(pb.SampleImageResponse(row=row))
 
@@ -140,7 +140,7 @@ class ImageService(ImageServiceServicer):
                 )
             job = replace(job, known=request.pixels, pixels=request.known_pixels)
             answer = Answer(context, self._admission.limits, call)
-            async with aclosing(self._worker.rows(job)) as rows:
+            async with aclosing(self._worker.results(job)) as rows:
                 async for row in _numbered(rows):
                     await answer.send(pb.CompleteImageResponse(row=row))
 

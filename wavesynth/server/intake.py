@@ -24,6 +24,9 @@ from wavesynth.v1 import MAX_MESSAGE
 
 __all__ = ["Intake"]
 
+#: The methods that keep all their input until the last of it is there.
+_KEPT = ("/Score",)
+
 
 class Intake(grpc.aio.ServerInterceptor):
     """Reads the messages of all calls; those of `guarded`, services' names, from callers with the token only."""
@@ -77,11 +80,12 @@ class Intake(grpc.aio.ServerInterceptor):
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext, reserved: Reserved
         ) -> AsyncGenerator[Any, None]:
             self._check(method, context, reserved.client)
-            request = await self._first(requests, reserved)
+            request, kept = await self._first(requests, reserved), 0
             while request is not None:
+                kept += request.ByteSize() if method.endswith(_KEPT) else 0
                 yield request
                 request = await anext(requests, None)
-                reserved.set(0 if request is None else request.ByteSize())
+                reserved.set(kept + (0 if request is None else request.ByteSize()))
 
         async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
             with self._call(context) as reserved:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wavesynth.audio.analysis import MelConfig
@@ -34,25 +35,31 @@ class ServedVoice:
     temperature: float
     correction: int
     cost: tuple[bool, int]
+    kind: str = ""
+    likelihoods: tuple[str, ...] = ()
+    folder: Path = Path()
+    """Where it is, for a process that is to load it."""
     edition: int = 0
     """Another one each time that it is loaded; 0 for whichever the engine has."""
 
     @classmethod
-    def of(cls, voice: Voice, edition: int = 0) -> ServedVoice:
+    def of(cls, voice: Voice, edition: int = 0, folder: Path = Path()) -> ServedVoice:
         """Those of `voice`."""
-        names = [name for name in cls.__dataclass_fields__ if name != "edition"]
-        return cls(**{name: getattr(voice, name) for name in names}, edition=edition)
+        names = [name for name in cls.__dataclass_fields__ if name not in ("edition", "folder")]
+        return cls(**{name: getattr(voice, name) for name in names}, edition=edition, folder=folder)
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self)
+        return asdict(self) | {"folder": str(self.folder.absolute())}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> ServedVoice:
         """The one that `plain` was of."""
         converter, layers = plain["cost"]
-        others = {"mel": build("mel", MelConfig, plain["mel"]), "cost": (converter, layers)}
-        return cls(**plain | others | {"speakers": tuple(plain["speakers"])})
+        others: dict[str, Any] = {"mel": build("mel", MelConfig, plain["mel"]), "cost": (converter, layers)}
+        others |= {"folder": Path(plain["folder"])}
+        others |= {name: tuple(plain[name]) for name in ("speakers", "likelihoods")}
+        return cls(**plain | others)
 
     def speaker_number(self, name: str) -> int | None:
         """As `Voice.speaker_number`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 
@@ -18,25 +18,24 @@ from wavesynth.server.async_engine import AsyncEngine, AsyncStream
 from wavesynth.server.callers import client_of
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.pace import Pace, Paces
+from wavesynth.server.scoring import Scoring
 from wavesynth.server.telemetry import Call
 from wavesynth.server.validation import Checked, GrowingInput, Requests
-from wavesynth.server.waiting import Answer, next_message
+from wavesynth.server.waiting import Answer, checked_aside, next_message
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
 
 __all__ = ["SynthesisService"]
 
-#: Bytes of a message that takes a millisecond or so to look through.
-_LARGE = 1 << 18
-
-T = TypeVar("T")
-
 
 class SynthesisService(SynthesisServiceServicer):
     """Serves the engine's voices; `requests` checks what is asked for."""
 
-    def __init__(self, engine: AsyncEngine, requests: Requests, admission: Admission) -> None:
+    def __init__(
+        self, engine: AsyncEngine, requests: Requests, admission: Admission, scoring: Scoring
+    ) -> None:
         self._engine, self._requests, self._admission = engine, requests, admission
+        self._scoring = scoring
         self._limits = admission.limits
         self._paces = Paces(admission.limits.small_messages)
 
@@ -96,13 +95,20 @@ class SynthesisService(SynthesisServiceServicer):
                     reader.cancel()
                     await asyncio.wait([reader])  # nobody may read when what is read from is closed
 
+    async def Score(  # noqa: N802
+        self, requests: AsyncIterator[pb.ScoreRequest], context: grpc.aio.ServicerContext
+    ) -> pb.ScoreResponse:
+        """What the recording costs that comes in messages, once all of it is there."""
+        async with self._admission.call("Score", context) as call:
+            return await self._scoring.score(call, requests, self._paces.of(call.caller))
+
     @asynccontextmanager
     async def _open_whole(
         self, call: Call, request: pb.SynthesizeRequest | pb.StreamSynthesizeRequest, live: bool
     ) -> AsyncIterator[tuple[AsyncStream, _Messages]]:
         """The stream of a call whose input came in its request, and what makes messages of its audio."""
         check = partial(self._requests.whole, request.synthesis, request.conditioning, live)
-        checked = await _checked(request, check)
+        checked = await checked_aside(request, check)
         async with self._engine.open(self._of(call, checked)) as stream:
             call.opened = time.monotonic()
             if checked.given is not None:
@@ -120,7 +126,7 @@ class SynthesisService(SynthesisServiceServicer):
         """Moves the input of a call to its stream; what is wrong with it, the stream's reader raises."""
         try:
             while (message := await next_message(requests, self._limits)) is not None:
-                piece, samples = await _checked(message, partial(checked.given.read, message))
+                piece, samples = await checked_aside(message, partial(checked.given.read, message))
                 if len(piece):
                     await stream.push(piece, samples)
                 await pace.message(samples / checked.sample_rate)
@@ -165,11 +171,6 @@ class _Messages:
             sample_rate=self._sample_rate,
             statistics=_statistics(last) if last else None,
         )
-
-
-async def _checked(message: Any, check: Callable[[], T]) -> T:
-    """What `check` makes of a message: of a large one on another thread, since the event loop is everybody's."""
-    return check() if message.ByteSize() < _LARGE else await asyncio.to_thread(check)
 
 
 def _statistics(last: Statistics) -> pb.Statistics:

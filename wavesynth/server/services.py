@@ -25,13 +25,15 @@ from wavesynth.server.certificates import grpc_credentials, page_context
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.followed import Followed
 from wavesynth.server.health import Health
-from wavesynth.server.image_worker import ImageWorker
+from wavesynth.server.image_worker import image_worker
 from wavesynth.server.images import ImageService, ServedImages
 from wavesynth.server.intake import Intake
 from wavesynth.server.limits import Limits
 from wavesynth.server.loading import tokens_of
 from wavesynth.server.malformed import RefuseMalformed
 from wavesynth.server.reloading import Files, Reloaded
+from wavesynth.server.score_worker import score_worker
+from wavesynth.server.scoring import Scoring
 from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port
@@ -61,6 +63,8 @@ PING_INTERVAL_MS = 1_000
 _LAST_MOMENT = 0.25
 #: Calls for images that may be under way or wait; front ends share them out equally.
 _IMAGE_CALLS = 4
+#: The same of calls for scores.
+_SCORE_CALLS = 4
 
 
 class Services:
@@ -87,8 +91,10 @@ class Services:
         self._tracing = tracing_from_environment()
         self._admission = Admission(metrics, tokens_of(config, self._followed), config.limits, self._tracing)
         self._requests = requests
-        self._service = SynthesisService(engine, requests, self._admission)
-        self._image_worker = ImageWorker(max(1, _IMAGE_CALLS // max(1, config.workers)))
+        self._score_worker = score_worker(max(1, _SCORE_CALLS // max(1, config.workers)))
+        scoring = Scoring(requests, self._score_worker, config.limits)
+        self._service = SynthesisService(engine, requests, self._admission, scoring)
+        self._image_worker = image_worker(max(1, _IMAGE_CALLS // max(1, config.workers)))
         self._images = ImageService(images, self._image_worker, self._admission)
         self._health = Health(_named(requests.voices))
         interceptors = [RefuseMalformed(self._admission), Intake(self._admission, _SERVICES)]
@@ -109,6 +115,7 @@ class Services:
             if self._tracing is not None:
                 stack.push_async_callback(asyncio.to_thread, self._tracing.close)
             stack.callback(self._image_worker.close)
+            stack.callback(self._score_worker.close)
             if self._config.warm:
                 await self._images.warm()
             stack.push_async_callback(self._grpc.stop, 0)

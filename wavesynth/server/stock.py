@@ -85,6 +85,7 @@ class ReadyVoice:
     loaded: LoadedVoice
     plane: DataPlane
     edition: int
+    folder: Path
 
     @property
     def name(self) -> str:
@@ -119,7 +120,7 @@ class Stocked:
     @property
     def served(self) -> list[ServedVoice]:
         """What calls need to know of them."""
-        return [ServedVoice.of(one.loaded.voice, one.edition) for one in self.ready.values()]
+        return [ServedVoice.of(one.loaded.voice, one.edition, one.folder) for one in self.ready.values()]
 
 
 def engine_of(
@@ -194,7 +195,7 @@ class Stock:
             plane = plane_of(loaded)
             if config.warm:
                 warm_up(plane, voice.name, loaded, config.chunk)
-            return ReadyVoice(loaded, plane, next(self._editions))
+            return ReadyVoice(loaded, plane, next(self._editions), folder)
         except (ValueError, OSError, RuntimeError) as error:
             if self._problems is None:  # at the start, who asked for such a backend is told so
                 raise

@@ -123,6 +123,12 @@ class Call:
                 metrics.time_to_first_audio.observe(output.statistics.time_to_first_audio)
                 metrics.real_time_factor.labels(self.method).observe(output.statistics.real_time_factor)
 
+    def scored(self, samples: int) -> None:
+        """Notes that so many samples of a recording were scored; they count as audio to a token's limit."""
+        self.metrics.scored.labels(self.voice).inc(samples)
+        if self.bearer:
+            self.bearer.heard(samples / self.sample_rate)
+
     def ended(self, code: str, message: str, reason: str) -> None:
         """Counts and logs the call; `reason` is one of `RefusedError.reason`."""
         seconds, metrics = time.monotonic() - self.started, self.metrics

@@ -22,8 +22,8 @@ from wavesynth.server.errors import RefusedError
 
 __all__ = ["ADMIN", "SCOPES", "Allowance", "Bearer", "Token", "Tokens", "hash_of", "new_token"]
 
-#: What a token may allow: to make audio, to list voices and models, to make images.
-SCOPES = ("synthesise", "list", "images")
+#: What a token may allow: to make audio, to list voices and models, to make images, to score recordings.
+SCOPES = ("synthesise", "list", "images", "score")
 
 #: What no token allows unless its scopes say so: to have the server read its files again.
 ADMIN = "admin"

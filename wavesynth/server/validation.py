@@ -28,7 +28,7 @@ from wavesynth.server.served_voice import ServedVoice
 from wavesynth.v1 import MAX_MESSAGE, MESSAGE_OVERHEAD
 from wavesynth.v1 import synthesis_pb2 as pb
 
-__all__ = ["Checked", "GrowingInput", "Requests"]
+__all__ = ["Checked", "GrowingInput", "Requests", "refusals"]
 
 T = TypeVar("T")
 
@@ -73,14 +73,14 @@ class Requests:
         self, synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: bool
     ) -> Checked[NDArray[Any] | None]:
         """A request that comes in one message, with its input."""
-        with _refusals():
+        with refusals():
             wanted = whole_request(synthesis, conditioning, live)
             request, encode, rate, _, piece = self._prepare(wanted, synthesis.encoding)
             return Checked(request, encode, rate, piece)
 
     def growing(self, config: pb.ResynthesizeConfig) -> Checked[GrowingInput]:
         """A request whose input comes piece by piece, and how to read it."""
-        with _refusals():
+        with refusals():
             wanted = growing_request(config)
             request, encode, rate, reader, _ = self._prepare(wanted, config.synthesis.encoding)
             assert reader is not None
@@ -112,7 +112,7 @@ class GrowingInput:
     def read(self, message: pb.ResynthesizeRequest) -> tuple[NDArray[Any], int]:
         """The input of the next message, and the samples of audio that it makes. Raises RefusedError."""
         self._messages += 1
-        with _refusals():
+        with refusals():
             if (kind := message.WhichOneof("message")) != self._reader.field:
                 raise ValueError(
                     f"message {self._messages} is {kind or 'empty'}; after the configuration all must be "
@@ -122,7 +122,7 @@ class GrowingInput:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """ValueError as the status that a caller gets."""
     try:
         yield

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -18,7 +18,12 @@ from wavesynth.server.limits import Limits
 from wavesynth.server.request_ids import HEADER
 from wavesynth.server.telemetry import Call
 
-__all__ = ["Answer", "next_message", "within"]
+__all__ = ["Answer", "checked_aside", "next_message", "within"]
+
+#: Bytes of a message that takes a millisecond or so to look through.
+_LARGE = 1 << 18
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -40,6 +45,11 @@ async def next_message(requests: AsyncIterator[Any], limits: Limits) -> Any:
     sentence = f"no input came for {limits.idle:g} seconds; a live call may send nothing for so long at most"
     async with within(limits.idle, RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)):
         return await anext(requests, None)
+
+
+async def checked_aside(message: Any, check: Callable[[], T]) -> T:
+    """What `check` makes of a message: of a large one on another thread, since the event loop is everybody's."""
+    return check() if message.ByteSize() < _LARGE else await asyncio.to_thread(check)
 
 
 class Answer:

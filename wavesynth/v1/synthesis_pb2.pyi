@@ -676,3 +676,121 @@ class ResynthesizeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResynthesizeResponse: _TypeAlias = ResynthesizeResponse  # noqa: Y015
+
+@_typing.final
+class ScoreConfig(_message.Message):
+    """The first message of a Score call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOICE_FIELD_NUMBER: _builtins.int
+    SPEAKER_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    voice: _builtins.str
+    """A voice's name from ListVoices; empty for the default voice. Its kind must have a likelihood."""
+    speaker: _builtins.str
+    """One of the voice's speakers; empty for its first. Must be empty for a voice without speakers."""
+    @_builtins.property
+    def audio(self) -> Global___AudioFormat:
+        """How the recording is written."""
+
+    def __init__(
+        self,
+        *,
+        voice: _builtins.str = ...,
+        speaker: _builtins.str = ...,
+        audio: Global___AudioFormat | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "speaker", b"speaker", "voice", b"voice"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreConfig: _TypeAlias = ScoreConfig  # noqa: Y015
+
+@_typing.final
+class ScoreRequest(_message.Message):
+    """A message of a Score call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    audio: _builtins.bytes
+    """The next samples, any number of whole ones, in the configuration's format. All together must be as long as a
+    window of the log-mel, and at most as long as the audio that a call may make.
+    """
+    @_builtins.property
+    def config(self) -> Global___ScoreConfig:
+        """First message, and no other."""
+
+    def __init__(
+        self,
+        *,
+        config: Global___ScoreConfig | None = ...,
+        audio: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["config", "audio"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___ScoreRequest: _TypeAlias = ScoreRequest  # noqa: Y015
+
+@_typing.final
+class ScoreResponse(_message.Message):
+    """What a recording costs under a voice. A sample costs -log2 of the probability that the voice gives its value, given
+    all samples before it and the log-mel of the recording.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOICE_FIELD_NUMBER: _builtins.int
+    SPEAKER_FIELD_NUMBER: _builtins.int
+    ARITHMETIC_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    HOP_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
+    FRAME_BITS_FIELD_NUMBER: _builtins.int
+    voice: _builtins.str
+    """The voice."""
+    speaker: _builtins.str
+    """Its speaker; empty for a voice without speakers."""
+    arithmetic: _builtins.str
+    """How it was computed, such as "int8" or "float32"."""
+    sample_rate: _builtins.int
+    """The voice's sample rate in hertz, at which the recording was scored."""
+    hop: _builtins.int
+    """Samples of a frame, at that rate."""
+    samples: _builtins.int
+    """Samples that were scored, at that rate."""
+    bits: _builtins.float
+    """What all samples cost together, in bits."""
+    @_builtins.property
+    def frame_bits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Bits/sample of each frame, in order; the last may have fewer samples than a hop."""
+
+    def __init__(
+        self,
+        *,
+        voice: _builtins.str = ...,
+        speaker: _builtins.str = ...,
+        arithmetic: _builtins.str = ...,
+        sample_rate: _builtins.int = ...,
+        hop: _builtins.int = ...,
+        samples: _builtins.int = ...,
+        bits: _builtins.float = ...,
+        frame_bits: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arithmetic", b"arithmetic", "bits", b"bits", "frame_bits", b"frame_bits", "hop", b"hop", "sample_rate", b"sample_rate", "samples", b"samples", "speaker", b"speaker", "voice", b"voice"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScoreResponse: _TypeAlias = ScoreResponse  # noqa: Y015

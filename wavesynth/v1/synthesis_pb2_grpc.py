@@ -60,6 +60,11 @@ class SynthesisServiceStub:
                 request_serializer=wavesynth_dot_v1_dot_synthesis__pb2.ResynthesizeRequest.SerializeToString,
                 response_deserializer=wavesynth_dot_v1_dot_synthesis__pb2.ResynthesizeResponse.FromString,
                 _registered_method=True)
+        self.Score = channel.stream_unary(
+                '/wavesynth.v1.SynthesisService/Score',
+                request_serializer=wavesynth_dot_v1_dot_synthesis__pb2.ScoreRequest.SerializeToString,
+                response_deserializer=wavesynth_dot_v1_dot_synthesis__pb2.ScoreResponse.FromString,
+                _registered_method=True)
 
 
 class SynthesisServiceServicer:
@@ -100,6 +105,14 @@ class SynthesisServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Score(self, request_iterator, context):
+        """How well a voice predicts a recording, in bits. The first message is the configuration and nothing else; all others
+        are the recording. The answer comes when all of it is there and scored, behind live calls.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SynthesisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -122,6 +135,11 @@ def add_SynthesisServiceServicer_to_server(servicer, server):
                     servicer.Resynthesize,
                     request_deserializer=wavesynth_dot_v1_dot_synthesis__pb2.ResynthesizeRequest.FromString,
                     response_serializer=wavesynth_dot_v1_dot_synthesis__pb2.ResynthesizeResponse.SerializeToString,
+            ),
+            'Score': grpc.stream_unary_rpc_method_handler(
+                    servicer.Score,
+                    request_deserializer=wavesynth_dot_v1_dot_synthesis__pb2.ScoreRequest.FromString,
+                    response_serializer=wavesynth_dot_v1_dot_synthesis__pb2.ScoreResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -238,6 +256,33 @@ class SynthesisService:
             '/wavesynth.v1.SynthesisService/Resynthesize',
             wavesynth_dot_v1_dot_synthesis__pb2.ResynthesizeRequest.SerializeToString,
             wavesynth_dot_v1_dot_synthesis__pb2.ResynthesizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Score(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/wavesynth.v1.SynthesisService/Score',
+            wavesynth_dot_v1_dot_synthesis__pb2.ScoreRequest.SerializeToString,
+            wavesynth_dot_v1_dot_synthesis__pb2.ScoreResponse.FromString,
             options,
             channel_credentials,
             insecure,

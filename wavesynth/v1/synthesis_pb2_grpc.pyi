@@ -49,6 +49,10 @@ class SynthesisServiceStub:
     """Speech in, the voice out, while the speech goes on. The first message is the configuration and nothing else;
     all others are input, either audio or mel frames. Audio comes back as soon as the input for it is there.
     """
+    Score: _grpc.StreamUnaryMultiCallable[_synthesis_pb2.ScoreRequest, _synthesis_pb2.ScoreResponse]
+    """How well a voice predicts a recording, in bits. The first message is the configuration and nothing else; all others
+    are the recording. The answer comes when all of it is there and scored, behind live calls.
+    """
 
 @_typing.type_check_only
 class SynthesisServiceAsyncStub(SynthesisServiceStub):
@@ -70,6 +74,10 @@ class SynthesisServiceAsyncStub(SynthesisServiceStub):
     Resynthesize: _aio.StreamStreamMultiCallable[_synthesis_pb2.ResynthesizeRequest, _synthesis_pb2.ResynthesizeResponse]  # type: ignore[assignment]
     """Speech in, the voice out, while the speech goes on. The first message is the configuration and nothing else;
     all others are input, either audio or mel frames. Audio comes back as soon as the input for it is there.
+    """
+    Score: _aio.StreamUnaryMultiCallable[_synthesis_pb2.ScoreRequest, _synthesis_pb2.ScoreResponse]  # type: ignore[assignment]
+    """How well a voice predicts a recording, in bits. The first message is the configuration and nothing else; all others
+    are the recording. The answer comes when all of it is there and scored, behind live calls.
     """
 
 class SynthesisServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -113,6 +121,16 @@ class SynthesisServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_synthesis_pb2.ResynthesizeResponse], _abc.AsyncIterator[_synthesis_pb2.ResynthesizeResponse]]:
         """Speech in, the voice out, while the speech goes on. The first message is the configuration and nothing else;
         all others are input, either audio or mel frames. Audio comes back as soon as the input for it is there.
+        """
+
+    @_abc_1.abstractmethod
+    def Score(
+        self,
+        request_iterator: _MaybeAsyncIterator[_synthesis_pb2.ScoreRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_synthesis_pb2.ScoreResponse, _abc.Awaitable[_synthesis_pb2.ScoreResponse]]:
+        """How well a voice predicts a recording, in bits. The first message is the configuration and nothing else; all others
+        are the recording. The answer comes when all of it is there and scored, behind live calls.
         """
 
 def add_SynthesisServiceServicer_to_server(servicer: SynthesisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
