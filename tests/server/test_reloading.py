@@ -224,7 +224,8 @@ async def test_health_tells_of_each_voice_as_long_as_it_is_served(config, folder
         tiny_voice(folder, "coming")
         shutil.rmtree(folder / "going")
         await server.reload()
-        assert (await watched.read()).status == status.SERVING
+        async with asyncio.timeout(20):
+            assert (await watched.read()).status == status.SERVING
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await stub.Check(request("going"))
         assert error.value.code() == grpc.StatusCode.NOT_FOUND
