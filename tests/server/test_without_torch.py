@@ -48,6 +48,7 @@ def test_a_server_speaks_with_every_voice_that_ships_and_says_what_images_need(w
                 for voice in client.voices().voices:
                     given = {"audio": np.zeros(500, np.float32)} if voice.mel_bands else {"seconds": 0.03}
                     assert len(client.synthesize(voice.name, **given).samples) in (500, 480)
+                assert client.score(np.zeros(1000, np.float32), "allison-small").samples == 1000
             with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
                 images = ImageServiceStub(channel)
                 shipped = len(list(SHIPPED_IMAGE_MODELS.glob("*/model.json")))
