@@ -34,7 +34,7 @@ from wavesynth.models.frame_flow_config import (
     TEMPLATE,
     FrameFlowConfig,
 )
-from wavesynth.models.wavenet import layer
+from wavesynth.models.wavenet import ago, layer
 
 __all__ = ["CouplingNetwork", "FrameFlow", "FrameFlowConfig", "compress", "interpolated", "predictor"]
 
@@ -189,8 +189,8 @@ class FrameFlow(nn.Module):
         activations = []
         stacked = (frames.unbind(2), self.dilated, self.residual, self.residual_bias)
         for dilation, held, *weights in zip(c.dilations, *stacked, strict=True):
-            before = F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
-            x, z = layer(before, x, held.unsqueeze(2), *weights)
+            added, z = layer(ago(x, dilation), x, held.unsqueeze(2), *weights)
+            x = x + added
             activations.append(z)
         return self.head(torch.cat(activations, -1))
 
