@@ -17,6 +17,7 @@ from wavesynth.engine.conditioning import StreamingConditioner
 from wavesynth.engine.conversion import StreamingConverter
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.philox import philox
+from wavesynth.sampling.windows import Windows
 from wavesynth.voices.folders import find_voices
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import load_voice
@@ -41,10 +42,16 @@ HEARD = {
     "nsh": "a496e6dd92c5bf64",
     "piano": "44fc4d53322d6035",
 }
+#: And of the samples of flows, made from log-mel.
+FLOWED = {"allison-flow": "848579aed27d9be5"}
 SHIPPED = find_voices()
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_voice_is_listed_here():
+    assert set(SHIPPED) == {*SAID, *FLOWED}
+
+
+@pytest.mark.parametrize("name", SAID)
 def test_a_shipped_voice_says_what_it_always_said(name):
     voice = load_voice(SHIPPED[name])
     sampler = make_sampler(voice)
@@ -58,6 +65,21 @@ def test_a_shipped_voice_says_what_it_always_said(name):
     assert len(np.unique(drawn)) > 20
     said = hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()[:16]
     assert said == SAID[name]
+
+
+@pytest.mark.parametrize("name", FLOWED)
+def test_a_shipped_flow_says_what_it_always_said(name):
+    voice = load_voice(SHIPPED[name])
+    sampler, shape = make_sampler(voice), (9, voice.mel_bands)
+    words = philox(np.uint64(1), np.arange(np.prod(shape), dtype=np.uint64))
+    mel = ((words >> np.uint64(8)).astype(np.float32) / 2**24 - 1).reshape(shape)
+    windows = Windows(np.stack([mel[i : i + 7] for i in range(3)]), None)
+    drawn = sampler.advance(
+        [sampler.start()], [windows], [SamplingParams(7, voice.temperature)], 3 * voice.hop
+    )[0]
+    samples = pcm16(Deemphasis(voice.preemphasis).push(drawn))
+    assert len(np.unique(samples)) > 20
+    assert hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()[:16] == FLOWED[name]
 
 
 @pytest.mark.parametrize("name", HEARD)
