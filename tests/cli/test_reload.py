@@ -42,4 +42,4 @@ def test_what_has_changed_is_said_and_what_is_broken_is_an_error(reload, tmp_pat
 def test_who_may_not_is_told_so(reload):
     refused = reload("radio")
     assert refused.exit_code == 1
-    assert "the token of radio allows synthesise, list, images; this call needs admin" in refused.stderr
+    assert "the token of radio allows " in refused.stderr and "; this call needs admin" in refused.stderr

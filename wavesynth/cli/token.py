@@ -17,7 +17,9 @@ def token(
     name: Annotated[str, typer.Argument(help="Whose it is; stands in the server's log.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="What it allows: synthesise, list, images; all if not given. admin: to reload."),
+        typer.Option(
+            help="What it allows: synthesise, list, images, score; all if not given. admin: to reload."
+        ),
     ] = None,
     days: Annotated[
         int | None, typer.Option(help="Days until it expires; never if not given.", min=1, max=36_500)
