@@ -15,6 +15,7 @@ from wavesynth.audio.resampling import resampled
 from wavesynth.audio.score import Score
 from wavesynth.checks import require_value
 from wavesynth.engine.converted import conditioning_mel
+from wavesynth.extras import extra
 from wavesynth.voices.voice import Voice
 
 __all__ = ["arithmetic_of", "check_length", "costs", "recording_of", "score"]
@@ -57,18 +58,20 @@ def costs(
 ) -> Iterator[NDArray[np.float32]]:
     """The bits that each sample of a recording [N] at the voice's rate costs, [n] of one stretch after the other.
 
-    Raises ValueError for a recording that is shorter than a window of the log-mel.
+    Raises ValueError for a recording that is shorter than a window of the log-mel, and OSError, saying how to install it,
+    where PyTorch is needed and missing.
     """
     check_length(voice, len(samples))
     mel = conditioning_mel(voice, samples)
     bits = partial(voice.of_kind.bits, voice, samples, mel, speaker)
     step = round(STRETCH_SECONDS * voice.sample_rate)
     spans = [(first, min(first + step, len(samples)), arithmetic) for first in range(0, len(samples), step)]
-    if min(threads, len(spans)) == 1:
-        yield from (bits(*span) for span in spans)
-        return
-    with ThreadPoolExecutor(threads, "wavesynth-score") as pool:
-        yield from pool.map(bits, *zip(*spans, strict=True))
+    with extra("torch", f"a score in {arithmetic}"):
+        if min(threads, len(spans)) == 1:
+            yield from (bits(*span) for span in spans)
+            return
+        with ThreadPoolExecutor(threads, "wavesynth-score") as pool:
+            yield from pool.map(bits, *zip(*spans, strict=True))
 
 
 def score(

@@ -56,8 +56,11 @@ def _scorer() -> Callable[[ScoreJob], Iterator[bytes]]:
             voice = load_voice(job.folder)
             voices[job.folder] = job.edition, voice
         recording = recording_of(job.pieces, job.sample_rate, voice.sample_rate)
-        for stretch in costs(voice, recording, job.speaker, job.arithmetic):
-            one_torch_thread()  # if the voice's kind has needed PyTorch
-            yield stretch.tobytes()
+        try:
+            for stretch in costs(voice, recording, job.speaker, job.arithmetic):
+                one_torch_thread()  # if the voice's kind has needed PyTorch
+                yield stretch.tobytes()
+        except OSError as error:  # PyTorch is missing
+            raise ValueError(str(error)) from error
 
     return bits
