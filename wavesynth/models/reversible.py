@@ -53,9 +53,8 @@ def step_of(module: nn.Module) -> Step:
         made: Tensor = functional_call(module, dict(zip(parameters, operands, strict=True)) | own, (x,))
         return made
 
-    def keep() -> Callable[
-        ..., Tensor
-    ]:  # as they are now: running statistics move on once, and on copies after that
+    def keep() -> Callable[..., Tensor]:
+        # Buffers as they are now: running statistics move on once, and on copies after that.
         return partial(call, buffers={name: buffer.clone() for name, buffer in module.named_buffers()})
 
     return Step(call, tuple(parameters.values()), keep)
