@@ -58,8 +58,8 @@ def costs(
 ) -> Iterator[NDArray[np.float32]]:
     """The bits that each sample of a recording [N] at the voice's rate costs, [n] of one stretch after the other.
 
-    Raises ValueError for a recording that is shorter than a window of the log-mel, and OSError, saying how to install it,
-    where PyTorch is needed and missing.
+    Raises ValueError for a recording that is shorter than a window of the log-mel, and OSError, saying how to install
+    it, where PyTorch is needed and missing.
     """
     check_length(voice, len(samples))
     mel = conditioning_mel(voice, samples)
