@@ -114,6 +114,6 @@ def test_it_is_served_and_streamed_as_it_speaks_in_this_process(run, voices, ser
         assert not np.array_equal(synthesizer.synthesize(samples, seed=4), whole)
 
 
-def test_a_backend_that_it_does_not_have_is_refused(voices):
-    with pytest.raises(ValueError, match="backend is 'triton'; it must be cpu for voices of kind flow"):
-        make_sampler(load_voice(voices / "flow"), "triton")
+def test_it_is_made_on_the_processor_beside_voices_on_a_gpu(voices):
+    voice = load_voice(voices / "flow")
+    assert make_sampler(voice, "triton").device == make_sampler(voice).device

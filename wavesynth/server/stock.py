@@ -19,6 +19,7 @@ from wavesynth.engine.plane import DataPlane
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineStream
+from wavesynth.extras import is_installed, missing
 from wavesynth.files import sentence
 from wavesynth.formats import FormatError
 from wavesynth.server.config import ServerConfig
@@ -185,6 +186,8 @@ class Stock:
 
     def _ready(self, folder: Path) -> ReadyVoice:
         voice, config = load_voice(folder), self._config
+        if voice.of_kind.needs_torch and not is_installed("torch"):
+            raise FormatError(missing("torch", f"voice {voice.name}, which is of kind {voice.kind},"))
         live = config.live_streams
         # Offline streams that wait take memory too, but no step has more streams than may be live.
         max_streams = None if live is None else live + self.engine_config.waiting

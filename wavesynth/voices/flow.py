@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from wavesynth.checks import require_value
 from wavesynth.models.frame_flow_config import MEL_CONTEXT, FrameFlowConfig
 from wavesynth.sampling.backends.sampler import Sampler
 from wavesynth.voices.kinds import VoiceKind
@@ -47,8 +46,7 @@ class FlowKind(VoiceKind):
     def sampler(
         self, voice: Voice, backend: str, threads: int, max_streams: int | None, max_batch: int | None
     ) -> Sampler:
-        """The kernel for processors."""
-        require_value("backend", backend, backend == "cpu", "cpu for voices of kind flow")
+        """The kernel for processors, whatever the backend: a server with a GPU serves such a voice too."""
         from wavesynth.sampling.backends.flow import FlowSampler
 
         return FlowSampler(voice.network, threads)

@@ -38,6 +38,9 @@ class VoiceKind(Kind):
     #: float32. Without one, the kind has no likelihood.
     likelihoods: ClassVar[tuple[str, ...]] = ()
 
+    #: Whether streams of its voices need PyTorch: a server without it leaves them out.
+    needs_torch: ClassVar[bool] = True
+
     @abstractmethod
     def needs(self, config: Any) -> Needs:
         """What a network of that configuration takes and sees."""

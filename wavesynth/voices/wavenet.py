@@ -66,6 +66,7 @@ class WaveNetKind(VoiceKind):
     """Conditioned by its own network, drawn by the samplers in `wavesynth.sampling.backends`."""
 
     name = "wavenet"
+    needs_torch = False
     config = WaveNetConfig
     network = "wavesynth.models.wavenet:WaveNet"
     recipe = "wavesynth.training.wavenet:WaveNetRecipe"
