@@ -47,17 +47,21 @@ from wavesynth.audio.mel import StreamingLogMel
 from wavesynth.audio.resampling import StreamingResampler
 from wavesynth.sampling.conditioning import conditioner_of
 from wavesynth.sampling.params import SamplingParams
+from wavesynth.sampling.windows import Windows
 from wavesynth.voices.folders import SHIPPED
 from wavesynth.voices.loaded import load_voices
 
 for name, loaded in load_voices(SHIPPED, "cpu").items():
     voice, sampler = loaded.voice, loaded.sampler
-    if voice.takes_mel:
+    if sampler.takes_windows:
+        frames = Windows(np.zeros((1, 1 + 2 * voice.mel_context, voice.mel_bands), np.float32), None)
+    elif voice.takes_mel:
         window = np.zeros((1, 1 + 2 * voice.mel_context, voice.mel_bands), np.float32)
         frames = conditioner_of(voice.network).frames(window, np.array([0 if voice.speakers else -1], np.int32))
     else:
         frames = voice.network.weights["bias"]
-    frames = frames.reshape(1, voice.layers, -1)
+    if not sampler.takes_windows:
+        frames = frames.reshape(1, voice.layers, -1)
     drawn = sampler.advance([sampler.start()], [frames], [SamplingParams(1)], 100)
     StreamingResampler(8000, voice.sample_rate), StreamingLogMel(voice.mel)
     SpectralCorrection(voice.mel, voice.correction)

@@ -34,7 +34,7 @@ class ServedVoice:
     speakers: tuple[str, ...]
     temperature: float
     correction: int
-    cost: tuple[bool, int]
+    cost: tuple[bool, bool, int]
     kind: str = ""
     likelihoods: tuple[str, ...] = ()
     folder: Path = Path()

@@ -146,9 +146,9 @@ class Voice:
         return self.of_kind.likelihoods
 
     @property
-    def cost(self) -> tuple[bool, int]:
-        """What orders voices: the lower, the less a second of audio takes to make."""
-        return self.converter_network is not None, self.layers
+    def cost(self) -> tuple[bool, bool, int]:
+        """What orders voices: the lower, the less a second of audio takes to make; last, what needs PyTorch."""
+        return self.of_kind.needs_torch, self.converter_network is not None, self.layers
 
     @property
     def workload(self) -> Hashable:
