@@ -55,10 +55,11 @@ class ServedVoice:
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> ServedVoice:
         """The one that `plain` was of."""
-        converter, layers = plain["cost"]
-        others: dict[str, Any] = {"mel": build("mel", MelConfig, plain["mel"]), "cost": (converter, layers)}
-        others |= {"folder": Path(plain["folder"])}
-        others |= {name: tuple(plain[name]) for name in ("speakers", "likelihoods")}
+        others: dict[str, Any] = {
+            "mel": build("mel", MelConfig, plain["mel"]),
+            "folder": Path(plain["folder"]),
+        }
+        others |= {name: tuple(plain[name]) for name in ("cost", "speakers", "likelihoods")}
         return cls(**plain | others)
 
     def speaker_number(self, name: str) -> int | None:
