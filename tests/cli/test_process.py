@@ -113,8 +113,8 @@ def test_a_signal_ends_a_command_at_any_moment_of_its_start(module, name):
 MEASURING = """
 import os, signal
 from wavesynth.__main__ import main
-import wavesynth.server.stock as stock
-stock.capacity_of_machine = lambda *_: os.kill(os.getpid(), signal.SIGINT)
+import wavesynth.server.catalogue as catalogue
+catalogue.capacity_of_machine = lambda *_: os.kill(os.getpid(), signal.SIGINT)
 main()
 """
 

@@ -132,7 +132,7 @@ async def test_a_call_that_was_checked_before_still_begins_and_then_the_old_voic
     config, folder
 ):
     async with serving(config, folder) as (server, _):
-        engine, before = server.engine, server.reload.stocked.editions
+        engine, before = server.engine, server.reload.snapshot.editions
         request = EngineRequest("going", "audio", edition=before["going"])
         plane = weakref.ref(engine.planes["going"])
         tiny_voice(folder, "going", layers=5)
@@ -141,7 +141,7 @@ async def test_a_call_that_was_checked_before_still_begins_and_then_the_old_voic
         assert stream.plane is plane()
         engine.forget_replaced(before)  # there is a newer reload
         engine.open(request).cancel()
-        engine.forget_replaced(server.reload.stocked.editions)
+        engine.forget_replaced(server.reload.snapshot.editions)
         with pytest.raises(ClosedError, match="voice going has just been replaced or removed; call again"):
             engine.open(request)
         stream.cancel()

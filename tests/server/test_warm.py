@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from wavesynth.engine.native_plane import NativePlane
-from wavesynth.server.stock import Stock
+from wavesynth.server.catalogue import Catalogue
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,7 +19,7 @@ async def test_every_voice_makes_a_chunk_before_a_warm_server_is_ready(config, m
         return advance(self, *arguments, **options)
 
     monkeypatch.setattr(NativePlane, "advance", counted)
-    stocked = await Stock(replace(config, warm=warm)).first()
+    snapshot = await Catalogue(replace(config, warm=warm)).first()
     assert {id(plane) for plane in made} == (
-        {id(plane) for plane in stocked.planes.values()} if warm else set()
+        {id(plane) for plane in snapshot.planes.values()} if warm else set()
     )

@@ -15,7 +15,7 @@ answer's. docs/explanation/architecture.md follows it from there through the eng
 
 Whether there is a service at all says health.py. What the server writes goes through outlet.py: it waits for no reader.
 
-stock.py knows what there is to serve, and reloading.py has it read again, as admin.py or a signal asks.
+catalogue.py knows what there is to serve, and reloading.py has it read again, as admin.py or a signal asks.
 
 server.py puts voices, engine and services (services.py) together, from start to drain. Calls for images go to
 images.py and image_worker.py, not to the engine. The web page (web/) makes the same calls.

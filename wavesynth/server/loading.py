@@ -1,4 +1,4 @@
-"""What a server needs before it serves: files and ports that can be used. Its voices are in stock.py."""
+"""What a server needs before it serves: files and ports that can be used. Its voices are in catalogue.py."""
 
 from __future__ import annotations
 

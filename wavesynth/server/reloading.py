@@ -10,7 +10,7 @@ from typing import Any
 
 from wavesynth.engine.engine import Engine
 from wavesynth.files import sentence
-from wavesynth.server.stock import Stock, Stocked
+from wavesynth.server.catalogue import Catalogue, Snapshot
 from wavesynth.server.telemetry import log
 from wavesynth.v1 import admin_pb2 as pb
 
@@ -77,25 +77,25 @@ class Reload:
 
     def __init__(
         self,
-        stock: Stock,
-        stocked: Stocked,
+        catalogue: Catalogue,
+        snapshot: Snapshot,
         engine: Engine,
-        offer: Callable[[Stocked], Awaitable[Files]],
+        offer: Callable[[Snapshot], Awaitable[Files]],
     ) -> None:
-        self._stock, self._engine, self._offer = stock, engine, offer
-        self.stocked = stocked
+        self._catalogue, self._engine, self._offer = catalogue, engine, offer
+        self.snapshot = snapshot
         """What is served now."""
         self._one = asyncio.Lock()
 
     async def __call__(self) -> Reloaded:
         """What has changed."""
         async with self._one:
-            before, problems = self.stocked, list[str]()
+            before, problems = self.snapshot, list[str]()
             try:
-                self.stocked, problems = await asyncio.to_thread(self._stock.again)
+                self.snapshot, problems = await asyncio.to_thread(self._catalogue.again)
             except (ValueError, OSError) as error:
                 problems = [f"{sentence(error)}; what was there before stays"]
-            now = self.stocked
+            now = self.snapshot
             # Calls ask for what they are offered: the engine has it before, and keeps what it had for a moment.
             self._engine.replace(now.voices, now.planes, now.capacity, now.editions)
             asyncio.get_running_loop().call_later(_LATECOMERS, self._engine.forget_replaced, now.editions)

@@ -12,6 +12,7 @@ from typing import Any, Self
 from wavesynth.engine.stream import EngineRequest, EngineStream
 from wavesynth.server.async_engine import AsyncEngine
 from wavesynth.server.call_metrics import Metrics
+from wavesynth.server.catalogue import Catalogue, Snapshot, engine_of
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.engine_metrics import watch_engine
 from wavesynth.server.loading import check_files_and_ports
@@ -20,7 +21,6 @@ from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.server.reloading import Files, Reload, Reloaded
 from wavesynth.server.services import Services
 from wavesynth.server.sockets import listening
-from wavesynth.server.stock import Stock, Stocked, engine_of
 from wavesynth.server.validation import Requests
 
 __all__ = ["Server", "ServerConfig", "serve"]
@@ -44,8 +44,8 @@ class Server:
     async def __aenter__(self) -> Self:
         config = self.config
         check_files_and_ports(config)
-        stock = Stock(config)
-        stocked = await stock.first()
+        catalogue = Catalogue(config)
+        snapshot = await catalogue.first()
         loop = asyncio.get_running_loop()
 
         def notify(streams: Sequence[EngineStream]) -> None:
@@ -58,16 +58,16 @@ class Server:
             return self.engine.open(request)
 
         async_engine = AsyncEngine(open_stream)
-        self.engine = engine_of(stocked, stock.engine_config, notify, lost)
+        self.engine = engine_of(snapshot, catalogue.engine_config, notify, lost)
         self.metrics = Metrics()
         watch_engine(self.metrics.registry, self.engine)
-        self.requests = Requests(stocked.served, config.max_seconds)
+        self.requests = Requests(snapshot.served, config.max_seconds)
 
-        async def offer(now: Stocked) -> Files:
+        async def offer(now: Snapshot) -> Files:
             self._services.offer(now.served, now.images)
             return await asyncio.to_thread(self._services.read_files)
 
-        self.reload = Reload(stock, stocked, self.engine, offer)
+        self.reload = Reload(catalogue, snapshot, self.engine, offer)
         """Reads voices, models of images, tokens and certificates again."""
         async with AsyncExitStack() as stack:
             page = None
@@ -86,7 +86,7 @@ class Server:
                 )
             stack.enter_context(self.engine)
             services = Services(
-                config, async_engine, self.requests, stocked.images, self.metrics, self.reload, page
+                config, async_engine, self.requests, snapshot.images, self.metrics, self.reload, page
             )
             self._services = await stack.enter_async_context(services)
             self.port = services.port

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
+from wavesynth.server.catalogue import Snapshot
 from wavesynth.server.images import ServedImages
 from wavesynth.server.reloading import Files
 from wavesynth.server.served_voice import ServedVoice
-from wavesynth.server.stock import Stocked
 
 __all__ = ["Offers", "images_of", "offer_of", "voices_of"]
 
@@ -27,12 +27,12 @@ class Ended(Protocol):
 F = TypeVar("F", bound=Ended)
 
 
-def offer_of(stocked: Stocked) -> dict[str, Any]:
+def offer_of(snapshot: Snapshot) -> dict[str, Any]:
     """What front ends need to know of it, as JSON."""
     return {
-        "voices": [voice.plain() for voice in stocked.served],
+        "voices": [voice.plain() for voice in snapshot.served],
         "images": [
-            asdict(model) | {"folder": str(model.folder.absolute())} for model in stocked.images.values()
+            asdict(model) | {"folder": str(model.folder.absolute())} for model in snapshot.images.values()
         ],
     }
 

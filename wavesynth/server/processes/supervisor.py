@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from wavesynth.engine.stream import EngineStream
 from wavesynth.extras import extra
+from wavesynth.server.catalogue import Catalogue, Snapshot, engine_of
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.engine_metrics import watch_engine
 from wavesynth.server.loading import check_files_and_ports
@@ -28,7 +29,6 @@ from wavesynth.server.processes.template import METRICS, Template
 from wavesynth.server.processes.wire import Wire
 from wavesynth.server.reloading import Files, Reload
 from wavesynth.server.sockets import listening, sharing
-from wavesynth.server.stock import Stock, Stocked, engine_of
 from wavesynth.server.telemetry import log
 
 __all__ = ["ServerWithFrontEnds"]
@@ -97,13 +97,13 @@ class ServerWithFrontEnds:
                 environment[METRICS] = self._counted = tempfile.mkdtemp(prefix="wavesynth-metrics-")
             self._template = Template(config.web is not None, environment)
             stack.callback(self._template.close)
-            stock = Stock(config)
-            stocked = await stock.first()
-            live = max(stocked.capacity.streams(name) for name in stocked.ready)
-            self._memory = SharedSlots(_slots(live, stock.engine_config.waiting))
+            catalogue = Catalogue(config)
+            snapshot = await catalogue.first()
+            live = max(snapshot.capacity.streams(name) for name in snapshot.ready)
+            self._memory = SharedSlots(_slots(live, catalogue.engine_config.waiting))
             stack.callback(self._memory.close)
-            self.engine = engine_of(stocked, stock.engine_config, self._notify, self._lost)
-            self.reload = Reload(stock, stocked, self.engine, self._offer)
+            self.engine = engine_of(snapshot, catalogue.engine_config, self._notify, self._lost)
+            self.reload = Reload(catalogue, snapshot, self.engine, self._offer)
             """As `Server.reload`."""
             self._gateway = Gateway(self.engine.open, self._memory, self.engine.lose)
             if config.metrics_port is not None:
@@ -122,7 +122,7 @@ class ServerWithFrontEnds:
             stack.enter_context(self.engine)
             stack.enter_context(self._gateway)
             self._start_message = plain_start(
-                replace(config, port=self.port), self._memory.slots, offer_of(stocked)
+                replace(config, port=self.port), self._memory.slots, offer_of(snapshot)
             )
             stack.callback(self._end)
             for _ in range(config.workers):
@@ -225,9 +225,9 @@ class ServerWithFrontEnds:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _offer(self, stocked: Stocked) -> Files:
+    async def _offer(self, snapshot: Snapshot) -> Files:
         """Has all front ends serve it; those that start later do from their start."""
-        self._start_message["offer"] = offer = offer_of(stocked)
+        self._start_message["offer"] = offer = offer_of(snapshot)
         ready = [one for one in self._front_ends if one.ready.done() and not one.ready.exception()]
         return await self._offers.round(ready, offer)
 

@@ -1,4 +1,4 @@
-"""What a server has to serve: its voices, ready to be streamed, and its models of images.
+"""The catalogue of a server: its voices, ready to be streamed, and its models of images.
 
 It is read again when somebody asks for it; a folder that has not changed keeps what was made of it.
 """
@@ -33,7 +33,7 @@ from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import load_voice
 from wavesynth.workers import one_torch_thread
 
-__all__ = ["Shelf", "Stock", "Stocked", "engine_of"]
+__all__ = ["Catalogue", "FolderCache", "Snapshot", "engine_of"]
 
 
 class Named(Protocol):
@@ -49,7 +49,7 @@ T = TypeVar("T", bound=Named)
 _FILES = ("voice.json", "model.json", "weights.safetensors")
 
 
-class Shelf(Generic[T]):
+class FolderCache(Generic[T]):
     """What `load` has made of folders. `changed` is told why a folder that was good cannot be used any more: what was
     made of it stays."""
 
@@ -95,7 +95,7 @@ class ReadyVoice:
 
 
 @dataclass(frozen=True)
-class Stocked:
+class Snapshot:
     """What there is to serve at one time, by name."""
 
     ready: Mapping[str, ReadyVoice]
@@ -125,18 +125,18 @@ class Stocked:
 
 
 def engine_of(
-    stocked: Stocked,
+    snapshot: Snapshot,
     config: EngineConfig,
     notify: Callable[[Sequence[EngineStream]], None],
     lost: Callable[[], None],
 ) -> Engine:
     """An engine that serves it."""
-    engine = Engine(stocked.voices, stocked.capacity, config, notify, lost, stocked.planes)
-    engine.replace(stocked.voices, stocked.planes, stocked.capacity, stocked.editions)
+    engine = Engine(snapshot.voices, snapshot.capacity, config, notify, lost, snapshot.planes)
+    engine.replace(snapshot.voices, snapshot.planes, snapshot.capacity, snapshot.editions)
     return engine
 
 
-class Stock:
+class Catalogue:
     """The folders of a configuration, read at the start and whenever somebody asks."""
 
     def __init__(self, config: ServerConfig) -> None:
@@ -147,25 +147,25 @@ class Stock:
         """How the engine runs."""
         self._problems: list[str] | None = None
         self._editions = itertools.count(1)
-        self._voices = Shelf(self._ready, self._left_out)
-        self._images = Shelf(partial(ServedImages.read, self._editions), self._left_out)
+        self._voices = FolderCache(self._ready, self._left_out)
+        self._images = FolderCache(partial(ServedImages.read, self._editions), self._left_out)
         self._message = 0.0
 
-    async def first(self) -> Stocked:
+    async def first(self) -> Snapshot:
         """What there is at the start. A folder that is broken is logged and left out; raises ValueError if there is no
         other, and what the backend raises."""
         ready, images = self._read()
         if self._config.live_streams is None:
             self._message = await message_of_machine()
-        return self._stocked(ready, images)
+        return self._snapshot_of(ready, images)
 
-    def again(self) -> tuple[Stocked, list[str]]:
+    def again(self) -> tuple[Snapshot, list[str]]:
         """What there is now, and what is wrong, in sentences: such folders are left out, or what was there before
         stays. Raises ValueError or OSError if nothing can be served. It loads, and may measure: not for an event
         loop."""
         self._problems = problems = list[str]()
         ready, images = self._read()
-        return self._stocked(ready, images), problems
+        return self._snapshot_of(ready, images), problems
 
     def _read(self) -> tuple[dict[str, ReadyVoice], dict[str, ServedImages]]:
         ready = read_voices(self._config.voices, self._left_out, self._voices.load)
@@ -175,14 +175,14 @@ class Stock:
         self._images.keep(images)
         return ready, images
 
-    def _stocked(self, ready: dict[str, ReadyVoice], images: dict[str, ServedImages]) -> Stocked:
-        names = Stocked(ready, images, Capacity({}))
+    def _snapshot_of(self, ready: dict[str, ReadyVoice], images: dict[str, ServedImages]) -> Snapshot:
+        names = Snapshot(ready, images, Capacity({}))
         live = self._config.live_streams
         if live is not None:
             capacity = Capacity.of(live, ready)
         else:
             capacity = capacity_of_machine(names.voices, names.planes, self.engine_config, self._message)
-        return Stocked(ready, images, capacity)
+        return Snapshot(ready, images, capacity)
 
     def _ready(self, folder: Path) -> ReadyVoice:
         voice, config = load_voice(folder), self._config
