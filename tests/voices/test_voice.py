@@ -91,7 +91,7 @@ def edited(folder, change):
         (lambda d: d.pop("kind"), "voice.json lacks kind"),
         (
             lambda d: d.update(kind="choir"),
-            "kind is 'choir'; it must be one of .*converter, .*pixelcnn, wavenet",
+            "kind is 'choir'; it must be one of .*converter, .*pixelcnn, .*wavenet",
         ),
         (lambda d: d.update(kind="pixelcnn"), "kind is 'pixelcnn'; it must be a kind of voices"),
         (lambda d: d.pop("mid_tread"), "voice.json lacks mid_tread"),
