@@ -103,7 +103,7 @@ inline void flow_frame(const FlowTables& t, const float* window, float* scratch,
 
 // The lag at which the last samples before `end` are most like earlier ones, and their normalised correlation there
 // (`periods` in frame_flow.py).
-inline int flow_period(const FlowTables& t, const float* end, float& likeness) {
+inline int flow_period(const FlowTables& t, const float* end, float& correlation) {
   constexpr float kLeastPower = 1e-9f;
   const float *latest = end - t.kTemplate, *window = end - t.longest();
   alignas(64) float products[16], squares[16];
@@ -122,7 +122,7 @@ inline int flow_period(const FlowTables& t, const float* end, float& likeness) {
     }
   }
   for (int k = 0; k < t.kTemplate; k++) own = own + latest[k] * latest[k];
-  likeness = most / std::sqrt(own + kLeastPower);
+  correlation = most / std::sqrt(own + kLeastPower);
   return t.kLeastLag + t.lags - 1 - best;
 }
 
@@ -152,10 +152,10 @@ inline void flow_blocks(const FlowTables& t, FlowCall* const* calls, FlowWork& w
     const float *excitation_end = excitation[i] + t.excited(), *samples_end = samples[i] + heard;
     compress(excitation_end - t.past, t.past), compress(samples_end - t.past, t.past);
     if (t.lags) {
-      float likeness;
-      const int back = flow_period(t, samples_end, likeness) + t.kAhead;
+      float correlation;
+      const int back = flow_period(t, samples_end, correlation) + t.kAhead;
       compress(excitation_end - back, t.kPeriod), compress(samples_end - back, t.kPeriod);
-      *input = likeness;
+      *input = correlation;
     }
   }
   if (t.inputs())

@@ -75,9 +75,9 @@ def test_a_period_is_found_and_what_was_there_is_heard():
     config = FrameFlowConfig(lags=64)  # from 32 to 95 samples: one period, and not two
     time = torch.arange(3200, dtype=torch.float64)
     samples = torch.sin(2 * math.pi * time / 77)[None]
-    lags, likeness = periods(samples, config)
+    lags, correlation = periods(samples, config)
     assert (lags[0, 40:] == 77).float().mean() > 0.9
-    assert (likeness[0, 40:] > 0.99).all()
+    assert (correlation[0, 40:] > 0.99).all()
     network = FrameFlow(config).double()
     heard = network.heard(time[None], samples, torch.full((1, 200, 1), 1e4), 0.0)[0, 150]
     place = 1e4 * heard[2 * config.past : 2 * config.past + 32]

@@ -56,7 +56,7 @@ def test_the_inverse_gives_the_input_back(dtype, largest):
     assert (net.inverse(net(x)) - x).abs().max() < largest
 
 
-def test_a_block_is_the_lectures():
+def test_a_block_is_the_reversible_block_of_equations_6_to_9():
     block = blocks(1).blocks[0]
     x1, x2 = batch().chunk(2, 1)
     y1, y2 = block(x1, x2)

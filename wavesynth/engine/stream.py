@@ -198,10 +198,8 @@ class EngineStream:
     def cancel(self) -> None:
         """Ends the stream; its place is free from now on."""
         with self._lock:
-            self.status, self._error = (
-                Status.ENDED,
-                None,
-            )  # an error knows where it has been, and so the stream
+            self.status = Status.ENDED
+            self._error = None  # an error knows where it has been, and so the stream
             self._output.clear()
         self._rouse(self)
 

@@ -25,11 +25,8 @@ def run_worker(work: Work, engine: Engine) -> None:
             plan, failures = step
             _fail(work, engine, failures)
             _run(work, engine, plan)
-            del (
-                step,
-                plan,
-                failures,
-            )  # whoever waits for the next keeps no stream that has ended, and no voice
+            # Whoever waits for the next step keeps no stream that has ended, and no voice.
+            del step, plan, failures
     except BaseException as error:
         engine.lose(error)
 

@@ -9,7 +9,7 @@ inverse is the inverses in reverse order.
 
     z, log_det = flow(x)                    or flow(x, condition), for one that is told something
     x = flow.inverse(z)
-    nats = -(STANDARD_NORMAL.log_density(z).flatten(1).sum(1) + log_det)
+    nats = -log_density(STANDARD_NORMAL, z.flatten(1), log_det)
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ __all__ = [
     "Prior",
     "StandardLogistic",
     "StandardNormal",
+    "log_density",
     "log_likelihood",
 ]
 
@@ -111,7 +112,13 @@ STANDARD_NORMAL = StandardNormal()
 STANDARD_LOGISTIC = StandardLogistic()
 
 
+def log_density(prior: Prior, z: Tensor, log_det: Tensor) -> Tensor:
+    """ln p(x) in nats, [...], of what has the latents z [..., D] and the log-determinant [...], by the change of
+    variables."""
+    return prior.log_density(z).sum(-1) + log_det
+
+
 def log_likelihood(flow: Flow, prior: Prior, x: Tensor, condition: Tensor | None = None) -> Tensor:
     """ln p(x) of each example in nats, [B], by the change of variables."""
     z, log_det = flow(x, condition)
-    return prior.log_density(z).flatten(1).sum(1) + log_det
+    return log_density(prior, z.flatten(1), log_det)

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wavesynth.models.couplings import AffineCoupling, Halves, Interleaved, Partition
-from wavesynth.models.flows import STANDARD_LOGISTIC, Composed
+from wavesynth.models.flows import STANDARD_LOGISTIC, Composed, log_density
 from wavesynth.models.frame_flow_config import (
     AHEAD,
     LEAST_LAG,
@@ -34,7 +34,7 @@ from wavesynth.models.frame_flow_config import (
     TEMPLATE,
     FrameFlowConfig,
 )
-from wavesynth.models.wavenet import ago, layer
+from wavesynth.models.wavenet import ago, layer, uniform
 
 __all__ = ["CouplingNetwork", "FrameFlow", "FrameFlowConfig", "compress", "interpolated", "predictor"]
 
@@ -91,14 +91,14 @@ def periods(samples: Tensor, config: FrameFlowConfig) -> tuple[Tensor, Tensor]:
     template = window[..., -TEMPLATE:]
     size = 1 << (longest - 1).bit_length()
     spectra = torch.fft.rfft(template, size).conj() * torch.fft.rfft(window, size)
-    correlation = torch.fft.irfft(spectra, size)[..., :lags]  # of the longest lag first
+    products = torch.fft.irfft(spectra, size)[..., :lags]  # of the longest lag first
     squares = F.pad(window.square().cumsum(-1), (1, 0))
     energy = squares[..., TEMPLATE : TEMPLATE + lags] - squares[..., :lags]
-    alike = correlation / torch.sqrt(energy.clamp(min=0) + _LEAST_POWER)
+    alike = products / torch.sqrt(energy.clamp(min=0) + _LEAST_POWER)
     best = alike.argmax(-1)
     own = squares[..., -1] - squares[..., -1 - TEMPLATE]
-    likeness = alike.gather(-1, best.unsqueeze(-1))[..., 0] / torch.sqrt(own.clamp(min=0) + _LEAST_POWER)
-    return LEAST_LAG + lags - 1 - best, likeness
+    correlation = alike.gather(-1, best.unsqueeze(-1))[..., 0] / torch.sqrt(own.clamp(min=0) + _LEAST_POWER)
+    return LEAST_LAG + lags - 1 - best, correlation
 
 
 class CouplingNetwork(nn.Module):
@@ -151,8 +151,8 @@ class FrameFlow(nn.Module):
         self.frames = nn.Linear(c.mel_channels, c.layers * 2 * c.residual)
         if c.inputs:
             self.input = nn.Linear(c.inputs, c.residual, bias=False)
-        self.dilated = nn.Parameter(_uniform(c.layers, 2 * c.residual, 2 * c.residual))
-        self.residual = nn.Parameter(_uniform(c.layers, c.residual, c.residual))
+        self.dilated = nn.Parameter(uniform(c.layers, 2 * c.residual, 2 * c.residual))
+        self.residual = nn.Parameter(uniform(c.layers, c.residual, c.residual))
         self.residual_bias = nn.Parameter(torch.zeros(c.layers, c.residual))
         self.skip = nn.Linear(c.layers * c.residual, c.skip)
         self.hidden = nn.Linear(c.skip, c.skip)
@@ -217,7 +217,7 @@ class FrameFlow(nn.Module):
         signals = [F.pad(signal, (c.past, 0))[:, : -c.block] for signal in (e, samples)]
         parts = [signal.unfold(1, c.past, c.block) for signal in signals] if c.past else []
         if c.lags:
-            lag, likeness = periods(samples, c)
+            lag, correlation = periods(samples, c)
             place = torch.arange(0, samples.shape[1], c.block, device=lag.device) + LEAST_LAG + c.lags - lag
             place = place.unsqueeze(-1) + torch.arange(
                 PERIOD, device=lag.device
@@ -229,7 +229,7 @@ class FrameFlow(nn.Module):
         if noise:
             past = past + noise * torch.rand_like(past[:, :1, :1]) * torch.randn_like(past)
         past = compress(past)
-        return torch.cat([past, likeness.unsqueeze(-1)], -1) if c.lags else past
+        return torch.cat([past, correlation.unsqueeze(-1)], -1) if c.lags else past
 
     def latent(self, samples: Tensor, mel: Tensor, noise: float = 0.0) -> tuple[Tensor, Tensor]:
         """The latent z [B, N, n] of pre-emphasised samples [B, F * hop], and each block's log-determinant, [B, N].
@@ -251,12 +251,7 @@ class FrameFlow(nn.Module):
     def forward(self, samples: Tensor, mel: Tensor, noise: float = 0.0) -> Tensor:
         """The nats that each block costs, -log p(x), [B, N]: the density of `samples` [B, F * hop], pre-emphasised."""
         z, log_determinant = self.latent(samples, mel, noise)
-        return -STANDARD_LOGISTIC.log_density(z).sum(-1) - log_determinant
-
-
-def _uniform(*shape: int) -> Tensor:
-    """Uniform weights within 1/√fan-in, as nn.Linear has them."""
-    return torch.empty(*shape).uniform_(-1, 1) * shape[-1] ** -0.5
+        return -log_density(STANDARD_LOGISTIC, z, log_determinant)
 
 
 def _gain(config: FrameFlowConfig) -> Tensor:

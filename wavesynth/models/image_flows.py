@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from wavesynth.checks import require_value
-from wavesynth.models.flows import Flow, Prior
+from wavesynth.models.flows import Flow, Prior, log_density
 from wavesynth.models.image_flows_config import ImageFlowConfig
 
 __all__ = ["ActNorm", "ImageFlow"]
@@ -45,7 +45,7 @@ class ImageFlow(nn.Module):
         require_value("values' shape", shape, tuple(shape[1:]) == c.shape, f"[B, {_listed(c.shape)}]")
         self._check_labels(labels)
         z, log_det = self.flow(values * (1 / c.levels), labels)
-        return z, self.prior.log_density(z).sum(1) + log_det - c.dimensions * math.log(c.levels)
+        return z, log_density(self.prior, z, log_det) - c.dimensions * math.log(c.levels)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Levels, int64 [B, H, W, C], of latents [B, D]. Raises ValueError for latents of another shape."""

@@ -95,7 +95,7 @@ def uncouple(steps: Sequence[Step], y1: Tensor, y2: Tensor) -> tuple[Tensor, Ten
 
 
 class ReversibleBlock(nn.Module):
-    """The lecture's block, of any two networks F and G that keep their input's shape.
+    """The reversible block (eq. 6 to 9), of any two networks F and G that keep their input's shape.
 
     >>> block = ReversibleBlock(nn.Linear(3, 3), nn.Linear(3, 3))
     >>> y1, y2 = block(torch.zeros(1, 3), torch.ones(1, 3))

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from wavesynth.models.reversible import Step, couple
 from wavesynth.models.wavenet_config import WaveNetConfig, start_token
 
-__all__ = ["WaveNet", "WaveNetConfig", "ago", "gate", "layer", "start_token"]
+__all__ = ["WaveNet", "WaveNetConfig", "ago", "gate", "layer", "start_token", "uniform"]
 
 
 def gate(h: Tensor) -> Tensor:
@@ -92,8 +92,8 @@ class WaveNet(nn.Module):
         self.stored = stored
         self.config = c = config or WaveNetConfig()
         self.embedding = nn.Embedding(c.classes, c.residual)
-        self.dilated = nn.Parameter(_uniform(c.layers, 2 * c.residual, 2 * c.residual))
-        self.residual = nn.Parameter(_uniform(c.layers, c.residual, c.residual))
+        self.dilated = nn.Parameter(uniform(c.layers, 2 * c.residual, 2 * c.residual))
+        self.residual = nn.Parameter(uniform(c.layers, c.residual, c.residual))
         self.residual_bias = nn.Parameter(torch.zeros(c.layers, c.residual))
         self.skip = nn.Linear(c.layers * c.residual, c.skip)
         self.hidden = nn.Linear(c.skip, c.classes)
@@ -192,6 +192,6 @@ def _step(dilation: int, x: Tensor, skip: Tensor, *weights: Tensor) -> tuple[Ten
     return added, F.linear(z, skip)
 
 
-def _uniform(*shape: int) -> Tensor:
+def uniform(*shape: int) -> Tensor:
     """Uniform weights within 1/√fan-in, as nn.Linear has them."""
     return torch.empty(*shape).uniform_(-1, 1) * shape[-1] ** -0.5

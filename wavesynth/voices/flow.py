@@ -20,8 +20,8 @@ __all__ = ["FlowKind"]
 
 #: Half a step of 16 bits: recordings are dequantised while they are learned (Theis et al., 2016, sec. 3.1).
 _HALF_STEP = 2.0**-16
-#: What the network's ears are blurred by in training, at the most, over the gain: in sampling its past has errors too,
-#: and it is to trust the log-mel.
+#: The largest standard deviation, over the gain, of the noise that is added to the past samples in training: in
+#: sampling the past has errors too, and the network is to trust the log-mel.
 _NOISE = 0.5
 #: Frames that are scored at once.
 _PIECE_FRAMES = 200
@@ -52,8 +52,8 @@ class FlowKind(VoiceKind):
         return FlowSampler(voice.network, threads)
 
     def loss(self, network: nn.Module, samples: Tensor, mel: Tensor, speaker: Tensor) -> Tensor:
-        """The nats that each sample costs, [B, T]. While gradients are computed, samples are dequantised, and what the
-        network hears of the past is blurred."""
+        """The nats that each sample costs, [B, T]. While gradients are computed, samples are dequantised, and noise is
+        added to the past samples that the network is given."""
         import torch
 
         if not torch.is_grad_enabled():

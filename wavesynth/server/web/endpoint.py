@@ -19,7 +19,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from wavesynth.server.admission import Admission
-from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.errors import RETRY, RefusedError, invalid
 from wavesynth.server.request_ids import HEADER
 from wavesynth.server.web.config import PageLimits
 from wavesynth.server.web.input import Input, on_loop
@@ -172,7 +172,7 @@ def _error(
     code: grpc.StatusCode, message: str, metadata: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
     """The last message of a call that was refused."""
-    retry, name = metadata.get("retry-after-ms"), metadata.get(HEADER)
+    retry, name = metadata.get(RETRY), metadata.get(HEADER)
     others: dict[str, Any] = {"retryAfterMs": int(retry)} if retry else {}
     others |= {"requestId": name} if name else {}
     return {"error": {"code": code.name, "message": message, **others}}
