@@ -84,6 +84,15 @@ def test_a_period_is_found_and_what_was_there_is_heard():
     assert (place - (150 * 16 - 77 - 8 + torch.arange(32))).abs().max() < 100  # of about 2,300, compressed
 
 
+def test_the_excitation_is_in_float32_under_autocast_too():
+    network = FrameFlow()
+    samples = 0.1 * torch.randn(1, 2 * network.config.hop)
+    a = predictor(0.9 * torch.tanh(torch.randn(1, 2, network.config.order)))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network.excitation(samples, a)
+    assert torch.equal(found, network.excitation(samples, a))
+
+
 def test_the_prediction_filter_is_stable():
     reflection = torch.tanh(torch.randn(50, 16, dtype=torch.float64))
     filters = predictor(reflection)

@@ -208,8 +208,10 @@ class FrameFlow(nn.Module):
         order, hop = self.config.order, self.config.hop
         frames = F.pad(samples, (order, 0)).unfold(1, order + hop, hop)  # [B, F, P + hop]
         before = frames.unfold(2, order, 1)[:, :, :-1]  # [B, F, hop, P], the oldest first
-        e = samples.unflatten(1, (-1, hop)) + (before @ a.flip(-1).unsqueeze(-1))[..., 0]
-        return e.flatten(1)
+        # In float32 whatever autocast says: in bfloat16 the error of the prediction would be that of the density.
+        with torch.autocast(samples.device.type, enabled=False):
+            predicted = (before @ a.flip(-1).unsqueeze(-1))[..., 0]
+        return (samples.unflatten(1, (-1, hop)) + predicted).flatten(1)
 
     def heard(self, e: Tensor, samples: Tensor, gain: Tensor, noise: float) -> Tensor:
         """What the first layer is given of excitation and samples [B, T] before each block: [B, N, inputs]."""
