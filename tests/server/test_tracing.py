@@ -86,6 +86,14 @@ async def test_a_refused_call_has_its_code_and_a_fault_of_ours_is_an_error(confi
     assert "sampling" not in finished()
 
 
+async def test_a_call_that_makes_no_audio_and_one_that_is_refused_have_no_part(config, finished):
+    async with serving(config) as (_, stub):
+        await stub.ListVoices(pb.ListVoicesRequest())
+        with pytest.raises(grpc.aio.AioRpcError):
+            await streamed(stub, **of_audio(voice="nobody"))
+    assert set(finished()) == {"wavesynth.v1.SynthesisService/ListVoices", LIVE}
+
+
 @pytest.mark.parametrize(
     "environment",
     [

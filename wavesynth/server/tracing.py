@@ -2,7 +2,8 @@
 is imported, and no call pays for it.
 
 A call has one span. Its parts are made when it ends, of times that were noted: admission, queue, first audio, sampling
-and write. A step has no span, since there may be hundreds in a second; sampling says how many there were.
+and write, as far as the call came to them. A step has no span, since there may be hundreds in a second; sampling says
+how many there were.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class CallSpan:
         """The call has ended so; makes its parts."""
         now = time.monotonic()
         if self._span.is_recording():
-            self._parts(call, now)
+            self._parts(call)
             self._span.set_attribute("rpc.grpc.status_code", grpc.StatusCode[code].value[0])
             self._span.set_attribute("wavesynth.voice", call.voice)
             self._span.set_attribute("wavesynth.samples", call.samples)
@@ -125,14 +126,15 @@ class CallSpan:
                 self._span.set_status(self._trace.StatusCode.ERROR, message or code)
         self._span.end(self._at(now))
 
-    def _parts(self, call: Call, now: float) -> None:
+    def _parts(self, call: Call) -> None:
         context = self._trace.set_span_in_context(self._span)
 
         def part(name: str, begin: float, end: float, **attributes: Any) -> None:
             span = self._tracer.start_span(name, context, attributes=attributes, start_time=self._at(begin))
             span.end(self._at(max(begin, end)))
 
-        part("admission", call.started, now if call.opened is None else call.opened)
+        if call.opened is not None:
+            part("admission", call.started, call.opened)
         if call.first_sent is not None and call.last_sent is not None:
             part(
                 "write",
