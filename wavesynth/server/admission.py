@@ -52,8 +52,11 @@ class Admission:
         self._draining = False
 
     @asynccontextmanager
-    async def call(self, method: str, context: grpc.aio.ServicerContext) -> AsyncIterator[Call]:
-        """One call, from its admission to the line in the log; what is raised inside becomes its status.
+    async def call(
+        self, method: str, context: grpc.aio.ServicerContext, checked: bool = True
+    ) -> AsyncIterator[Call]:
+        """One call, from its admission to the line in the log; what is raised inside becomes its status. If it is not
+        `checked`, nobody asks who calls.
 
         Its trailing metadata names the request, as `Call.request_id`.
         """
@@ -66,7 +69,7 @@ class Admission:
             call.span = self._tracing.begin(call, context.invocation_metadata() or ())
         context.set_trailing_metadata(((HEADER, call.request_id),))
         try:
-            if (bearer := self.check(method, context)) is not None:
+            if checked and (bearer := self.check(method, context)) is not None:
                 call.bearer = bearer if bearer.token.name else None
                 bearer.begins()
             longest = self.limits.call
@@ -108,9 +111,16 @@ class Admission:
         except TimeoutError:
             log("calls cut off", "warning", calls=self._calls)
 
-    async def refuse(self, method: str, context: grpc.aio.ServicerContext, refusal: RefusedError) -> None:
-        """Ends a call that did not begin; it has a line in the log like any other."""
-        async with self.call(method, context):
+    async def refuse(
+        self,
+        method: str,
+        context: grpc.aio.ServicerContext,
+        refusal: RefusedError,
+        checked: bool = True,
+    ) -> None:
+        """Ends a call that did not begin; it has a line in the log like any other. Who calls without a token is told
+        that instead, unless the call cannot be `checked`, since it does not say who calls."""
+        async with self.call(method, context, checked):
             raise refusal
 
     def check(self, method: str, context: grpc.aio.ServicerContext) -> Bearer | None:

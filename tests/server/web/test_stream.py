@@ -30,6 +30,12 @@ def server(serve):
         yield server
 
 
+@pytest.fixture(scope="module")
+def with_token(serve):
+    with serve(web=WebConfig(port=0), token="secret") as server:
+        yield server
+
+
 def connect(server, **options):
     return connecting.connect(f"ws://127.0.0.1:{server.web_port}/stream", **options)
 
@@ -114,6 +120,30 @@ def test_a_bad_first_message_is_a_call_that_is_refused(server, first):
     assert (line["event"], line["code"], line["reason"]) == ("call", said["code"], said["message"])
     assert said["code"] == "INVALID_ARGUMENT" and len(said["message"]) < 300
     assert server.metrics.registry.get_sample_value(name, labels) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("first", "code", "strangers"),
+    [
+        ("{", "INVALID_ARGUMENT", 0),
+        ("x" * 65_537, "INVALID_ARGUMENT", 0),
+        ('{"token": "secret", "synthesys": {}}', "INVALID_ARGUMENT", 0),
+        ('{"token": "other", "synthesys": {}}', "UNAUTHENTICATED", 1),
+        ('{"synthesys": {}}', "UNAUTHENTICATED", 1),
+    ],
+)
+def test_only_who_could_have_said_a_token_is_a_stranger(with_token, first, code, strangers):
+    def counted():
+        """Calls with that code, and strangers."""
+        named = [("wavesynth_calls_total", {"code": code}), ("wavesynth_refused_total", {"reason": "token"})]
+        value = with_token.metrics.registry.get_sample_value
+        return [value(name, {"method": "Resynthesize", **labels}) or 0 for name, labels in named]
+
+    calls, before = counted()
+    with connect(with_token) as socket:
+        socket.send(first)
+        assert json.loads(socket.recv())["error"]["code"] == code
+    eventually(lambda: counted() == [calls + 1, before + strangers])
 
 
 def test_limits_are_those_of_grpc(server):

@@ -70,16 +70,18 @@ class Endpoint(ABC):
     async def _answer(self, socket: ServerConnection, first: str | bytes) -> dict[str, Any] | None:
         """The call; what is still to be said."""
         context: Any = self.context(socket, "")
+        says_who = False
         try:
             if len(first) > (most := self._limits.first_message):
                 raise ValueError(f"it has {len(first)} bytes; it may have at most {most}")
             given = json.loads(first)
-            context = self.context(socket, given.pop("token", ""))
+            context, says_who = self.context(socket, given.pop("token", "")), True
             request = self.request(given)
         except (ValueError, TypeError, AttributeError, ParseError, RecursionError) as error:
             refusal = invalid(f"the first message is not a configuration: {str(error)[:_SAID]}")
             with suppress(AbortedError):
-                await on_loop(self._service_loop, self._admission.refuse(self.method, context, refusal))
+                refused = self._admission.refuse(self.method, context, refusal, checked=says_who)
+                await on_loop(self._service_loop, refused)
             return None
         later = Input(self._limits.ahead)
         made = self.call(request, later, context)
