@@ -17,6 +17,7 @@ import yaml
 
 from tests.machines.balancer import FOLDER, TLS, Balancer, envoy
 from tests.machines.names import NameServer
+from tests.machines.ports import free_port
 from tests.serving import ServerProcess
 from wavesynth.clients import BusyError, Client
 from wavesynth.clients.timing import Timing
@@ -43,15 +44,14 @@ def machines(two_voices, tmp_path_factory):
     """Envoy and servers by their addresses; the last one is a second late."""
     options = ["--live-streams", str(PLACES), "--grace", GRACE, "--client-share", "1"]
     with ExitStack() as stack:
-        servers = {}
+        servers, port = {}, free_port(HOSTS)
         for host in HOSTS:
-            port = servers[HOSTS[0]].port if servers else 0
             servers[host] = stack.enter_context(
                 ServerProcess(two_voices, "--host", host, *options, port=port)
             )
         names = stack.enter_context(NameServer(HOSTS[:2]))
         folder = tmp_path_factory.mktemp("envoy")
-        balancer = stack.enter_context(Balancer(folder, servers[HOSTS[0]].port, names.port))
+        balancer = stack.enter_context(Balancer(folder, port, names.port))
         balancer.wait_for(HOSTS[:2])
         names.addresses.append(HOSTS[2])
         balancer.wait_for(HOSTS)
