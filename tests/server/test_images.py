@@ -215,3 +215,21 @@ async def test_a_model_that_is_replaced_makes_images_from_the_next_call_on(image
     shutil.copytree(models, served, dirs_exist_ok=True)
     changes = (await image_server.reload()).image_models
     assert (changes.added, changes.replaced, changes.removed) == (["long"], ["binary"], [])
+
+
+async def test_no_image_is_made_of_files_that_no_reload_has_read(image_server, images, models):
+    served = image_server.config.images
+    (served / "new").mkdir()
+    for file in ("model.json", "weights.safetensors"):
+        text = (models / "classes" / file).read_bytes()
+        (served / "new" / file).write_bytes(text.replace(b'"classes"', b'"new"'))
+    await image_server.reload()
+    (served / "new" / "weights.safetensors").write_bytes(b"broken")
+    assert "what was there before stays" in (await image_server.reload()).problems[0]
+    synthesis = pb.ImageSynthesis(model="new", label=1)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await made(images.SampleImage(pb.SampleImageRequest(synthesis=synthesis)))
+    assert error.value.code().name == "UNAVAILABLE"
+    assert "the files of new have changed" in error.value.details()
+    shutil.rmtree(served / "new")
+    await image_server.reload()

@@ -9,11 +9,13 @@ import pytest
 import pytest_asyncio
 
 from tests.server.calls import clip, of_audio, streamed
+from tests.voices_for_tests import tiny_voice
 from wavesynth.clients.aio import AsyncClient
 from wavesynth.clients.client import Client, ServiceError
 from wavesynth.engine.scoring import score
 from wavesynth.server.limits import Limits
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
+from wavesynth.server.server import Server
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 from wavesynth.voices.voice import load_voice
@@ -48,6 +50,23 @@ async def test_the_score_is_the_librarys_whatever_the_pieces(stub, voices, voice
         assert (found.bits, list(found.frame_bits)) == (expected.bits, expected.frame_bits.tolist())
         assert (found.voice, found.arithmetic, found.speaker) == (voice, "int8", expected.speaker)
         assert (found.samples, found.sample_rate, found.hop) == (4000, 16000, 160)
+
+
+async def test_a_voice_whose_folder_is_broken_is_scored_as_before_or_not_at_all(config, tmp_path):
+    for name in ("going", "staying"):
+        tiny_voice(tmp_path, name)
+    async with (
+        Server(replace(config, voices=tmp_path)) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = SynthesisServiceStub(channel)
+        before = await stub.Score(messages(voice="staying"))
+        for name in ("going", "staying"):
+            (tmp_path / name / "weights.safetensors").write_bytes(b"broken")
+        assert len((await server.reload()).problems) == 2
+        assert await stub.Score(messages(voice="staying")) == before
+        code, sentence = await refusal(stub, messages(voice="going"))
+        assert code == "UNAVAILABLE" and "the files of going have changed" in sentence
 
 
 async def test_both_clients_give_it(server, voices):

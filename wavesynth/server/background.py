@@ -12,19 +12,30 @@ import os
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 import grpc
 
+from wavesynth.server.editions import ChangedError
 from wavesynth.server.errors import RefusedError
 from wavesynth.workers import begin_worker
 
 __all__ = ["BackgroundWorker"]
 
 Job = TypeVar("Job")
-#: What does jobs, in the process: the results of one, as they are made. Raises ValueError, in a sentence.
+#: What does jobs, in the process: the results of one, as they are made. Raises ValueError, in a sentence,
+#: and ChangedError.
 Doing = Callable[[Job], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """Why a job is not done, as the process says it."""
+
+    code: str
+    sentence: str
 
 
 class BackgroundWorker(Generic[Job]):
@@ -100,9 +111,9 @@ class BackgroundWorker(Generic[Job]):
                 if result is None:
                     ended = True
                     return
-                if isinstance(result, str):
+                if isinstance(result, _Refused):
                     ended = True
-                    raise RefusedError(grpc.StatusCode.INTERNAL, result)
+                    raise RefusedError(grpc.StatusCode[result.code], result.sentence)
                 yield result
         except (EOFError, OSError) as error:
             ended, self._process = True, None  # the next call starts another
@@ -149,8 +160,10 @@ def _work(connection: Connection, begin: Callable[[], Doing[Any]]) -> None:
                 continue
             try:
                 _send(connection, do(job))
+            except ChangedError as error:
+                connection.send(_Refused("UNAVAILABLE", str(error)))
             except (ValueError, RuntimeError) as error:
-                connection.send(str(error))
+                connection.send(_Refused("INTERNAL", str(error)))
 
 
 def _send(connection: Connection, results: Iterator[bytes]) -> None:

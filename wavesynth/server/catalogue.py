@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from wavesynth.engine.capacity import warm_up
 from wavesynth.engine.config import EngineConfig
@@ -23,7 +23,7 @@ from wavesynth.extras import is_installed, missing
 from wavesynth.files import sentence
 from wavesynth.formats import FormatError
 from wavesynth.server.config import ServerConfig
-from wavesynth.server.followed import sign_of
+from wavesynth.server.followed import sign_of_folder
 from wavesynth.server.images import ServedImages, served_images
 from wavesynth.server.measuring import capacity_of_machine, message_of_machine
 from wavesynth.server.served_voice import ServedVoice
@@ -45,8 +45,6 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
-#: The files by which a folder is known to have changed.
-_FILES = ("voice.json", "model.json", "weights.safetensors")
 
 
 class FolderCache(Generic[T]):
@@ -55,13 +53,13 @@ class FolderCache(Generic[T]):
 
     def __init__(self, load: Callable[[Path], T], changed: Callable[[FormatError], object]) -> None:
         self._load, self._changed = load, changed
-        self._known: dict[Path, tuple[list[Any], T]] = {}
+        self._known: dict[Path, tuple[str, T]] = {}
 
     def load(self, folder: Path) -> T:
         """What the folder holds. Raises FormatError for a new one that cannot be used."""
-        signs = [sign_of(folder / name) for name in _FILES]  # before its files are read, which may change
+        sign = sign_of_folder(folder)  # before its files are read, which may change
         known = self._known.get(folder)
-        if known is not None and known[0] == signs:
+        if known is not None and known[0] == sign:
             return known[1]
         try:
             made = self._load(folder)
@@ -70,7 +68,7 @@ class FolderCache(Generic[T]):
                 raise
             self._changed(FormatError(f"{error}; what was there before stays"))
             return known[1]
-        self._known[folder] = signs, made
+        self._known[folder] = sign, made
         return made
 
     def keep(self, left: Mapping[str, T]) -> None:
@@ -87,6 +85,8 @@ class ReadyVoice:
     plane: DataPlane
     edition: int
     folder: Path
+    sign: str
+    """Of the folder, when it was read."""
 
     @property
     def name(self) -> str:
@@ -121,7 +121,9 @@ class Snapshot:
     @property
     def served(self) -> list[ServedVoice]:
         """What calls need to know of them."""
-        return [ServedVoice.of(one.loaded.voice, one.edition, one.folder) for one in self.ready.values()]
+        return [
+            ServedVoice.of(one.loaded.voice, one.edition, one.folder, one.sign) for one in self.ready.values()
+        ]
 
 
 def engine_of(
@@ -185,6 +187,7 @@ class Catalogue:
         return Snapshot(ready, images, capacity)
 
     def _ready(self, folder: Path) -> ReadyVoice:
+        sign = sign_of_folder(folder)
         voice, config = load_voice(folder), self._config
         if voice.of_kind.needs_torch and not is_installed("torch"):
             raise FormatError(missing("torch", f"voice {voice.name}, which is of kind {voice.kind},"))
@@ -198,7 +201,7 @@ class Catalogue:
             plane = plane_of(loaded)
             if config.warm:
                 warm_up(plane, voice.name, loaded, config.chunk)
-            return ReadyVoice(loaded, plane, next(self._editions), folder)
+            return ReadyVoice(loaded, plane, next(self._editions), folder, sign)
         except (ValueError, OSError, RuntimeError) as error:
             if self._problems is None:  # at the start, who asked for such a backend is told so
                 raise

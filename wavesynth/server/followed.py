@@ -11,11 +11,13 @@ from typing import Generic, TypeVar
 from wavesynth.files import sentence
 from wavesynth.server.telemetry import log
 
-__all__ = ["EVERY", "Followed", "sign_of"]
+__all__ = ["EVERY", "Followed", "sign_of", "sign_of_folder"]
 
 T = TypeVar("T")
 #: Seconds between two looks at the files, at least.
 EVERY = 1.0
+#: The files by which a folder of a voice or of a model is known to have changed.
+_FILES = ("voice.json", "model.json", "weights.safetensors")
 
 
 class Followed(Generic[T]):
@@ -74,3 +76,8 @@ def sign_of(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def sign_of_folder(folder: Path) -> str:
+    """What changes when a voice or a model in a folder does."""
+    return str([sign_of(folder / name) for name in _FILES])

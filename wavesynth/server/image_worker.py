@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wavesynth.server.background import BackgroundWorker
+from wavesynth.server.editions import Editions
 
 if TYPE_CHECKING:
     from wavesynth.images.model import ImageModel
@@ -30,6 +31,8 @@ class ImageJob:
     pixels: int = 0
     edition: int = 0
     """The model's: that of a folder which was read again is loaded again."""
+    sign: str = ""
+    """Of the folder, when the service read it."""
 
 
 #: Gives the rows of all images of a job, [count, W, C] intensities each.
@@ -48,13 +51,10 @@ def _painter() -> Callable[[ImageJob], Iterator[bytes]]:
     from wavesynth.images.model import load_image_model
 
     torch.set_num_threads(1)
-    models: dict[Path, tuple[int, ImageModel]] = {}
+    models = Editions(load_image_model)
 
     def rows(job: ImageJob) -> Iterator[bytes]:
-        edition, model = models.get(job.folder, (None, None))
-        if model is None or edition != job.edition:
-            model = load_image_model(job.folder)
-            models[job.folder] = job.edition, model
+        model = models.get(job.folder, job.edition, job.sign)
         if job.count:
             yield from _rows(model, job)
 

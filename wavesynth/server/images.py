@@ -15,6 +15,7 @@ from wavesynth.formats import FormatError
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.followed import sign_of_folder
 from wavesynth.server.image_worker import ImageJob, ImageWorker
 from wavesynth.server.telemetry import Call, log
 from wavesynth.server.waiting import Answer
@@ -46,17 +47,20 @@ class ServedImages:
     """Whether its images come whole, so that none can be completed."""
     edition: int = 0
     """Another one each time that it is read."""
+    sign: str = ""
+    """Of the folder, when it was read."""
 
     @classmethod
     def read(cls, editions: Iterator[int], folder: Path) -> ServedImages:
         """The one in a folder. Raises FormatError."""
         from wavesynth.images.model import load_image_model
 
+        sign = sign_of_folder(folder)
         model = load_image_model(folder)
         c = model.network.config
         texts, size = (model.name, model.description, model.licence), (c.height, c.width, c.channels)
         whole = not model.paints_by_rows
-        return cls(*texts, folder, *size, c.levels, c.labels, whole=whole, edition=next(editions))
+        return cls(*texts, folder, *size, c.levels, c.labels, whole=whole, edition=next(editions), sign=sign)
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> ServedImages:
@@ -92,7 +96,7 @@ class ImageService(ImageServiceServicer):
         for model in self._models.values() if is_installed("torch") else ():
             with suppress(RefusedError):
                 async for _ in self._worker.results(
-                    ImageJob(model.folder, 0, 1.0, None, 0, edition=model.edition)
+                    ImageJob(model.folder, 0, 1.0, None, 0, edition=model.edition, sign=model.sign)
                 ):
                     pass
 
@@ -173,7 +177,13 @@ class ImageService(ImageServiceServicer):
         if synthesis.count > _MAX_COUNT:
             raise invalid(f"count is {synthesis.count}; it must be from 1 to {_MAX_COUNT}")
         return ImageJob(
-            c.folder, synthesis.seed, temperature, label, synthesis.count or 1, edition=c.edition
+            c.folder,
+            synthesis.seed,
+            temperature,
+            label,
+            synthesis.count or 1,
+            edition=c.edition,
+            sign=c.sign,
         ), c
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from wavesynth.server.background import BackgroundWorker
-
-if TYPE_CHECKING:
-    from wavesynth.voices.voice import Voice
+from wavesynth.server.editions import Editions
 
 __all__ = ["ScoreJob", "ScoreWorker", "score_worker"]
 
@@ -25,6 +23,8 @@ class ScoreJob:
     """The voice's."""
     edition: int
     """The voice's: that of a folder which was read again is loaded again."""
+    sign: str
+    """Of the folder, when the service read it."""
     speaker: int | None
     arithmetic: str
     pieces: list[NDArray[Any]]
@@ -48,13 +48,10 @@ def _scorer() -> Callable[[ScoreJob], Iterator[bytes]]:
     from wavesynth.voices.voice import load_voice
     from wavesynth.workers import one_torch_thread
 
-    voices: dict[Path, tuple[int, Voice]] = {}
+    voices = Editions(load_voice)
 
     def bits(job: ScoreJob) -> Iterator[bytes]:
-        edition, voice = voices.get(job.folder, (None, None))
-        if voice is None or edition != job.edition:
-            voice = load_voice(job.folder)
-            voices[job.folder] = job.edition, voice
+        voice = voices.get(job.folder, job.edition, job.sign)
         recording = recording_of(job.pieces, job.sample_rate, voice.sample_rate)
         try:
             for stretch in costs(voice, recording, job.speaker, job.arithmetic):

@@ -52,7 +52,9 @@ class Scoring:
         pieces = await self._read(requests, config, reader, pace, voice.sample_rate)
         with refusals():
             check_length(voice, reader.samples)
-        job = ScoreJob(voice.folder, voice.edition, speaker, arithmetic, pieces, reader.sample_rate)
+        job = ScoreJob(
+            voice.folder, voice.edition, voice.sign, speaker, arithmetic, pieces, reader.sample_rate
+        )
         async with aclosing(self._worker.results(job)) as made:
             bits = np.frombuffer(b"".join([stretch async for stretch in made]), np.float32)
         call.scored(len(bits))

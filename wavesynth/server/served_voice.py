@@ -41,12 +41,15 @@ class ServedVoice:
     """Where it is, for a process that is to load it."""
     edition: int = 0
     """Another one each time that it is loaded; 0 for whichever the engine has."""
+    sign: str = ""
+    """Of the folder, when it was read."""
 
     @classmethod
-    def of(cls, voice: Voice, edition: int = 0, folder: Path = Path()) -> ServedVoice:
+    def of(cls, voice: Voice, edition: int = 0, folder: Path = Path(), sign: str = "") -> ServedVoice:
         """Those of `voice`."""
-        names = [name for name in cls.__dataclass_fields__ if name not in ("edition", "folder")]
-        return cls(**{name: getattr(voice, name) for name in names}, edition=edition, folder=folder)
+        names = [name for name in cls.__dataclass_fields__ if name not in ("edition", "folder", "sign")]
+        read = {name: getattr(voice, name) for name in names}
+        return cls(**read, edition=edition, folder=folder, sign=sign)
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""
