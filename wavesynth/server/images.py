@@ -17,6 +17,7 @@ from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.followed import sign_of_folder
 from wavesynth.server.image_worker import ImageJob, ImageWorker
+from wavesynth.server.listing import fitting
 from wavesynth.server.telemetry import Call, log
 from wavesynth.server.waiting import Answer
 from wavesynth.v1 import images_pb2 as pb
@@ -90,6 +91,7 @@ class ImageService(ImageServiceServicer):
     def serve(self, models: Mapping[str, ServedImages]) -> None:
         """From now on these are served."""
         self._models = dict(sorted(models.items()))
+        self._list = pb.ListImageModelsResponse(models=fitting(map(_describe, self._models.values())))
 
     async def warm(self) -> None:
         """Has the image worker load all models. What fails will fail again where an image is asked for."""
@@ -108,8 +110,8 @@ class ImageService(ImageServiceServicer):
             return self.listed()
 
     def listed(self) -> pb.ListImageModelsResponse:
-        """All models, by name."""
-        return pb.ListImageModelsResponse(models=[_describe(model) for model in self._models.values()])
+        """The models, by name."""
+        return self._list
 
     async def SampleImage(  # type: ignore[override]  # noqa: N802
         self, request: pb.SampleImageRequest, context: grpc.aio.ServicerContext

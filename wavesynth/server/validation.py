@@ -59,6 +59,7 @@ class Requests:
     def serve(self, voices: Iterable[ServedVoice]) -> None:
         """From now on these are served; what was checked before is not touched."""
         self.voices: dict[str, Any] = {voice.name: voice for voice in voices}
+        self._list: pb.ListVoicesResponse | None = None
 
     @property
     def default(self) -> str:
@@ -66,8 +67,10 @@ class Requests:
         return default_voice(self.voices.values())
 
     def listed(self) -> pb.ListVoicesResponse:
-        """All voices, by name."""
-        return listed(self.voices.values(), self.max_seconds)
+        """The voices, by name."""
+        if self._list is None:
+            self._list = listed(self.voices.values(), self.max_seconds)
+        return self._list
 
     def whole(
         self, synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: bool
