@@ -73,7 +73,10 @@ class Reloaded:
 
 class Reload:
     """Reads everything again, once at a time. `offer` has all that speak gRPC serve what there is, and read their
-    files."""
+    files.
+
+    A reload that has begun goes on to its end, whoever waits for it: its threads cannot be stopped.
+    """
 
     def __init__(
         self,
@@ -86,9 +89,25 @@ class Reload:
         self.snapshot = snapshot
         """What is served now."""
         self._one = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Reloaded]] = set()
 
     async def __call__(self) -> Reloaded:
-        """What has changed."""
+        """What has changed. Raises what nobody expected, which is in the log too."""
+        return await asyncio.shield(self.begin())
+
+    def begin(self) -> asyncio.Task[Reloaded]:
+        """Begins one for which nobody need wait."""
+        task = asyncio.create_task(self._again())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Reloaded]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log("a reload has failed", "error", exc_info=error)
+
+    async def _again(self) -> Reloaded:
         async with self._one:
             before, problems = self.snapshot, list[str]()
             try:

@@ -18,7 +18,7 @@ from wavesynth.server.engine_metrics import watch_engine
 from wavesynth.server.loading import check_files_and_ports
 from wavesynth.server.metrics_server import serve_metrics
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
-from wavesynth.server.reloading import Files, Reload, Reloaded
+from wavesynth.server.reloading import Files, Reload
 from wavesynth.server.services import Services
 from wavesynth.server.sockets import listening
 from wavesynth.server.validation import Requests
@@ -121,14 +121,7 @@ async def serve(config: ServerConfig, ready: Callable[[Server | ServerWithFrontE
     async with ServerWithFrontEnds(config) if config.workers else Server(config) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        reloads: set[asyncio.Task[Reloaded]] = set()
-
-        def reload() -> None:
-            task = asyncio.create_task(server.reload())
-            reloads.add(task)
-            task.add_done_callback(reloads.discard)
-
-        loop.add_signal_handler(signal.SIGHUP, reload)
+        loop.add_signal_handler(signal.SIGHUP, server.reload.begin)
         # Voices and modules stay: a collection that looks through them stops every stream for a tenth of a second.
         gc.freeze()
         ready(server)

@@ -12,6 +12,7 @@ and at its ends
 
     gateway.py           in the engine's process: opens the streams that front ends ask for, and moves their bytes
     remote.py            in a front end: an engine's streams, as if the engine were here
+    remote_reload.py     in a front end: a reload, as if it were made here
     front_end.py         a front end's process, from its start to its end
     template.py          the process that front ends are forked from
     supervisor.py        the engine's process: starts, replaces and ends front ends

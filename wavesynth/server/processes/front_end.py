@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 import json
 import os
 import select
@@ -23,8 +22,8 @@ from wavesynth.server.limits import Limits
 from wavesynth.server.processes.memory import SharedSlots
 from wavesynth.server.processes.offers import images_of, voices_of
 from wavesynth.server.processes.remote import RemoteEngine
+from wavesynth.server.processes.remote_reload import RemoteReload
 from wavesynth.server.processes.wire import Wire
-from wavesynth.server.reloading import Reloaded
 from wavesynth.server.services import Services
 from wavesynth.server.telemetry import logging_aside
 from wavesynth.server.validation import Requests
@@ -85,32 +84,22 @@ async def _serve(wire: Wire, start: dict[str, Any], memory: int, page: int | Non
         elif "offer" in message:
             tasks.add(task := asyncio.create_task(offered(**message)))
             task.add_done_callback(tasks.discard)
-        elif answer := asked.get(message.get("reloaded", 0)):
-            answer.set_result(Reloaded.from_plain(message["result"]))
+        elif "reloaded" in message:
+            reload.answered(**message)
 
     async def offered(offer: dict[str, Any], round: int) -> None:
         services.offer(voices_of(offer), images_of(offer))
         files = await asyncio.to_thread(services.read_files)
         engine.say(offered=round, **asdict(files))
 
-    async def reload() -> Reloaded:
-        number = next(numbers)
-        asked[number] = answer = loop.create_future()
-        try:
-            engine.say(reload=number)
-            return await answer
-        finally:
-            del asked[number]
-
     tasks: set[asyncio.Task[None]] = set()
-    asked: dict[int, asyncio.Future[Reloaded]] = {}
-    numbers = itertools.count(1)
     config = _config(start["config"])
     slots = SharedSlots(start["slots"], memory)
     engine = RemoteEngine(
         wire, slots, lambda streams: async_engine.wake(streams), said, lambda: end(_LAST_WORDS, 1)
     )
     async_engine = AsyncEngine(engine.open)
+    reload = RemoteReload(engine.say)
     services = Services(
         config,
         async_engine,

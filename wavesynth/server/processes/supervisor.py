@@ -233,8 +233,11 @@ class ServerWithFrontEnds:
 
     async def _reload_for(self, front_end: FrontEnd, number: int) -> None:
         """As a caller of a front end has asked for it."""
-        made = await self.reload()
-        self._gateway.tell(front_end.link, reloaded=number, result=asdict(made))
+        try:
+            result = asdict(await self.reload())
+        except Exception:  # which the reload has logged
+            result = None
+        self._gateway.tell(front_end.link, reloaded=number, result=result)
 
     async def _replace(self) -> None:
         while not self._ending:
