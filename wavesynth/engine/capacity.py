@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -22,8 +22,10 @@ from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.voices.loaded import LoadedVoice
 
-__all__ = ["LIMIT", "Costs", "measure_capacity", "settled"]
+__all__ = ["LIMIT", "Costs", "Load", "measure_capacity", "settled"]
 
+#: Points (streams, part of the time that they take), as `Capacity.load` has them of a voice.
+Load = Sequence[tuple[int, float]]
 #: Part of the cores' time that live streams may take.
 LIMIT = 0.75
 #: Of the streams that are a worker's share, one in so many is in a step: they do not all come at one time.
@@ -55,28 +57,32 @@ def measure_capacity(
     config: EngineConfig,
     message: float = 0.0,
     remembered: Callable[[str, Callable[[], Costs]], Costs] = lambda key, measure: measure(),
+    known: MutableMapping[Hashable, Load] | None = None,
 ) -> Capacity:
     """How many streams of each voice there is room for, if a message for each chunk takes `message` seconds.
 
-    Voices of one shape and rate are measured once; `remembered` may know what a measurement with that key once gave. A
-    sampler with a `max_streams` has no more than these. Raises what the backend raises.
+    Voices of one shape and rate are measured once; `remembered` may know what a measurement with that key once gave.
+    `known` has the load of each shape that was measured before, and gets those of the others. A sampler with a
+    `max_streams` has no more than these. Raises what the backend raises.
     """
-    load: dict[str, list[tuple[int, float]]] = {}
-    alike: dict[Hashable, str] = {}
+    load: dict[str, Load] = {}
+    known = {} if known is None else known
     for name, loaded in voices.items():
-        same = alike.setdefault(loaded.voice.workload, name)
-        if same != name:
-            load[name] = load[same]
-        elif planes[name].batch is None:
+        shape = loaded.voice.workload
+        if shape in known:
+            load[name] = known[shape]
+            continue
+        if planes[name].batch is None:
             load[name] = _loads_together(planes[name], name, loaded, config.chunk)
         else:
             batch = planes[name].batch or 1
             counts = sorted({1, 2, -(-batch // 2), batch})
-            key = f"{loaded.voice.workload} {loaded.sampler.device} {config.chunk} {counts}"
+            key = f"{shape} {loaded.sampler.device} {config.chunk} {counts}"
             trial = cache(partial(_trial, planes[name], name, loaded, config.chunk, time.thread_time))
             costs = remembered(key, partial(settled, counts, lambda count: trial(count)()))  # noqa: B023
             messages = message * 16000 / config.chunk
             load[name] = _loads(costs, messages, batch, config.workers)
+        known[shape] = load[name]
     return Capacity(load, LIMIT, measured=True)
 
 

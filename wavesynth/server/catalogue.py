@@ -6,13 +6,13 @@ It is read again when somebody asks for it; a folder that has not changed keeps 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from wavesynth.engine.capacity import warm_up
+from wavesynth.engine.capacity import Load, warm_up
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.engine import Engine
 from wavesynth.engine.plane import DataPlane
@@ -152,6 +152,7 @@ class Catalogue:
         self._voices = FolderCache(self._ready, self._left_out)
         self._images = FolderCache(partial(ServedImages.read, self._editions), self._left_out)
         self._message = 0.0
+        self._loads: dict[Hashable, Load] = {}  # measured before there were streams, if they can be
 
     async def first(self) -> Snapshot:
         """What there is at the start. A folder that is broken is logged and left out; raises ValueError if there is no
@@ -183,7 +184,9 @@ class Catalogue:
         if live is not None:
             capacity = Capacity.of(live, ready)
         else:
-            capacity = capacity_of_machine(names.voices, names.planes, self.engine_config, self._message)
+            capacity = capacity_of_machine(
+                names.voices, names.planes, self.engine_config, self._message, self._loads
+            )
         return Snapshot(ready, images, capacity)
 
     def _ready(self, folder: Path) -> ReadyVoice:

@@ -7,14 +7,14 @@ import json
 import os
 import platform
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import grpc
 
-from wavesynth.engine.capacity import LIMIT, Costs, measure_capacity
+from wavesynth.engine.capacity import LIMIT, Costs, Load, measure_capacity
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import DataPlane
 from wavesynth.engine.scheduler import Capacity
@@ -38,12 +38,16 @@ async def message_of_machine() -> float:
 
 
 def capacity_of_machine(
-    voices: Mapping[str, LoadedVoice], planes: Mapping[str, DataPlane], config: EngineConfig, message: float
+    voices: Mapping[str, LoadedVoice],
+    planes: Mapping[str, DataPlane],
+    config: EngineConfig,
+    message: float,
+    known: MutableMapping[Hashable, Load],
 ) -> Capacity:
     """How many live streams of each voice this machine carries, and says so in the log; a `message` takes so many
-    processor seconds."""
+    processor seconds. What is `known` is not measured again (`measure_capacity`)."""
     remembered = Remembered(_file())
-    capacity = measure_capacity(voices, planes, config, message, remembered.costs)
+    capacity = measure_capacity(voices, planes, config, message, remembered.costs, known)
     log(
         "live streams that this machine carries",
         live_streams={name: capacity.streams(name) for name in voices},
