@@ -152,3 +152,13 @@ def test_one_stream_is_always_admitted(admission):
         admission.clock.now += 0.3
         late(admission)
     assert admits(admission, 0)
+
+
+def test_a_limit_of_streams_is_one_of_all_voices_together():
+    loads: Any = {"large": [(1, 0.25), (4, 0.75)], "small": [(1, 0.01), (100, 0.75)]}
+    capacity = Capacity(loads, LIMIT, measured=True)
+    limited = capacity.at_most(6)
+    assert [limited.streams(name) for name in loads] == [4, 6]
+    assert not limited.fits(["large"] * 3 + ["small"] * 4) and capacity.fits(["large"] * 2 + ["small"] * 20)
+    assert capacity.at_most(100) is capacity
+    assert capacity.at_most(0).streams("small") == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
@@ -45,6 +45,18 @@ class Capacity:
     def of(cls, streams: int, voices: Iterable[str]) -> Capacity:
         """Room for so many streams, whatever their voices."""
         return cls({voice: [(streams, 1.0)] for voice in voices})
+
+    def at_most(self, streams: int) -> Capacity:
+        """The same, but with room for no more than so many streams, and always one, whatever their voices."""
+        if not any(self.fits([voice] * (streams + 1)) for voice in self.load):
+            return self
+        each = self.limit / max(streams, 1)
+        return replace(
+            self,
+            load={
+                voice: [(n, max(load, each * n)) for n, load in points] for voice, points in self.load.items()
+            },
+        )
 
     def fits(self, voices: Iterable[str]) -> bool:
         """Whether one stream of each of `voices`, named as often as it has streams, can be made in real time."""

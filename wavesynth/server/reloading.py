@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from wavesynth.engine.engine import Engine
@@ -73,7 +73,7 @@ class Reloaded:
 
 class Reload:
     """Reads everything again, once at a time. `offer` has all that speak gRPC serve what there is, and read their
-    files.
+    files. With `most`, there is never room for more live streams than so many.
 
     A reload that has begun goes on to its end, whoever waits for it: its threads cannot be stopped.
     """
@@ -84,8 +84,10 @@ class Reload:
         snapshot: Snapshot,
         engine: Engine,
         offer: Callable[[Snapshot], Awaitable[Files]],
+        most: int | None = None,
     ) -> None:
         self._catalogue, self._engine, self._offer = catalogue, engine, offer
+        self._most = most
         self.snapshot = snapshot
         """What is served now."""
         self._one = asyncio.Lock()
@@ -111,20 +113,34 @@ class Reload:
         async with self._one:
             before, problems = self.snapshot, list[str]()
             try:
-                self.snapshot, problems = await asyncio.to_thread(self._catalogue.again)
+                now, problems = await asyncio.to_thread(self._catalogue.again)
             except (ValueError, OSError) as error:
-                problems = [f"{sentence(error)}; what was there before stays"]
-            now = self.snapshot
+                now, problems = before, [f"{sentence(error)}; what was there before stays"]
+            voices = Changes.of(before.ready, now.ready)
+            if self._most is not None:
+                problems += _limited(now, [*voices.added, *voices.replaced], self._most)
+                now = replace(now, capacity=now.capacity.at_most(self._most))
+            self.snapshot = now
             # Calls ask for what they are offered: the engine has it before, and keeps what it had for a moment.
             self._engine.replace(now.voices, now.planes, now.capacity, now.editions)
             asyncio.get_running_loop().call_later(_LATECOMERS, self._engine.forget_replaced, now.editions)
             files = await self._offer(now)
             problems += [problem for problem in files.problems if problem not in problems]
             made = Reloaded(
-                Changes.of(before.ready, now.ready),
+                voices,
                 Changes.of(before.images, now.images),
                 files.files,
                 problems,
             )
             log("reloaded", **asdict(made))
             return made
+
+
+def _limited(now: Snapshot, names: list[str], most: int) -> list[str]:
+    """Sentences about those of these voices of which there would be room for more live streams."""
+    return [
+        f"voice {name} could have more than {most} live streams; with --workers there is memory for no more than at "
+        "the start, until the server starts again"
+        for name in names
+        if now.capacity.fits([name] * (most + 1))
+    ]

@@ -103,7 +103,7 @@ class ServerWithFrontEnds:
             self._memory = SharedSlots(_slots(live, catalogue.engine_config.waiting))
             stack.callback(self._memory.close)
             self.engine = engine_of(snapshot, catalogue.engine_config, self._notify, self._lost)
-            self.reload = Reload(catalogue, snapshot, self.engine, self._offer)
+            self.reload = Reload(catalogue, snapshot, self.engine, self._offer, max(live, 1))
             """As `Server.reload`."""
             self._gateway = Gateway(self.engine.open, self._memory, self.engine.lose)
             if config.metrics_port is not None:
