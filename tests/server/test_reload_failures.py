@@ -58,8 +58,9 @@ async def test_a_reload_whose_caller_is_gone_ends_before_the_next_begins(own, mo
                 first.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await first
-                while "CANCELLED" not in [line.get("code") for line in lines]:
-                    await asyncio.sleep(0.01)
+                async with asyncio.timeout(60):
+                    while "CANCELLED" not in [line.get("code") for line in lines]:
+                        await asyncio.sleep(0.01)
                 next_one = asyncio.create_task(server.reload())
                 await asyncio.sleep(0.1)
             finally:
