@@ -1,5 +1,6 @@
 """`wavesynth image` with a flow: the same commands, and a strip between two images."""
 
+import gzip
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.data.images import digits
+from tests.data.images import digits, idx
 from tests.training.runs import image_values, toml
 from wavesynth.cli.image import image
 
@@ -61,6 +62,16 @@ def test_a_strip_goes_along_an_attribute(trained):
     assert result.exit_code == 0, result.output
     made = strip(out, 3)
     assert (made[0] == 10).all()
+
+
+def test_an_attribute_is_found_in_images_of_the_whole_folder(trained, tmp_path, monkeypatch):
+    """Images are sorted by class here, and those that are enough are fewer than those of the first two."""
+    digits(tmp_path, count=60)
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(60) // 20)))
+    monkeypatch.setattr("wavesynth.cli.image_interpolate.IMAGES", 30)
+    ends = trained / "run", trained / "dark.png", "--attribute", 2, "--data", tmp_path
+    result = run("interpolate", *ends, "--out", tmp_path / "more.png", "--steps", 3)
+    assert result.exit_code == 0, result.output
 
 
 def test_evaluate_and_sample_take_a_flow(trained):

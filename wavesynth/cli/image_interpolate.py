@@ -15,7 +15,9 @@ from wavesynth.cli.terminal import say
 __all__ = ["interpolate"]
 
 #: Images of a folder by which an attribute is found: enough for a mean.
-_IMAGES = 2_000
+IMAGES = 2_000
+#: By which they are drawn: a folder is sorted by class, and its first images may be of one.
+_SEED = 0
 
 
 def interpolate(
@@ -74,7 +76,8 @@ def interpolate(
                 raise ValueError(
                     f"data is {data}, whose images have no classes; they must have, for --attribute"
                 )
-            some = slice(_IMAGES)
+            generator = torch.Generator().manual_seed(_SEED)
+            some = torch.randperm(len(images.images), generator=generator)[:IMAGES].sort().values
             direction = attribute_of(network, images.images[some], images.labels[some] == attribute)
             way = along(z[0], strength * direction, steps)
         else:
