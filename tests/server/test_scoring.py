@@ -1,7 +1,9 @@
 """The Score call: the library's score, whatever the pieces, and refusals that name the field."""
 
 import asyncio
+import time
 from dataclasses import replace
+from functools import partial
 
 import grpc
 import numpy as np
@@ -12,7 +14,10 @@ from tests.server.calls import clip, of_audio, streamed
 from tests.voices_for_tests import tiny_voice
 from wavesynth.clients.aio import AsyncClient
 from wavesynth.clients.client import Client, ServiceError
+from wavesynth.engine import scoring
 from wavesynth.engine.scoring import score
+from wavesynth.server import score_worker, services
+from wavesynth.server.background import BackgroundWorker
 from wavesynth.server.limits import Limits
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.server.server import Server
@@ -136,9 +141,28 @@ async def test_a_recording_counts_until_it_is_scored(small):
     assert code == "RESOURCE_EXHAUSTED" and "input of all calls" in details
 
 
-async def test_an_abandoned_score_is_not_in_the_way(stub, voices):
-    long = stub.Score(messages(clip(16000 * 19), 160000, voice="of-two"))
-    assert sum(len(chunk.audio) for chunk in await streamed(stub, **of_audio())) == 2000
-    long.cancel()
-    found = await stub.Score(messages(voice="tiny"))
-    assert found.bits == score(load_voice(voices / "tiny"), AT_HOME).bits
+def endless():
+    """In the process for scores: what is longer than a second is scored for ever, stretch by stretch."""
+    costs = scoring.costs
+
+    def stretches(voice, samples, *others):
+        while len(samples) > voice.sample_rate:
+            time.sleep(0.001)
+            yield np.zeros(1, np.float32)
+        yield from costs(voice, samples, *others)
+
+    scoring.costs = stretches
+    return score_worker.begin_scoring()
+
+
+async def test_an_abandoned_score_is_not_in_the_way(config, voices, monkeypatch):
+    """It ends after the stretch that is under way, and the next one has its turn."""
+    monkeypatch.setattr(services, "score_worker", partial(BackgroundWorker, "endless", endless, "scores"))
+    async with Server(config) as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = SynthesisServiceStub(channel)
+        long = stub.Score(messages(clip(16001), voice="of-two"))
+        assert sum(len(chunk.audio) for chunk in await streamed(stub, **of_audio())) == 2000
+        short = stub.Score(messages(voice="tiny"), timeout=60)
+        await asyncio.wait([asyncio.ensure_future(short)], timeout=1)  # for the long one is under way
+        long.cancel()
+        assert (await short).bits == score(load_voice(voices / "tiny"), AT_HOME).bits

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wavesynth.server.background import BackgroundWorker
 from wavesynth.server.editions import Editions
 
-__all__ = ["ScoreJob", "ScoreWorker", "score_worker"]
+__all__ = ["ScoreJob", "ScoreWorker", "begin_scoring", "score_worker"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ ScoreWorker = BackgroundWorker[ScoreJob]
 
 def score_worker(waiting: int) -> ScoreWorker:
     """A worker for scores, for which so many calls may be under way or wait."""
-    return BackgroundWorker("wavesynth-score", _scorer, "calls for scores", waiting)
+    return BackgroundWorker("wavesynth-score", begin_scoring, "calls for scores", waiting)
 
 
-def _scorer() -> Callable[[ScoreJob], Iterator[bytes]]:
+def begin_scoring() -> Callable[[ScoreJob], Iterator[bytes]]:
     """What scores the recordings of jobs, in the worker's process."""
     from wavesynth.engine.scoring import costs, recording_of
     from wavesynth.voices.voice import load_voice
