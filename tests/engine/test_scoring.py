@@ -1,12 +1,13 @@
 """The score of a recording: the bits of its samples under a voice, whatever the kind, however it is cut."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
 
 from tests.engine.engines import clip
+from tests.voices.memory import memory_late_in_a_recording
 from tests.voices_for_tests import make_voice
 from wavesynth.audio.companding import encode
 from wavesynth.audio.score import Score
@@ -15,6 +16,7 @@ from wavesynth.engine.converted import conditioning_mel
 from wavesynth.engine.scoring import arithmetic_of, costs, score
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.networks import Network
+from wavesynth.sampling.int8 import Scales
 from wavesynth.sampling.reference import step
 
 VOICES = {
@@ -53,6 +55,26 @@ def test_stretches_and_threads_make_no_difference(arithmetic, monkeypatch):
     cut = list(costs(voice, RECORDING, None, arithmetic, threads=3))
     assert len(cut) == 5
     np.testing.assert_allclose(np.concatenate(cut), whole, atol=0 if arithmetic == "int8" else 1e-4)
+
+
+@pytest.mark.parametrize("arithmetic", ["int8", "float32"])
+def test_a_stretch_takes_no_more_memory_late_in_a_recording(arithmetic):
+    assert memory_late_in_a_recording(VOICES["plain"], arithmetic) < 2 << 20
+
+
+def test_other_scales_do_not_get_the_sampler_of_scales_that_are_gone():
+    """Not even when they lie where those lay."""
+    voice = make_voice()
+    halved = {f.name: 0.5 * getattr(voice.scales, f.name) for f in fields(voice.scales)}
+    expected = score(replace(make_voice(), scales=Scales(**halved)), RECORDING).bits
+    first = replace(voice, scales=replace(voice.scales))
+    assert score(first, RECORDING).bits != expected
+    place = id(first.scales)
+    del first
+    made = [Scales(**halved)]
+    while id(made[-1]) != place and len(made) < 10_000:
+        made.append(Scales(**halved))
+    assert score(replace(voice, scales=made[-1]), RECORDING).bits == expected
 
 
 def test_the_speaker_counts():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training.runs import ALONE, prepared
+from tests.voices.memory import memory_late_in_a_recording
 from wavesynth.audio.files import read
 from wavesynth.clients.client import Client
 from wavesynth.engine.scoring import score
@@ -95,6 +96,10 @@ def test_what_a_recording_costs_does_not_depend_on_cuts(run, voices):
     for first, end in ((0, 700), (700, 3333), (3333, 5001)):
         part = bits(voice, samples, mel, None, first, end, "float32")
         assert np.allclose(part, whole[first:end], rtol=1e-4)
+
+
+def test_a_stretch_takes_no_more_memory_late_in_a_recording(voices):
+    assert memory_late_in_a_recording(load_voice(voices / "flow"), "float32") < 2 << 20
 
 
 def test_louder_noise_costs_more_than_what_it_learned(run, voices):

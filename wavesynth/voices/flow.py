@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wavesynth.models.frame_flow_config import MEL_CONTEXT, FrameFlowConfig
 from wavesynth.sampling.backends.sampler import Sampler
 from wavesynth.voices.kinds import VoiceKind
+from wavesynth.voices.surroundings import surrounded
 from wavesynth.voices.voice import Needs, Voice
 
 if TYPE_CHECKING:
@@ -79,17 +80,16 @@ class FlowKind(VoiceKind):
 
         assert mel is not None  # such a voice takes log-mel
         hop, model, found = voice.hop, voice.model, []
-        total = len(mel) * hop
-        waveform = torch.from_numpy(np.pad(samples[:total], (0, max(0, total - len(samples)))))
-        emphasised = preemphasis(waveform.float(), voice.preemphasis)
-        silence = np.float32(voice.mel.silence)
-        around = torch.from_numpy(np.pad(mel, ((MEL_CONTEXT,) * 2, (0, 0)), constant_values=silence))
         warm_up = -(-voice.config.receptive_field // hop)
         for frame in range(first // hop, -(-end // hop), _PIECE_FRAMES):
             last, begin = min(frame + _PIECE_FRAMES, -(-end // hop)), max(0, frame - warm_up)
-            window = around[begin : last + 2 * MEL_CONTEXT]
+            before = min(begin, 1)  # pre-emphasis needs one more sample
+            piece = samples[begin * hop - before : last * hop]
+            piece = np.pad(piece, (0, before + (last - begin) * hop - len(piece)))
+            emphasised = preemphasis(torch.from_numpy(piece).float(), voice.preemphasis)[before:]
+            window = torch.from_numpy(surrounded(mel, begin, last, MEL_CONTEXT, voice.mel.silence))
             with torch.inference_mode():
-                nats = _nats(model, emphasised[None, begin * hop : last * hop], window[None])[0]
+                nats = _nats(model, emphasised[None], window[None])[0]
             found.append(nats[(frame - begin) * hop :] / math.log(2))
         start = first // hop * hop
         return torch.cat(found)[first - start : end - start].float().numpy()

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from wavesynth.audio.companding import classes_of
 from wavesynth.sampling.conditioning import conditioner_of, constant_frame
 from wavesynth.sampling.following import Frames, follow
+from wavesynth.voices.surroundings import surrounded
 
 if TYPE_CHECKING:
     from wavesynth.networks import Network
     from wavesynth.sampling.backends.cpu import CpuSampler
+    from wavesynth.sampling.int8 import Scales
     from wavesynth.sampling.weights import Weights
     from wavesynth.voices.wavenet import WaveNetVoice
 
@@ -24,8 +26,8 @@ __all__ = ["bits"]
 
 #: Frames whose samples are scored at once by the definition: all layers' activations of them are in memory together.
 PIECE_FRAMES = 200
-#: By network, as long as there is the network; with what else they are made of.
-_SAMPLERS: WeakKeyDictionary[Network, tuple[tuple[int, int], CpuSampler]] = WeakKeyDictionary()
+#: By network, as long as there is the network; with the scales and activation bits that they are made of.
+_SAMPLERS: WeakKeyDictionary[Network, tuple[Scales, int, CpuSampler]] = WeakKeyDictionary()
 
 
 def bits(
@@ -39,10 +41,15 @@ def bits(
 ) -> NDArray[np.float32]:
     """As `VoiceKind.bits`: -log2 of the probability of each sample's μ-law class, given those before it (van den Oord
     et al., "WaveNet", 2016, eq. 1)."""
-    classes = classes_of(samples[:end], voice.config.classes, voice.preemphasis)
+    c = voice.config
+    # Of what was before, only what the stretch depends on is encoded: whole frames of it, and one more, so that a
+    # sample stands before the first one that is heard. Pre-emphasis needs yet another.
+    begin = max(0, first - c.receptive_field - c.hop) // c.hop
+    offset = begin * c.hop
+    classes = classes_of(samples[max(0, offset - 1) : end], c.classes, voice.preemphasis)[min(offset, 1) :]
     if mel is not None:
-        context = voice.config.mel_context
-        mel = np.pad(mel, ((context, context), (0, 0)), constant_values=np.float32(voice.mel.silence))
+        mel = surrounded(mel, begin, -(-end // c.hop), c.mel_context, voice.mel.silence)
+    first, end = first - offset, end - offset
     if arithmetic == "int8" and (sampler := _sampler_of(voice)) is not None:
         return follow(sampler, classes, _frames(voice, mel, speaker), first, end)
     weights = voice.int8() if arithmetic == "int8" else voice.float32()
@@ -53,14 +60,14 @@ def bits(
 
 def _sampler_of(voice: WaveNetVoice) -> CpuSampler | None:
     """The C++ sampler of its weights, made once; None where it was not built."""
-    made_of, found = _SAMPLERS.get(voice.network, (None, None))
-    if found is None or made_of != (id(voice.scales), voice.activation_bits):
+    scales, activation_bits, found = _SAMPLERS.get(voice.network, (None, None, None))
+    if found is None or scales is not voice.scales or activation_bits != voice.activation_bits:
         try:
             from wavesynth.sampling.backends.cpu import CpuSampler
         except ImportError:
             return None
         found = CpuSampler(voice.int8())
-        _SAMPLERS[voice.network] = (id(voice.scales), voice.activation_bits), found
+        _SAMPLERS[voice.network] = voice.scales, voice.activation_bits, found
     return found
 
 
