@@ -15,9 +15,9 @@ def cut(draw, whole):
 
 
 @st.composite
-def streams(draw, name):
+def streams(draw, name, voice=None):
     """A request and what is pushed."""
-    voice = VOICES[name].voice
+    voice = voice or VOICES[name].voice
     params = SamplingParams(draw(st.integers(0, 2**64 - 1)), draw(st.sampled_from([0.5, 1.0, 2.0])))
     speaker = draw(st.integers(0, len(voice.speakers) - 1)) if voice.speakers else None
     common = {"params": params, "speaker": speaker}

@@ -13,6 +13,7 @@ from wavesynth.clients.client import Client
 from wavesynth.images.model import SHIPPED_IMAGE_MODELS
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
+from wavesynth.voices.folders import find_voices
 
 MAIN = "from wavesynth.__main__ import main; main()"
 #: What images need, in the words of the server.
@@ -45,7 +46,9 @@ def test_a_server_speaks_with_every_voice_that_ships_and_says_what_images_need(w
         try:
             address = server.stdout.readline().removeprefix("listening on ").strip()
             with Client(address) as client:
-                for voice in client.voices().voices:
+                voices = client.voices().voices
+                assert {voice.name for voice in voices} == set(find_voices())
+                for voice in voices:
                     given = {"audio": np.zeros(500, np.float32)} if voice.mel_bands else {"seconds": 0.03}
                     assert len(client.synthesize(voice.name, **given).samples) in (500, 480)
                 assert client.score(np.zeros(1000, np.float32), "allison-small").samples == 1000
@@ -62,6 +65,25 @@ def test_a_server_speaks_with_every_voice_that_ships_and_says_what_images_need(w
             _, log = server.communicate(timeout=60)
     assert [line["event"] for line in map(json.loads, log.splitlines())].count(IMAGES) == 1
     assert server.returncode == 0
+
+
+def test_a_server_of_the_voices_that_ship_does_not_import_what_it_could():
+    asked = f"import atexit, sys; atexit.register(lambda: print('torch' in sys.modules)); {MAIN}"
+    server = subprocess.Popen(
+        [sys.executable, "-c", asked, "serve", "--port", "0", "--live-streams", "4"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with server:
+        try:
+            address = server.stdout.readline().removeprefix("listening on ").strip()
+            with Client(address) as client:
+                assert len(client.synthesize("allison-flow", audio=np.zeros(500, np.float32)).samples) == 500
+        finally:
+            server.terminate()
+            said, _ = server.communicate(timeout=60)
+    assert said == "False\n"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""The pipeline beside a GPU, for WaveNets whose samples are drawn there.
+"""The pipeline around a sampler that makes conditioning frames itself: that of WaveNets on a GPU, or that of flows.
 
 A stream's bookkeeping is in C++, as that of `NativePlane` (native_plane.py); the log-mel and the corrections are
-computed where the sampler says, for all streams of a step together. In between a step crosses Python as a few arrays,
-and no stream by itself. `ComposedPlane` (composed_plane.py) defines what comes out, to the byte.
+computed where the sampler says (spectra.py), for all streams of a step together. In between a step crosses Python as a
+few arrays, and no stream by itself. `ComposedPlane` (composed_plane.py) defines what comes out, to the byte.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from itertools import accumulate, compress, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from wavesynth.audio.correction import project_in_turn
-from wavesynth.audio.mel import features_in_turn
 from wavesynth.engine.native_plane import has_analysis, make_plane, open_stream, ready_streams, unusable
 from wavesynth.engine.plane import Advanced
+from wavesynth.engine.spectra import DeviceSpectra, ProcessorSpectra, Spectra
 from wavesynth.engine.steps import Step, attempt
+from wavesynth.sampling.backends.flow import FlowSampler
 from wavesynth.sampling.windows import Tracks
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.wavenet import WaveNetVoice
@@ -30,19 +29,18 @@ if TYPE_CHECKING:
     from wavesynth.kernels.cpu import DeviceStep, PlaneStream
     from wavesynth.sampling.params import SamplingParams
 
-__all__ = ["DevicePlane", "DeviceStream", "draws_elsewhere"]
+__all__ = ["DevicePlane", "DeviceStream", "makes_frames"]
 
 #: Streams whose samples are filtered before others get a turn: what is filtered together costs less, and comes later.
 _STREAMS_AT_A_TIME = 512
-#: Frames in a row that are analysed, or corrected, in one go where there are so many, as in a step of 40 ms; else one.
-_IN_TURN = (4, 1)
 
 
-def draws_elsewhere(loaded: LoadedVoice) -> bool:
+def makes_frames(loaded: LoadedVoice) -> bool:
     """Whether the voice's sampler makes conditioning frames itself, and the kernels have its analysis."""
-    voice = loaded.voice
-    # Exactly this class: others may do something else.
-    return type(voice) is WaveNetVoice and loaded.sampler.takes_windows and has_analysis(voice)
+    voice, sampler = loaded.voice, loaded.sampler
+    # Exactly these classes: others may do something else.
+    known = type(sampler) is FlowSampler or (type(voice) is WaveNetVoice and sampler.takes_windows)
+    return known and has_analysis(voice)
 
 
 class DeviceStream:
@@ -75,14 +73,17 @@ class DeviceStream:
 
 
 class DevicePlane:
-    """A `DataPlane` of a voice that `draws_elsewhere`."""
+    """A `DataPlane` of a voice of which `makes_frames` is true."""
 
     batch: int | None = None
 
     def __init__(self, loaded: LoadedVoice) -> None:
-        voice = loaded.voice
-        assert isinstance(voice, WaveNetVoice)
-        self._voice, self._sampler = voice, loaded.sampler
+        voice, sampler = loaded.voice, loaded.sampler
+        self._voice, self._sampler = voice, sampler
+        on_processor = type(sampler) is FlowSampler
+        self._spectra: Spectra = (
+            ProcessorSpectra(voice.mel) if on_processor else DeviceSpectra(sampler.executor, voice.mel)
+        )
         self.sample_rate = voice.sample_rate
         self._plane = make_plane(voice, None)
         self._lock = threading.Lock()  # a sampler is for one thread
@@ -94,7 +95,7 @@ class DevicePlane:
 
     def open(self, request: EngineRequest) -> DeviceStream:
         """A stream. Raises ValueError for what the voice does not have."""
-        speakers, speaker = self._voice.network.config.speakers, request.speaker
+        speakers, speaker = len(self._voice.speakers), request.speaker
         if (request.input == "duration") == self._voice.takes_mel:
             kind = "mel or audio" if self._voice.takes_mel else "nothing but how long it is"
             raise ValueError(f"input is {request.input}; the voice takes {kind}")
@@ -121,12 +122,10 @@ class DevicePlane:
     def _analyse(self, native: DeviceStep) -> list[int]:
         """Has the log-mel of all that the step needs be computed; which streams can go on."""
         if self._voice.takes_mel:
-            for frames in _IN_TURN:
+            for frames in self._spectra.in_turn:
                 spans = native.spans(frames)
                 if len(spans):
-                    samples, config = torch.from_numpy(spans), self._voice.mel
-                    made = self._sampler.executor(features_in_turn, samples, frames=frames, config=config)
-                    native.hear(frames, made.numpy())
+                    native.hear(frames, self._spectra.features(spans, frames))
         whole: list[int] = native.heard().tolist()
         return whole
 
@@ -176,12 +175,10 @@ class DevicePlane:
         if first == end:
             return []
         native.filter(first, end, drawn[first:end])
-        for rounds in _IN_TURN:
+        for rounds in self._spectra.in_turn:
             while len((blocks := native.blocks(rounds))[0]):
-                inputs = map(torch.from_numpy, blocks)
-                config = self._voice.mel
-                made = self._sampler.executor(project_in_turn, *inputs, rounds=rounds, config=config)
-                native.commit(rounds, made.numpy())
+                samples, target_mel, active = blocks
+                native.commit(rounds, self._spectra.project(samples, target_mel, active, rounds))
         samples, counts = native.take(first, end)
         bounds = accumulate(counts.tolist(), initial=0)
         return [samples[begin:stop] for begin, stop in pairwise(bounds)]

@@ -23,6 +23,7 @@ from wavesynth.sampling.backends.mulaw import MuLawSampler
 from wavesynth.sampling.conditioning import conditioner_of, constant_frame
 from wavesynth.sampling.draw import inverse_temperature
 from wavesynth.voices.loaded import LoadedVoice
+from wavesynth.voices.voice import Voice
 from wavesynth.voices.wavenet import WaveNetVoice
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def is_native(loaded: LoadedVoice) -> bool:
     return has_analysis(voice)
 
 
-def has_analysis(voice: WaveNetVoice) -> bool:
+def has_analysis(voice: Voice) -> bool:
     """Whether the kernels have all that is between the voice's input and its frames, and its correction."""
     if not _built():
         return False
@@ -97,7 +98,7 @@ class NativePlane:
         return iter([([s.index for s in streams], made)])
 
 
-def make_plane(voice: WaveNetVoice, sampler: CpuSampler | None) -> Plane:
+def make_plane(voice: Voice, sampler: CpuSampler | None) -> Plane:
     """The C++ object of a voice that `has_analysis`; without a sampler for samples that are drawn elsewhere."""
     from wavesynth.kernels.cpu import Plane
 
@@ -121,7 +122,7 @@ def make_plane(voice: WaveNetVoice, sampler: CpuSampler | None) -> Plane:
 
 
 def open_stream(
-    plane: Plane, voice: WaveNetVoice, request: EngineRequest, frame: NDArray[np.float32] | None
+    plane: Plane, voice: Voice, request: EngineRequest, frame: NDArray[np.float32] | None
 ) -> PlaneStream:
     """A stream; of a given duration with its frame, if there is one. Raises ValueError for what the voice does not
     have."""

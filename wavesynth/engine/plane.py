@@ -4,8 +4,8 @@
            ready?  → advance → samples        as often as it takes
 
 There are three, which give the same bytes: `NativePlane` (native_plane.py), one call of C++ for many streams;
-`DevicePlane` (device_plane.py), the same around what a GPU computes; and `ComposedPlane` (composed_plane.py), the same
-stages put together in Python, for backends and kinds that C++ knows nothing of.
+`DevicePlane` (device_plane.py), the same around a sampler on a GPU or of flows; and `ComposedPlane`
+(composed_plane.py), the same stages put together in Python, for backends and kinds that C++ knows nothing of.
 """
 
 from __future__ import annotations

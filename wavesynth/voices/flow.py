@@ -32,6 +32,7 @@ class FlowKind(VoiceKind):
     """A frame flow (wavesynth.models.frame_flow)."""
 
     name = "flow"
+    needs_torch = False
     config = FrameFlowConfig
     network = "wavesynth.models.frame_flow:FrameFlow"
     likelihoods = ("float32",)

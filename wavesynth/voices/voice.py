@@ -147,8 +147,9 @@ class Voice:
 
     @property
     def cost(self) -> tuple[bool, bool, int]:
-        """What orders voices: the lower, the less a second of audio takes to make; last, what needs PyTorch."""
-        return self.of_kind.needs_torch, self.converter_network is not None, self.layers
+        """What orders voices: the lower, the less a second of audio takes to make. Layers of two kinds do not
+        compare: WaveNets come first."""
+        return self.kind != "wavenet", self.converter_network is not None, self.layers
 
     @property
     def workload(self) -> Hashable:
