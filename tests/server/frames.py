@@ -88,7 +88,7 @@ class HandMade:
     def _receive(self):
         """Takes what comes, and answers pings: the caller is there, and only does not read."""
         with suppress(OSError), self._socket.makefile("rb") as received:
-            while head := received.read(9):
+            while len(head := received.read(9)) == 9:
                 kind, flags = head[3], head[4]
                 payload = received.read(int.from_bytes(head[:3], "big"))
                 if kind == _HEADERS:

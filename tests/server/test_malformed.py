@@ -12,6 +12,8 @@ from structlog.testing import capture_logs
 
 from tests.server.calls import configuration
 from wavesynth.server.server import Server
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -85,3 +87,14 @@ async def test_a_caller_without_the_token_learns_nothing_else(config):
     async with Server(replace(config, token="secret")) as server:
         code, _, _ = await refusal(server, UNARY[1], [GARBAGE], streamed=False)
         assert code is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_a_compressed_message_is_refused_before_it_is_unpacked(server):
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = SynthesisServiceStub(channel).ListVoices(
+            pb.ListVoicesRequest(), compression=grpc.Compression.Gzip
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call
+    assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "gzip" in str(error.value.details())

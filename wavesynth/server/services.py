@@ -199,6 +199,8 @@ def _grpc_options(shared: bool, limits: Limits) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", MAX_MESSAGE),
         ("grpc.max_send_message_length", MAX_MESSAGE),
+        # Sound does not shrink, and 16 kB could make the server unpack 16 MiB: a compressed message is UNIMPLEMENTED.
+        ("grpc.compression_enabled_algorithms_bitset", 1),
         ("grpc.max_concurrent_streams", limits.calls),  # of a connection
         # A caller who never reads keeps what is left of an ended call until its connection ends.
         ("grpc.max_connection_age_ms", longest),
