@@ -2,6 +2,9 @@
 
     python -m experiments.plane_density --out out
 
+Found: the integral over ±4 is 1.0000, and the shares of 100,000 samples differ from the density's by at most 0.0012
+(docs/lab/2026-11-30-flows.md).
+
 Trains eight affine couplings on two half moons, then writes OUT/plane-density.png: the data, the density, and samples.
 Prints the integral of the density, and how far the shares of samples in the cells of a grid are from the density's.
 """
@@ -98,7 +101,9 @@ def main(out: Path, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Draw the density of a flow of the plane.")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1000)
     main(**vars(parser.parse_args()))
