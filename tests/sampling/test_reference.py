@@ -12,7 +12,10 @@ N = 40  # more than the receptive field of 15
 REVERSIBLE = {"reversible": True}
 
 
-@pytest.fixture(params=[(float32, {}), (int8, {}), (float32, REVERSIBLE), (int8, REVERSIBLE)], ids=str)
+@pytest.fixture(
+    params=[(float32, {}), (int8, {}), (float32, REVERSIBLE), (int8, REVERSIBLE)],
+    ids=lambda param: f"{param[0].__name__}-{param[1]}",
+)
 def weights(request):
     pack, shape = request.param
     return pack(network(**shape))
