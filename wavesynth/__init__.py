@@ -2,7 +2,7 @@
 
 >>> import wavesynth
 >>> wavesynth.voices()
-['allison', 'allison-anyone', 'allison-small', 'babble', 'five', 'nsh', 'piano', 'piano-free']
+['allison', 'allison-anyone', 'allison-flow', 'allison-small', 'babble', 'five', 'nsh', 'piano', 'piano-free']
 >>> wavesynth.load_voice("five").speakers
 ('allison', 'june', 'carlo', 'ivr', 'nsh')
 >>> with wavesynth.Synthesizer("babble") as synthesizer:

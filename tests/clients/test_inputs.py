@@ -174,6 +174,7 @@ async def test_what_is_longer_than_a_call_may_make_is_refused_before_it_is_made(
     request.getfixturevalue("small_messages")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server.requests, "max_seconds", 0.25)
+        server.requests.serve(list(server.requests.voices.values()))  # the list of voices says so
         sentence = "audio makes 0.3125 seconds of audio; at most 0.25 are allowed"
         for call in (client.stream, client.synthesize):
             with pytest.raises(InvalidRequestError, match=sentence):
@@ -186,6 +187,7 @@ async def test_what_is_longer_than_a_call_may_make_is_refused_before_it_is_made(
             with pytest.raises(InvalidRequestError, match=sentence):
                 async for _ in asynchronous.stream(audio=CLIP):
                     pass
+    server.requests.serve(list(server.requests.voices.values()))
 
 
 def test_a_piece_is_made_when_it_is_asked_for(small_messages):

@@ -7,7 +7,7 @@ from wavesynth.cli.lazy import group
 __all__ = ["image"]
 
 image = group(
-    "Images, one pixel at a time or all at once: PixelCNN and PixelRNN, NICE and RealNVP.",
+    "Images: PixelCNN and PixelRNN, NICE and RealNVP.",
     {
         "train": "image_train:train",
         "evaluate": "image_evaluate:evaluate",
