@@ -16,7 +16,8 @@ import numpy as np
 
 from wavesynth.checks import require_value
 from wavesynth.images.kinds import ImageKind
-from wavesynth.models.image_flows_config import ImageFlowConfig, NICEConfig, RealNVPConfig
+from wavesynth.models.image_flows_config import NICEConfig, RealNVPConfig
+from wavesynth.models.images_config import ImageShape
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.philox import uniforms
 
@@ -36,7 +37,7 @@ class FlowKind(ImageKind):
     measured_as = ", each with uniform noise up to the next level: a bound"
     recipe = "wavesynth.training.image_flows:FlowRecipe"
 
-    def weight_shapes(self, config: ImageFlowConfig) -> dict[str, tuple[int, ...]]:
+    def weight_shapes(self, config: ImageShape) -> dict[str, tuple[int, ...]]:
         """What its configuration says."""
         return config.weight_shapes()
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from wavesynth.checks import require_value
 from wavesynth.models.flows import Flow, Prior, log_density
-from wavesynth.models.image_flows_config import ImageFlowConfig
+from wavesynth.models.images_config import ImageShape
 
 __all__ = ["ActNorm", "ImageFlow"]
 
@@ -30,7 +30,7 @@ _LEAST = 1e-4
 class ImageFlow(nn.Module):
     """A flow from x [B, H, W, C] to z [B, D] with a prior. D is H · W · C."""
 
-    def __init__(self, config: ImageFlowConfig, flow: Flow, prior: Prior) -> None:
+    def __init__(self, config: ImageShape, flow: Flow, prior: Prior) -> None:
         super().__init__()
         self.config, self.flow, self.prior = config, flow, prior
 

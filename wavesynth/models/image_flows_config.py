@@ -6,51 +6,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from wavesynth.checks import require, require_whole
+from wavesynth.models.images_config import ImageShape, Shapes, affine
 
-__all__ = ["ImageFlowConfig", "NICEConfig", "RealNVPConfig"]
+__all__ = ["NICEConfig", "RealNVPConfig"]
 
 #: Couplings over a checkerboard and over channels of one scale, and of the last scale (RealNVP, sec. 3.6).
 COUPLINGS, LAST_COUPLINGS = 3, 4
-Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class ImageFlowConfig:
-    """What flows of images have in common. `labels` 0 means not conditioned on a class."""
-
-    height: int = 28
-    width: int = 28
-    channels: int = 1
-    levels: int = 256
-    labels: int = 0
-
-    def __post_init__(self) -> None:
-        limits = {
-            "height": (1, 512),
-            "width": (1, 512),
-            "channels": (1, 4),
-            "levels": (2, 256),
-            "labels": (0, 10_000),
-        }
-        require_whole(self, limits)
-
-    @property
-    def dimensions(self) -> int:
-        """Values in an image, H · W · C."""
-        return self.height * self.width * self.channels
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """[H, W, C]."""
-        return self.height, self.width, self.channels
-
-    def weight_shapes(self) -> Shapes:
-        """The shapes of the network's weights, by their names."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class NICEConfig(ImageFlowConfig):
+class NICEConfig(ImageShape):
     """The defaults are the paper's for MNIST: four couplings, each a perceptron of five hidden layers of 1,000."""
 
     couplings: int = 4
@@ -70,14 +35,14 @@ class NICEConfig(ImageFlowConfig):
             sizes = [self.dimensions - moved, *[self.features] * self.layers, moved]
             name = f"flow.parts.{coupling + 1}.network"
             for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
-                shapes |= _product(f"{name}.layers.{layer}", outputs, inputs)
+                shapes |= affine(f"{name}.layers.{layer}", outputs, inputs)
             shapes[f"{name}.gain"] = (moved,)
             shapes |= _label(name, self.labels, self.features)
         return shapes | _scaling(f"flow.parts.{self.couplings + 1}", self.dimensions)
 
 
 @dataclass(frozen=True)
-class RealNVPConfig(ImageFlowConfig):
+class RealNVPConfig(ImageShape):
     """`features` of the residual networks at the first scale, twice as many at each further one; `blocks` of two
     convolutions in each. `alpha` keeps the logits of black and white finite (sec. 4.1)."""
 
@@ -122,20 +87,12 @@ class RealNVPConfig(ImageFlowConfig):
         """Of an affine coupling and its residual network."""
         shapes: Shapes = {f"{name}.limit": (moved,)}
         network = f"{name}.network"
-        shapes |= _convolution(f"{network}.first", features, kept, 3)
+        shapes |= affine(f"{network}.first", features, kept, 3, 3)
         for block in range(self.blocks):
-            shapes |= _convolution(f"{network}.inner.{block}", features, features, 3)
-            shapes |= _convolution(f"{network}.outer.{block}", features, features, 3)
-        shapes |= _convolution(f"{network}.last", 2 * moved, features, 1)
+            shapes |= affine(f"{network}.inner.{block}", features, features, 3, 3)
+            shapes |= affine(f"{network}.outer.{block}", features, features, 3, 3)
+        shapes |= affine(f"{network}.last", 2 * moved, features, 1, 1)
         return shapes | _label(network, self.labels, features)
-
-
-def _product(name: str, outputs: int, inputs: int) -> Shapes:
-    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
-
-
-def _convolution(name: str, outputs: int, inputs: int, kernel: int) -> Shapes:
-    return {f"{name}.weight": (outputs, inputs, kernel, kernel), f"{name}.bias": (outputs,)}
 
 
 def _label(name: str, labels: int, features: int) -> Shapes:
