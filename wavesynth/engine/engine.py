@@ -56,13 +56,14 @@ class Engine:
         notify: Callable[[Sequence[EngineStream]], None] = lambda streams: None,
         lost: Callable[[], None] = lambda: None,
         planes: Mapping[str, DataPlane] | None = None,
+        editions: Mapping[str, int] | None = None,
     ) -> None:
-        """`planes` are those of the voices, where they are made already."""
+        """`planes` are those of the voices, where they are made already, and `editions` are theirs (`replace`)."""
         self.voices = voices
         self.config = config or EngineConfig()
         self.planes = planes or {name: plane_of(loaded) for name, loaded in voices.items()}
         self._notify, self._lost = notify, lost
-        self._editions: dict[str, int] = {}
+        self._editions = dict(editions or {})
         self._replaced: dict[tuple[str, int], DataPlane] = {}
         self.counts = Counts()
         """What the workers have done."""

@@ -48,10 +48,10 @@ T = TypeVar("T", bound=Named)
 
 
 class FolderCache(Generic[T]):
-    """What `load` has made of folders. `changed` is told why a folder that was good cannot be used any more: what was
-    made of it stays."""
+    """What `load` has made of folders, by their signs (`sign_of_folder`). `changed` is told why a folder that was good
+    cannot be used any more: what was made of it stays."""
 
-    def __init__(self, load: Callable[[Path], T], changed: Callable[[FormatError], object]) -> None:
+    def __init__(self, load: Callable[[Path, str], T], changed: Callable[[FormatError], object]) -> None:
         self._load, self._changed = load, changed
         self._known: dict[Path, tuple[str, T]] = {}
 
@@ -62,7 +62,7 @@ class FolderCache(Generic[T]):
         if known is not None and known[0] == sign:
             return known[1]
         try:
-            made = self._load(folder)
+            made = self._load(folder, sign)
         except FormatError as error:
             if known is None:
                 raise
@@ -133,9 +133,8 @@ def engine_of(
     lost: Callable[[], None],
 ) -> Engine:
     """An engine that serves it."""
-    engine = Engine(snapshot.voices, snapshot.capacity, config, notify, lost, snapshot.planes)
-    engine.replace(snapshot.voices, snapshot.planes, snapshot.capacity, snapshot.editions)
-    return engine
+    s = snapshot
+    return Engine(s.voices, s.capacity, config, notify, lost, s.planes, s.editions)
 
 
 class Catalogue:
@@ -189,8 +188,7 @@ class Catalogue:
             )
         return Snapshot(ready, images, capacity)
 
-    def _ready(self, folder: Path) -> ReadyVoice:
-        sign = sign_of_folder(folder)
+    def _ready(self, folder: Path, sign: str) -> ReadyVoice:
         voice, config = load_voice(folder), self._config
         if voice.of_kind.needs_torch and not is_installed("torch"):
             raise FormatError(missing("torch", f"voice {voice.name}, which is of kind {voice.kind},"))

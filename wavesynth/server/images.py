@@ -15,7 +15,6 @@ from wavesynth.formats import FormatError
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
-from wavesynth.server.followed import sign_of_folder
 from wavesynth.server.image_worker import ImageJob, ImageWorker
 from wavesynth.server.listing import fitting
 from wavesynth.server.telemetry import Call, log
@@ -52,11 +51,10 @@ class ServedImages:
     """Of the folder, when it was read."""
 
     @classmethod
-    def read(cls, editions: Iterator[int], folder: Path) -> ServedImages:
-        """The one in a folder. Raises FormatError."""
+    def read(cls, editions: Iterator[int], folder: Path, sign: str) -> ServedImages:
+        """The one in a folder, which has that `sign` (`sign_of_folder`). Raises FormatError."""
         from wavesynth.images.model import load_image_model
 
-        sign = sign_of_folder(folder)
         model = load_image_model(folder)
         c = model.network.config
         texts, size = (model.name, model.description, model.licence), (c.height, c.width, c.channels)
