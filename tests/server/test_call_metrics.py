@@ -1,18 +1,16 @@
 """What is counted of calls: why they were refused, whose they were, and how long each part took."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from contextlib import suppress
 
 import grpc
 import pytest
 from prometheus_client import generate_latest
 
 from tests.server.calls import configuration, of_audio, of_nothing, streamed, whole
-from wavesynth.server.server import Server
+from tests.server.running import synthesizing
 from wavesynth.server.tokens import hash_of
 from wavesynth.v1 import synthesis_pb2 as pb
-from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -24,15 +22,6 @@ TOKENS = "".join(
         ("once", "requests_a_minute = 1"),
     )
 )
-
-
-@asynccontextmanager
-async def serving(config, **changes):
-    async with (
-        Server(replace(config, **changes)) as server,
-        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        yield server, SynthesisServiceStub(channel)
 
 
 def figures(server, name=""):
@@ -48,7 +37,7 @@ def by(token):
 async def test_refusals_are_counted_by_their_reasons(config, tmp_path):
     file = tmp_path / "tokens.toml"
     file.write_text(TOKENS, "utf-8")
-    async with serving(config, tokens=file, live_streams=1) as (server, stub):
+    async with synthesizing(config, tokens=file, live_streams=1) as (server, stub):
 
         async def speaks(token):
             with suppress(grpc.aio.AioRpcError):
@@ -77,7 +66,7 @@ async def test_refusals_are_counted_by_their_reasons(config, tmp_path):
 async def test_clients_are_counted_by_the_names_of_tokens_and_strangers_by_none(config, tmp_path):
     file = tmp_path / "tokens.toml"
     file.write_text(TOKENS, "utf-8")
-    async with serving(config, tokens=file) as (server, stub):
+    async with synthesizing(config, tokens=file) as (server, stub):
         await stub.Synthesize(pb.SynthesizeRequest(**of_audio(1600)), metadata=by("radio"))
         for stranger in ("a", "b"):
             with pytest.raises(grpc.aio.AioRpcError):
@@ -90,7 +79,7 @@ async def test_clients_are_counted_by_the_names_of_tokens_and_strangers_by_none(
 
 
 async def test_the_parts_of_a_call_are_timed(config):
-    async with serving(config) as (server, stub):
+    async with synthesizing(config) as (server, stub):
         chunks = await streamed(stub, **of_audio(3200))
         await whole(stub, **of_audio())
         said = figures(server)
@@ -106,7 +95,7 @@ async def test_the_parts_of_a_call_are_timed(config):
 
 async def test_calls_under_way_are_counted_until_they_end(config):
     name = 'wavesynth_calls_open{method="Resynthesize"}'
-    async with serving(config) as (server, stub):
+    async with synthesizing(config) as (server, stub):
         call = stub.Resynthesize()
         await call.write(configuration(audio=pb.AudioFormat()))
         await call.write(pb.ResynthesizeRequest(audio=bytes(3200)))

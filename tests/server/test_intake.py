@@ -1,12 +1,12 @@
 """How messages are read: the first one in time, no more at once than there is memory for, and none from strangers."""
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
 
+from tests.server import running
 from tests.server.calls import clip, configuration, of_nothing, rest_of, stream_bytes
 from tests.server.frames import HandMade
 from wavesynth.server import budget
@@ -28,14 +28,9 @@ METHODS = [
 ]
 
 
-@asynccontextmanager
-async def serving(config, limits, **changes):
-    config = replace(config, limits=limits, **changes)
-    async with (
-        ServerWithFrontEnds(config) if config.workers else Server(config) as server,
-        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        yield server, channel
+def serving(config, limits, **changes):
+    kind = ServerWithFrontEnds if changes.get("workers", config.workers) else Server
+    return running.serving(config, kind, limits=limits, **changes)
 
 
 def silent(channel, method):

@@ -3,14 +3,13 @@
 import asyncio
 import shutil
 import weakref
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from tests.server import running
 from tests.server.calls import clip, configuration, of_audio, rest_of, stream_bytes
 from tests.voices_for_tests import tiny_voice
 from wavesynth.engine.stream import ClosedError, EngineRequest
@@ -37,13 +36,8 @@ def folder(tmp_path):
     return tmp_path / "voices"
 
 
-@asynccontextmanager
-async def serving(config, folder, kind=Server, workers=0, **changes):
-    async with (
-        kind(replace(config, voices=folder, workers=workers, **changes)) as server,
-        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        yield server, channel
+def serving(config, folder, kind=Server, workers=0, **changes):
+    return running.serving(config, kind, voices=folder, workers=workers, **changes)
 
 
 async def listed(channel):

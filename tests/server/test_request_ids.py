@@ -1,32 +1,19 @@
 """What a call is named by: in the log, and to its caller."""
 
-from contextlib import asynccontextmanager
-from dataclasses import replace
-
 import grpc
 import pytest
 from structlog.testing import capture_logs
 
 from tests.server.calls import of_audio
+from tests.server.running import synthesizing
 from wavesynth.server.request_ids import request_id
-from wavesynth.server.server import Server
 from wavesynth.server.web.config import WebConfig
 from wavesynth.v1 import synthesis_pb2 as pb
-from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
 websockets = pytest.importorskip(
     "websockets.asyncio.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
 )
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@asynccontextmanager
-async def serving(config, **changes):
-    async with (
-        Server(replace(config, **changes)) as server,
-        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        yield server, SynthesisServiceStub(channel)
 
 
 def named(metadata):
@@ -36,7 +23,7 @@ def named(metadata):
 async def test_a_call_has_the_name_that_its_caller_gives_it(config):
     given = [("x-request-id", "Root=1-67891233:a/b")]
     with capture_logs() as logs:
-        async with serving(config) as (_, stub):
+        async with synthesizing(config) as (_, stub):
             live = stub.StreamSynthesize(pb.StreamSynthesizeRequest(**of_audio()), metadata=given)
             assert named(await live.initial_metadata()) == given[0][1]
             assert [response async for response in live]
@@ -53,7 +40,7 @@ async def test_a_call_has_the_name_that_its_caller_gives_it(config):
 
 async def test_a_call_without_a_name_gets_one_of_its_own(config):
     with capture_logs() as logs:
-        async with serving(config) as (_, stub):
+        async with synthesizing(config) as (_, stub):
             calls = [stub.ListVoices(pb.ListVoicesRequest()) for _ in range(2)]
             names = [named(await call.trailing_metadata()) for call in calls]
     assert len(set(names)) == 2
@@ -68,7 +55,7 @@ async def test_what_would_not_do_for_a_name_is_not_one(given):
 
 async def test_a_fault_is_logged_below_the_name_that_its_caller_is_told(config, caplog):
     given = [("x-request-id", "mine")]
-    async with serving(config) as (server, stub):
+    async with synthesizing(config) as (server, stub):
         server.engine.planes["tiny"].advance = lambda *_: 1 / 0
         with pytest.raises(grpc.aio.AioRpcError, match="its log says how, as request mine"):
             await stub.Synthesize(pb.SynthesizeRequest(**of_audio()), metadata=given)
@@ -77,7 +64,7 @@ async def test_a_fault_is_logged_below_the_name_that_its_caller_is_told(config, 
 
 async def test_a_websocket_is_named_by_its_handshake(config):
     with capture_logs() as logs:
-        async with serving(config, web=WebConfig(0)) as (server, _):
+        async with synthesizing(config, web=WebConfig(0)) as (server, _):
             address = f"ws://127.0.0.1:{server.web_port}/stream"
             for headers in ({"X-Request-Id": "from-a-proxy"}, {"X-Request-Id": "not sane"}):
                 async with websockets.connect(address, additional_headers=headers) as socket:

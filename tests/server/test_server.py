@@ -2,8 +2,6 @@
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -27,7 +25,7 @@ from tests.server.calls import (
     streamed,
     whole,
 )
-from wavesynth.server.server import Server
+from tests.server.running import serving
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
@@ -35,15 +33,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NAME = "wavesynth.v1.SynthesisService"
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-
-
-@asynccontextmanager
-async def serving(config, **changes):
-    async with (
-        Server(replace(config, **changes)) as server,
-        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        yield server, channel
 
 
 async def eventually(condition):

@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import grpc
 import pytest
 
+from tests.server import running
 from tests.server.calls import configuration, of_audio
 from wavesynth.server import followed
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
@@ -63,13 +62,8 @@ def file(tmp_path, monkeypatch):
     return tmp_path / "tokens.toml"
 
 
-@asynccontextmanager
-async def serving(config, file, kind=Server, **changes):
-    async with (
-        kind(replace(config, tokens=file, **changes)) as server,
-        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        yield server, channel
+def serving(config, file, kind=Server, **changes):
+    return running.serving(config, kind, tokens=file, **changes)
 
 
 async def test_a_token_allows_what_its_scopes_say(config, file):

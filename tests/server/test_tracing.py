@@ -1,19 +1,17 @@
 """Traces of calls: what a collector gets of one, and that nobody pays for them where nobody asks."""
 
 from concurrent import futures
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import grpc
 import pytest
 from structlog.testing import capture_logs
 
 from tests.server.calls import clip, configuration, of_audio, rest_of, streamed
+from tests.server.running import synthesizing
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.server.server import Server
 from wavesynth.server.tracing import Tracing, tracing_from_environment
 from wavesynth.v1 import synthesis_pb2 as pb
-from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
 MISSING = "needs OpenTelemetry: pip install 'wavesynth-neural[otel]'"
 sdk = pytest.importorskip("opentelemetry.sdk.trace", reason=MISSING)
@@ -30,15 +28,6 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 LIVE = "wavesynth.v1.SynthesisService/StreamSynthesize"
 
 
-@asynccontextmanager
-async def serving(config, kind=Server, **changes):
-    async with (
-        kind(replace(config, **changes)) as server,
-        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
-    ):
-        yield server, SynthesisServiceStub(channel)
-
-
 @pytest.fixture
 def finished(monkeypatch):
     """`finished()`: the spans that have ended, by name, of servers that begin now."""
@@ -50,7 +39,7 @@ def finished(monkeypatch):
 
 async def test_a_call_is_a_span_of_its_callers_trace_with_its_parts(config, finished):
     with capture_logs() as logs:
-        async with serving(config) as (_, stub):
+        async with synthesizing(config) as (_, stub):
             request = pb.StreamSynthesizeRequest(**of_audio(3200))
             given = [("traceparent", PARENT), ("x-request-id", "mine")]
             assert [one async for one in stub.StreamSynthesize(request, metadata=given)]
@@ -74,7 +63,7 @@ async def test_a_call_is_a_span_of_its_callers_trace_with_its_parts(config, fini
 
 
 async def test_a_refused_call_has_its_code_and_a_fault_of_ours_is_an_error(config, finished):
-    async with serving(config) as (server, stub):
+    async with synthesizing(config) as (server, stub):
         with pytest.raises(grpc.aio.AioRpcError):
             await streamed(stub, **of_audio(voice="nobody"))
         refused = finished()[LIVE]
@@ -87,7 +76,7 @@ async def test_a_refused_call_has_its_code_and_a_fault_of_ours_is_an_error(confi
 
 
 async def test_a_call_that_makes_no_audio_and_one_that_is_refused_have_no_part(config, finished):
-    async with serving(config) as (_, stub):
+    async with synthesizing(config) as (_, stub):
         await stub.ListVoices(pb.ListVoicesRequest())
         with pytest.raises(grpc.aio.AioRpcError):
             await streamed(stub, **of_audio(voice="nobody"))
@@ -140,7 +129,7 @@ async def test_a_collector_gets_the_spans_by_the_time_the_server_has_ended(
     server.start()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
     try:
-        async with serving(config, kind, workers=workers) as (ours, stub):
+        async with synthesizing(config, kind, workers=workers) as (ours, stub):
             call = stub.Resynthesize(metadata=[("traceparent", PARENT)])
             await call.write(configuration())
             await call.write(pb.ResynthesizeRequest(audio=clip(1600).tobytes()))
