@@ -143,8 +143,9 @@ class Plane {
  private:
   static void check_ready(const std::vector<PlaneStream*>& all, int n) {
     if (n < 1) throw std::invalid_argument("n is " + std::to_string(n) + "; it must be at least 1");
+    // The input may have ended before the stream's first sample since `ready` was asked: the next one that asks is told.
     for (PlaneStream* stream : all)
-      if (ready(*stream, n) < n) throw std::invalid_argument("a stream cannot make its next " + std::to_string(n) + " samples yet");
+      if (stream->analysis.ready(stream->index, n, 0) < n) throw std::invalid_argument("a stream cannot make its next " + std::to_string(n) + " samples yet");
   }
 
   static void same(const char* name, int value, int expected) {

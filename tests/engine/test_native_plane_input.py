@@ -70,6 +70,21 @@ def test_a_first_sample_beyond_the_end_is_an_error():
             raise error
 
 
+@pytest.mark.parametrize("index", [0, 1], ids=["native", "composed"])
+def test_an_input_that_ends_before_the_first_sample_while_a_step_begins_ends_its_own_stream_alone(index):
+    plane = PLANES["plain"][index]
+    both = [plane.open(EngineRequest("plain", "audio", first_sample=first)) for first in (0, 1000)]
+    for stream, samples in zip(both, (2000, 1000), strict=True):
+        stream.push(np.zeros(samples, np.float32))
+    assert plane.ready(both, [160, 160]) == [160, 160]
+    both[1].finish()
+    assert [len(samples) for _, made in plane.advance(both, 160) for samples in made] == [160, 0]
+    good, error = plane.ready(both, [160, 160])
+    assert good == 160
+    with pytest.raises(InputError, match=r"^first_sample is 1000; it must be below 1000, the samples of the whole$"):
+        raise error
+
+
 def test_what_a_stream_cannot_take_is_refused():
     plane = PLANES["plain"][0]
     mel, sound = (plane.open(EngineRequest("plain", kind)) for kind in ("mel", "audio"))
