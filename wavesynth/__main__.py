@@ -37,6 +37,7 @@ def main() -> NoReturn:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup and the like
             signal.signal(number, _stop)
     sys.unraisablehook = _unraisable
+    _take_name()
     code = 0
     try:
         _open_standard_streams()
@@ -53,6 +54,13 @@ def main() -> NoReturn:
         if not _stopped_by:
             raise
     _end(code)
+
+
+def _take_name() -> None:
+    """Has the system list the process as `wavesynth`, where it has files for that: a script in a folder with a space in
+    its name is listed as its interpreter."""
+    with suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as name:
+        name.write("wavesynth")
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
