@@ -73,9 +73,8 @@ class Autoencoder(nn.Module):
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Images, uint8 [count, H, W]: z from the prior, then every value from p(x | z)."""
         params = self.decoder(torch.randn(count, self.latent, generator=generator)).permute(0, 2, 3, 1)
-        weights, means, log_scales = params.unflatten(-1, (3, self.head.mixture)).unbind(
-            -2
-        )  # as the head reads them
+        # As the head reads them.
+        weights, means, log_scales = params.unflatten(-1, (3, self.head.mixture)).unbind(-2)
         flat = torch.multinomial(F.softmax(weights, -1).flatten(0, -2), 1, generator=generator)
         component = flat.view(*weights.shape[:-1], 1)
         mean, log_scale = means.gather(-1, component)[..., 0], log_scales.gather(-1, component)[..., 0]

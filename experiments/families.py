@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from experiments import results
 from experiments.adversarial import of_images
 from experiments.autoencoder import Autoencoder
-from experiments.missed_modes import train
+from experiments.processor_time import repeat, spent
 from wavesynth.data.images import ImageSet, read_images
 from wavesynth.evaluation.images import likelihood_of
 from wavesynth.evaluation.pictures import grid
@@ -55,19 +55,14 @@ class Family:
     """What it says about an image."""
     one: float
     many: float
-    """To make one image, and `_MANY` in one call."""
+    """To make one image, and `_MANY` in one call: the least of three."""
     made: Tensor
     """Images, uint8 [25, H, W]."""
 
 
 def _timed(make: Callable[[int], Tensor]) -> tuple[float, float, Tensor]:
-    make(1)
-    seconds = []
-    for count in (1, _MANY):
-        start = time.process_time()
-        made = make(count)
-        seconds.append(time.process_time() - start)
-    return seconds[0], seconds[1], made[:_SHOWN]
+    one, many = (min(spent(partial(make, n)) for _ in range(3)) for n in (1, _MANY))
+    return one, many, make(_SHOWN)
 
 
 def _given(name: str, test: ImageSet) -> Family:
@@ -112,7 +107,7 @@ def _autoencoder(images: Tensor, test: ImageSet, seconds: float) -> Family:
         torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimizer.step()
 
-    print(f"autoencoder: {train(step, seconds):,} steps")
+    print(f"autoencoder: {repeat(step, seconds):,} steps")
     pixels = test.images[..., 0].float()
     with torch.inference_mode():
         bound, tighter = (
@@ -134,7 +129,7 @@ def _adversaries(images: Tensor, seconds: float) -> Family:
     def step() -> None:
         rivals.step(scaled[torch.randint(len(scaled), (64,), generator=random)], random)
 
-    print(f"GAN: {train(step, seconds):,} steps")
+    print(f"GAN: {repeat(step, seconds):,} steps")
     rivals.generator.eval()
 
     def make(count: int) -> Tensor:

@@ -13,8 +13,7 @@ receptive field is full, what remembers on a tenth of a second; whole voices on 
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +21,12 @@ import torch
 
 import wavesynth
 from experiments import results
+from experiments.processor_time import spent
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.reference import logits_naive, sample
 from wavesynth.voices.wavenet import load_wavenet
 
 _SECONDS = 2.0
-
-
-def _spent(work: Callable[[], object]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def definition(name: str, naive: int = 8, remembered: int = 1600) -> dict[str, float]:
@@ -50,9 +44,9 @@ def definition(name: str, naive: int = 8, remembered: int = 1600) -> dict[str, f
 
     anew()
     params = SamplingParams(seed=0)
-    with_memories = _spent(lambda: sample(weights, weights.start(), conditioning, params, remembered))
+    with_memories = spent(lambda: sample(weights, weights.start(), conditioning, params, remembered))
     return {
-        f"{name}: PyTorch, computed anew for each sample": _spent(anew) / naive * rate,
+        f"{name}: PyTorch, computed anew for each sample": spent(anew) / naive * rate,
         f"{name}: PyTorch, layers remember": with_memories / remembered * rate,
     }
 
@@ -61,9 +55,9 @@ def served(name: str) -> float:
     """The processor seconds for a second of a voice as it is served, by one core, without correction."""
     recording = 0.2 * np.sin(np.arange(int(_SECONDS * 16000)) * 0.05)
     with wavesynth.Synthesizer(name, threads=1) as synthesizer:
-        synthesizer.synthesize(recording, sample_rate=16000, correction=False)
-        spent = _spent(lambda: synthesizer.synthesize(recording, sample_rate=16000, correction=False, seed=1))
-    return spent / _SECONDS
+        speak = partial(synthesizer.synthesize, recording, sample_rate=16000, correction=False)
+        speak()
+        return spent(lambda: speak(seed=1)) / _SECONDS
 
 
 def main() -> None:
@@ -80,7 +74,7 @@ def main() -> None:
     seconds |= {f"{name}: as it is served": served(name) for name in arguments.voices}
     slowest = max(seconds.values())
     lines = ["| | processor time for 1 s of audio (s) | times as fast |", "|---|---:|---:|"]
-    lines += [f"| {name} | {spent:,.3f} | {slowest / spent:,.0f} |" for name, spent in seconds.items()]
+    lines += [f"| {name} | {each:,.3f} | {slowest / each:,.0f} |" for name, each in seconds.items()]
     results.save(arguments.out, "generation", "\n".join(lines) + "\n")
 
 

@@ -24,9 +24,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from experiments import results
 from wavesynth.evaluation.images import likelihood_of, receptive_field
 from wavesynth.evaluation.pictures import grid
-from wavesynth.files import atomic_path, check_output
 from wavesynth.images.sampling import params_from, sample
 from wavesynth.models.images import NETWORKS, image_model
 from wavesynth.models.pixels import Variant, intensities
@@ -157,14 +157,14 @@ def _table(compared: list[Compared]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _plot(results: dict, levels: int, path: Path) -> None:
+def _plot(found: dict, levels: int) -> Figure:
     """Loss against minutes above, then each network's receptive field and four of its images."""
-    figure = Figure(figsize=(2.6 * len(results), 8), dpi=120, layout="constrained")
+    figure = Figure(figsize=(2.6 * len(found), 8), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    rows = figure.add_gridspec(3, len(results), height_ratios=(1.3, 1, 1))
+    rows = figure.add_gridspec(3, len(found), height_ratios=(1.3, 1, 1))
     losses = figure.add_subplot(rows[0, :])
-    lowest = min(nats for _, curve, _, _ in results.values() for _, nats in curve)
-    for column, (variant, (_, curve, seen, images)) in enumerate(results.items()):
+    lowest = min(nats for _, curve, _, _ in found.values() for _, nats in curve)
+    for column, (variant, (_, curve, seen, images)) in enumerate(found.items()):
         seconds, nats = np.array(curve).T
         width = max(1, len(nats) // 100)
         smooth = np.convolve(nats, np.ones(width) / width, "valid")
@@ -181,8 +181,7 @@ def _plot(results: dict, levels: int, path: Path) -> None:
     losses.set_xlabel("training (minutes)")
     losses.set_ylabel("nats/image")
     losses.legend()
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
+    return figure
 
 
 def main() -> None:
@@ -200,21 +199,17 @@ def main() -> None:
     configuration = read_run(arguments.config)
     assert isinstance(configuration, ImageConfiguration)
     fixed_images(configuration.model, configuration.data, "test")  # refuses what does not fit before the wait
-    for name in ("image-comparison.md", "image-comparison.png"):
-        check_output(arguments.out / name)
-    results = {}
+    results.check(arguments.out, "image-comparison")
+    found = {}
     for variant in NETWORKS:
         print(f"{variant}: {arguments.minutes:g} minutes", file=sys.stderr)
         with worker_pool(1) as pool:  # a process each, so that each has its own peak of memory
             task = pool.submit(
                 compare_variant, configuration, variant, 60 * arguments.minutes, arguments.images
             )
-            results[variant] = task.result()
-    table = _table([result[0] for result in results.values()])
-    with atomic_path(arguments.out / "image-comparison.md") as path:
-        path.write_text(table, encoding="utf-8")
-    _plot(results, configuration.model.levels, arguments.out / "image-comparison.png")
-    print(table)
+            found[variant] = task.result()
+    table = _table([result[0] for result in found.values()])
+    results.save(arguments.out, "image-comparison", table, _plot(found, configuration.model.levels))
 
 
 if __name__ == "__main__":

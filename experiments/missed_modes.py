@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import Tensor
 
 from experiments import results
 from experiments.adversarial import Adversaries, of_points
-from wavesynth.models.couplings import AffineCoupling, Interleaved
+from experiments.plane_density import plane_flow
+from experiments.processor_time import repeat
 from wavesynth.models.flows import STANDARD_NORMAL, Composed, log_likelihood
 
 _MODES = 8
@@ -33,44 +32,15 @@ _SPREAD = 0.15
 _EXTENT = 3.0
 
 
+_ANGLES = torch.arange(_MODES) * (2 * math.pi / _MODES)
+#: The middles of the clusters, on a ring of radius 2, [modes, 2].
+_CENTRES = 2 * torch.stack([_ANGLES.cos(), _ANGLES.sin()], 1)
+
+
 def points(count: int, modes: list[int], random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Points of Gaussian clusters on a ring of radius 2, [count, 2], and the cluster of each, [count]."""
+    """Points of Gaussian clusters, [count, 2], and the cluster of each, [count]."""
     which = torch.tensor(modes)[torch.randint(len(modes), (count,), generator=random)]
-    angle = which * (2 * math.pi / _MODES)
-    centres = 2 * torch.stack([angle.cos(), angle.sin()], 1)
-    return centres + _SPREAD * torch.randn(count, 2, generator=random), which
-
-
-class _Shift(nn.Module):
-    """The network of a coupling of the plane: log_scale and shift of one coordinate by the other one."""
-
-    def __init__(self, hidden: int = 96) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(1, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 2)
-        )
-
-    def forward(self, kept: Tensor, condition: Tensor | None = None) -> Tensor:
-        """[B, 1] → [B, 2]."""
-        moved: Tensor = self.layers(kept)
-        return moved
-
-
-def plane_flow(couplings: int = 12) -> Composed:
-    """A RealNVP of the plane: affine couplings that move the two coordinates in turn."""
-    return Composed(
-        AffineCoupling(Interleaved(2, swapped=bool(number % 2)), _Shift(), 1, limit=2.0)
-        for number in range(couplings)
-    )
-
-
-def train(step: Callable[[], None], seconds: float) -> int:
-    """Steps until so much processor time is spent. Returns how many there were."""
-    start, steps = time.process_time(), 0
-    while steps == 0 or time.process_time() - start < seconds:
-        step()
-        steps += 1
-    return steps
+    return _CENTRES[which] + _SPREAD * torch.randn(count, 2, generator=random), which
 
 
 def train_flow(flow: Composed, modes: list[int], seconds: float, random: torch.Generator) -> int:
@@ -84,13 +54,12 @@ def train_flow(flow: Composed, modes: list[int], seconds: float, random: torch.G
         torch.nn.utils.clip_grad_norm_(flow.parameters(), 1.0)
         optimizer.step()
 
-    return train(step, seconds)
+    return repeat(step, seconds)
 
 
 def _share(made: Tensor) -> list[float]:
     """Of the samples, the share that lies within four standard deviations of each cluster."""
-    angle = torch.arange(_MODES) * (2 * math.pi / _MODES)
-    nearest = torch.cdist(made, 2 * torch.stack([angle.cos(), angle.sin()], 1)).min(1)
+    nearest = torch.cdist(made, _CENTRES).min(1)
     inside = nearest.indices[nearest.values < 4 * _SPREAD]
     return (torch.bincount(inside, minlength=_MODES) / len(made)).tolist()
 
@@ -159,13 +128,13 @@ def main() -> None:
     torch.manual_seed(0)
     random = torch.Generator().manual_seed(0)
     modes = [mode for mode in range(_MODES) if mode not in _MISSED]
-    flow, rivals = plane_flow(), of_points()
+    flow, rivals = plane_flow(12, 96), of_points()
     print(f"flow: {train_flow(flow, modes, arguments.seconds, random):,} steps")
 
     def step() -> None:
         rivals.step(points(256, modes, random)[0], random)
 
-    print(f"GAN: {train(step, arguments.seconds):,} steps")
+    print(f"GAN: {repeat(step, arguments.seconds):,} steps")
     table = _table(flow, rivals, random)
     results.save(arguments.out, "missed-modes", table, _plot(flow, rivals, modes, random))
 
