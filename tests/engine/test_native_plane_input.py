@@ -81,7 +81,9 @@ def test_an_input_that_ends_before_the_first_sample_while_a_step_begins_ends_its
     assert [len(samples) for _, made in plane.advance(both, 160) for samples in made] == [160, 0]
     good, error = plane.ready(both, [160, 160])
     assert good == 160
-    with pytest.raises(InputError, match=r"^first_sample is 1000; it must be below 1000, the samples of the whole$"):
+    with pytest.raises(
+        InputError, match=r"^first_sample is 1000; it must be below 1000, the samples of the whole$"
+    ):
         raise error
 
 
