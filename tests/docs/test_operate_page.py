@@ -15,6 +15,5 @@ def test_the_signal_goes_to_a_process_of_the_commands_name():
     command = [sys.executable, "-m", "wavesynth", "--help"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # until it is waited for, it has its name
-        assert (
-            Path(f"/proc/{process.pid}/comm").read_text("ascii").strip() == name
-        )  # with this, pkill compares
+        listed = Path(f"/proc/{process.pid}/comm").read_text("ascii").strip()
+    assert listed == name  # with which pkill compares
