@@ -24,14 +24,14 @@ def test_the_generated_code_is_that_of_the_definition(tmp_path):
         generated = descriptor_pb2.FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb)
         for file in (current[generated.name], generated):
             for message in file.message_type:
-                for field in message.field:
+                for field in [*message.field, *(f for entry in message.nested_type for f in entry.field)]:
                     field.ClearField("json_name")
         assert current[generated.name] == generated
 
 
-def test_field_numbers_are_kept_for_text():
+def test_field_numbers_are_kept_for_other_sources():
     conditioning = pb.Conditioning.DESCRIPTOR
     definition = descriptor_pb2.DescriptorProto()
     conditioning.CopyToProto(definition)
-    assert "text" in definition.reserved_name
-    assert [(r.start, r.end) for r in definition.reserved_range] == [(4, 10)]
+    assert conditioning.fields_by_name["text"].number == 4
+    assert [(r.start, r.end) for r in definition.reserved_range] == [(5, 10)]

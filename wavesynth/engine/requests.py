@@ -7,7 +7,7 @@ words (`FieldNames`), with what came and what is allowed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from wavesynth.audio.correction import DEFAULT_FRAMES, can_correct
 from wavesynth.audio.pcm import as_array, as_samples
 from wavesynth.audio.resampling import StreamingResampler
+from wavesynth.checks import require_value
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling.params import SamplingParams
+from wavesynth.text.options import TextOptions
 from wavesynth.voices.voice import Voice
 
 __all__ = [
@@ -27,9 +29,11 @@ __all__ = [
     "InputReader",
     "MelInput",
     "SynthesisRequest",
+    "TextInput",
     "UnknownVoiceError",
     "choose_voice",
     "default_voice",
+    "no_text",
     "prepare",
 ]
 
@@ -63,10 +67,20 @@ class AudioInput:
 
 
 @dataclass(frozen=True)
+class TextInput:
+    """Text to be read aloud: to the engine, log-mel frames that come piece by piece."""
+
+    text: str | None = None
+    """All of it; None if it comes piece by piece."""
+    options: TextOptions = field(default_factory=TextOptions)
+    """How it is to be read."""
+
+
+@dataclass(frozen=True)
 class SynthesisRequest:
     """What is to be made, from what, and how."""
 
-    input: DurationInput | MelInput | AudioInput
+    input: DurationInput | MelInput | AudioInput | TextInput
     voice: str = ""
     """A name; empty for the default voice."""
     speaker: str = ""
@@ -76,7 +90,8 @@ class SynthesisRequest:
     temperature: float | None = None
     """From 0.1 to 2; the voice's own if None."""
     correction: bool | None = None
-    """Whether the audio is filtered towards the log-mel that it is made from; as the voice has it if None."""
+    """Whether the audio is filtered towards the log-mel that it is made from. If None, as the voice has it; but not of
+    text, whose log-mel is predicted: filtered towards that, audio sounds worse."""
     first_sample: int = 0
     """Samples before this one are made and dropped."""
     live: bool = True
@@ -106,20 +121,33 @@ class UnknownVoiceError(ValueError):
     """No voice has the name that was asked for."""
 
 
-def default_voice(voices: Iterable[Voice]) -> str:
-    """The name of the voice for those who name none: the cheapest, and one that copies whoever speaks if there is one.
+def default_voice(voices: Iterable[Voice], text: bool = False) -> str:
+    """The name of the voice for those who name none: the cheapest, and one that copies whoever speaks if there is one;
+    with `text`, of those that take text.
 
-    Raises ValueError when there are no voices.
+    Raises ValueError when there are no such voices.
     """
-    return min(voices, key=lambda voice: (voice.cost, voice.name)).name
+    able = [voice for voice in voices if voice.takes_text or not text]
+    if not able:
+        raise ValueError("no voice here takes text")
+    return min(able, key=lambda voice: (voice.cost, voice.name)).name
 
 
-def choose_voice(voices: Mapping[str, Voice], name: str) -> Voice:
-    """The voice of that name, the default one if it is empty. Raises UnknownVoiceError, which lists the names."""
-    name = name or default_voice(voices.values())
+def choose_voice(voices: Mapping[str, Voice], name: str, text: bool = False) -> Voice:
+    """The voice of that name, the default one if it is empty. Raises UnknownVoiceError, which lists the names; and with
+    `text`, for a voice that takes none, ValueError, which lists those that do."""
+    name = name or default_voice(voices.values(), text)
     if name not in voices:
         raise UnknownVoiceError(f"voice is {name[:100]!r}; the voices are {', '.join(sorted(voices))}")
+    if text and not voices[name].takes_text:
+        raise ValueError(no_text(name, voices.values()))
     return voices[name]
+
+
+def no_text(name: str, voices: Iterable[Voice]) -> str:
+    """Why the voice of that name cannot read text aloud, and which of the `voices` can, as a sentence."""
+    able = sorted(f"{voice.name} ({voice.language})" for voice in voices if voice.takes_text)
+    return f"voice {name} takes no text; those that do are {', '.join(able) or 'none here'}"
 
 
 class InputReader:
@@ -202,13 +230,17 @@ def prepare(
     names: FieldNames = _LIBRARY,
 ) -> tuple[EngineRequest, InputReader | None, NDArray[Any] | None]:
     """The engine's request for what is `wanted`; what reads its input if it takes any; and its input if that is whole.
+    Of text, which is made into frames piece by piece (wavesynth.engine.spoken), none is whole.
 
     Raises ValueError, with one sentence, for a field that cannot be used or for more audio than `max_seconds`.
     """
     speaker = voice.speaker_number(wanted.speaker)
     kind: Literal["duration", "mel", "audio"] = "duration"
     reader, whole, samples, rate = None, None, None, 0
-    if isinstance(wanted.input, DurationInput):
+    if isinstance(wanted.input, TextInput):
+        _check_text(voice, wanted.input)
+        reader, kind = InputReader(MelInput(), voice, max_seconds, names), "mel"
+    elif isinstance(wanted.input, DurationInput):
         samples = _duration(voice, wanted.input.seconds, max_seconds, names)
     else:
         reader = InputReader(wanted.input, voice, max_seconds, names)
@@ -230,7 +262,8 @@ def prepare(
         raise ValueError(f"first_sample is {first}; it must be below {samples}, the samples of the whole")
     temperature = voice.temperature if wanted.temperature is None else wanted.temperature
     params = SamplingParams(wanted.seed, temperature)
-    correction = _correction(voice, wanted.correction)
+    by_default = False if isinstance(wanted.input, TextInput) else None
+    correction = _correction(voice, by_default if wanted.correction is None else wanted.correction)
     request = EngineRequest(
         voice.name, kind, params, speaker, rate, samples, wanted.live, first, correction, wanted.memory
     )
@@ -245,6 +278,15 @@ def _duration(voice: Voice, seconds: float, most: float, names: FieldNames) -> i
     if not low <= seconds <= most or seconds == float("inf"):  # NaN too
         raise ValueError(f"{names.seconds} is {seconds:g}; it must be from {low:g} to {most:g}")
     return round(seconds * voice.sample_rate)
+
+
+def _check_text(voice: Voice, given: TextInput) -> None:
+    if not voice.takes_text:
+        raise ValueError(no_text(voice.name, ()))
+    text = given.text
+    if text is not None:
+        require_value("text", text, isinstance(text, str), "a text")
+        require_value("text", text, bool(text.strip()), "at least one word")
 
 
 def _correction(voice: Voice, wanted: bool | None) -> int:

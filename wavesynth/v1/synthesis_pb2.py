@@ -24,17 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cwavesynth/v1/synthesis.proto\x12\x0cwavesynth.v1\"\xcb\x01\n\tSynthesis\x12\r\n\x05voice\x18\x01 \x01(\t\x12\x0c\n\x04seed\x18\x02 \x01(\x04\x12\x18\n\x0btemperature\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07speaker\x18\x04 \x01(\t\x12(\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x16.wavesynth.v1.Encoding\x12\x14\n\x0c\x66irst_sample\x18\x06 \x01(\x04\x12\x17\n\ncorrection\x18\x07 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_temperatureB\r\n\x0b_correction\"U\n\x0b\x41udioFormat\x12\x31\n\rsample_format\x18\x01 \x01(\x0e\x32\x1a.wavesynth.v1.SampleFormat\x12\x13\n\x0bsample_rate\x18\x02 \x01(\r\"C\n\x05\x41udio\x12)\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x19.wavesynth.v1.AudioFormat\x12\x0f\n\x07samples\x18\x02 \x01(\x0c\"*\n\tMelFrames\x12\r\n\x05\x62\x61nds\x18\x01 \x01(\r\x12\x0e\n\x06values\x18\x02 \x03(\x02\"\x0b\n\tMelFormat\"\x8e\x01\n\x0c\x43onditioning\x12\x1a\n\x10\x64uration_seconds\x18\x01 \x01(\x01H\x00\x12&\n\x03mel\x18\x02 \x01(\x0b\x32\x17.wavesynth.v1.MelFramesH\x00\x12$\n\x05\x61udio\x18\x03 \x01(\x0b\x32\x13.wavesynth.v1.AudioH\x00\x42\x08\n\x06sourceJ\x04\x08\x04\x10\nR\x04text\"\\\n\nStatistics\x12\x0f\n\x07samples\x18\x01 \x01(\x04\x12#\n\x1btime_to_first_audio_seconds\x18\x02 \x01(\x01\x12\x18\n\x10real_time_factor\x18\x03 \x01(\x01\"\x88\x01\n\nAudioChunk\x12\r\n\x05\x61udio\x18\x01 \x01(\x0c\x12\x14\n\x0c\x66irst_sample\x18\x02 \x01(\x04\x12\x13\n\x0bsample_rate\x18\x03 \x01(\r\x12\x31\n\nstatistics\x18\x04 \x01(\x0b\x32\x18.wavesynth.v1.StatisticsH\x00\x88\x01\x01\x42\r\n\x0b_statistics\"\xe6\x01\n\x05Voice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x13\n\x0bsample_rate\x18\x05 \x01(\r\x12\x0e\n\x06layers\x18\x06 \x01(\r\x12\x17\n\x0freceptive_field\x18\x07 \x01(\r\x12\x11\n\tmel_bands\x18\x08 \x01(\r\x12\x0b\n\x03hop\x18\t \x01(\r\x12\x10\n\x08speakers\x18\n \x03(\t\x12\x13\n\x0btemperature\x18\x0b \x01(\x01\x12\x12\n\ncorrection\x18\x0c \x01(\x08\"\x13\n\x11ListVoicesRequest\"e\n\x12ListVoicesResponse\x12#\n\x06voices\x18\x01 \x03(\x0b\x32\x13.wavesynth.v1.Voice\x12\x15\n\rdefault_voice\x18\x02 \x01(\t\x12\x13\n\x0bmax_seconds\x18\x03 \x01(\x01\"q\n\x11SynthesizeRequest\x12*\n\tsynthesis\x18\x01 \x01(\x0b\x32\x17.wavesynth.v1.Synthesis\x12\x30\n\x0c\x63onditioning\x18\x02 \x01(\x0b\x32\x1a.wavesynth.v1.Conditioning\"=\n\x12SynthesizeResponse\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.wavesynth.v1.AudioChunk\"w\n\x17StreamSynthesizeRequest\x12*\n\tsynthesis\x18\x01 \x01(\x0b\x32\x17.wavesynth.v1.Synthesis\x12\x30\n\x0c\x63onditioning\x18\x02 \x01(\x0b\x32\x1a.wavesynth.v1.Conditioning\"C\n\x18StreamSynthesizeResponse\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.wavesynth.v1.AudioChunk\"\x9d\x01\n\x12ResynthesizeConfig\x12*\n\tsynthesis\x18\x01 \x01(\x0b\x32\x17.wavesynth.v1.Synthesis\x12*\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x19.wavesynth.v1.AudioFormatH\x00\x12&\n\x03mel\x18\x03 \x01(\x0b\x32\x17.wavesynth.v1.MelFormatH\x00\x42\x07\n\x05input\"\x8d\x01\n\x13ResynthesizeRequest\x12\x32\n\x06\x63onfig\x18\x01 \x01(\x0b\x32 .wavesynth.v1.ResynthesizeConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12&\n\x03mel\x18\x03 \x01(\x0b\x32\x17.wavesynth.v1.MelFramesH\x00\x42\t\n\x07message\"?\n\x14ResynthesizeResponse\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.wavesynth.v1.AudioChunk\"W\n\x0bScoreConfig\x12\r\n\x05voice\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12(\n\x05\x61udio\x18\x03 \x01(\x0b\x32\x19.wavesynth.v1.AudioFormat\"W\n\x0cScoreRequest\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x19.wavesynth.v1.ScoreConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07message\"\x98\x01\n\rScoreResponse\x12\r\n\x05voice\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x12\n\narithmetic\x18\x03 \x01(\t\x12\x13\n\x0bsample_rate\x18\x04 \x01(\r\x12\x0b\n\x03hop\x18\x05 \x01(\r\x12\x0f\n\x07samples\x18\x06 \x01(\x04\x12\x0c\n\x04\x62its\x18\x07 \x01(\x01\x12\x12\n\nframe_bits\x18\x08 \x03(\x02*q\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45NCODING_PCM16\x10\x01\x12\x12\n\x0e\x45NCODING_MULAW\x10\x02\x12\x11\n\rENCODING_FLAC\x10\x03\x12\x10\n\x0c\x45NCODING_WAV\x10\x04*a\n\x0cSampleFormat\x12\x1d\n\x19SAMPLE_FORMAT_UNSPECIFIED\x10\x00\x12\x17\n\x13SAMPLE_FORMAT_PCM16\x10\x01\x12\x19\n\x15SAMPLE_FORMAT_FLOAT32\x10\x02\x32\xb8\x03\n\x10SynthesisService\x12O\n\nListVoices\x12\x1f.wavesynth.v1.ListVoicesRequest\x1a .wavesynth.v1.ListVoicesResponse\x12O\n\nSynthesize\x12\x1f.wavesynth.v1.SynthesizeRequest\x1a .wavesynth.v1.SynthesizeResponse\x12\x63\n\x10StreamSynthesize\x12%.wavesynth.v1.StreamSynthesizeRequest\x1a&.wavesynth.v1.StreamSynthesizeResponse0\x01\x12Y\n\x0cResynthesize\x12!.wavesynth.v1.ResynthesizeRequest\x1a\".wavesynth.v1.ResynthesizeResponse(\x01\x30\x01\x12\x42\n\x05Score\x12\x1a.wavesynth.v1.ScoreRequest\x1a\x1b.wavesynth.v1.ScoreResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cwavesynth/v1/synthesis.proto\x12\x0cwavesynth.v1\"\xcb\x01\n\tSynthesis\x12\r\n\x05voice\x18\x01 \x01(\t\x12\x0c\n\x04seed\x18\x02 \x01(\x04\x12\x18\n\x0btemperature\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x0f\n\x07speaker\x18\x04 \x01(\t\x12(\n\x08\x65ncoding\x18\x05 \x01(\x0e\x32\x16.wavesynth.v1.Encoding\x12\x14\n\x0c\x66irst_sample\x18\x06 \x01(\x04\x12\x17\n\ncorrection\x18\x07 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_temperatureB\r\n\x0b_correction\"U\n\x0b\x41udioFormat\x12\x31\n\rsample_format\x18\x01 \x01(\x0e\x32\x1a.wavesynth.v1.SampleFormat\x12\x13\n\x0bsample_rate\x18\x02 \x01(\r\"C\n\x05\x41udio\x12)\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x19.wavesynth.v1.AudioFormat\x12\x0f\n\x07samples\x18\x02 \x01(\x0c\"*\n\tMelFrames\x12\r\n\x05\x62\x61nds\x18\x01 \x01(\r\x12\x0e\n\x06values\x18\x02 \x03(\x02\"\x0b\n\tMelFormat\"\xed\x01\n\nTextFormat\x12(\n\x06markup\x18\x01 \x01(\x0e\x32\x18.wavesynth.v1.TextMarkup\x12\x11\n\x04rate\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x12\n\x05pitch\x18\x03 \x01(\x01H\x01\x88\x01\x01\x12\x44\n\x0epronunciations\x18\x04 \x03(\x0b\x32,.wavesynth.v1.TextFormat.PronunciationsEntry\x1a\x35\n\x13PronunciationsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x07\n\x05_rateB\x08\n\x06_pitch\">\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t\x12(\n\x06\x66ormat\x18\x02 \x01(\x0b\x32\x18.wavesynth.v1.TextFormat\"\xac\x01\n\x0c\x43onditioning\x12\x1a\n\x10\x64uration_seconds\x18\x01 \x01(\x01H\x00\x12&\n\x03mel\x18\x02 \x01(\x0b\x32\x17.wavesynth.v1.MelFramesH\x00\x12$\n\x05\x61udio\x18\x03 \x01(\x0b\x32\x13.wavesynth.v1.AudioH\x00\x12\"\n\x04text\x18\x04 \x01(\x0b\x32\x12.wavesynth.v1.TextH\x00\x42\x08\n\x06sourceJ\x04\x08\x05\x10\n\"\\\n\nStatistics\x12\x0f\n\x07samples\x18\x01 \x01(\x04\x12#\n\x1btime_to_first_audio_seconds\x18\x02 \x01(\x01\x12\x18\n\x10real_time_factor\x18\x03 \x01(\x01\"`\n\nWordTiming\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05\x62\x65gin\x18\x02 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x04\x12\x14\n\x0c\x66irst_sample\x18\x04 \x01(\x04\x12\x12\n\nend_sample\x18\x05 \x01(\x04\"0\n\nMarkTiming\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x66irst_sample\x18\x02 \x01(\x04\"\xda\x01\n\nAudioChunk\x12\r\n\x05\x61udio\x18\x01 \x01(\x0c\x12\x14\n\x0c\x66irst_sample\x18\x02 \x01(\x04\x12\x13\n\x0bsample_rate\x18\x03 \x01(\r\x12\x31\n\nstatistics\x18\x04 \x01(\x0b\x32\x18.wavesynth.v1.StatisticsH\x00\x88\x01\x01\x12\'\n\x05words\x18\x05 \x03(\x0b\x32\x18.wavesynth.v1.WordTiming\x12\'\n\x05marks\x18\x06 \x03(\x0b\x32\x18.wavesynth.v1.MarkTimingB\r\n\x0b_statistics\"\xf4\x01\n\x05Voice\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\x12\x13\n\x0bsample_rate\x18\x05 \x01(\r\x12\x0e\n\x06layers\x18\x06 \x01(\r\x12\x17\n\x0freceptive_field\x18\x07 \x01(\r\x12\x11\n\tmel_bands\x18\x08 \x01(\r\x12\x0b\n\x03hop\x18\t \x01(\r\x12\x10\n\x08speakers\x18\n \x03(\t\x12\x13\n\x0btemperature\x18\x0b \x01(\x01\x12\x12\n\ncorrection\x18\x0c \x01(\x08\x12\x0c\n\x04text\x18\r \x01(\x08\"\x13\n\x11ListVoicesRequest\"e\n\x12ListVoicesResponse\x12#\n\x06voices\x18\x01 \x03(\x0b\x32\x13.wavesynth.v1.Voice\x12\x15\n\rdefault_voice\x18\x02 \x01(\t\x12\x13\n\x0bmax_seconds\x18\x03 \x01(\x01\"q\n\x11SynthesizeRequest\x12*\n\tsynthesis\x18\x01 \x01(\x0b\x32\x17.wavesynth.v1.Synthesis\x12\x30\n\x0c\x63onditioning\x18\x02 \x01(\x0b\x32\x1a.wavesynth.v1.Conditioning\"=\n\x12SynthesizeResponse\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.wavesynth.v1.AudioChunk\"w\n\x17StreamSynthesizeRequest\x12*\n\tsynthesis\x18\x01 \x01(\x0b\x32\x17.wavesynth.v1.Synthesis\x12\x30\n\x0c\x63onditioning\x18\x02 \x01(\x0b\x32\x1a.wavesynth.v1.Conditioning\"C\n\x18StreamSynthesizeResponse\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.wavesynth.v1.AudioChunk\"\xc7\x01\n\x12ResynthesizeConfig\x12*\n\tsynthesis\x18\x01 \x01(\x0b\x32\x17.wavesynth.v1.Synthesis\x12*\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x19.wavesynth.v1.AudioFormatH\x00\x12&\n\x03mel\x18\x03 \x01(\x0b\x32\x17.wavesynth.v1.MelFormatH\x00\x12(\n\x04text\x18\x04 \x01(\x0b\x32\x18.wavesynth.v1.TextFormatH\x00\x42\x07\n\x05input\"\x9d\x01\n\x13ResynthesizeRequest\x12\x32\n\x06\x63onfig\x18\x01 \x01(\x0b\x32 .wavesynth.v1.ResynthesizeConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12&\n\x03mel\x18\x03 \x01(\x0b\x32\x17.wavesynth.v1.MelFramesH\x00\x12\x0e\n\x04text\x18\x04 \x01(\tH\x00\x42\t\n\x07message\"?\n\x14ResynthesizeResponse\x12\'\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x18.wavesynth.v1.AudioChunk\"W\n\x0bScoreConfig\x12\r\n\x05voice\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12(\n\x05\x61udio\x18\x03 \x01(\x0b\x32\x19.wavesynth.v1.AudioFormat\"W\n\x0cScoreRequest\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x19.wavesynth.v1.ScoreConfigH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07message\"\x98\x01\n\rScoreResponse\x12\r\n\x05voice\x18\x01 \x01(\t\x12\x0f\n\x07speaker\x18\x02 \x01(\t\x12\x12\n\narithmetic\x18\x03 \x01(\t\x12\x13\n\x0bsample_rate\x18\x04 \x01(\r\x12\x0b\n\x03hop\x18\x05 \x01(\r\x12\x0f\n\x07samples\x18\x06 \x01(\x04\x12\x0c\n\x04\x62its\x18\x07 \x01(\x01\x12\x12\n\nframe_bits\x18\x08 \x03(\x02*q\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45NCODING_PCM16\x10\x01\x12\x12\n\x0e\x45NCODING_MULAW\x10\x02\x12\x11\n\rENCODING_FLAC\x10\x03\x12\x10\n\x0c\x45NCODING_WAV\x10\x04*a\n\x0cSampleFormat\x12\x1d\n\x19SAMPLE_FORMAT_UNSPECIFIED\x10\x00\x12\x17\n\x13SAMPLE_FORMAT_PCM16\x10\x01\x12\x19\n\x15SAMPLE_FORMAT_FLOAT32\x10\x02*V\n\nTextMarkup\x12\x1b\n\x17TEXT_MARKUP_UNSPECIFIED\x10\x00\x12\x15\n\x11TEXT_MARKUP_PLAIN\x10\x01\x12\x14\n\x10TEXT_MARKUP_SSML\x10\x02\x32\xb8\x03\n\x10SynthesisService\x12O\n\nListVoices\x12\x1f.wavesynth.v1.ListVoicesRequest\x1a .wavesynth.v1.ListVoicesResponse\x12O\n\nSynthesize\x12\x1f.wavesynth.v1.SynthesizeRequest\x1a .wavesynth.v1.SynthesizeResponse\x12\x63\n\x10StreamSynthesize\x12%.wavesynth.v1.StreamSynthesizeRequest\x1a&.wavesynth.v1.StreamSynthesizeResponse0\x01\x12Y\n\x0cResynthesize\x12!.wavesynth.v1.ResynthesizeRequest\x1a\".wavesynth.v1.ResynthesizeResponse(\x01\x30\x01\x12\x42\n\x05Score\x12\x1a.wavesynth.v1.ScoreRequest\x1a\x1b.wavesynth.v1.ScoreResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'wavesynth.v1.synthesis_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENCODING']._serialized_start=2270
-  _globals['_ENCODING']._serialized_end=2383
-  _globals['_SAMPLEFORMAT']._serialized_start=2385
-  _globals['_SAMPLEFORMAT']._serialized_end=2482
+  _globals['_TEXTFORMAT_PRONUNCIATIONSENTRY']._loaded_options = None
+  _globals['_TEXTFORMAT_PRONUNCIATIONSENTRY']._serialized_options = b'8\001'
+  _globals['_ENCODING']._serialized_start=2906
+  _globals['_ENCODING']._serialized_end=3019
+  _globals['_SAMPLEFORMAT']._serialized_start=3021
+  _globals['_SAMPLEFORMAT']._serialized_end=3118
+  _globals['_TEXTMARKUP']._serialized_start=3120
+  _globals['_TEXTMARKUP']._serialized_end=3206
   _globals['_SYNTHESIS']._serialized_start=47
   _globals['_SYNTHESIS']._serialized_end=250
   _globals['_AUDIOFORMAT']._serialized_start=252
@@ -45,38 +49,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MELFRAMES']._serialized_end=450
   _globals['_MELFORMAT']._serialized_start=452
   _globals['_MELFORMAT']._serialized_end=463
-  _globals['_CONDITIONING']._serialized_start=466
-  _globals['_CONDITIONING']._serialized_end=608
-  _globals['_STATISTICS']._serialized_start=610
-  _globals['_STATISTICS']._serialized_end=702
-  _globals['_AUDIOCHUNK']._serialized_start=705
-  _globals['_AUDIOCHUNK']._serialized_end=841
-  _globals['_VOICE']._serialized_start=844
-  _globals['_VOICE']._serialized_end=1074
-  _globals['_LISTVOICESREQUEST']._serialized_start=1076
-  _globals['_LISTVOICESREQUEST']._serialized_end=1095
-  _globals['_LISTVOICESRESPONSE']._serialized_start=1097
-  _globals['_LISTVOICESRESPONSE']._serialized_end=1198
-  _globals['_SYNTHESIZEREQUEST']._serialized_start=1200
-  _globals['_SYNTHESIZEREQUEST']._serialized_end=1313
-  _globals['_SYNTHESIZERESPONSE']._serialized_start=1315
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=1376
-  _globals['_STREAMSYNTHESIZEREQUEST']._serialized_start=1378
-  _globals['_STREAMSYNTHESIZEREQUEST']._serialized_end=1497
-  _globals['_STREAMSYNTHESIZERESPONSE']._serialized_start=1499
-  _globals['_STREAMSYNTHESIZERESPONSE']._serialized_end=1566
-  _globals['_RESYNTHESIZECONFIG']._serialized_start=1569
-  _globals['_RESYNTHESIZECONFIG']._serialized_end=1726
-  _globals['_RESYNTHESIZEREQUEST']._serialized_start=1729
-  _globals['_RESYNTHESIZEREQUEST']._serialized_end=1870
-  _globals['_RESYNTHESIZERESPONSE']._serialized_start=1872
-  _globals['_RESYNTHESIZERESPONSE']._serialized_end=1935
-  _globals['_SCORECONFIG']._serialized_start=1937
-  _globals['_SCORECONFIG']._serialized_end=2024
-  _globals['_SCOREREQUEST']._serialized_start=2026
-  _globals['_SCOREREQUEST']._serialized_end=2113
-  _globals['_SCORERESPONSE']._serialized_start=2116
-  _globals['_SCORERESPONSE']._serialized_end=2268
-  _globals['_SYNTHESISSERVICE']._serialized_start=2485
-  _globals['_SYNTHESISSERVICE']._serialized_end=2925
+  _globals['_TEXTFORMAT']._serialized_start=466
+  _globals['_TEXTFORMAT']._serialized_end=703
+  _globals['_TEXTFORMAT_PRONUNCIATIONSENTRY']._serialized_start=631
+  _globals['_TEXTFORMAT_PRONUNCIATIONSENTRY']._serialized_end=684
+  _globals['_TEXT']._serialized_start=705
+  _globals['_TEXT']._serialized_end=767
+  _globals['_CONDITIONING']._serialized_start=770
+  _globals['_CONDITIONING']._serialized_end=942
+  _globals['_STATISTICS']._serialized_start=944
+  _globals['_STATISTICS']._serialized_end=1036
+  _globals['_WORDTIMING']._serialized_start=1038
+  _globals['_WORDTIMING']._serialized_end=1134
+  _globals['_MARKTIMING']._serialized_start=1136
+  _globals['_MARKTIMING']._serialized_end=1184
+  _globals['_AUDIOCHUNK']._serialized_start=1187
+  _globals['_AUDIOCHUNK']._serialized_end=1405
+  _globals['_VOICE']._serialized_start=1408
+  _globals['_VOICE']._serialized_end=1652
+  _globals['_LISTVOICESREQUEST']._serialized_start=1654
+  _globals['_LISTVOICESREQUEST']._serialized_end=1673
+  _globals['_LISTVOICESRESPONSE']._serialized_start=1675
+  _globals['_LISTVOICESRESPONSE']._serialized_end=1776
+  _globals['_SYNTHESIZEREQUEST']._serialized_start=1778
+  _globals['_SYNTHESIZEREQUEST']._serialized_end=1891
+  _globals['_SYNTHESIZERESPONSE']._serialized_start=1893
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=1954
+  _globals['_STREAMSYNTHESIZEREQUEST']._serialized_start=1956
+  _globals['_STREAMSYNTHESIZEREQUEST']._serialized_end=2075
+  _globals['_STREAMSYNTHESIZERESPONSE']._serialized_start=2077
+  _globals['_STREAMSYNTHESIZERESPONSE']._serialized_end=2144
+  _globals['_RESYNTHESIZECONFIG']._serialized_start=2147
+  _globals['_RESYNTHESIZECONFIG']._serialized_end=2346
+  _globals['_RESYNTHESIZEREQUEST']._serialized_start=2349
+  _globals['_RESYNTHESIZEREQUEST']._serialized_end=2506
+  _globals['_RESYNTHESIZERESPONSE']._serialized_start=2508
+  _globals['_RESYNTHESIZERESPONSE']._serialized_end=2571
+  _globals['_SCORECONFIG']._serialized_start=2573
+  _globals['_SCORECONFIG']._serialized_end=2660
+  _globals['_SCOREREQUEST']._serialized_start=2662
+  _globals['_SCOREREQUEST']._serialized_end=2749
+  _globals['_SCORERESPONSE']._serialized_start=2752
+  _globals['_SCORERESPONSE']._serialized_end=2904
+  _globals['_SYNTHESISSERVICE']._serialized_start=3209
+  _globals['_SYNTHESISSERVICE']._serialized_end=3649
 # @@protoc_insertion_point(module_scope)

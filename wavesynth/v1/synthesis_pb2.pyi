@@ -32,11 +32,13 @@ class _EncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Encoding.Val
     ENCODING_MULAW: _Encoding.ValueType  # 2
     """G.711 μ-law, one byte a sample, without a header."""
     ENCODING_FLAC: _Encoding.ValueType  # 3
-    """A FLAC file of 16 bits. Not for Resynthesize, since the file's header says how long it is. A chunk leaves the
-    encoder when 4,096 samples are complete, so streams come with that much more delay.
+    """A FLAC file of 16 bits. Not for Resynthesize, nor for text in StreamSynthesize, since the file's header says how
+    long it is. A chunk leaves the encoder when 4,096 samples are complete, so streams come with that much more delay.
     """
     ENCODING_WAV: _Encoding.ValueType  # 4
-    """A WAV file of 16-bit PCM. Not for Resynthesize, since the file's header says how long it is."""
+    """A WAV file of 16-bit PCM. Not for Resynthesize, nor for text in StreamSynthesize, since the file's header says how
+    long it is.
+    """
 
 class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
     """How the audio in a response is written. The bytes of all chunks, one after the other, are the whole."""
@@ -48,11 +50,13 @@ ENCODING_PCM16: Encoding.ValueType  # 1
 ENCODING_MULAW: Encoding.ValueType  # 2
 """G.711 μ-law, one byte a sample, without a header."""
 ENCODING_FLAC: Encoding.ValueType  # 3
-"""A FLAC file of 16 bits. Not for Resynthesize, since the file's header says how long it is. A chunk leaves the
-encoder when 4,096 samples are complete, so streams come with that much more delay.
+"""A FLAC file of 16 bits. Not for Resynthesize, nor for text in StreamSynthesize, since the file's header says how
+long it is. A chunk leaves the encoder when 4,096 samples are complete, so streams come with that much more delay.
 """
 ENCODING_WAV: Encoding.ValueType  # 4
-"""A WAV file of 16-bit PCM. Not for Resynthesize, since the file's header says how long it is."""
+"""A WAV file of 16-bit PCM. Not for Resynthesize, nor for text in StreamSynthesize, since the file's header says how
+long it is.
+"""
 Global___Encoding: _TypeAlias = Encoding  # noqa: Y015
 
 class _SampleFormat:
@@ -82,6 +86,30 @@ SAMPLE_FORMAT_FLOAT32: SampleFormat.ValueType  # 2
 refused: a message whose peak is above 4 and whose root mean square is above 1.
 """
 Global___SampleFormat: _TypeAlias = SampleFormat  # noqa: Y015
+
+class _TextMarkup:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TextMarkupEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TextMarkup.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TEXT_MARKUP_UNSPECIFIED: _TextMarkup.ValueType  # 0
+    """Plain text."""
+    TEXT_MARKUP_PLAIN: _TextMarkup.ValueType  # 1
+    """Plain text: every character is spoken, or is a pause."""
+    TEXT_MARKUP_SSML: _TextMarkup.ValueType  # 2
+    """SSML, the part that the guide lists: `break`, `prosody`, `say-as`, `sub`, `phoneme`, `p`, `s` and `mark`."""
+
+class TextMarkup(_TextMarkup, metaclass=_TextMarkupEnumTypeWrapper):
+    """How text is written."""
+
+TEXT_MARKUP_UNSPECIFIED: TextMarkup.ValueType  # 0
+"""Plain text."""
+TEXT_MARKUP_PLAIN: TextMarkup.ValueType  # 1
+"""Plain text: every character is spoken, or is a pause."""
+TEXT_MARKUP_SSML: TextMarkup.ValueType  # 2
+"""SSML, the part that the guide lists: `break`, `prosody`, `say-as`, `sub`, `phoneme`, `p`, `s` and `mark`."""
+Global___TextMarkup: _TypeAlias = TextMarkup  # noqa: Y015
 
 @_typing.final
 class Synthesis(_message.Message):
@@ -115,7 +143,8 @@ class Synthesis(_message.Message):
     """
     correction: _builtins.bool
     """Whether the audio is filtered towards the log-mel that it is made from: nearer to the original, and later by as
-    much as the voice has it, or 66 ms. As the voice has it, when absent; must not be true for a voice without mel bands.
+    much as the voice has it, or 66 ms. When absent, as the voice has it, but not for text; must not be true for a voice
+    without mel bands.
     """
     def __init__(
         self,
@@ -245,6 +274,97 @@ class MelFormat(_message.Message):
 Global___MelFormat: _TypeAlias = MelFormat  # noqa: Y015
 
 @_typing.final
+class TextFormat(_message.Message):
+    """How text is to be read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class PronunciationsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    MARKUP_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    PITCH_FIELD_NUMBER: _builtins.int
+    PRONUNCIATIONS_FIELD_NUMBER: _builtins.int
+    markup: Global___TextMarkup.ValueType
+    """How it is written."""
+    rate: _builtins.float
+    """How fast, from 0.25 to 4, where 1 is as the voice learned it; 1 when absent."""
+    pitch: _builtins.float
+    """A factor of the fundamental frequency, from 0.5 to 2; 1 when absent."""
+    @_builtins.property
+    def pronunciations(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Words that are spoken in another way: each with its phonemes, or with other words."""
+
+    def __init__(
+        self,
+        *,
+        markup: Global___TextMarkup.ValueType = ...,
+        rate: _builtins.float | None = ...,
+        pitch: _builtins.float | None = ...,
+        pronunciations: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_pitch", b"_pitch", "_rate", b"_rate", "pitch", b"pitch", "rate", b"rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_pitch", b"_pitch", "_rate", b"_rate", "markup", b"markup", "pitch", b"pitch", "pronunciations", b"pronunciations", "rate", b"rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__pitch: _TypeAlias = _typing.Literal["pitch"]  # noqa: Y015
+    _WhichOneofArgType__pitch: _TypeAlias = _typing.Literal["_pitch", b"_pitch"]  # noqa: Y015
+    _WhichOneofReturnType__rate: _TypeAlias = _typing.Literal["rate"]  # noqa: Y015
+    _WhichOneofArgType__rate: _TypeAlias = _typing.Literal["_rate", b"_rate"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pitch) -> _WhichOneofReturnType__pitch | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rate) -> _WhichOneofReturnType__rate | None: ...
+
+Global___TextFormat: _TypeAlias = TextFormat  # noqa: Y015
+
+@_typing.final
+class Text(_message.Message):
+    """Text to be spoken, whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text, at least one word."""
+    @_builtins.property
+    def format(self) -> Global___TextFormat:
+        """How to read it."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        format: Global___TextFormat | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Text: _TypeAlias = Text  # noqa: Y015
+
+@_typing.final
 class Conditioning(_message.Message):
     """What the audio is made from."""
 
@@ -253,6 +373,7 @@ class Conditioning(_message.Message):
     DURATION_SECONDS_FIELD_NUMBER: _builtins.int
     MEL_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     duration_seconds: _builtins.float
     """Seconds of audio to make with nothing to go by: at least one sample's, at most the service's limit, which
     holds for the other sources too (600 seconds if not changed).
@@ -265,18 +386,23 @@ class Conditioning(_message.Message):
     def audio(self) -> Global___Audio:
         """A recording to be spoken again by the voice; the audio is as long as the recording."""
 
+    @_builtins.property
+    def text(self) -> Global___Text:
+        """Text to be read aloud, for a voice whose `text` is true."""
+
     def __init__(
         self,
         *,
         duration_seconds: _builtins.float = ...,
         mel: Global___MelFrames | None = ...,
         audio: Global___Audio | None = ...,
+        text: Global___Text | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "duration_seconds", b"duration_seconds", "mel", b"mel", "source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "duration_seconds", b"duration_seconds", "mel", b"mel", "source", b"source", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "duration_seconds", b"duration_seconds", "mel", b"mel", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "duration_seconds", b"duration_seconds", "mel", b"mel", "source", b"source", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["duration_seconds", "mel", "audio"]  # noqa: Y015
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["duration_seconds", "mel", "audio", "text"]  # noqa: Y015
     _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
@@ -315,6 +441,70 @@ class Statistics(_message.Message):
 Global___Statistics: _TypeAlias = Statistics  # noqa: Y015
 
 @_typing.final
+class WordTiming(_message.Message):
+    """When a word of a text is spoken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    BEGIN_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    FIRST_SAMPLE_FIELD_NUMBER: _builtins.int
+    END_SAMPLE_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The word, as it was written."""
+    begin: _builtins.int
+    """Its first character, counted from 0 in Unicode code points of all the text, with the markup."""
+    end: _builtins.int
+    """The character after its last one."""
+    first_sample: _builtins.int
+    """The sample with which it begins, counted from the beginning of the whole."""
+    end_sample: _builtins.int
+    """The sample after its last one."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        begin: _builtins.int = ...,
+        end: _builtins.int = ...,
+        first_sample: _builtins.int = ...,
+        end_sample: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin", b"begin", "end", b"end", "end_sample", b"end_sample", "first_sample", b"first_sample", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WordTiming: _TypeAlias = WordTiming  # noqa: Y015
+
+@_typing.final
+class MarkTiming(_message.Message):
+    """When a `mark` of SSML is reached."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FIRST_SAMPLE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    first_sample: _builtins.int
+    """The sample that follows it, counted from the beginning of the whole."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        first_sample: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_sample", b"first_sample", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarkTiming: _TypeAlias = MarkTiming  # noqa: Y015
+
+@_typing.final
 class AudioChunk(_message.Message):
     """A piece of audio."""
 
@@ -324,6 +514,8 @@ class AudioChunk(_message.Message):
     FIRST_SAMPLE_FIELD_NUMBER: _builtins.int
     SAMPLE_RATE_FIELD_NUMBER: _builtins.int
     STATISTICS_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    MARKS_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
     """The audio, in the encoding that was asked for."""
     first_sample: _builtins.int
@@ -336,6 +528,14 @@ class AudioChunk(_message.Message):
     def statistics(self) -> Global___Statistics:
         """On the last chunk only."""
 
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordTiming]:
+        """Of a text: the words that begin in this chunk."""
+
+    @_builtins.property
+    def marks(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarkTiming]:
+        """Of a text with SSML: the marks that are reached in this chunk."""
+
     def __init__(
         self,
         *,
@@ -343,10 +543,12 @@ class AudioChunk(_message.Message):
         first_sample: _builtins.int = ...,
         sample_rate: _builtins.int = ...,
         statistics: Global___Statistics | None = ...,
+        words: _abc.Iterable[Global___WordTiming] | None = ...,
+        marks: _abc.Iterable[Global___MarkTiming] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_statistics", b"_statistics", "statistics", b"statistics"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_statistics", b"_statistics", "audio", b"audio", "first_sample", b"first_sample", "sample_rate", b"sample_rate", "statistics", b"statistics"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_statistics", b"_statistics", "audio", b"audio", "first_sample", b"first_sample", "marks", b"marks", "sample_rate", b"sample_rate", "statistics", b"statistics", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__statistics: _TypeAlias = _typing.Literal["statistics"]  # noqa: Y015
     _WhichOneofArgType__statistics: _TypeAlias = _typing.Literal["_statistics", b"_statistics"]  # noqa: Y015
@@ -372,6 +574,7 @@ class Voice(_message.Message):
     SPEAKERS_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     CORRECTION_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """What calls name it by."""
     description: _builtins.str
@@ -394,6 +597,8 @@ class Voice(_message.Message):
     """The temperature of calls that name none."""
     correction: _builtins.bool
     """Whether calls that do not say get the audio corrected."""
+    text: _builtins.bool
+    """Whether it reads text in its language."""
     @_builtins.property
     def speakers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Speakers it can be; empty if it has but one."""
@@ -413,10 +618,11 @@ class Voice(_message.Message):
         speakers: _abc.Iterable[_builtins.str] | None = ...,
         temperature: _builtins.float = ...,
         correction: _builtins.bool = ...,
+        text: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["correction", b"correction", "description", b"description", "hop", b"hop", "language", b"language", "layers", b"layers", "licence", b"licence", "mel_bands", b"mel_bands", "name", b"name", "receptive_field", b"receptive_field", "sample_rate", b"sample_rate", "speakers", b"speakers", "temperature", b"temperature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correction", b"correction", "description", b"description", "hop", b"hop", "language", b"language", "layers", b"layers", "licence", b"licence", "mel_bands", b"mel_bands", "name", b"name", "receptive_field", b"receptive_field", "sample_rate", b"sample_rate", "speakers", b"speakers", "temperature", b"temperature", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -588,6 +794,7 @@ class ResynthesizeConfig(_message.Message):
     SYNTHESIS_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     MEL_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def synthesis(self) -> Global___Synthesis:
         """Which voice, and how."""
@@ -600,18 +807,23 @@ class ResynthesizeConfig(_message.Message):
     def mel(self) -> Global___MelFormat:
         """Mel frames."""
 
+    @_builtins.property
+    def text(self) -> Global___TextFormat:
+        """Text, to be read like this."""
+
     def __init__(
         self,
         *,
         synthesis: Global___Synthesis | None = ...,
         audio: Global___AudioFormat | None = ...,
         mel: Global___MelFormat | None = ...,
+        text: Global___TextFormat | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "input", b"input", "mel", b"mel", "synthesis", b"synthesis"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "input", b"input", "mel", b"mel", "synthesis", b"synthesis", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "input", b"input", "mel", b"mel", "synthesis", b"synthesis"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "input", b"input", "mel", b"mel", "synthesis", b"synthesis", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["audio", "mel"]  # noqa: Y015
+    _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["audio", "mel", "text"]  # noqa: Y015
     _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_input) -> _WhichOneofReturnType_input | None: ...
 
@@ -626,8 +838,11 @@ class ResynthesizeRequest(_message.Message):
     CONFIG_FIELD_NUMBER: _builtins.int
     AUDIO_FIELD_NUMBER: _builtins.int
     MEL_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
     """The next samples, any number of whole ones, in the configuration's format."""
+    text: _builtins.str
+    """The next of the text, which may end anywhere, in a word too."""
     @_builtins.property
     def config(self) -> Global___ResynthesizeConfig:
         """First message, and no other."""
@@ -642,12 +857,13 @@ class ResynthesizeRequest(_message.Message):
         config: Global___ResynthesizeConfig | None = ...,
         audio: _builtins.bytes = ...,
         mel: Global___MelFrames | None = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "mel", b"mel", "message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "mel", b"mel", "message", b"message", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "mel", b"mel", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "mel", b"mel", "message", b"message", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["config", "audio", "mel"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["config", "audio", "mel", "text"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 

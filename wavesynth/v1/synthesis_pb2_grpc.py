@@ -98,8 +98,9 @@ class SynthesisServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Resynthesize(self, request_iterator, context):
-        """Speech in, the voice out, while the speech goes on. The first message is the configuration and nothing else;
-        all others are input, either audio or mel frames. Audio comes back as soon as the input for it is there.
+        """Speech or text in, the voice out, while the speech goes on and the text is written. The first message is the
+        configuration and nothing else; all others are input, either audio, mel frames or text. Audio comes back as soon as
+        the input for it is there. The end of the messages ends the text.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

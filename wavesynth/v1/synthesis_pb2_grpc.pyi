@@ -46,8 +46,9 @@ class SynthesisServiceStub:
     StreamSynthesize: _grpc.UnaryStreamMultiCallable[_synthesis_pb2.StreamSynthesizeRequest, _synthesis_pb2.StreamSynthesizeResponse]
     """The audio chunk by chunk as it is made."""
     Resynthesize: _grpc.StreamStreamMultiCallable[_synthesis_pb2.ResynthesizeRequest, _synthesis_pb2.ResynthesizeResponse]
-    """Speech in, the voice out, while the speech goes on. The first message is the configuration and nothing else;
-    all others are input, either audio or mel frames. Audio comes back as soon as the input for it is there.
+    """Speech or text in, the voice out, while the speech goes on and the text is written. The first message is the
+    configuration and nothing else; all others are input, either audio, mel frames or text. Audio comes back as soon as
+    the input for it is there. The end of the messages ends the text.
     """
     Score: _grpc.StreamUnaryMultiCallable[_synthesis_pb2.ScoreRequest, _synthesis_pb2.ScoreResponse]
     """How well a voice predicts a recording, in bits. The first message is the configuration and nothing else; all others
@@ -72,8 +73,9 @@ class SynthesisServiceAsyncStub(SynthesisServiceStub):
     StreamSynthesize: _aio.UnaryStreamMultiCallable[_synthesis_pb2.StreamSynthesizeRequest, _synthesis_pb2.StreamSynthesizeResponse]  # type: ignore[assignment]
     """The audio chunk by chunk as it is made."""
     Resynthesize: _aio.StreamStreamMultiCallable[_synthesis_pb2.ResynthesizeRequest, _synthesis_pb2.ResynthesizeResponse]  # type: ignore[assignment]
-    """Speech in, the voice out, while the speech goes on. The first message is the configuration and nothing else;
-    all others are input, either audio or mel frames. Audio comes back as soon as the input for it is there.
+    """Speech or text in, the voice out, while the speech goes on and the text is written. The first message is the
+    configuration and nothing else; all others are input, either audio, mel frames or text. Audio comes back as soon as
+    the input for it is there. The end of the messages ends the text.
     """
     Score: _aio.StreamUnaryMultiCallable[_synthesis_pb2.ScoreRequest, _synthesis_pb2.ScoreResponse]  # type: ignore[assignment]
     """How well a voice predicts a recording, in bits. The first message is the configuration and nothing else; all others
@@ -119,8 +121,9 @@ class SynthesisServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_synthesis_pb2.ResynthesizeRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_synthesis_pb2.ResynthesizeResponse], _abc.AsyncIterator[_synthesis_pb2.ResynthesizeResponse]]:
-        """Speech in, the voice out, while the speech goes on. The first message is the configuration and nothing else;
-        all others are input, either audio or mel frames. Audio comes back as soon as the input for it is there.
+        """Speech or text in, the voice out, while the speech goes on and the text is written. The first message is the
+        configuration and nothing else; all others are input, either audio, mel frames or text. Audio comes back as soon as
+        the input for it is there. The end of the messages ends the text.
         """
 
     @_abc_1.abstractmethod

@@ -120,6 +120,11 @@ class Voice:
         return self.mel_bands > 0
 
     @property
+    def takes_text(self) -> bool:
+        """Whether it reads text aloud."""
+        return getattr(self, "text_network", None) is not None
+
+    @property
     def mel_context(self) -> int:
         """Mel frames on each side of a frame that its network sees."""
         return self._needs.mel_context
