@@ -58,4 +58,5 @@ def _describe(voice: Voice) -> pb.Voice:
         speakers=voice.speakers,
         temperature=voice.temperature,
         correction=voice.correction > 0,
+        text=voice.takes_text,
     )

@@ -29,6 +29,7 @@ class ServedVoice:
     hop: int
     mel_bands: int
     takes_mel: bool
+    takes_text: bool
     receptive_field: int
     layers: int
     speakers: tuple[str, ...]
