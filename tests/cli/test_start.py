@@ -67,7 +67,7 @@ def test_a_list_of_commands_imports_none_of_them():
     modules = imported(["--help"], ["image", "--help"], ["bench", "--help"])
     assert not HEAVY & modules
     assert {name for name in modules if name.startswith("wavesynth.cli.")} == {
-        f"wavesynth.cli.{name}" for name in ("bench", "image", "lazy")
+        f"wavesynth.cli.{name}" for name in ("bench", "compare", "image", "lazy")
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wavesynth.__main__ import main
 from wavesynth.cli.bench import bench
+from wavesynth.cli.compare import compare
 from wavesynth.cli.image import image
 from wavesynth.cli.lazy import group
 
@@ -33,4 +34,5 @@ app = group(
     example="Example: wavesynth demo",
 )
 app.add_typer(bench, name="bench")
+app.add_typer(compare, name="compare")
 app.add_typer(image, name="image")
