@@ -6,6 +6,7 @@ import torch
 from wavesynth.kinds import Kind, kind_of
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.models.pixels_config import VARIANTS, ImageModelConfig
+from wavesynth.models.text_config import TextConfig
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
 from wavesynth.networks import Network
 
@@ -31,6 +32,8 @@ COLOURED = {
         *(("pixelcnn", ImageModelConfig(variant=variant, layers=2)) for variant in VARIANTS),
         *(("pixelcnn", ImageModelConfig(variant=variant, hidden=12, **COLOURED)) for variant in VARIANTS),
         ("converter", ConverterConfig()),
+        ("text", TextConfig()),
+        ("text", TextConfig(bands=7, channels=16, predictor_channels=24, encoder_layers=1, decoder_kernel=3)),
         ("converter", ConverterConfig(bands=7, channels=5, layers=3, past=1, look_ahead=0)),
     ],
 )

@@ -30,10 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"checks"},
     "data": {"checks", "text", "audio", "models", "files", "workers"},
     "sampling": {"kernels", "models", "audio", "networks"},
-    "voices": {"extras", "sampling", "models", "text", "audio", "kinds", "networks", "formats", "checks"},
+    "voices": {"extras", "sampling", "models", "audio", "kinds", "networks", "formats", "checks"},
     "images": {"sampling", "models", "kinds", "networks", "formats", "checks", "workers"},
     "engine": {"extras", "kernels", "checks", "voices", "sampling", "models", "text", "audio", "networks"},
-    "text": {"checks"},
+    "text": {"checks", "extras", "kernels", "models", "audio", "networks", "voices"},
     "synthesizer": {"engine", "text", "voices", "audio", "checks", "workers"},
     "evaluation": {
         "engine",

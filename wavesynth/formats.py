@@ -131,12 +131,12 @@ def check_name(field: str, name: str) -> None:
     require_value(field, name, holds, allowed)
 
 
-def write_config(config: Any) -> tuple[dict[str, Any], int]:
-    """The fields of a dataclass as the oldest format has them that can say what they are, and that format's number; 0
-    if all can. `config.later` has the formats that fields came with, if not with the first."""
+def write_config(config: Any, least: int = 0) -> tuple[dict[str, Any], int]:
+    """The fields of a dataclass as the oldest format from `least` on has them that can say what they are, and that
+    format's number; 0 if all can. `config.later` has the formats that fields came with, if not with the first."""
     later, values = getattr(config, "later", {}), asdict(config)
     new = {f.name for f in fields(config) if f.name in later and values[f.name] != f.default}
-    number = max((later[name] for name in new), default=0)
+    number = max([least, *(later[name] for name in new)])
     return {name: value for name, value in values.items() if later.get(name, 0) <= number}, number
 
 

@@ -29,6 +29,7 @@ _BUILT_IN = {
     "wavenet": "wavesynth.voices.wavenet:WaveNetKind",
     "flow": "wavesynth.voices.flow:FlowKind",
     "converter": "wavesynth.voices.converter:ConverterKind",
+    "text": "wavesynth.voices.text:TextKind",
     "pixelcnn": "wavesynth.images.pixelcnn:PixelCNNKind",
     "nice": "wavesynth.images.flows:NICEKind",
     "realnvp": "wavesynth.images.flows:RealNVPKind",
@@ -42,7 +43,7 @@ class Kind(ABC):
     #: What stands in files.
     name: ClassVar[str]
     #: What its networks are for.
-    makes: ClassVar[Literal["voices", "converters", "images"]]
+    makes: ClassVar[Literal["voices", "converters", "texts", "images"]]
     #: The network's configuration: a frozen dataclass that checks itself.
     config: ClassVar[Any]
     #: What makes the network of a configuration, an `nn.Module` whose `config` that is; or where it is.

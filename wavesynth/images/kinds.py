@@ -18,7 +18,7 @@ __all__ = ["ImageKind"]
 class ImageKind(Kind):
     """What all kinds of models of images have."""
 
-    makes: ClassVar[Literal["voices", "converters", "images"]] = "images"
+    makes: ClassVar[Literal["voices", "converters", "texts", "images"]] = "images"
     #: Whether an image is made row by row, so that a beginning that is known can be completed.
     paints_by_rows: ClassVar[bool] = True
     #: Whether an image has a latent from which it is made again, as `wavesynth.images.latents` needs it.

@@ -7,6 +7,7 @@
 - 3: with `kind` and what fields that has of its own, such as `activation_bits` instead of `fine`. Formats 1 and 2
   are of the kind wavenet.
 - 4, which is written if `model` says something that 3 cannot: with the fields that came later, such as `reversible`.
+- 5, which is written of a voice that takes text: with `text`.
 """
 
 from __future__ import annotations
@@ -20,24 +21,29 @@ from wavesynth.audio.projection import MAX_FRAMES, can_correct
 from wavesynth.checks import require_value
 from wavesynth.formats import check_fields, check_name, check_texts, read_config
 from wavesynth.models.converter_config import ConverterConfig
+from wavesynth.models.text_config import TextConfig
 from wavesynth.sampling.draw import TEMPERATURES
 
 __all__ = [
     "FIELDS",
     "FORMAT",
     "OF_KINDS",
+    "OF_TEXT",
     "TEXTS",
     "Needs",
     "as_newest",
     "checked",
     "converter_config",
     "speaker_number",
+    "text_config",
 ]
 
 #: The newest.
-FORMAT = 4
+FORMAT = 5
 #: The first with a kind, which is written unless it takes a newer one.
 OF_KINDS = 3
+#: The first with `text`.
+OF_TEXT = 5
 #: What voices of format 1 mean by a field that they lack.
 _ABSENT = {"temperature": 1.0, "correction": 0, "fine": False, "converter": None}
 TEXTS = ("name", "description", "language", "licence")
@@ -77,14 +83,16 @@ class Needs:
 def as_newest(number: int, values: dict[str, Any]) -> dict[str, Any]:
     """A description of any format with the fields of the newest one, but for those of its kind."""
     if number >= OF_KINDS:
-        check_fields("voice.json", values, FIELDS | set(values))
-        return values
+        names = FIELDS | {"text"} if number >= OF_TEXT else FIELDS
+        check_fields("voice.json", values, names | (set(values) - {"text"}))
+        return {"text": None} | values
     names = {*FIELDS, "fine"} - {"kind", "wavesynth"}
     if number == 1:
         values = _ABSENT | values
     else:
         names |= {"mid_tread", "wavesynth"}
     check_fields("voice.json", values, names)
+    values = values | {"text": None}
     fine = values.pop("fine")
     require_value("fine", fine, isinstance(fine, bool), "true or false")
     its = {"kind": "wavenet", "activation_bits": 16 if fine else 8}
@@ -149,6 +157,16 @@ def converter_config(values: Any, bands: int) -> ConverterConfig | None:
     config = read_config("converter", values, ConverterConfig)
     if config.bands != bands:
         raise ValueError(f"converter.bands is {config.bands}; model.mel_bands is {bands}")
+    return config
+
+
+def text_config(values: Any, bands: int) -> TextConfig | None:
+    """The text network that is described, if there is one; ValueError for one of other bands."""
+    if values is None:
+        return None
+    config = read_config("text", values, TextConfig)
+    if config.bands != bands:
+        raise ValueError(f"text.bands is {config.bands}; model.mel_bands is {bands}")
     return config
 
 

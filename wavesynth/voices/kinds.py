@@ -28,7 +28,7 @@ __all__ = ["VoiceKind"]
 class VoiceKind(Kind):
     """What all kinds of voices have; a kind overrides what it has of its own."""
 
-    makes: ClassVar[Literal["voices", "converters", "images"]] = "voices"
+    makes: ClassVar[Literal["voices", "converters", "texts", "images"]] = "voices"
     recipe: ClassVar[Any] = "wavesynth.training.voices:AnyVoiceRecipe"
     #: Fields of voice.json, and of its voices, that only this kind has.
     own_fields: ClassVar[tuple[str, ...]] = ()

@@ -29,12 +29,14 @@ from wavesynth.voices.description import (
     FIELDS,
     FORMAT,
     OF_KINDS,
+    OF_TEXT,
     TEXTS,
     Needs,
     as_newest,
     checked,
     converter_config,
     speaker_number,
+    text_config,
 )
 from wavesynth.voices.folders import find_voices
 
@@ -74,6 +76,8 @@ class Voice:
     """Frames corrected jointly in streams that do not say (wavesynth.audio.correction), 0 to 16; 0: not corrected."""
     converter_network: Network | None = None
     """What the log-mel of whoever speaks goes through, for a voice that says it as its own speaker would."""
+    text_network: Network | None = None
+    """What makes log-mel of phonemes, for a voice that takes text (wavesynth.text)."""
 
     @property
     def of_kind(self) -> VoiceKind:
@@ -122,7 +126,7 @@ class Voice:
     @property
     def takes_text(self) -> bool:
         """Whether it reads text aloud."""
-        return getattr(self, "text_network", None) is not None
+        return self.text_network is not None
 
     @property
     def mel_context(self) -> int:
@@ -178,7 +182,7 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
     kind = voice.of_kind
     tensors: dict[str, NDArray[Any]] = {**voice.network.tensors("model."), **kind.tensors(voice)}
     description = {name: getattr(voice, name) for name in TEXTS}
-    model, number = write_config(voice.config)
+    model, number = write_config(voice.config, OF_TEXT if voice.text_network is not None else 0)
     description |= {
         "format": max(OF_KINDS, number),
         "wavesynth": version(),
@@ -195,6 +199,9 @@ def save_voice(folder: str | Path, voice: Voice) -> None:
     if voice.converter_network is not None:
         tensors |= voice.converter_network.tensors("converter.")
         description["converter"] = asdict(voice.converter_network.config)
+    if voice.text_network is not None:
+        tensors |= voice.text_network.tensors("text.")
+        description["text"] = asdict(voice.text_network.config)
     write_folder(Path(folder), "voice.json", description, tensors)
 
 
@@ -210,13 +217,15 @@ def load_voice(voice: str | Path) -> Voice:
     with in_file(path):
         values = as_newest(number, values)
         kind = _voice_kind(values["kind"])
-        check_fields("voice.json", values, {*FIELDS, *kind.own_fields})
+        check_fields("voice.json", values, {*FIELDS, "text", *kind.own_fields})
         config = read_config("model", values["model"], kind.config, number)
         needs = kind.needs(config)
         common, converting = checked(values, needs), converter_config(values["converter"], needs.mel_bands)
+        speaking = text_config(values["text"], needs.mel_bands)
         own = kind.read({name: values[name] for name in kind.own_fields})
     shapes = _named("model.", kind.weight_shapes(config)) | kind.shapes(config)
     shapes |= {} if converting is None else _named("converter.", converting.weight_shapes())
+    shapes |= {} if speaking is None else _named("text.", speaking.weight_shapes())
     # The name that each tensor has in a file of this format.
     names = {name: kind.old_tensors.get(name, name) if number < OF_KINDS else name for name in shapes}
     found = read_weights(folder, {names[name]: shape for name, shape in shapes.items()})
@@ -225,6 +234,9 @@ def load_voice(voice: str | Path) -> Voice:
     if converting is not None:
         make = kind_of("converter").network
         common["converter_network"] = Network(make, converting, _weights("converter.", tensors))
+    if speaking is not None:
+        make = kind_of("text").network
+        common["text_network"] = Network(make, speaking, _weights("text.", tensors))
     with in_file(folder / "weights.safetensors"):
         return kind.voice(common, own, tensors)
 
