@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from wavesynth.text.reader import TextReader
+from wavesynth.text.spoken_form import spoken_form
 from wavesynth.text.utterance import PAUSES, Mark, Token, Utterance, Word
 
-__all__ = ["PAUSES", "Mark", "TextReader", "Token", "Utterance", "Word"]
+__all__ = ["PAUSES", "Mark", "TextReader", "Token", "Utterance", "Word", "spoken_form"]

@@ -12,7 +12,7 @@ import mmap
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["Lexicon", "lexicon"]
+__all__ = ["Lexicon", "entry", "lexicon"]
 
 
 class Lexicon:
@@ -46,3 +46,13 @@ class Lexicon:
 def lexicon() -> Lexicon:
     """The American lexicon."""
     return Lexicon(Path(__file__).with_name("lexicon_en_us.tsv"))
+
+
+@lru_cache(8192)
+def entry(word: str) -> dict[str, str] | None:
+    """What the American lexicon has of a word, as it is written, in small letters, or capitalised; None if nothing."""
+    find = lexicon().find
+    found = find(word)
+    if found is None and word != word.lower():
+        found = find(word.lower())
+    return find(word.capitalize()) if found is None and word == word.lower() else found
