@@ -70,6 +70,19 @@ def test_other_speakers_begin_with_the_predictions_of_a_network_without_any():
     assert (model.speaker.weight.grad[[0, 2]].abs().amax(1) > 0).all()
 
 
+def test_a_network_that_is_not_told_who_speaks_begins_with_the_mean_of_the_speakers():
+    source = network(stacks=1, mel_bands=4, speakers=2)
+    torch.nn.init.normal_(source.speaker.weight)
+    model = WaveNet(WaveNetConfig(**{**vars(source.config), "speakers": 0, "stacks": 2}))
+    grow(source, model)
+    tokens, mel = torch.randint(32, (1, 60)), torch.randn(1, 12 + 6, 4)
+    with torch.no_grad():
+        source.speaker.weight[:] = source.speaker.weight.mean(0)
+        before = source(tokens, source.conditioning(mel, torch.tensor([0])))
+        after = model(tokens, model.conditioning(mel))
+    assert torch.allclose(before, after, atol=1e-5)
+
+
 def test_a_network_without_mel_takes_all_but_the_mel_network():
     source = network(stacks=1, mel_bands=4)
     model = WaveNet(WaveNetConfig(**{**vars(source.config), "mel_bands": 0}))

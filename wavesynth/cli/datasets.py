@@ -23,11 +23,17 @@ def datasets(
         str | None, typer.Argument(help="Name of a data set; without one, all of them are listed.")
     ] = None,
     out: Annotated[Path | None, typer.Argument(help="Folder for the data set.")] = None,
+    voices: Annotated[
+        str | None, typer.Option(help="Of a synthetic set, the voices to make, such as af_heart,bm_george.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Of a synthetic set, the minutes of each voice.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list, or the figures, as JSON.")] = False,
 ) -> None:
     """Makes a data set of free recordings, scores or images, ready to train on; without a name, lists them.
 
-    What it needs is fetched from Debian's packages, without root. Interrupted, it goes on where it was when it is run
+    What it needs is fetched from packages, without root. Interrupted, it goes on where it was when it is run
     again. docs/guide/data.md of the source says what each set is, and whom to credit.
 
     Example: wavesynth datasets allison datasets/allison
@@ -47,6 +53,10 @@ def datasets(
             fail(
                 f"OUT is missing; it is the folder for the data set: wavesynth datasets {name} datasets/{name}"
             )
+        if voices is not None or minutes is not None:
+            if recipe.choose is None:
+                fail(f"--voices and --minutes are for synthetic sets; {name} is of recordings")
+            recipe = recipe.choose(tuple(voices.split(",")) if voices else (), minutes)
         dataset = make(recipe, out, track, lambda note: say(note, err=True), cores())
     if as_json:
         say(json.dumps({"name": name, "out": str(out), **(figures(dataset) if dataset else {})}))

@@ -57,7 +57,8 @@ def grow(source: WaveNet, model: WaveNet) -> None:
     """Gives `model` the weights of `source`, and what it has beyond `source` changes nothing yet.
 
     New layers' residual and skip products are zero and new speakers' embeddings are, so the logits stay what they
-    were; the skip weights and the embeddings have gradients from the first step on. A `model` without mel
+    were; the skip weights and the embeddings have gradients from the first step on. A `model` that is not told who
+    speaks has the mean of the embeddings of a `source` that is. A `model` without mel
     conditioning leaves the mel network of `source` behind. Raises ValueError where the networks differ otherwise.
     """
     old, new = asdict(source.config), asdict(model.config)
@@ -79,6 +80,8 @@ def grow(source: WaveNet, model: WaveNet) -> None:
         if name in weights and (same_speakers or name != "speaker.weight"):
             # Where a tensor is longer it is for the new layers, and these come last.
             tensor[tuple(slice(length) for length in weights[name].shape)] = weights[name]
+    if old["speakers"] and not new["speakers"]:
+        model.bias[: len(source.bias)] += source.speaker.weight.mean(0)
 
 
 def averaged_model(checkpoint: Checkpoint) -> tuple[WaveNet, WaveNetConfiguration]:

@@ -20,6 +20,13 @@ NOT_SPEECH = ("tt-monkeys", "beeperr", "confbridge-join", "confbridge-leave")
 _TEST_LIST = Path(__file__).parents[1] / "allison_test.txt"
 
 
+_MENARDI = "asterisk-prompt-it-menardi-wav"
+
+
+def _gather_menardi(work: Path, track: Track, note: Callable[[str], None]) -> Path:
+    return fetch(_MENARDI, work, track) / "usr/share/asterisk/sounds/it_IT_f_Menardi"
+
+
 def _gather(language: str) -> Callable[[Path, Track, Callable[[str], None]], Path]:
     def gather(work: Path, track: Track, note: Callable[[str], None]) -> Path:
         package = fetch(f"asterisk-core-sounds-{language}-g722", work, track)
@@ -59,4 +66,14 @@ RECIPES = (
     _recipe("june", "fr", "June Wallack, French (Canada), telephone prompts", "CC-BY-SA-3.0", 24.7, 11, None),
     _recipe("carlo", "it", "Carlo Flora, Italian, telephone prompts", "CC-BY-3.0", 22.6, 10, None),
     _recipe("ru", "ru", "Ivrvoice.ru, Russian, telephone prompts", "CC-BY-3.0", 23.5, 11, None),
+    DatasetRecipe(
+        "menardi",
+        "Paola Dal Zot, Italian, telephone prompts recorded at 8 kHz",
+        "CC-BY-SA-3.0",
+        _gather_menardi,
+        DEBIAN,
+        minutes=23.9,
+        download_mb=19,
+        exclude=NOT_SPEECH,
+    ),
 )

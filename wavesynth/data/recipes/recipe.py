@@ -78,6 +78,9 @@ class DatasetRecipe:
     """Whether all recordings are held out: they are there to judge by."""
     finish: Callable[[Path, Path], None] | None = None
     """`finish(work, out)` adds what else belongs to the set, once it is prepared."""
+    choose: Callable[[tuple[str, ...], float | None], DatasetRecipe] | None = None
+    """`choose(voices, minutes)` gives a recipe of these voices, or of all if there are none, with so many minutes of
+    each, for a set that is made to measure. Raises ValueError for a voice that there is not."""
     ready: str = ""
     """Of a set that needs no `wavesynth prepare`, its last file by name; of recordings ""."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from wavesynth.data.recipes import asterisk, fashion, letters, nsh, piano, read
+from wavesynth.data.recipes import asterisk, fashion, kokoro, letters, meilin, nsh, piano, read
 from wavesynth.data.recipes.recipe import DatasetRecipe
 
 __all__ = ["RECIPES", "find_recipe"]
 
 RECIPES: dict[str, DatasetRecipe] = {
     recipe.name: recipe
-    for source in (asterisk, nsh, read, letters, piano, fashion)
+    for source in (asterisk, nsh, meilin, kokoro, read, letters, piano, fashion)
     for recipe in source.RECIPES
 }
 
