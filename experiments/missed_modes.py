@@ -3,7 +3,7 @@
     python -m experiments.missed_modes --out out
 
 Found: both learn eight clusters of which two are kept from them. A held-out point of the six costs the flow about one
-nat, and one of the two missed ones eleven to thousands. The generator's samples look as good, and nothing can be asked
+nat, and one of the two missed ones hundreds. The generator's samples look as good, and nothing can be asked
 of it (docs/lab/2026-11-30-four-families.md).
 
 Trains a RealNVP and a GAN for the same processor time and writes OUT/missed-modes.md and missed-modes.png.
