@@ -175,7 +175,7 @@ class Synthesizer:
         """How well the voice predicts a recording: its bits, of the whole and of each frame.
 
         `audio`, `sample_rate` and `speaker` are as in `synthesize`. `arithmetic` is how it is computed: int8, as the
-        fast samplers compute, or float32, for which PyTorch must be installed; as the voice is served if empty.
+        fast samplers compute, or float32, for which a WaveNet needs PyTorch; as the voice is served if empty.
 
         Raises ValueError, in a sentence, for what cannot be used, and for a voice of a kind without a likelihood.
 

@@ -13,6 +13,9 @@ namespace wavesynth {
 namespace {
 
 class FlowSampler {
+  using States = std::vector<nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>>;
+  using Indices = nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
  public:
   // shape: block, order, past, lags, layers, residual, skip, couplings, coupling_channels, bands, channels, hop.
   FlowSampler(const std::map<std::string, int>& shape, const std::map<std::string, Array<float>>& weights, const std::string& instruction_set)
@@ -81,15 +84,43 @@ class FlowSampler {
   std::string instruction_set() const { return set_.name; }
 
   // states [B] of [state_size], indices [B] and samples [B, n] are changed in place; windows [B] of [F, 7, bands].
-  void advance(std::vector<nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>> states,
-               nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> indices, Array<uint64_t> seeds,
+  void advance(States states, Indices indices, Array<uint64_t> seeds,
                Array<float> temperatures, std::vector<Array<float>> windows,
                nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> samples) const {
-    const FlowTables& t = tables_;
-    const size_t B = states.size(), n = samples.shape(1), hop = t.hop;
-    if (indices.shape(0) != B || windows.size() != B || samples.shape(0) != B)
-      throw std::invalid_argument("indices, windows and samples must have one entry for each of the " + std::to_string(B) + " states");
+    const size_t B = states.size(), n = samples.shape(1);
+    std::vector<FlowCall> calls = begun(states, indices, windows, samples.shape(0), n);
     expect("seeds", seeds, {B}), expect("temperatures", temperatures, {B});
+    for (size_t s = 0; s < B; s++) {
+      FlowCall& call = calls[s];
+      call.seed = seeds.data()[s], call.temperature = temperatures.data()[s], call.samples = samples.data() + s * n;
+    }
+    run(calls, indices, n, false);
+  }
+
+  // The nats that the blocks of given samples [B, n] cost, into nats [B, n / block], beginning with a whole block; states and
+  // indices move on as in `advance`.
+  void follow(States states, Indices indices, std::vector<Array<float>> windows, Array<float> samples,
+              nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> nats) const {
+    const size_t B = states.size(), N = tables_.block;
+    if (samples.ndim() != 2) throw std::invalid_argument("samples must have two dimensions");
+    const size_t n = samples.shape(1);
+    std::vector<FlowCall> calls = begun(states, indices, windows, samples.shape(0), n);
+    if (n % N) throw std::invalid_argument("samples must be whole blocks of " + std::to_string(N));
+    if (nats.shape(0) != B || nats.shape(1) != n / N) throw std::invalid_argument("nats must have a place for each block");
+    for (size_t s = 0; s < B; s++) {
+      if (calls[s].index % N) throw std::invalid_argument("an index must be that of a block's first sample");
+      calls[s].given = samples.data() + s * n, calls[s].nats = nats.data() + s * (n / N);
+    }
+    run(calls, indices, n, true);
+  }
+
+ private:
+  // The calls for n samples of the streams, checked, without what only drawing or scoring needs.
+  std::vector<FlowCall> begun(const States& states, const Indices& indices, const std::vector<Array<float>>& windows, size_t rows, size_t n) const {
+    const FlowTables& t = tables_;
+    const size_t B = states.size(), hop = t.hop;
+    if (indices.shape(0) != B || windows.size() != B || rows != B)
+      throw std::invalid_argument("indices, windows and samples must have one entry for each of the " + std::to_string(B) + " states");
     std::vector<FlowCall> calls(B);
     for (size_t s = 0; s < B; s++) {
       const uint64_t index = indices.data()[s];
@@ -98,16 +129,20 @@ class FlowSampler {
         throw std::invalid_argument("a state has " + std::to_string(states[s].shape(0)) + " numbers; it must have " + std::to_string(state_size()));
       if (windows[s].ndim() != 3 || windows[s].shape(0) < frames) throw std::invalid_argument("windows has too few frames: " + std::to_string(frames) + " are needed");
       expect("windows", windows[s], {windows[s].shape(0), 7, static_cast<size_t>(t.bands)});
-      calls[s] = {states[s].data(), index, seeds.data()[s], temperatures.data()[s], windows[s].data(), samples.data() + s * n};
+      calls[s] = {};
+      calls[s].state = states[s].data(), calls[s].index = index, calls[s].windows = windows[s].data();
     }
-    if (n) {
-      nb::gil_scoped_release unlocked;
-      set_.flow(t, calls.data(), static_cast<int>(B), static_cast<int>(n));
-    }
-    for (size_t s = 0; s < B; s++) indices.data()[s] += n;
+    return calls;
   }
 
- private:
+  void run(std::vector<FlowCall>& calls, const Indices& indices, size_t n, bool scoring) const {
+    if (n) {
+      nb::gil_scoped_release unlocked;
+      set_.flow(tables_, calls.data(), static_cast<int>(calls.size()), static_cast<int>(n), scoring);
+    }
+    for (size_t s = 0; s < calls.size(); s++) indices.data()[s] += n;
+  }
+
   const InstructionSet& set_;
   DenseLayers layers_;
   std::vector<int> dilations_;
@@ -124,6 +159,7 @@ void add_flow(nb::module_& m) {
       .def(nb::init<const std::map<std::string, int>&, const std::map<std::string, Array<float>>&, const std::string&>(),
            "shape"_a, "weights"_a, "instruction_set"_a = "")
       .def("advance", &FlowSampler::advance, "states"_a, "indices"_a, "seeds"_a, "temperatures"_a, "windows"_a, "samples"_a)
+      .def("follow", &FlowSampler::follow, "states"_a, "indices"_a, "windows"_a, "samples"_a, "nats"_a)
       .def_prop_ro("state_size", &FlowSampler::state_size, "Numbers that a stream's state has.")
       .def_prop_ro("instruction_set", &FlowSampler::instruction_set);
 }

@@ -45,13 +45,15 @@ struct FlowCall {
   uint64_t seed;
   float temperature;
   const float* windows; // [F][7][bands], beginning with the frame of sample `index`
-  float* samples;       // [n], out
+  float* samples;       // [n], out; null where blocks are scored
+  const float* given;   // [n]: the samples that are scored
+  float* nats;          // [n / block], out: what each block costs
 };
 
 #define WAVESYNTH_FLOW(isa) \
   namespace isa {           \
-  /* n samples of each stream */ \
-  void flow(const FlowTables&, FlowCall*, int count, int n); \
+  /* n samples of each stream; or, `scoring`, what n / block whole blocks cost */ \
+  void flow(const FlowTables&, FlowCall*, int count, int n, bool scoring); \
   }
 WAVESYNTH_FLOW(avx512)
 WAVESYNTH_FLOW(avx2)

@@ -27,7 +27,7 @@ struct InstructionSet {
   void (*convert)(const ConverterTables&, const float* const*, float* const*, float* const*, int);
   void (*resample)(const ResamplerTables&, const float*, int, float*);
   void (*project_all)(const ProjectionTables&, float* const*, const float* const*, const float* const*, int, int);
-  void (*flow)(const FlowTables&, FlowCall*, int, int);
+  void (*flow)(const FlowTables&, FlowCall*, int, int, bool);
 };
 
 // The names of those that were compiled and that this processor has, fastest first.

@@ -18,6 +18,12 @@ from wavesynth.voices.folders import find_voices
 MAIN = "from wavesynth.__main__ import main; main()"
 #: What images need, in the words of the server.
 IMAGES = "making images needs torch, which is missing: pip install 'wavesynth-neural[torch]'"
+SCORES = """
+import numpy as np
+import wavesynth
+with wavesynth.Synthesizer("allison-flow") as synthesizer:
+    print(synthesizer.score(np.zeros(1000, np.float32)).samples)
+"""
 SPEAKS = """
 import wavesynth
 from wavesynth.audio.files import read
@@ -30,6 +36,10 @@ with wavesynth.Synthesizer("allison-small") as synthesizer:
 
 def test_the_library_speaks():
     assert run_without(EXTRAS, SPEAKS) == "4000\n"
+
+
+def test_a_flow_scores():
+    assert run_without(EXTRAS, SCORES) == "1000\n"
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -4,17 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.training.runs import ALONE, prepared
 from tests.voices.memory import memory_late_in_a_recording
+from wavesynth.audio.companding import preemphasis
 from wavesynth.audio.files import read
+from wavesynth.audio.mel import log_mel_of_array
 from wavesynth.clients.client import Client
 from wavesynth.engine.scoring import score
+from wavesynth.models.frame_flow_config import MEL_CONTEXT
 from wavesynth.synthesizer import Synthesizer
 from wavesynth.training.export import export
 from wavesynth.training.run import read_run, trainer
 from wavesynth.training.task import Validation
 from wavesynth.voices.samplers import make_sampler
+from wavesynth.voices.surroundings import surrounded
 from wavesynth.voices.voice import load_voice
 
 TOML = """
@@ -95,7 +100,20 @@ def test_what_a_recording_costs_does_not_depend_on_cuts(run, voices):
     assert np.isfinite(whole).all()
     for first, end in ((0, 700), (700, 3333), (3333, 5001)):
         part = bits(voice, samples, mel, None, first, end, "float32")
-        assert np.allclose(part, whole[first:end], rtol=1e-4)
+        assert part.tobytes() == whole[first:end].tobytes()
+
+
+def test_what_a_recording_costs_is_what_training_says(run, voices):
+    voice, samples = load_voice(voices / "flow"), audio(run)[:4800]
+    mel = log_mel_of_array(samples, voice.mel)
+    found = voice.of_kind.bits(voice, samples, mel, None, 0, 4800, "float32")
+    told = torch.from_numpy(surrounded(mel, 0, 30, MEL_CONTEXT, voice.mel.silence))[None]
+    heard = preemphasis(torch.from_numpy(samples), voice.preemphasis)[None]
+    with torch.no_grad():
+        nats = voice.of_kind.loss(voice.model, heard, told, None)
+    assert np.allclose(
+        found[1600:], nats[0, 1600:].numpy() / np.log(2), atol=1e-3
+    )  # before is silence for a while
 
 
 def test_a_stretch_takes_no_more_memory_late_in_a_recording(voices):

@@ -11,6 +11,7 @@ time, they are NumPy arrays, and PyTorch is not imported: see `levels`, `Deempha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 __all__ = [
     "PREEMPHASIS",
     "Deemphasis",
+    "class_width",
     "classes_of",
     "decode",
     "deemphasize",
     "encode",
     "levels",
     "preemphasis",
+    "preemphasised",
 ]
 
 #: The coefficient of the shipped voices.
@@ -131,15 +134,28 @@ def _expanded(numbers: NDArray[Any], classes: int) -> NDArray[np.float32]:
     return expanded
 
 
+def preemphasised(waveform: NDArray[np.float32], coefficient: float = PREEMPHASIS) -> NDArray[np.float32]:
+    """`preemphasis` without PyTorch: float32 [N] of a waveform [N]."""
+    x = waveform.astype(np.float32)
+    x[1:] -= np.float32(coefficient) * waveform[:-1]
+    return x
+
+
 def classes_of(
     waveform: NDArray[np.float32], classes: int = 256, coefficient: float = PREEMPHASIS
 ) -> NDArray[np.int32]:
     """`encode` without PyTorch: int32 [N] of a waveform [N]. A sample within a rounding error of the bound between two
     classes may be in the other one."""
-    x = waveform.astype(np.float32)
-    x[1:] -= np.float32(coefficient) * waveform[:-1]
+    x = preemphasised(waveform, coefficient)
     bounds = _expanded(np.arange(1, classes) - 0.5, classes)  # what belongs to the class above it
     return np.searchsorted(bounds, x, side="right").astype(np.int32)
+
+
+def class_width(magnitude: Any, classes: int = 256) -> Any:
+    """The width of a μ-law class at samples of a magnitude [...], a tensor or an array: [...]. It is the slope of the
+    inverse of μ-law's curve, times the distance of two classes before it."""
+    mu = classes - 1.0
+    return (1 + mu * magnitude) * (2 * math.log1p(mu) / mu**2)
 
 
 def decode(tokens: Tensor, classes: int = 256, mid_tread: bool = False) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,6 @@ from numpy.typing import NDArray
 from wavesynth.models.frame_flow_config import MEL_CONTEXT, FrameFlowConfig
 from wavesynth.sampling.backends.sampler import Sampler
 from wavesynth.voices.kinds import VoiceKind
-from wavesynth.voices.surroundings import surrounded
 from wavesynth.voices.voice import Needs, Voice
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ _HALF_STEP = 2.0**-16
 #: The largest standard deviation, over the gain, of the noise that is added to the past samples in training: in
 #: sampling the past has errors too, and the network is to trust the log-mel.
 _NOISE = 0.5
-#: Frames that are scored at once.
-_PIECE_FRAMES = 200
 
 
 class FlowKind(VoiceKind):
@@ -73,27 +69,12 @@ class FlowKind(VoiceKind):
         end: int,
         arithmetic: str,
     ) -> NDArray[np.float32]:
-        """As `VoiceKind.bits`: of each sample as one of 256 μ-law classes, as a WaveNet's are. The samples of a block
-        share what it costs evenly."""
-        import torch
-
-        from wavesynth.audio.companding import preemphasis
+        """As `VoiceKind.bits`, without PyTorch: of each sample as one of 256 μ-law classes, as a WaveNet's are. The
+        samples of a block share what it costs evenly."""
+        from wavesynth.voices.flow_bits import bits
 
         assert mel is not None  # such a voice takes log-mel
-        hop, model, found = voice.hop, voice.model, []
-        warm_up = -(-voice.config.receptive_field // hop)
-        for frame in range(first // hop, -(-end // hop), _PIECE_FRAMES):
-            last, begin = min(frame + _PIECE_FRAMES, -(-end // hop)), max(0, frame - warm_up)
-            before = min(begin, 1)  # pre-emphasis needs one more sample
-            piece = samples[begin * hop - before : last * hop]
-            piece = np.pad(piece, (0, before + (last - begin) * hop - len(piece)))
-            emphasised = preemphasis(torch.from_numpy(piece).float(), voice.preemphasis)[before:]
-            window = torch.from_numpy(surrounded(mel, begin, last, MEL_CONTEXT, voice.mel.silence))
-            with torch.inference_mode():
-                nats = _nats(model, emphasised[None], window[None])[0]
-            found.append(nats[(frame - begin) * hop :] / math.log(2))
-        start = first // hop * hop
-        return torch.cat(found)[first - start : end - start].float().numpy()
+        return bits(voice, samples, mel, first, end)
 
 
 def _nats(network: nn.Module, samples: Tensor, mel: Tensor, noise: float = 0.0) -> Tensor:
@@ -101,12 +82,8 @@ def _nats(network: nn.Module, samples: Tensor, mel: Tensor, noise: float = 0.0) 
     a class there, so that a flow and a WaveNet may be compared. The samples of a block share what it costs evenly."""
     import torch
 
+    from wavesynth.audio.companding import class_width
+
     nats: Tensor = network(samples, mel, noise)
     block = samples.shape[1] // nats.shape[1]
-    return (nats / block).repeat_interleave(block, 1) - torch.log(_class_width(samples))
-
-
-def _class_width(samples: Tensor) -> Tensor:
-    """The width of one of 256 μ-law classes at samples [...] (wavesynth.audio.companding): [...]."""
-    mu = 255.0
-    return (1 + mu * samples.abs()) * (2 * math.log1p(mu) / mu**2)
+    return (nats / block).repeat_interleave(block, 1) - torch.log(class_width(samples.abs()))

@@ -104,6 +104,55 @@ def test_its_bytes_do_not_depend_on_the_instruction_set(shape, monkeypatch):
     assert len(found) == 1
 
 
+def given(sampler, samples, mel, pieces):
+    """The nats of a stream's samples, given in pieces of so many frames: [blocks]."""
+    state, found = sampler.start(), []
+    for frames in pieces:
+        first = state.index // HOP
+        piece = samples[None, state.index : state.index + frames * HOP]
+        found.append(sampler.follow([state], [windows(mel, first, frames)], piece)[0])
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_given_samples_cost_what_the_network_says(shape, monkeypatch):
+    flow, frames = network(**shape), 2 * FRAMES
+    random = np.random.default_rng(0)
+    mel = random.normal(0, 0.3, (frames + 6, 7)).astype(np.float32)
+    # Periodic, so that no two periods are equally like; but at the beginning all are, where silence was before.
+    samples = np.sin(0.14 * np.arange(frames * HOP)) + random.normal(0, 0.3, frames * HOP)
+    samples = (0.02 * samples).astype(np.float32)
+    said = flow.module(torch.from_numpy(samples)[None], torch.from_numpy(mel)[None])[0].numpy()
+    whole = given(FlowSampler(flow), samples, mel, [frames])
+    begun = len(whole) * 2 // 3
+    assert np.allclose(whole[begun:], said[begun:], rtol=1e-4, atol=2e-3)
+    assert given(FlowSampler(flow), samples, mel, [1, 3, 2, 6]).tobytes() == whole.tobytes()
+    for name in instruction_sets():
+        monkeypatch.setenv("WAVESYNTH_INSTRUCTION_SET", name)
+        assert given(FlowSampler(flow), samples, mel, [frames]).tobytes() == whole.tobytes()
+
+
+def test_what_is_drawn_goes_on_after_given_samples():
+    sampler, mel = FlowSampler(network()), log_mel(3)
+    whole = sample(sampler, [FRAMES * HOP], mel=mel)
+    state = sampler.start()
+    sampler.follow([state], [windows(mel, 0, 2)], whole[None, : 2 * HOP])
+    rest = sampler.advance([state], [windows(mel, 2, FRAMES - 2)], [SamplingParams(3, 0.7)], 4 * HOP)[0]
+    assert np.allclose(
+        rest[:HOP], whole[2 * HOP : 3 * HOP], atol=1e-4
+    )  # the excitation is computed, not remembered
+
+
+def test_part_of_a_block_cannot_be_given():
+    sampler = FlowSampler(network())
+    with pytest.raises(ValueError, match="samples must be whole blocks of 16"):
+        sampler.follow([sampler.start()], [windows(log_mel(0))], np.zeros((1, 10), np.float32))
+    state = sampler.start()
+    state.index = 8
+    with pytest.raises(ValueError, match="an index must be that of a block's first sample"):
+        sampler.follow([state], [windows(log_mel(0))], np.zeros((1, 16), np.float32))
+
+
 def test_a_state_of_another_network_is_refused():
     sampler, other = FlowSampler(network()), FlowSampler(network(layers=1))
     with pytest.raises(ValueError, match=r"a state has \d+ numbers; it must have"):

@@ -53,6 +53,7 @@ class FlowSampler:
         weights = {name: np.ascontiguousarray(weight, np.float32) for name, weight in network.weights.items()}
         instruction_set = os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")
         self._kernel = Kernel(asdict(network.config), weights, instruction_set)
+        self._block = network.config.block
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
 
@@ -86,6 +87,31 @@ class FlowSampler:
             (states[part], [conditioning[i] for i in _range(part, states)], params[part], n) for part in parts
         ]
         return np.concatenate(list(self._pool.map(self._advance, *zip(*shares, strict=True))))
+
+    def follow(
+        self,
+        states: Sequence[FlowState],
+        conditioning: Sequence[Windows],
+        samples: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """The nats that the next blocks of every stream cost, -ln p [B, n / block], where its samples [B, n] are given
+        instead of being drawn. They are pre-emphasised, and whole blocks. The states move on in place.
+
+        Raises ValueError for samples that begin or end within a block.
+        """
+        indices = np.array([state.index for state in states], np.uint64)
+        blocks = samples.shape[1] // self._block
+        nats = np.empty((len(states), blocks), np.float32)
+        self._kernel.follow(
+            [state.memory for state in states],
+            indices,
+            [np.ascontiguousarray(windows.mel, np.float32) for windows in conditioning],
+            np.ascontiguousarray(samples, np.float32),
+            nats,
+        )
+        for state, index in zip(states, indices, strict=True):
+            state.index = int(index)
+        return nats
 
     def launch(
         self,
