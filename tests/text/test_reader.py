@@ -126,6 +126,7 @@ def test_a_word_without_an_end_is_said_in_parts_as_it_comes() -> None:
     words = [word for utterance in said for word in utterance.words]
     assert "".join(word.text for word in words) == "abcdefghij" * 10_000
     assert max(word.end - word.begin for word in words) <= MAX_CHUNK
+    assert max(len(utterance.tokens) for utterance in said) < 3 * MAX_CHUNK
 
 
 @pytest.mark.parametrize("text", ["", " \n", "...", "?!", "\U0001f600\U0001f389", "-- ( ) \u200b"])

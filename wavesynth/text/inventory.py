@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wavesynth.checks import brief
 
 __all__ = ["CONSONANTS", "EXAMPLES", "INVENTORY", "VOWELS", "parse_phonemes"]
@@ -92,6 +94,7 @@ _IPA = {
 }
 
 
+@lru_cache(16384)
 def parse_phonemes(text: str, name: str = "phonemes") -> tuple[tuple[str, int], ...]:
     """The phonemes and stresses (0, 1, 2) of a word: symbols of the inventory or usual IPA, ˈ and ˌ before a syllable.
 

@@ -54,6 +54,9 @@ _RULES: tuple[Rule, ...] = (
     known,
 )
 
+#: Those that are about a word of letters after another, which most words are.
+_OF_PLAIN_WORDS: tuple[Rule, ...] = (abbreviation, known)
+
 
 def normalise(pieces: Sequence[Piece]) -> list[list[Spoken]]:
     """The spoken words of each written one. Raises ValueError for markup that its text does not fit."""
@@ -67,7 +70,13 @@ def _say(context: Context) -> list[Spoken]:
         return [spoken for said in normalise(alias) for spoken in said]
     if piece.how:
         return say_as(piece)
-    for rule in _RULES:
+    plain = (
+        piece.text.isascii()
+        and piece.text.isalpha()
+        and not piece.text.isupper()
+        and not any(map(str.isdecimal, context.at(-1)))
+    )
+    for rule in _OF_PLAIN_WORDS if plain else _RULES:
         said = rule(piece.text, context)
         if said is not None:
             return said

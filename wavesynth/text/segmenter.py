@@ -22,7 +22,9 @@ MAX_WORDS = 15
 #: A comma ends an utterance of so many words; the first utterance of a text may be shorter, because somebody waits.
 MIN_WORDS, MIN_FIRST = 8, 4
 #: Characters without a space; what is longer is cut.
-MAX_CHUNK = 256
+MAX_CHUNK = 100
+#: Characters of an utterance's words; digits and signs take a word each.
+MAX_CHARACTERS = 150
 _SPACES = re.compile(r"\s+|\S+")
 _CONJUNCTIONS = word_set(
     "and or but nor so yet that which who whom whose because when while where if unless although though "
@@ -87,6 +89,11 @@ class Segmenter:
                     self._end("")
                 continue
             self._newlines = 0
+            if match[0].isascii() and len(self._chunk) + len(match[0]) < MAX_CHUNK:
+                self._style = self._style if self._chunk else element.style
+                self._chunk += match[0]
+                self._sources += range(element.begin + match.start(), element.begin + match.end())
+                continue
             for place, char in enumerate(match[0], element.begin + match.start()):
                 if is_ignorable(char):
                     self._end_chunk()
@@ -121,15 +128,16 @@ class Segmenter:
     def _add(self, piece: Piece) -> None:
         if self._undecided:
             self._decide(piece.text)
-        self._pieces.append(replace(piece, events=tuple(self._events)))
+        self._pieces.append(replace(piece, events=tuple(self._events)) if self._events else piece)
         self._events = []
         last = self._pieces[-2].text if len(self._pieces) > 1 else ""
         if piece.period and piece.mark == "." and is_abbreviation(piece.text, last):
             self._undecided = True
         else:
             self._punctuate(piece.mark)
-        if len(self._pieces) > MAX_WORDS:
-            self._cut()
+        long = sum(len(p.text) for p in self._pieces) > MAX_CHARACTERS
+        if len(self._pieces) > MAX_WORDS or (long and len(self._pieces) > 1):
+            self._cut(long)
 
     def _decide(self, following: str) -> None:
         """Whether the full stop of the last piece ends the sentence, now that the next word is known."""
@@ -161,7 +169,7 @@ class Segmenter:
             self._done.append(Clause(tuple(self._pieces), mark))
             self._pieces, self._first = [], False
 
-    def _cut(self) -> None:
+    def _cut(self, long: bool) -> None:
         """Cuts what is too long: after a mark, before a conjunction or a preposition, or where it must be."""
 
         def weight(at: int) -> int:
@@ -175,9 +183,9 @@ class Segmenter:
                 return 1
             return 3 if word in _CONJUNCTIONS else 2 if word in _PREPOSITIONS else 1
 
-        low = MIN_FIRST if self._first else MIN_WORDS // 2
+        low = min(MIN_FIRST if self._first else MIN_WORDS // 2, len(self._pieces) - 1)
         at = max(range(low, len(self._pieces)), key=lambda i: (weight(i), i))
-        if weight(at) == 0 and len(self._pieces) < 2 * MAX_WORDS:
+        if weight(at) == 0 and not long and len(self._pieces) < 2 * MAX_WORDS:
             return
         rest, self._pieces = self._pieces[at:], self._pieces[:at]
         undecided = self._undecided

@@ -99,7 +99,7 @@ def abbreviation(text: str, context: Context) -> list[Spoken] | None:
         if low in UNIT_ABBREVIATIONS and not text[0].isupper():
             return None
         return words(EXPANSIONS[low])
-    if re.fullmatch(r"(?:[^\W\d_]\.)+[^\W\d_]{1,2}", text):
+    if re.fullmatch(r"(?:[A-Za-zÀ-ÿ]\.)+[A-Za-zÀ-ÿ]{1,2}", text):
         return words(EXPANSIONS[low]) if low in EXPANSIONS else letters(text.replace(".", ""))
     return None
 
