@@ -28,6 +28,7 @@ from wavesynth.evaluation.clips import choose_clips
 from wavesynth.evaluation.metrics import dnsmos, pesq_wb, stoi
 from wavesynth.sampling.backends.cpu import CpuSampler
 from wavesynth.sampling.params import SamplingParams
+from wavesynth.voices.voice import Voice
 from wavesynth.voices.wavenet import WaveNetVoice, load_wavenet
 
 #: Temperatures of voiced frames and of the others.
@@ -67,7 +68,7 @@ def draw(
     return made, mel.numpy()
 
 
-def corrected(voice: WaveNetVoice, made: np.ndarray, mel: np.ndarray, frames: int) -> np.ndarray:
+def corrected(voice: Voice, made: np.ndarray, mel: np.ndarray, frames: int) -> np.ndarray:
     """What was drawn, corrected by so many frames."""
     correction = SpectralCorrection(voice.mel, frames)
     return np.concatenate([correction.push(made, mel), correction.finish()])

