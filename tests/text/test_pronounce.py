@@ -45,6 +45,13 @@ HOMOGRAPHS = [
     ("an object", "object", "ˈɑbʤəkt"),
     ("the wind", "wind", "wˈɪnd"),
     ("to wind it", "wind", "wˈInd"),
+    ("The man lives in town.", "lives", "lˈɪvz"),
+    ("Their lives changed.", "lives", "lˈIvz"),
+    ("She records it.", "records", "ɹəkˈɔɹdz"),
+    ("He wound the clock.", "wound", "wˈWnd"),
+    ("The wound healed.", "wound", "wˈund"),
+    ("an invalid value", "invalid", "ɪnvˈælɪd"),
+    ("my resume", "resume", "ɹˈɛzəmˌA"),
 ]
 
 

@@ -22,7 +22,7 @@ _BEFORE_PARTICIPLE = word_set(
     "have has had having was were been be is are being get got gets i've you've we've they've he's she's "
     "it's hadn't haven't hasn't wasn't weren't isn't aren't well just already ever"
 )
-_SINGULAR = word_set("he she it nobody everyone everybody someone")
+_SINGULAR = word_set("he she it who nobody everyone everybody someone")
 _PAST = word_set("yesterday ago was were had did last earlier once then went said")
 _OBJECTS = word_set(
     "a an the this that these those my your his her its our their me him us them it each every all more "
@@ -32,7 +32,11 @@ _PLACES = word_set("in on at near here there together alone up by under forever 
 _BE = word_set("is are was were be been being isn't aren't wasn't weren't get gets got getting")
 #: Lead, the metal, is not in the lexicon.
 _METAL = word_set("pipe pipes paint poisoning acid acetate shot weights mine mines ore bullet bullets free")
-_EXTRA = {"lead": {"DEFAULT": "lˈid", "METAL": "lˈɛd"}, "bass": {"DEFAULT": "bˈAs", "FISH": "bˈæs"}}
+_EXTRA = {
+    "lead": {"DEFAULT": "lˈid", "METAL": "lˈɛd"},
+    "bass": {"DEFAULT": "bˈAs", "FISH": "bˈæs"},
+    "resume": {"DEFAULT": "ɹəzˈum", "NOUN": "ɹˈɛzəmˌA"},
+}
 _FISH = word_set("fish fishing sea striped largemouth smallmouth caught")
 
 
@@ -67,10 +71,12 @@ def _tag(word: str, readings: Mapping[str, str], before: Sequence[str], after: S
     if word == "live":
         verb = last in _BEFORE_VERB or following in _PLACES or second in _BEFORE_VERB
         return "VERB" if verb and last not in _BEFORE_NOUN | _BE else ""
-    if word == "close":
-        return (
-            "" if following == "to" and last not in ("to", "will") else _noun_or_verb(last, second, following)
-        )
+    if word == "invalid" or (word == "close" and following == "to" and last not in ("to", "will")):
+        return ""
+    if last in _SINGULAR and last not in _BEFORE_VERB:
+        return "VBD" if "VBD" in readings else "VERB"
+    if word == "lives" and following in _PLACES and last not in _BEFORE_NOUN:
+        return "VERB"
     return _noun_or_verb(last, second, following)
 
 
@@ -88,6 +94,6 @@ def _noun_or_verb(last: str, second: str, following: str) -> str:
         return "NOUN" if following not in _OBJECTS or last in ("the", "a", "an", "this") else "VERB"
     if last in _BEFORE_VERB or (second in _BEFORE_VERB and last.endswith("ly")):
         return "VERB"
-    if last in _SINGULAR or last in _BE:
+    if last in _BE:
         return "ADJ"
     return "VERB" if following in _OBJECTS and (not last or last in ("and", "or", "then")) else ""

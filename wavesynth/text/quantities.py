@@ -26,7 +26,7 @@ __all__ = [
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d*\.\d+|\d+)"
 _SIGNED = rf"[-−+]?{_NUMBER}"
 _MONEY = re.compile(
-    rf"([-−]?)(?:US|U\.S\.|CA|A)?([{''.join(CURRENCIES)}])({_NUMBER})([A-Za-z]{{1,2}})?(?:/(\w+))?"
+    rf"([-−]?)(?:US|U\.S\.|CA|A)?([{''.join(CURRENCIES)}])({_NUMBER})([A-Za-z]{{1,2}})?(?:/([A-Za-z]+))?"
 )
 _MONEY_SPAN = re.compile(rf"([{''.join(CURRENCIES)}])({_NUMBER})[-–]\1?({_NUMBER})([A-Za-z]{{1,2}})?")
 _MONEY_AFTER = re.compile(rf"({_NUMBER})([{''.join(CURRENCIES)}])")

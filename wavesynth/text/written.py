@@ -71,10 +71,11 @@ _HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z']+|\d+(?:\.\d+)?|[^\w\s']|[^\W\d
 
 
 _VULGAR = "½⅓⅔¼¾⅛⅜⅝⅞"
+_LETTER = rf"[^\W\d_²³{_VULGAR}]"
 #: Letters, ordinals, decades, numbers, money, signs.
 _PARTS = re.compile(
-    rf"[^\W\d_²³{_VULGAR}]+(?:['’][^\W\d_]+)*|\d+(?:st|nd|rd|th)\b|\d+0s|\d+(?:[.,]\d+)*"
-    rf"|[{''.join(CURRENCIES)}]\d+(?:[.,]\d+)*|[{_VULGAR}]|[^\w\s]|[^\W\d_]"
+    rf"{_LETTER}+(?:['’]{_LETTER}+)*|\d+(?:st|nd|rd|th)\b|\d+0s|\d+(?:[.,]\d+)*"
+    rf"|[{''.join(CURRENCIES)}]\d+(?:[.,]\d+)*|[{_VULGAR}]|[^\w\s]|{_LETTER}|[²³]"
 )
 
 
