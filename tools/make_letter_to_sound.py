@@ -93,20 +93,31 @@ def learn_costs(words: Pairs) -> dict[tuple[str, str], float]:
 
 
 def table(aligned: Pairs) -> dict[str, str]:
-    """The phonemes of each key that has others than its shorter one."""
-    seen: dict[str, Counter[str]] = defaultdict(Counter)
-    for letters, chunks in aligned:
-        for i, chunk in enumerate(chunks):
-            key = context(letters, i)
-            for length in range(1, len(key) + 1):
-                seen[key[:length]][chunk] += 1
+    """The phonemes of each key that differs from its shorter one; a key grows while its letters sound in two ways."""
+    instances = [
+        (context(letters, i), chunk) for letters, chunks in aligned for i, chunk in enumerate(chunks)
+    ]
     kept: dict[str, str] = {}
-    for key in sorted(seen, key=len):
-        (chunk, count), total = seen[key].most_common(1)[0], seen[key].total()
-        shorter = next((kept[key[:n]] for n in range(len(key) - 1, 0, -1) if key[:n] in kept), None)
-        if shorter is None or (chunk != shorter and count >= 2 and count * 2 > total):
-            kept[key] = chunk
+    groups = _grouped(instances, 1)
+    for length in range(1, MAX_CONTEXT + 1):
+        longer: list[tuple[str, str]] = []
+        for key, members in groups.items():
+            counts = Counter(chunk for _, chunk in members)
+            (chunk, count), total = counts.most_common(1)[0], len(members)
+            shorter = next((kept[key[:n]] for n in range(length - 1, 0, -1) if key[:n] in kept), None)
+            if shorter is None or (chunk != shorter and count >= 2 and count * 2 > total):
+                kept[key] = chunk
+            if len(counts) > 1 and total > 2:
+                longer += members
+        groups = _grouped(longer, length + 1)
     return kept
+
+
+def _grouped(instances: list[tuple[str, str]], length: int) -> dict[str, list[tuple[str, str]]]:
+    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for key, chunk in instances:
+        groups[key[:length]].append((key, chunk))
+    return groups
 
 
 def main() -> None:

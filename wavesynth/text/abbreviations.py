@@ -8,6 +8,7 @@ __all__ = [
     "ALWAYS",
     "EXPANSIONS",
     "MONTHS",
+    "NUMBERED",
     "UNIT_ABBREVIATIONS",
     "WEEKDAYS",
     "ends_sentence",
@@ -78,6 +79,15 @@ _OTHERS = {
     "a.k.a": "also known as",
     "ed": "edition",
     "p": "page",
+    "op": "opus",
+    "fla": "Florida",
+    "calif": "California",
+    "tenn": "Tennessee",
+    "conn": "Connecticut",
+    "ariz": "Arizona",
+    "okla": "Oklahoma",
+    "minn": "Minnesota",
+    "mich": "Michigan",
 }
 MONTHS = {
     "jan": "January",
@@ -132,10 +142,18 @@ EXPANSIONS = {
     **WEEKDAYS,
     "no": "number",
 }
+#: Only before a number.
+NUMBERED = frozenset(("no", "p", "op"))
 _ZONES = word_set("EST EDT CST CDT MST MDT PST PDT GMT UTC ET CT PT Eastern Central Pacific Mountain")
 _DATES = frozenset(word.lower() for table in (MONTHS, WEEKDAYS) for pair in table.items() for word in pair)
 #: Without a capital these are other words.
-_CAPITALISED = frozenset({*MONTHS, *WEEKDAYS, *word_list("gen sen rep gov lt col rev hon mt ft")})
+_CAPITALISED = frozenset(
+    {
+        *MONTHS,
+        *WEEKDAYS,
+        *word_list("gen sen rep gov lt col rev hon mt ft fla calif tenn conn ariz okla minn mich"),
+    }
+)
 #: Short units that have a full stop after a number.
 UNIT_ABBREVIATIONS = word_set("ft in lb lbs oz hr hrs min mins sec secs yd yds mi qt pt gal tsp tbsp")
 #: `Mount St. Helens` is no street.
@@ -181,7 +199,7 @@ def ends_sentence(word: str, previous: tuple[str, ...], following: str) -> bool:
     low, capital, next_low = word.lower(), following[:1].isupper(), following.lower().rstrip(".")
     if low in ("st", "dr"):
         return capital and is_street(before, last, following, len(previous) == 1, low == "dr")
-    if low in ("no", "p"):
+    if low in NUMBERED:
         return not following[:1].isdigit()
     if low in _TITLES or _is_initial(word):
         return False

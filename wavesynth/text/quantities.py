@@ -98,8 +98,10 @@ def of_scale(text: str, context: Context) -> list[Spoken] | None:
 
 
 def measure(text: str, context: Context) -> list[Spoken] | None:
-    """50%, -5°C, 16kHz, 10km/h, 5ft, 25¢."""
+    """50%, -5°C, 16kHz, 10km/h, 5ft, 25¢, 12.5M."""
     match = _MEASURE.fullmatch(text)
+    if match and match[2] in ("M", "mn", "bn", "tn"):
+        return words([*decimal(match[1]), SUFFIX_SCALES[match[2]]])
     said = unit(match[2], match[1] not in ("1", "-1")) if match else None
     return None if match is None or said is None else words([*decimal(match[1]), *said.split()])
 
@@ -158,11 +160,12 @@ def span(text: str, context: Context) -> list[Spoken] | None:
 
 
 def dimension(text: str, context: Context) -> list[Spoken] | None:
-    """1920x1080, 4×4; 5'3; the ratio 2:1."""
+    """1920x1080, 4×4; 5'3; the ratio 2:1, the minutes of 38:24."""
     if match := re.fullmatch(r"(\d)['’′](\d\d?)", text):
         return words([*cardinal(int(match[1])), "foot", *cardinal(int(match[2]))])
     if match := re.fullmatch(r"(\d{1,9}):(\d{1,9})", text):
-        return words([*decimal(match[1]), "to", *decimal(match[2])])
+        timed = len(match[2]) == 2 and match[2] < "60"  # minutes and seconds
+        return words([*decimal(match[1]), *([] if timed else ["to"]), *decimal(match[2])])
     match = _DIMENSION.fullmatch(text)
     measured = unit(match[3], True) if match and match[3] else ""
     if not match or measured is None:

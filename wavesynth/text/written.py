@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
-from wavesynth.text.abbreviations import ALWAYS, EXPANSIONS, UNIT_ABBREVIATIONS, is_abbreviation, is_street
+from wavesynth.text.abbreviations import (
+    ALWAYS,
+    EXPANSIONS,
+    NUMBERED,
+    UNIT_ABBREVIATIONS,
+    is_abbreviation,
+    is_street,
+)
 from wavesynth.text.characters import GREEK, fold, plain
 from wavesynth.text.context import Context
 from wavesynth.text.elements import Piece
@@ -55,13 +62,15 @@ _SIGNS = {
     "µ": "micro",
 }
 #: Words in capitals that are spelled although the small letters are a word.
-_SPELLED = word_set("US IT UK UN EU AI PR HR TV PC ID OK PM AM IQ IPA ATM CEO CFO CTO DNA PDF URL USB GPS")
+_SPELLED = word_set(
+    "US IT UK UN EU AI PR HR TV PC ID OK PM AM IQ IPA ATM CEO CFO CTO DNA PDF URL USB GPS LAX ET CT PT EST EDT CST CDT "
+    "MST PST PDT GMT UTC"
+)
 _SPOKEN_SHORT = {
     "phd": "P H D",
     "ph.d": "P H D",
     "ok": "okay",
     "aka": "A K A",
-    "et": "et",
     "w/": "with",
     "w/o": "without",
     "&c": "et cetera",
@@ -95,7 +104,7 @@ def abbreviation(text: str, context: Context) -> list[Spoken] | None:
     if low == "st" and text[0] == "S" and context.at(1)[:1].isupper():
         return words("saint")
     if period and low in EXPANSIONS and is_abbreviation(text, before):
-        if low in ("no", "p") and not context.at(1)[:1].isdigit():
+        if low in NUMBERED and not context.at(1)[:1].isdigit():
             return None
         if low in UNIT_ABBREVIATIONS and not text[0].isupper():
             return None
