@@ -17,8 +17,8 @@ from pathlib import Path
 OUT = Path(__file__).parents[1] / "wavesynth" / "text" / "lexicon_en_us.tsv"
 
 
-def main() -> None:
-    """Writes the file."""
+def lexicon_text() -> bytes:
+    """The file. Raises SystemExit for another version of misaki."""
     package = distribution("misaki")
     if package.version != "0.9.4":
         raise SystemExit(f"misaki is {package.version}; it must be 0.9.4, or what voices say changes")
@@ -26,7 +26,7 @@ def main() -> None:
     for name in ("us_silver", "us_gold"):
         path = Path(str(package.locate_file(f"misaki/data/{name}.json")))
         entries |= json.loads(path.read_text(encoding="utf-8"))
-    lines = []
+    lines: list[bytes] = []
     for word, said in entries.items():
         readings = said if isinstance(said, dict) else {"DEFAULT": said}
         fields = [word, readings["DEFAULT"] or ""]
@@ -35,8 +35,8 @@ def main() -> None:
         ]
         lines.append("\t".join(fields).replace("ʔ", "t").encode() + b"\n")
     lines.sort(key=lambda line: line.partition(b"\t")[0])
-    OUT.write_bytes(b"".join(lines))
+    return b"".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    OUT.write_bytes(lexicon_text())
