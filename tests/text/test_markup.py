@@ -149,7 +149,11 @@ def test_a_phoneme_is_said_and_a_sub_read() -> None:
         ('<!DOCTYPE a [<!ENTITY b "c">]><speak>&b;</speak>', "a document type is not accepted"),
         ("<speak>&b;</speak>", "undefined entity"),
         ("<speak>" + "<s>" * 40, "elements stand in each other more than 32 deep"),
-        ("<speak><sub alias='x'>" + "a" * 1001, "<sub> holds more than 1000 characters"),
+        ("<speak><sub alias='x'>" + "a" * 201, "<sub> holds more than 200 characters"),
+        (
+            "<speak><sub alias='" + "a" * 201 + "'/>",
+            "<sub>: alias has 201 characters; it must have at most 200",
+        ),
         ("<speak><mark name='" + "a" * 70_000, "a tag or a comment is longer than 65536 bytes"),
         ("<speak><break/></speak>", "text has nothing that can be said"),
         ("<speak>ok. 你</speak>", "text has '你' (U+4F60) at character 11"),

@@ -31,8 +31,10 @@ TAGS: dict[str, tuple[str, ...]] = {
 _EMPTY = ("break", "mark")
 _ATOMS = ("say-as", "sub", "phoneme")
 _MAX_DEPTH = 32
-#: Characters of a `sub`, `say-as` or `phoneme`, and bytes of a tag.
-_MAX_ATOM, _MAX_TAG = 1000, 65536
+#: Characters of a `sub`, `say-as` or `phoneme`, and of what an attribute says instead.
+_MAX_ATOM = 200
+#: Bytes of a tag or a comment.
+_MAX_TAG = 65536
 
 
 class MarkupReader:
@@ -177,6 +179,8 @@ class MarkupReader:
 def _needed(attributes: Mapping[str, str], name: str) -> str:
     if not attributes.get(name, "").strip():
         raise ValueError(f"the attribute {name} is missing")
+    if len(attributes[name]) > _MAX_ATOM:
+        raise ValueError(f"{name} has {len(attributes[name])} characters; it must have at most {_MAX_ATOM}")
     return attributes[name]
 
 
