@@ -19,7 +19,16 @@ from .calls import Calls, ResumableCall
 from .connection import Connection
 from .errors import ServiceError
 from .inputs import check_input
-from .messages import Chunk, SynthesisInput, SynthesisOptions, chunk_of, join_chunks, score_of, synthesis_of
+from .messages import (
+    Chunk,
+    SynthesisInput,
+    SynthesisOptions,
+    chunk_of,
+    join_chunks,
+    score_of,
+    synthesis_of,
+    text_format,
+)
 from .progress import Progress
 from .replay import AsyncReplayBuffer
 from .resuming import Backoff
@@ -186,7 +195,12 @@ class AsyncClient:
     def stream(
         self, voice: str = "", *, timeout: float | None = None, **options: Unpack[SynthesisInput]
     ) -> AsyncAudioStream:
-        """The audio while it is being made."""
+        """The audio while it is being made; of a text in pieces, while it is being written."""
+        text = options.get("text")
+        if text is not None and not isinstance(text, str):
+            replay = AsyncReplayBuffer(text, keep=True)
+            form = text_format(options)
+            return AsyncAudioStream(self._calls.resynthesize(voice, options, replay, True, timeout, form))
         synthesis, given = synthesis_of(voice, options), check_input(options)
 
         async def refuse_what_is_too_long() -> None:

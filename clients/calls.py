@@ -132,9 +132,14 @@ class Calls:
         replay: ReplayBuffer | AsyncReplayBuffer,
         resume: bool,
         timeout: float | None,
+        text: pb.TextFormat | None = None,
     ) -> ResumableCall:
-        """A call whose input is still coming."""
-        config = pb.ResynthesizeConfig(synthesis=synthesis_of(voice, options), audio=audio_format(options))
+        """A call whose input is still coming: audio, or with a format of `text` that."""
+        config = pb.ResynthesizeConfig(synthesis=synthesis_of(voice, options))
+        if text is None:
+            config.audio.CopyFrom(audio_format(options))
+        else:
+            config.text.CopyFrom(text)
 
         def attempt(first_sample: int, left: float | None) -> tuple[Any, Progress]:
             config.synthesis.first_sample = first_sample

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, Iterable, Iterator
 from typing import Self, Unpack
 
 import grpc
@@ -18,7 +18,16 @@ from .calls import Calls, ResumableCall
 from .connection import Connection
 from .errors import ServiceError, service_error
 from .inputs import check_input
-from .messages import Chunk, SynthesisInput, SynthesisOptions, chunk_of, join_chunks, score_of, synthesis_of
+from .messages import (
+    Chunk,
+    SynthesisInput,
+    SynthesisOptions,
+    chunk_of,
+    join_chunks,
+    score_of,
+    synthesis_of,
+    text_format,
+)
 from .replay import ReplayBuffer
 from .resuming import Backoff
 
@@ -95,7 +104,8 @@ class Client:
 
     What audio is made from is one of: `seconds`, for a voice that needs nothing else; `audio` [n], float within
     ±1 or integers, scaled by their type, at `sample_rate` hertz (the voice's own if not given); `mel`
-    [frames, bands]. The options are `seed`, `temperature`, `correction`, `speaker` and `first_sample`
+    [frames, bands]; `text`, for a voice that takes text, with `markup`, `rate`, `pitch` and `pronunciations`. The
+    options are `seed`, `temperature`, `correction`, `speaker` and `first_sample`
     (`messages.SynthesisOptions`). `timeout` is for the whole call, in seconds.
 
     >>> with Client() as client:
@@ -170,7 +180,12 @@ class Client:
     def stream(
         self, voice: str = "", *, timeout: float | None = None, **options: Unpack[SynthesisInput]
     ) -> AudioStream:
-        """The audio while it is being made."""
+        """The audio while it is being made; of a text in pieces, while it is being written."""
+        text = options.get("text")
+        if text is not None and not isinstance(text, str):
+            replay = ReplayBuffer(_pieces(text), keep=True)
+            form = text_format(options)
+            return AudioStream(self._calls.resynthesize(voice, options, replay, True, timeout, form))
         synthesis, given = synthesis_of(voice, options), check_input(options)
         if not given.single_message:
             given.fits(voice, self.voices())  # refuses what is too long for a call
@@ -193,3 +208,9 @@ class Client:
         """
         replay = ReplayBuffer(pieces, keep=resume)
         return AudioStream(self._calls.resynthesize(voice, options, replay, resume, timeout))
+
+
+def _pieces(text: Iterable[str] | AsyncIterable[str]) -> Iterable[str]:
+    if isinstance(text, Iterable):
+        return text
+    raise ValueError("text is an asynchronous iterator; for this client it must be one that blocks")

@@ -15,7 +15,7 @@ from wavesynth.v1 import MAX_MESSAGE, MESSAGE_OVERHEAD
 from wavesynth.v1 import synthesis_pb2 as pb
 
 from .errors import InvalidRequestError
-from .messages import SynthesisInput, audio_format
+from .messages import SynthesisInput, audio_format, text_format
 
 __all__ = ["CheckedInput", "check_input"]
 
@@ -26,6 +26,10 @@ SINGLE_MESSAGE_BYTES = 1 << 20
 PIECE_BYTES = 256 << 10
 #: Seconds of audio that fit one message at the rate of any voice, if the input is at most SINGLE_MESSAGE_BYTES long.
 SURE_SECONDS = 60.0
+#: Characters of plain text, read at the rate 1, whose audio surely fits one message: some four minutes of its nine.
+SURE_CHARACTERS = 4000
+#: Characters of each message of a text that is longer than a message.
+PIECE_CHARACTERS = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,14 @@ class CheckedInput:
 
     options: SynthesisInput
     array: NDArray[Any] | None
-    """Samples [n], int16 or floating point, or mel frames float32 [f, bands]; None for a duration."""
+    """Samples [n], int16 or floating point, or mel frames float32 [f, bands]; None for a duration and for text."""
+    text: str | None = None
 
     @property
     def message_bytes(self) -> int:
         """About how long it is as one message."""
+        if self.text is not None:
+            return len(self.text.encode(errors="replace"))
         if self.array is None:
             return 0
         return self.array.size * (2 if self.array.dtype.kind == "i" else 4)
@@ -51,14 +58,19 @@ class CheckedInput:
     @property
     def surely_fits(self) -> bool:
         """Whether one message holds it, and another its audio, with any voice: the service need not be asked."""
+        if self.text is not None:
+            plain = self.options.get("markup", "plain") == "plain"
+            return plain and len(self.text) <= SURE_CHARACTERS * self.options.get("rate", 1.0)
         return self.single_message and (self.options.get("seconds") or 0.0) <= SURE_SECONDS
 
     def fits(self, name: str, voices: pb.ListVoicesResponse) -> bool:
         """Whether one message holds it, and another all the audio that the voice of that name makes of it.
 
         Raises InvalidRequestError, in the service's words, if that is more than a call may make: the service would
-        find that out from the last piece only.
+        find that out from the last piece only. How much audio a text makes only the service can tell.
         """
+        if self.text is not None:
+            return self.surely_fits
         name = name or voices.default_voice
         voice = next((voice for voice in voices.voices if voice.name == name), None)
         if voice is None:  # the service will say so
@@ -75,6 +87,8 @@ class CheckedInput:
 
     def conditioning(self) -> pb.Conditioning:
         """It as one message."""
+        if self.text is not None:
+            return pb.Conditioning(text=pb.Text(text=self.text, format=text_format(self.options)))
         if self.array is None:
             return pb.Conditioning(duration_seconds=self.options.get("seconds") or 0.0)
         if self.array.ndim == 2:
@@ -83,6 +97,12 @@ class CheckedInput:
 
     def requests(self, synthesis: pb.Synthesis) -> Iterator[pb.ResynthesizeRequest]:
         """It as the messages of a Resynthesize call, each made when it is asked for."""
+        if self.text is not None:
+            config = pb.ResynthesizeConfig(synthesis=synthesis, text=text_format(self.options))
+            yield pb.ResynthesizeRequest(config=config)
+            for first in range(0, len(self.text), PIECE_CHARACTERS):
+                yield pb.ResynthesizeRequest(text=self.text[first : first + PIECE_CHARACTERS])
+            return
         assert self.array is not None
         if self.array.ndim == 2:
             config = pb.ResynthesizeConfig(synthesis=synthesis, mel=pb.MelFormat())
@@ -131,9 +151,19 @@ class CheckedInput:
 
 def check_input(options: SynthesisInput) -> CheckedInput:
     """The input of a call. Raises ValueError unless it is exactly one thing, of the right shape and scale."""
-    seconds, audio, mel = options.get("seconds"), options.get("audio"), options.get("mel")
-    if sum(thing is not None for thing in (seconds, audio, mel)) != 1:
-        raise ValueError("exactly one of seconds, audio and mel must be given")
+    seconds, audio, mel, text = (
+        options.get("seconds"),
+        options.get("audio"),
+        options.get("mel"),
+        options.get("text"),
+    )
+    if sum(thing is not None for thing in (seconds, audio, mel, text)) != 1:
+        raise ValueError("exactly one of seconds, audio, mel and text must be given")
+    if text is not None:
+        if not isinstance(text, str):
+            raise ValueError("text comes in pieces; it must be whole, or be given to stream")
+        text_format(options)
+        return CheckedInput(options, None, text)
     if mel is not None:
         frames = np.asarray(mel, np.float32)
         if frames.ndim != 2:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ __all__ = [
     "join_chunks",
     "score_of",
     "synthesis_of",
+    "text_format",
 ]
 
 
@@ -41,6 +42,10 @@ class Chunk:
     """Hertz."""
     statistics: pb.Statistics | None
     """Of the whole, on the last chunk."""
+    words: tuple[pb.WordTiming, ...] = ()
+    """Of a text, the words that begin in it."""
+    marks: tuple[pb.MarkTiming, ...] = ()
+    """Of a text with SSML, the marks that are reached in it."""
 
 
 class SynthesisOptions(TypedDict, total=False):
@@ -61,7 +66,7 @@ class SynthesisOptions(TypedDict, total=False):
 
 
 class SynthesisInput(SynthesisOptions, total=False):
-    """How, and from what: one of `seconds`, `audio` and `mel`."""
+    """How, and from what: one of `seconds`, `audio`, `mel` and `text`."""
 
     seconds: float | None
     """How long, for a voice that needs nothing else."""
@@ -69,6 +74,21 @@ class SynthesisInput(SynthesisOptions, total=False):
     """[n], floating point within ±1, or integers, scaled by their type: see `wavesynth.audio.pcm.as_float`."""
     mel: ArrayLike | None
     """[frames, bands]."""
+    text: str | Iterable[str] | AsyncIterable[str] | None
+    """To be read aloud, for a voice that takes text. To be streamed it may be an iterator of its pieces, such as what a
+    language model writes."""
+    markup: Literal["plain", "ssml"]
+    """How the text is written; plain if not given."""
+    rate: float
+    """How fast it is read, from 0.25 to 4, where 1 is as the voice learned it."""
+    pitch: float
+    """A factor of the fundamental frequency, from 0.5 to 2."""
+    pronunciations: Mapping[str, str]
+    """Words that are spoken in another way, each with its phonemes or with other words."""
+
+
+#: How a text may be written, as the API calls it.
+_MARKUPS = {"plain": pb.TEXT_MARKUP_PLAIN, "ssml": pb.TEXT_MARKUP_SSML}
 
 
 def synthesis_of(voice: str, options: SynthesisOptions) -> pb.Synthesis:
@@ -95,6 +115,19 @@ def audio_format(options: SynthesisOptions) -> pb.AudioFormat:
     return pb.AudioFormat(sample_format=pb.SAMPLE_FORMAT_FLOAT32, sample_rate=options.get("sample_rate", 0))
 
 
+def text_format(options: SynthesisInput) -> pb.TextFormat:
+    """How the text is to be read. Raises ValueError for another markup."""
+    markup = options.get("markup", "plain")
+    if markup not in _MARKUPS:
+        raise ValueError(f"markup is {markup!r}; it must be {' or '.join(_MARKUPS)}")
+    return pb.TextFormat(
+        markup=_MARKUPS[markup],
+        rate=options.get("rate"),
+        pitch=options.get("pitch"),
+        pronunciations=options.get("pronunciations"),
+    )
+
+
 def float32_bytes(samples: ArrayLike) -> bytes:
     """The bytes of samples [n] as floating point. Raises ValueError for another shape or scale."""
     return bytes_of(as_samples(samples), SampleFormat.FLOAT32)
@@ -103,7 +136,15 @@ def float32_bytes(samples: ArrayLike) -> bytes:
 def chunk_of(chunk: pb.AudioChunk) -> Chunk:
     """The chunk that a message holds."""
     statistics = chunk.statistics if chunk.HasField("statistics") else None
-    return Chunk(pcm16_floats(chunk.audio), chunk.audio, chunk.first_sample, chunk.sample_rate, statistics)
+    return Chunk(
+        pcm16_floats(chunk.audio),
+        chunk.audio,
+        chunk.first_sample,
+        chunk.sample_rate,
+        statistics,
+        tuple(chunk.words),
+        tuple(chunk.marks),
+    )
 
 
 def score_of(response: pb.ScoreResponse) -> Score:
@@ -118,4 +159,6 @@ def join_chunks(chunks: Sequence[Chunk]) -> Chunk:
     first, last = chunks[0], chunks[-1]
     pcm = b"".join(chunk.pcm for chunk in chunks)
     samples = np.concatenate([chunk.samples for chunk in chunks])
-    return Chunk(samples, pcm, first.first_sample, first.sample_rate, last.statistics)
+    words = tuple(word for chunk in chunks for word in chunk.words)
+    marks = tuple(mark for chunk in chunks for mark in chunk.marks)
+    return Chunk(samples, pcm, first.first_sample, first.sample_rate, last.statistics, words, marks)

@@ -1,4 +1,4 @@
-"""Samples from the caller's iterator as messages, kept so that another attempt of a call can send them again."""
+"""Pieces from the caller's iterator as messages, kept so that another attempt of a call can send them again."""
 
 from __future__ import annotations
 
@@ -21,42 +21,45 @@ class _Replay:
 
     def __init__(self, keep: bool) -> None:
         self._keep = keep
-        self._kept: list[bytes] = []
+        self._kept: list[pb.ResynthesizeRequest] = []
         self.error: Exception | None = None
         """What the caller's iterator raised."""
         self.silence = 0.0
-        """Seconds for which an attempt holds the samples back after its configuration. Where the attempt before lost
+        """Seconds for which an attempt holds the pieces back after its configuration. Where the attempt before lost
         its status to a message under way, which happens in grpc.aio only, this one has none under way while the
         service may refuse it."""
 
-    def _take(self, piece: ArrayLike) -> bytes:
-        audio = float32_bytes(piece)
+    def _take(self, piece: ArrayLike | str) -> pb.ResynthesizeRequest:
+        """The message of samples [n], or of text."""
+        if isinstance(piece, str):
+            message = pb.ResynthesizeRequest(text=piece)
+        else:
+            message = pb.ResynthesizeRequest(audio=float32_bytes(piece))
         if self._keep:
-            self._kept.append(audio)
-        return audio
+            self._kept.append(message)
+        return message
 
 
 class ReplayBuffer(_Replay):
     """For calls that block: `pieces` are taken on gRPC's thread."""
 
-    def __init__(self, pieces: Iterable[ArrayLike], keep: bool) -> None:
+    def __init__(self, pieces: Iterable[ArrayLike | str], keep: bool) -> None:
         super().__init__(keep)
         self._pieces = iter(pieces)
         self._ended = False
         self._lock = threading.Lock()  # the attempt before may still wait for a piece
 
     def messages(self, config: pb.ResynthesizeConfig, progress: Progress) -> Iterator[pb.ResynthesizeRequest]:
-        """The configuration, then all samples from the first, each noted as it is sent."""
+        """The configuration, then all pieces from the first, each noted as it is sent."""
         yield pb.ResynthesizeRequest(config=config)
         number = 0
-        while (audio := self._piece(number)) is not None:
-            message = pb.ResynthesizeRequest(audio=audio)
+        while (message := self._piece(number)) is not None:
             progress.sends(message)
             yield message
             number += 1
         progress.ended()
 
-    def _piece(self, number: int) -> bytes | None:
+    def _piece(self, number: int) -> pb.ResynthesizeRequest | None:
         with self._lock:
             if number < len(self._kept):
                 return self._kept[number]
@@ -75,36 +78,39 @@ class ReplayBuffer(_Replay):
 class AsyncReplayBuffer(_Replay):
     """For calls on an event loop; `pieces` may be an iterator of either kind."""
 
-    def __init__(self, pieces: AsyncIterable[ArrayLike] | Iterable[ArrayLike], keep: bool) -> None:
+    def __init__(
+        self, pieces: AsyncIterable[ArrayLike | str] | Iterable[ArrayLike | str], keep: bool
+    ) -> None:
         super().__init__(keep)
         self._pieces = aiter(pieces) if isinstance(pieces, AsyncIterable) else _asynchronous(pieces)
-        self._next: asyncio.Task[bytes | None] | None = None  # outlives an attempt that was cancelled
+        self._next: asyncio.Task[pb.ResynthesizeRequest | None] | None = (
+            None  # outlives an attempt that was cancelled
+        )
 
     async def messages(
         self, config: pb.ResynthesizeConfig, progress: Progress
     ) -> AsyncIterator[pb.ResynthesizeRequest]:
-        """The configuration, then all samples from the first, each noted as it is sent."""
+        """The configuration, then all pieces from the first, each noted as it is sent."""
         yield pb.ResynthesizeRequest(config=config)
         await asyncio.sleep(self.silence)
         number = 0
-        while (audio := await self._piece(number)) is not None:
-            message = pb.ResynthesizeRequest(audio=audio)
+        while (message := await self._piece(number)) is not None:
             progress.sends(message)
             yield message
             number += 1
         progress.ended()
 
-    async def _piece(self, number: int) -> bytes | None:
+    async def _piece(self, number: int) -> pb.ResynthesizeRequest | None:
         if number < len(self._kept):
             return self._kept[number]
         if self._next is None:
             self._next = asyncio.create_task(self._take_next())
-        audio = await asyncio.shield(self._next)
-        if audio is not None:
+        message = await asyncio.shield(self._next)
+        if message is not None:
             self._next = None
-        return audio
+        return message
 
-    async def _take_next(self) -> bytes | None:
+    async def _take_next(self) -> pb.ResynthesizeRequest | None:
         try:
             return self._take(await anext(self._pieces))
         except StopAsyncIteration:
@@ -114,6 +120,6 @@ class AsyncReplayBuffer(_Replay):
             raise
 
 
-async def _asynchronous(pieces: Iterable[ArrayLike]) -> AsyncIterator[ArrayLike]:
+async def _asynchronous(pieces: Iterable[ArrayLike | str]) -> AsyncIterator[ArrayLike | str]:
     for piece in pieces:
         yield piece

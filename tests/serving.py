@@ -25,6 +25,18 @@ def two_voices(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def a_reader(tmp_path_factory):
+    """A folder of the voices reader, which takes text, and tiny, the default for all else. Nobody may change it."""
+    from tests.voices_for_tests import make_text_voice, tiny_voice
+    from wavesynth.voices.voice import save_voice
+
+    folder = tmp_path_factory.mktemp("readers")
+    save_voice(folder / "reader", make_text_voice("reader"))
+    tiny_voice(folder, "tiny", layers=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def serve(two_voices):
     """`serve(**options)` serves two voices with room for two live streams, while it is entered; see ServerConfig."""
     from wavesynth.server.server import Server, ServerConfig

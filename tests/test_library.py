@@ -29,9 +29,12 @@ def tiny(folder):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({}, "exactly one of audio, mel and seconds must be given"),
-        ({"audio": RECORDING, "mel": MEL}, "exactly one of audio, mel and seconds must be given"),
-        ({"audio": iter([RECORDING]), "seconds": 1}, "exactly one of audio, mel and seconds must be given"),
+        ({}, "exactly one of audio, mel, text and seconds must be given"),
+        ({"audio": RECORDING, "mel": MEL}, "exactly one of audio, mel, text and seconds must be given"),
+        (
+            {"audio": iter([RECORDING]), "seconds": 1},
+            "exactly one of audio, mel, text and seconds must be given",
+        ),
         ({"seconds": 1.0}, "the input is seconds; voice tiny needs mel or audio"),
         ({"audio": RECORDING, "speaker": "x"}, "speaker is 'x'; voice tiny has but one, so it must be empty"),
         ({"audio": RECORDING * 1000}, "audio has floating-point samples of up to "),

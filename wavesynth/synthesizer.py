@@ -7,29 +7,30 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.audio.score import Score
 from wavesynth.checks import require_value, whole
-from wavesynth.engine.arguments import ONE_OF, input_of, is_in_pieces, options_of, rate_of
+from wavesynth.engine.arguments import Reading, input_of, input_or_pieces, options_of, rate_of
 from wavesynth.engine.cleanup import Once, call_when_gone
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.engine import ClosedError, Engine
 from wavesynth.engine.requests import (
     AudioInput,
-    DurationInput,
     InputReader,
-    MelInput,
     SynthesisRequest,
+    TextInput,
     prepare,
 )
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.scoring import recording_of, score
+from wavesynth.engine.spoken import SpokenTimes, frames_of
 from wavesynth.engine.stream import EngineStream, Statistics
 from wavesynth.engine.threaded import Listener, Listeners, feed
+from wavesynth.text.speech import TextSpeech, Timing
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import Voice, load_voice
@@ -108,27 +109,31 @@ class Synthesizer:
         *,
         mel: ArrayLike | None = None,
         seconds: float | None = None,
+        text: str | None = None,
         sample_rate: int | None = None,
         seed: int = 0,
         temperature: float | None = None,
         speaker: str = "",
         correction: bool | None = None,
         first_sample: int = 0,
+        **reading: Unpack[Reading],
     ) -> NDArray[np.float32]:
         """All the samples, float32 [N] within ±1 at `self.sample_rate`. What they are made from is one of
 
         - `audio` [n], mono, floating point within ±1 or integers, at `sample_rate` hertz (the voice's own if None);
         - `mel` [frames, bands], log-mel as `wavesynth.audio.mel` computes it;
-        - `seconds`, for a voice that takes neither.
+        - `text`, read aloud by a voice that takes text: `markup` says whether it is "plain" or "ssml", `rate` and
+          `pitch` are factors, and `pronunciations` has words that are spoken in another way;
+        - `seconds`, for a voice that takes nothing else.
 
         `seed` decides the random choices. `temperature` is their sharpness, from 0.1 (most likely) to 2, where 1 is as
         trained; `correction` says whether the samples are filtered towards the log-mel that they are made from: both
-        are as the voice has them if None. `speaker` is one of the voice's speakers, the first if empty. With
-        `first_sample` the samples before it are left out.
+        are as the voice has them if None, but text is not corrected. `speaker` is one of the voice's speakers, the
+        first if empty. With `first_sample` the samples before it are left out.
 
         Raises ValueError, in a sentence, for what cannot be used.
         """
-        given = input_of(audio, mel, seconds, sample_rate)
+        given = input_of(audio, mel, seconds, text, sample_rate, reading)
         options = options_of(seed, temperature, speaker, correction, first_sample)
         return self.make(SynthesisRequest(given, live=False, **options))
 
@@ -138,29 +143,24 @@ class Synthesizer:
         *,
         mel: ArrayLike | Iterable[ArrayLike] | None = None,
         seconds: float | None = None,
+        text: str | Iterable[str] | None = None,
         sample_rate: int | None = None,
         seed: int = 0,
         temperature: float | None = None,
         speaker: str = "",
         correction: bool | None = None,
         first_sample: int = 0,
+        **reading: Unpack[Reading],
     ) -> SynthesisStream:
         """The samples chunk by chunk while they are made: an iterator of float32 [n].
 
-        The arguments are those of `synthesize`. Besides, `audio` or `mel` may be an iterator of pieces, such as what a
-        microphone hears. It is read on a thread of its own, not further ahead than a few seconds; what it raises, the
-        stream raises.
+        The arguments are those of `synthesize`. Besides, `audio`, `mel` or `text` may be an iterator of pieces, such as
+        what a microphone hears, or a language model writes. It is read on a thread of its own, not further ahead than a
+        few seconds; what it raises, the stream raises.
 
         Raises ValueError for what cannot be used, and CapacityError when `max_streams` streams are being made.
         """
-        pieces = next((given for given in (audio, mel) if is_in_pieces(given)), None)
-        given: DurationInput | MelInput | AudioInput
-        if pieces is None:
-            given = input_of(audio, mel, seconds, sample_rate)
-        elif sum(source is not None for source in (audio, mel, seconds)) > 1:
-            raise ValueError(ONE_OF)
-        else:
-            given = MelInput() if audio is None else AudioInput(sample_rate=rate_of(sample_rate))
+        given, pieces = input_or_pieces(audio, mel, seconds, text, sample_rate, reading)
         options = options_of(seed, temperature, speaker, correction, first_sample)
         return self._open(SynthesisRequest(given, **options), pieces)
 
@@ -205,9 +205,14 @@ class Synthesizer:
         if not self._close.ours:
             raise ValueError("the synthesizer was made before this process was forked; it must be made in it")
 
-    def _open(self, request: SynthesisRequest, pieces: Iterable[ArrayLike] | None = None) -> SynthesisStream:
+    def _open(self, request: SynthesisRequest, pieces: Iterable[Any] | None = None) -> SynthesisStream:
         self._check_open()
         checked, reader, whole = prepare(request, self.voice)
+        times = None
+        if isinstance(request.input, TextInput):
+            times = SpokenTimes(request.first_sample)
+            texts = [request.input.text] if pieces is None else pieces
+            pieces = frames_of(TextSpeech(self.voice, request.input.options), texts, times)
         stream = self._engine.open(checked)
         listener = self._listeners.add(stream)
         if pieces is None:
@@ -219,7 +224,7 @@ class Synthesizer:
             arguments = stream, listener, reader, iter(pieces)
             threading.Thread(target=feed, args=arguments, name="wavesynth-input", daemon=True).start()
         release = Once(partial(self._listeners.remove, stream))
-        return SynthesisStream(self, stream, listener, release, self._close)
+        return SynthesisStream(self, stream, listener, release, self._close, times)
 
 
 class SynthesisStream:
@@ -235,6 +240,7 @@ class SynthesisStream:
         listener: Listener,
         release: Once,
         closed: Once,
+        times: SpokenTimes | None = None,
     ) -> None:
         self._synthesizer = synthesizer  # which lives as long as its streams
         self._stream, self._listener, self._release, self._closed = stream, listener, release, closed
@@ -242,6 +248,11 @@ class SynthesisStream:
         """Hertz."""
         self.statistics: Statistics | None = None
         """Figures of the whole, once the last chunk is made."""
+        self.words: list[Timing] = []
+        """Of a text, the words that begin in the chunks so far."""
+        self.marks: list[Timing] = []
+        """Of a text with SSML, the marks that are reached in them."""
+        self._times, self._given = times, stream.request.first_sample
         self._ready: deque[NDArray[np.float32]] = deque()
         call_when_gone(self, release)
 
@@ -266,7 +277,14 @@ class SynthesisStream:
             elif chunks[-1].statistics is not None:
                 self.statistics = chunks[-1].statistics
                 self._release()
-        return self._ready.popleft()
+        chunk = self._ready.popleft()
+        self._given += len(chunk)
+        if self._times is not None:
+            ended = self.statistics is not None and not self._ready
+            words, marks = self._times.take(None if ended else self._given)
+            self.words += words
+            self.marks += marks
+        return chunk
 
     def __enter__(self) -> Self:
         return self

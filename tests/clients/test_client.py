@@ -128,8 +128,8 @@ def test_nobody_there_is_a_service_error():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "exactly one of seconds, audio and mel must be given"),
-        ({"audio": CLIP, "seconds": 1}, "exactly one of seconds, audio and mel must be given"),
+        ({}, "exactly one of seconds, audio, mel and text must be given"),
+        ({"audio": CLIP, "seconds": 1}, "exactly one of seconds, audio, mel and text must be given"),
         ({"audio": np.zeros((2, 5))}, r"audio has shape \[2, 5\]; it must be one channel"),
         ({"mel": np.zeros(80)}, r"mel has shape \[80\]; it must be \[frames, bands\]"),
         ({"audio": CLIP, "seed": -1}, "seed is -1; it must be from 0 to 2\\^64 - 1"),

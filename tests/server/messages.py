@@ -11,6 +11,10 @@ __all__ = ["dialogues", "encoded", "messages"]
 #: Values of fields that are often right, by their names, so that what comes behind the first check is reached too.
 _LIKELY: dict[str, list[Any]] = {
     "voice": ["", "tiny", "tiny", "tiny", "of-two", "free"],
+    "text": ["Hello there. ", "<speak>Hello.</speak>", "?!", ""],
+    "markup": [0, 1, 2],
+    "rate": [1.0, 4.0],
+    "pitch": [1.0, 0.5],
     "speaker": ["", "", "", "", "", "speaker-1"],
     "encoding": [0, 0, 1, 2, 3, 4],
     "sample_format": [0, 1, 2],
@@ -61,6 +65,11 @@ def messages(draw, kind):
         if field.containing_oneof in oneofs and field.name not in chosen:
             continue
         if draw(st.integers(0, 7)) == 7:  # and not 0, which hypothesis prefers
+            continue
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            getattr(message, field.name).update(
+                draw(st.dictionaries(st.text(max_size=9), st.text(max_size=9)))
+            )
             continue
         if field.name in _LIKELY and field.message_type is None and draw(st.integers(0, 9)) < 9:
             value = draw(st.sampled_from(_LIKELY[field.name]))

@@ -35,7 +35,7 @@ BAD = {
         "voice is 'nobody'; the voices are free, of-two, tiny",
         grpc.StatusCode.NOT_FOUND,
     ),
-    "no conditioning": ({}, "conditioning is missing; it must be one of duration_seconds, mel, audio"),
+    "no conditioning": ({}, "conditioning is missing; it must be one of duration_seconds, mel, audio, text"),
     "NaN sample": (
         of_audio(format=FLOAT32, data=floats(0, np.nan)),
         "audio has NaN or infinite samples; they must be finite",
@@ -138,7 +138,7 @@ BAD_DIALOGUES = {
     ),
     "unsaid input": (
         [pb.ResynthesizeRequest(config=pb.ResynthesizeConfig())],
-        "config.input is missing; it must be one of audio, mel",
+        "config.input is missing; it must be one of audio, mel, text",
     ),
     "NaN sample": (
         [configuration(FLOAT32), pb.ResynthesizeRequest(audio=floats(np.nan))],

@@ -2,31 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypedDict, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from wavesynth.checks import real, require_value, whole
-from wavesynth.engine.requests import AudioInput, DurationInput, MelInput
+from wavesynth.engine.requests import AudioInput, DurationInput, MelInput, TextInput
+from wavesynth.text.options import TextOptions
 
-__all__ = ["ONE_OF", "input_of", "is_in_pieces", "options_of", "rate_of"]
+__all__ = ["ONE_OF", "Reading", "input_of", "input_or_pieces", "is_in_pieces", "options_of", "rate_of"]
 
-ONE_OF = "exactly one of audio, mel and seconds must be given"
+ONE_OF = "exactly one of audio, mel, text and seconds must be given"
+
+
+class Reading(TypedDict, total=False):
+    """How a text is to be read: the fields of `wavesynth.text.options.TextOptions`."""
+
+    markup: Literal["plain", "ssml"]
+    rate: float
+    pitch: float
+    pronunciations: Mapping[str, str]
 
 
 def input_of(
-    audio: Any, mel: Any, seconds: float | None, sample_rate: int | None
-) -> DurationInput | MelInput | AudioInput:
+    audio: Any,
+    mel: Any,
+    seconds: float | None,
+    text: Any,
+    sample_rate: int | None,
+    reading: Reading,
+) -> DurationInput | MelInput | AudioInput | TextInput:
     """The input of a call, whole. Raises ValueError unless it is exactly one thing."""
-    if sum(given is not None for given in (audio, mel, seconds)) != 1:
-        raise ValueError(ONE_OF)
-    if is_in_pieces(audio) or is_in_pieces(mel):
+    given, pieces = input_or_pieces(audio, mel, seconds, text, sample_rate, reading)
+    if pieces is not None:
         raise ValueError("the input comes in pieces; it must be whole, or be given to stream")
+    return given
+
+
+def input_or_pieces(
+    audio: Any,
+    mel: Any,
+    seconds: float | None,
+    text: Any,
+    sample_rate: int | None,
+    reading: Reading,
+) -> tuple[DurationInput | MelInput | AudioInput | TextInput, Iterable[Any] | None]:
+    """The input of a call, and its pieces if it comes in pieces. Raises ValueError unless it is exactly one thing."""
+    if sum(given is not None for given in (audio, mel, seconds, text)) != 1:
+        raise ValueError(ONE_OF)
+    if reading and text is None:
+        raise ValueError(f"{', '.join(sorted(reading))} is for text, and there is none")
+    source: Any = next(given for given in (audio, mel, text, seconds) if given is not None)
+    pieces = source if is_in_pieces(source) else None
+    whole = None if pieces is not None else source
     if audio is not None:
-        return AudioInput(audio, rate_of(sample_rate))
-    return MelInput(mel) if seconds is None else DurationInput(real("seconds", seconds))
+        return AudioInput(whole, rate_of(sample_rate)), pieces
+    if mel is not None:
+        return MelInput(whole), pieces
+    if text is not None:
+        return TextInput(whole, _text_options(reading)), pieces
+    return DurationInput(real("seconds", seconds)), None
+
+
+def _text_options(reading: Reading) -> TextOptions:
+    if unknown := sorted(set(reading) - set(Reading.__annotations__)):
+        raise TypeError(f"{', '.join(unknown)} is no argument")
+    return TextOptions(**reading)
 
 
 def rate_of(sample_rate: int | None) -> int:

@@ -20,6 +20,7 @@ from wavesynth.checks import require_value
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.text.options import TextOptions
+from wavesynth.voices.folders import shipped_readers
 from wavesynth.voices.voice import Voice
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "UnknownVoiceError",
     "choose_voice",
     "default_voice",
-    "no_text",
     "prepare",
 ]
 
@@ -140,14 +140,14 @@ def choose_voice(voices: Mapping[str, Voice], name: str, text: bool = False) -> 
     if name not in voices:
         raise UnknownVoiceError(f"voice is {name[:100]!r}; the voices are {', '.join(sorted(voices))}")
     if text and not voices[name].takes_text:
-        raise ValueError(no_text(name, voices.values()))
+        raise ValueError(
+            _no_text(name, [f"{v.name} ({v.language})" for v in voices.values() if v.takes_text])
+        )
     return voices[name]
 
 
-def no_text(name: str, voices: Iterable[Voice]) -> str:
-    """Why the voice of that name cannot read text aloud, and which of the `voices` can, as a sentence."""
-    able = sorted(f"{voice.name} ({voice.language})" for voice in voices if voice.takes_text)
-    return f"voice {name} takes no text; those that do are {', '.join(able) or 'none here'}"
+def _no_text(name: str, able: Iterable[str]) -> str:
+    return f"voice {name} takes no text; those that do are {', '.join(sorted(able)) or 'none here'}"
 
 
 class InputReader:
@@ -158,13 +158,14 @@ class InputReader:
 
     def __init__(
         self,
-        given: MelInput | AudioInput,
+        given: MelInput | AudioInput | TextInput,
         voice: Voice,
         max_seconds: float = float("inf"),
         names: FieldNames = _LIBRARY,
     ) -> None:
-        self.field: Literal["mel", "audio"] = "mel" if isinstance(given, MelInput) else "audio"
-        """The field that holds the input."""
+        mel: Literal["mel", "text"] = "text" if isinstance(given, TextInput) else "mel"
+        self.field: Literal["mel", "audio", "text"] = "audio" if isinstance(given, AudioInput) else mel
+        """The field that holds the input; the pieces of a text are frames."""
         self.samples = 0
         """Samples of audio that the pieces read so far make."""
         self._voice, self._max_seconds, self._names = voice, max_seconds, names
@@ -184,7 +185,7 @@ class InputReader:
     def read(self, piece: ArrayLike) -> tuple[NDArray[Any], int]:
         """The next piece, samples [n] or frames [f, bands], as the source takes it; and the samples that it makes."""
         before = self.samples
-        checked = self._mel(piece) if self.field == "mel" else self._audio(piece)
+        checked = self._audio(piece) if self.field == "audio" else self._mel(piece)
         self._given += len(checked)
         self.samples = self._made(self._given)
         seconds = self.samples / self._voice.sample_rate
@@ -195,7 +196,7 @@ class InputReader:
         return checked, self.samples - before
 
     def _made(self, given: int) -> int:
-        if self.field == "mel":
+        if self.field != "audio":
             return given * self._voice.hop
         return given if self._resampler is None else self._resampler.length(given)
 
@@ -239,12 +240,12 @@ def prepare(
     reader, whole, samples, rate = None, None, None, 0
     if isinstance(wanted.input, TextInput):
         _check_text(voice, wanted.input)
-        reader, kind = InputReader(MelInput(), voice, max_seconds, names), "mel"
+        reader, kind = InputReader(wanted.input, voice, max_seconds, names), "mel"
     elif isinstance(wanted.input, DurationInput):
         samples = _duration(voice, wanted.input.seconds, max_seconds, names)
     else:
         reader = InputReader(wanted.input, voice, max_seconds, names)
-        kind, rate = reader.field, reader.sample_rate
+        kind, rate = "audio" if reader.field == "audio" else "mel", reader.sample_rate
         if not voice.takes_mel:
             raise ValueError(
                 f"{names.input} is {kind}; voice {voice.name} takes {names.seconds} and nothing else"
@@ -282,7 +283,7 @@ def _duration(voice: Voice, seconds: float, most: float, names: FieldNames) -> i
 
 def _check_text(voice: Voice, given: TextInput) -> None:
     if not voice.takes_text:
-        raise ValueError(no_text(voice.name, ()))
+        raise ValueError(_no_text(voice.name, shipped_readers()))
     text = given.text
     if text is not None:
         require_value("text", text, isinstance(text, str), "a text")

@@ -49,12 +49,15 @@ class Listeners:
 
 
 def feed(stream: EngineStream, listener: Listener, reader: InputReader, pieces: Iterator[ArrayLike]) -> None:
-    """Moves the pieces of a stream's input to it; what is wrong with them, the stream's reader raises."""
+    """Moves the pieces of a stream's input to it; what is wrong with them, the stream's reader raises.
+
+    A live stream gets them no further ahead than it is made; an offline one, to whom nobody listens, all of them.
+    """
     try:
         for piece in pieces:
-            while reader.samples - stream.samples_made > MAX_INPUT_AHEAD and not stream.closed:
+            while _is_ahead(stream, reader):
                 listener.room.clear()  # before looking again, or what is made in between would be missed
-                if reader.samples - stream.samples_made > MAX_INPUT_AHEAD and not stream.closed:
+                if _is_ahead(stream, reader):
                     listener.room.wait()
             if stream.closed:
                 return
@@ -63,3 +66,8 @@ def feed(stream: EngineStream, listener: Listener, reader: InputReader, pieces: 
     except BaseException as error:
         stream.fail(error if isinstance(error, Exception) else RuntimeError(f"the input ended: {error!r}"))
         listener.wake()
+
+
+def _is_ahead(stream: EngineStream, reader: InputReader) -> bool:
+    """Whether there is no hurry with a stream's next input."""
+    return stream.live and reader.samples - stream.samples_made > MAX_INPUT_AHEAD and not stream.closed

@@ -77,7 +77,7 @@ class Admission:
             async with within(longest, RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)):
                 yield call
         except RefusedError as refusal:
-            code, message, reason = refusal.code.name, str(refusal), refusal.reason
+            code, message, reason = refusal.code.name, refusal.logged, refusal.reason
             # Under no other name: what knows its own traceback stays, with all that the caller has sent.
             await _abort(
                 context,

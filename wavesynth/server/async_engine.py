@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -59,7 +60,7 @@ class AsyncEngine:
             stream = await self._open_stream(request)
         except (CapacityError, StreamError) as error:
             raise RefusedError.of(error) from error
-        opened = self._open[stream] = AsyncStream(stream)
+        opened = self._open[stream] = AsyncStream(stream, request.live)
         try:
             yield opened
         finally:
@@ -76,9 +77,12 @@ class AsyncEngine:
 class AsyncStream:
     """One stream on the event loop's side."""
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+    def __init__(self, stream: Stream, live: bool = True) -> None:
+        self._stream, self._live = stream, live
         self._pushed = 0
+        self.delay = 0.0
+        """Seconds from the request to the first input, where that is made of the request: they are part of what a
+        listener waits."""
         self._output, self._room = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
@@ -86,12 +90,16 @@ class AsyncStream:
         self._output.set()
         self._room.set()
 
-    async def push(self, piece: NDArray[np.generic], samples: int) -> None:
-        """Gives the next input, which makes `samples` samples; waits while the engine is far behind."""
-        while self._pushed - self._stream.samples_made > MAX_INPUT_AHEAD:
+    async def room(self) -> None:
+        """Waits while the engine is far behind the input of a live stream; an offline one takes all of it."""
+        while self._live and self._pushed - self._stream.samples_made > MAX_INPUT_AHEAD:
             self._room.clear()  # before looking again: a wake-up in between is not lost
             if self._pushed - self._stream.samples_made > MAX_INPUT_AHEAD:
                 await self._room.wait()
+
+    async def push(self, piece: NDArray[np.generic], samples: int) -> None:
+        """Gives the next input, which makes `samples` samples, when there is `room`."""
+        await self.room()
         self._stream.push(piece)
         self._pushed += samples
 
@@ -113,8 +121,14 @@ class AsyncStream:
             except StreamError as error:
                 raise RefusedError.of(error) from error
             if outputs:
-                yield outputs
+                yield self._with_delay(outputs) if self.delay else outputs
                 if outputs[-1].statistics:
                     return
             else:
                 await self._output.wait()
+
+    def _with_delay(self, outputs: list[EngineOutput]) -> list[EngineOutput]:
+        if (last := outputs[-1].statistics) is None:
+            return outputs
+        later = replace(last, time_to_first_audio=last.time_to_first_audio + self.delay)
+        return [*outputs[:-1], replace(outputs[-1], statistics=later)]

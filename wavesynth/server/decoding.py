@@ -6,17 +6,25 @@ raises ValueError, with one sentence.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.audio.encodings import samples_of
-from wavesynth.engine.requests import AudioInput, DurationInput, FieldNames, MelInput, SynthesisRequest
+from wavesynth.engine.requests import (
+    AudioInput,
+    DurationInput,
+    FieldNames,
+    MelInput,
+    SynthesisRequest,
+    TextInput,
+)
 from wavesynth.server.encoding import sample_format
+from wavesynth.text.options import TextOptions
 from wavesynth.v1 import synthesis_pb2 as pb
 
-__all__ = ["FIELDS", "growing_request", "mel_frames", "piece_of", "samples", "whole_request"]
+__all__ = ["FIELDS", "growing_request", "mel_frames", "piece_of", "samples", "text_options", "whole_request"]
 
 #: What the API calls the fields that have other names in the library.
 FIELDS = FieldNames(
@@ -26,6 +34,12 @@ FIELDS = FieldNames(
     mel="mel.values",
     mel_bands="mel.bands",
 )
+
+_MARKUPS: dict[int, Literal["plain", "ssml"]] = {
+    pb.TEXT_MARKUP_UNSPECIFIED: "plain",
+    pb.TEXT_MARKUP_PLAIN: "plain",
+    pb.TEXT_MARKUP_SSML: "ssml",
+}
 
 
 def whole_request(synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: bool) -> SynthesisRequest:
@@ -39,7 +53,10 @@ def whole_request(synthesis: pb.Synthesis, conditioning: pb.Conditioning, live: 
             audio = conditioning.audio
             whole = AudioInput(samples(audio.samples, audio.format), audio.format.sample_rate)
             return _request(synthesis, whole, live)
-    raise ValueError("conditioning is missing; it must be one of duration_seconds, mel, audio")
+        case "text":
+            text = conditioning.text
+            return _request(synthesis, TextInput(text.text, text_options(text.format)), live)
+    raise ValueError("conditioning is missing; it must be one of duration_seconds, mel, audio, text")
 
 
 def growing_request(config: pb.ResynthesizeConfig) -> SynthesisRequest:
@@ -50,7 +67,9 @@ def growing_request(config: pb.ResynthesizeConfig) -> SynthesisRequest:
         case "audio":
             sample_format(config.audio)
             return _request(config.synthesis, AudioInput(sample_rate=config.audio.sample_rate), live=True)
-    raise ValueError("config.input is missing; it must be one of audio, mel")
+        case "text":
+            return _request(config.synthesis, TextInput(options=text_options(config.text)), live=True)
+    raise ValueError("config.input is missing; it must be one of audio, mel, text")
 
 
 def piece_of(message: pb.ResynthesizeRequest, config: pb.ResynthesizeConfig) -> NDArray[Any]:
@@ -58,6 +77,18 @@ def piece_of(message: pb.ResynthesizeRequest, config: pb.ResynthesizeConfig) -> 
     if message.WhichOneof("message") == "mel":
         return mel_frames(message.mel)
     return samples(message.audio, config.audio)
+
+
+def text_options(form: pb.TextFormat) -> TextOptions:
+    """How a text is to be read."""
+    if form.markup not in _MARKUPS:
+        raise ValueError(f"text.format.markup is {form.markup}; it must be from 0 to {max(_MARKUPS)}")
+    return TextOptions(
+        markup=_MARKUPS[form.markup],
+        rate=form.rate if form.HasField("rate") else 1.0,
+        pitch=form.pitch if form.HasField("pitch") else 1.0,
+        pronunciations=dict(form.pronunciations),
+    )
 
 
 def samples(data: bytes, form: pb.AudioFormat) -> NDArray[Any]:
@@ -78,7 +109,7 @@ def mel_frames(mel: pb.MelFrames) -> NDArray[np.float32]:
 
 
 def _request(
-    synthesis: pb.Synthesis, given: DurationInput | MelInput | AudioInput, live: bool
+    synthesis: pb.Synthesis, given: DurationInput | MelInput | AudioInput | TextInput, live: bool
 ) -> SynthesisRequest:
     return SynthesisRequest(
         given,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wavesynth.audio.encodings import Encode, Encoding, SampleFormat
 from wavesynth.audio.encodings import encoder as make_encoder
 from wavesynth.v1 import synthesis_pb2 as pb
 
-__all__ = ["bytes_per_sample", "encoder", "sample_format"]
+__all__ = ["bytes_per_sample", "encoder", "encoder_of_whole", "sample_format"]
 
 _ENCODINGS: dict[int, Encoding] = {
     pb.ENCODING_UNSPECIFIED: Encoding.PCM16,
@@ -27,19 +30,40 @@ def encoder(encoding: pb.Encoding.ValueType, sample_rate: int, samples: int | No
 
     Raises ValueError for an encoding that does not exist, or that must know the length and does not.
     """
-    if encoding not in _ENCODINGS:
-        raise ValueError(f"encoding is {encoding}; it must be from 0 to {max(_ENCODINGS)}")
-    if samples is None and _ENCODINGS[encoding].needs_length:
+    kind = _kind(encoding)
+    if samples is None and kind.needs_length:
         name = pb.Encoding.Name(encoding)
         raise ValueError(
             f"encoding is {name}; a call of unknown length takes ENCODING_PCM16 or ENCODING_MULAW"
         )
-    return make_encoder(_ENCODINGS[encoding], sample_rate, samples)
+    return make_encoder(kind, sample_rate, samples)
+
+
+def _kind(encoding: pb.Encoding.ValueType) -> Encoding:
+    if encoding not in _ENCODINGS:
+        raise ValueError(f"encoding is {encoding}; it must be from 0 to {max(_ENCODINGS)}")
+    return _ENCODINGS[encoding]
+
+
+def encoder_of_whole(encoding: pb.Encoding.ValueType, sample_rate: int, samples: int | None) -> Encode:
+    """An encoder for audio of a length that is not known, which comes in one message: it encodes when the last of it
+    is there. Raises ValueError for an encoding that does not exist."""
+    _kind(encoding)
+    kept: list[NDArray[np.int16]] = []
+
+    def encode(piece: NDArray[np.int16], last: bool) -> bytes:
+        kept.append(piece)
+        if not last:
+            return b""
+        whole = np.concatenate(kept)
+        return encoder(encoding, sample_rate, len(whole))(whole, True)
+
+    return encode
 
 
 def bytes_per_sample(encoding: pb.Encoding.ValueType) -> int:
-    """The most bytes that a sample takes, headers aside."""
-    return _ENCODINGS[encoding].bytes_per_sample
+    """The most bytes that a sample takes, headers aside. Raises ValueError for an encoding that does not exist."""
+    return _kind(encoding).bytes_per_sample
 
 
 def sample_format(form: pb.AudioFormat) -> SampleFormat:

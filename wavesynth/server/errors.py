@@ -37,9 +37,12 @@ class RefusedError(Exception):
         message: str,
         metadata: tuple[tuple[str, str], ...] = (),
         reason: str = "",
+        logged: str = "",
     ) -> None:
+        """`logged` is what the log has in the sentence's place, if that may quote what is nobody else's business."""
         super().__init__(message)
         self.code = code
+        self.logged = logged or message
         self.metadata = metadata
         self.reason = reason or _REASONS.get(code, "")
 

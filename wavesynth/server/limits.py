@@ -39,6 +39,8 @@ class Limits:
     small_messages: float = 500.0
     """Small messages that a caller may send in a second, in all its live calls; more have to wait. A message is small
     that holds less audio than is due in that time, 2 ms. A message costs the server the same whatever its length."""
+    text_characters: int = 200_000
+    """Characters of text that a call may have, some four hours of audio; `max_seconds` counts what is made of them."""
     client_share: float | None = None
     """Part of the places for live calls, and of those for offline calls, that one client may have, though always one.
     If None, three quarters for clients from elsewhere, and all for those on this machine: who calls from here has the
@@ -53,6 +55,7 @@ class Limits:
         for name in ("first_message", "idle", "stall", "call", "vanished"):
             holds = 0 < getattr(self, name) <= _LONGEST
             require(self, name, holds, f"above 0 and at most {_LONGEST:g} seconds")
-        require_whole(self, {"calls": (1, 1_000_000), "input_bytes": (MAX_MESSAGE, 1 << 40)})
+        whole = {"calls": (1, 1_000_000), "input_bytes": (MAX_MESSAGE, 1 << 40)}
+        require_whole(self, whole | {"text_characters": (1, MAX_MESSAGE)})
         require(self, "small_messages", 1 <= self.small_messages <= 1e6, "from 1 to 1000000 a second")
         require(self, "client_share", 0 < self.share <= 1, "above 0 and at most 1")

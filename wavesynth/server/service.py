@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 
+from wavesynth.engine.spoken import SpokenTimes
 from wavesynth.engine.stream import EngineOutput, EngineRequest, Statistics
 from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
@@ -20,7 +21,8 @@ from wavesynth.server.errors import RefusedError, invalid
 from wavesynth.server.pace import Pace, Paces
 from wavesynth.server.scoring import Scoring
 from wavesynth.server.telemetry import Call
-from wavesynth.server.validation import Checked, GrowingInput, Requests
+from wavesynth.server.texts import SpokenText, Texts
+from wavesynth.server.validation import Checked, GrowingInput, Requests, TextToRead
 from wavesynth.server.waiting import Answer, checked_aside, next_message
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
@@ -32,10 +34,10 @@ class SynthesisService(SynthesisServiceServicer):
     """Serves the engine's voices; `requests` checks what is asked for."""
 
     def __init__(
-        self, engine: AsyncEngine, requests: Requests, admission: Admission, scoring: Scoring
+        self, engine: AsyncEngine, requests: Requests, admission: Admission, scoring: Scoring, texts: Texts
     ) -> None:
         self._engine, self._requests, self._admission = engine, requests, admission
-        self._scoring = scoring
+        self._scoring, self._texts = scoring, texts
         self._limits = admission.limits
         self._paces = Paces(admission.limits.small_messages)
 
@@ -81,19 +83,22 @@ class SynthesisService(SynthesisServiceServicer):
             if (kind := first.WhichOneof("message")) != "config":
                 raise invalid(f"message 1 is {kind or 'missing'}; it must be config")
             checked = self._requests.growing(first.config)
-            messages, answer = _Messages(checked), Answer(context, self._limits, call)
-            async with self._engine.open(self._of(call, checked)) as stream:
+            request, growing, text = self._of(call, checked), checked.given, None
+            if growing.text is not None:
+                text = await self._texts.open(growing.text, request.first_sample)
+            messages, answer = _Messages(checked, text), Answer(context, self._limits, call)
+            async with self._engine.open(request) as stream:
                 call.opened = time.monotonic()
                 pace = self._paces.of(call.caller)
-                reader = asyncio.create_task(self._read(requests, stream, checked, pace))
-                try:
+                if text is None:
+                    reading = self._read(requests, stream, checked, pace)
+                else:
+                    reading = self._read_text(requests, stream, checked, text, pace)
+                async with _beside(reading, stream):
                     async for outputs in stream.outputs():
                         if chunk := messages.chunk(outputs):
                             await answer.send(pb.ResynthesizeResponse(chunk=chunk))
                         call.sent(outputs)
-                finally:
-                    reader.cancel()
-                    await asyncio.wait([reader])  # nobody may read when what is read from is closed
 
     async def Score(  # noqa: N802
         self, requests: AsyncIterator[pb.ScoreRequest], context: grpc.aio.ServicerContext
@@ -109,10 +114,22 @@ class SynthesisService(SynthesisServiceServicer):
         """The stream of a call whose input came in its request, and what makes messages of its audio."""
         check = partial(self._requests.whole, request.synthesis, request.conditioning, live)
         checked = await checked_aside(request, check)
-        async with self._engine.open(self._of(call, checked)) as stream:
+        asked, given = self._of(call, checked), checked.given
+        if isinstance(given, TextToRead):
+            text = await self._texts.open(given, asked.first_sample)
+            await text.push(
+                given.given.text or ""
+            )  # before there is a stream: of what is wrong nothing is said
+            await text.finish()
+            async with self._engine.open(asked) as stream:
+                call.opened = time.monotonic()
+                async with _beside(_say(text, stream), stream):
+                    yield stream, _Messages(checked, text)
+            return
+        async with self._engine.open(asked) as stream:
             call.opened = time.monotonic()
-            if checked.given is not None:
-                await stream.push(checked.given, checked.request.samples or 0)
+            if given is not None:
+                await stream.push(given, asked.samples or 0)
             stream.finish()
             yield stream, _Messages(checked)
 
@@ -123,18 +140,29 @@ class SynthesisService(SynthesisServiceServicer):
         checked: Checked[GrowingInput],
         pace: Pace,
     ) -> None:
-        """Moves the input of a call to its stream; what is wrong with it, the stream's reader raises."""
-        try:
-            while (message := await next_message(requests, self._limits)) is not None:
-                piece, samples = await checked_aside(message, partial(checked.given.read, message))
-                if len(piece):
-                    await stream.push(piece, samples)
-                await pace.message(samples / checked.sample_rate)
-            stream.finish()
-        except RefusedError as refusal:
-            stream.fail(refusal.with_traceback(None))  # which knows the messages, and is kept with the stream
-        except Exception as error:
-            stream.fail(error)
+        """Moves the input of a call to its stream."""
+        while (message := await next_message(requests, self._limits)) is not None:
+            piece, samples = await checked_aside(message, partial(checked.given.read, message))
+            if len(piece):
+                await stream.push(piece, samples)
+            await pace.message(samples / checked.sample_rate)
+        stream.finish()
+
+    async def _read_text(
+        self,
+        requests: AsyncIterator[pb.ResynthesizeRequest],
+        stream: AsyncStream,
+        checked: Checked[GrowingInput],
+        text: SpokenText,
+        pace: Pace,
+    ) -> None:
+        """Says the text of a call while it is written: a message is read when what came before is nearly said."""
+        while (message := await next_message(requests, self._limits)) is not None:
+            await text.push(checked.given.read_text(message))
+            samples = await text.feed(stream)
+            await pace.message(samples / checked.sample_rate)
+        await text.finish()
+        await _say(text, stream)
 
     def _of(self, call: Call, checked: Checked[Any]) -> EngineRequest:
         """The request, with who asks; the call notes what it asks for."""
@@ -146,12 +174,39 @@ class SynthesisService(SynthesisServiceServicer):
         return replace(request, client=token.name, client_streams=token.streams)
 
 
-class _Messages:
-    """Makes messages of one stream's audio."""
+async def _say(text: SpokenText, stream: AsyncStream) -> None:
+    """Says what is left of a text, which has ended."""
+    await text.feed(stream)
+    stream.finish()
 
-    def __init__(self, checked: Checked[Any]) -> None:
+
+@asynccontextmanager
+async def _beside(reading: Coroutine[Any, Any, None], stream: AsyncStream) -> AsyncIterator[None]:
+    """Within, `reading` gives the stream its input; what it raises, the stream's reader raises."""
+
+    async def read() -> None:
+        try:
+            await reading
+        except RefusedError as refusal:
+            stream.fail(refusal.with_traceback(None))  # which knows the messages, and is kept with the stream
+        except Exception as error:
+            stream.fail(error)
+
+    reader = asyncio.create_task(read())
+    try:
+        yield
+    finally:
+        reader.cancel()
+        await asyncio.wait([reader])  # nobody may read when what is read from is closed
+
+
+class _Messages:
+    """Makes messages of one stream's audio; if it is a text's, with the times of its words."""
+
+    def __init__(self, checked: Checked[Any], text: SpokenText | None = None) -> None:
         self._encode, self._sample_rate = checked.encode, checked.sample_rate
         self._first_sample: int | None = None
+        self._times = None if text is None else text.times
 
     def chunk(self, outputs: list[EngineOutput]) -> pb.AudioChunk | None:
         """Outputs that follow one another, as one message; None as long as the encoding holds all back, as FLAC does.
@@ -165,12 +220,32 @@ class _Messages:
             return None
         first, self._first_sample = self._first_sample, None
         last = outputs[-1].statistics
-        return pb.AudioChunk(
+        chunk = pb.AudioChunk(
             audio=audio,
             first_sample=first,
             sample_rate=self._sample_rate,
             statistics=_statistics(last) if last else None,
         )
+        if self._times is not None:
+            _add_times(
+                chunk, self._times, None if last else outputs[-1].first_sample + len(outputs[-1].samples)
+            )
+        return chunk
+
+
+def _add_times(chunk: pb.AudioChunk, times: SpokenTimes, end: int | None) -> None:
+    """Adds the words and marks before the sample `end`, or all that are left."""
+    words, marks = times.take(end)
+    for word in words:
+        chunk.words.add(
+            text=word.text,
+            begin=word.begin,
+            end=word.end,
+            first_sample=word.first_sample,
+            end_sample=word.end_sample,
+        )
+    for mark in marks:
+        chunk.marks.add(name=mark.text, first_sample=mark.first_sample)
 
 
 def _statistics(last: Statistics) -> pb.Statistics:

@@ -37,6 +37,7 @@ from wavesynth.server.scoring import Scoring
 from wavesynth.server.served_voice import ServedVoice
 from wavesynth.server.service import SynthesisService
 from wavesynth.server.sockets import check_port, host_and_port
+from wavesynth.server.texts import Texts
 from wavesynth.server.tracing import tracing_from_environment
 from wavesynth.server.validation import Requests
 from wavesynth.v1 import MAX_MESSAGE, admin_pb2, images_pb2
@@ -93,7 +94,8 @@ class Services:
         self._requests = requests
         self._score_worker = score_worker(max(1, _SCORE_CALLS // max(1, config.workers)))
         scoring = Scoring(requests, self._score_worker, config.limits)
-        self._service = SynthesisService(engine, requests, self._admission, scoring)
+        self._texts = Texts(config.limits.text_characters)
+        self._service = SynthesisService(engine, requests, self._admission, scoring, self._texts)
         self._image_worker = image_worker(max(1, _IMAGE_CALLS // max(1, config.workers)))
         self._images = ImageService(images, self._image_worker, self._admission)
         self._health = Health(_named(requests.voices))
@@ -116,8 +118,11 @@ class Services:
                 stack.push_async_callback(asyncio.to_thread, self._tracing.close)
             stack.callback(self._image_worker.close)
             stack.callback(self._score_worker.close)
+            stack.callback(self._texts.close)
+            self._warm_texts()
             if self._config.warm:
                 await self._images.warm()
+                await self._warming
             stack.push_async_callback(self._grpc.stop, 0)
             await self._grpc.start()
             if self._page_socket is not None:
@@ -134,7 +139,12 @@ class Services:
         """From now on these are served; calls that have begun are not touched."""
         self._requests.serve(voices)
         self._images.serve(images)
+        self._warm_texts()
         self._health.name(_named(self._requests.voices))
+
+    def _warm_texts(self) -> None:
+        """Has the voices loaded that read text, beside whatever goes on."""
+        self._warming = asyncio.create_task(self._texts.warm(list(self._requests.voices.values())))
 
     def read_files(self) -> Files:
         """Reads the files of tokens and certificates again; on any thread."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from wavesynth.checks import require
+from wavesynth.checks import real, require
 
 __all__ = ["MARKUPS", "PITCHES", "RATES", "TextOptions"]
 
@@ -36,9 +36,8 @@ class TextOptions:
     def __post_init__(self) -> None:
         require(self, "markup", self.markup in MARKUPS, " or ".join(MARKUPS))
         for name, (low, high) in (("rate", RATES), ("pitch", PITCHES)):
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            require(self, name, number and low <= value <= high, f"a number from {low:g} to {high:g}")
+            value = real(name, getattr(self, name))
+            require(self, name, low <= value <= high, f"a number from {low:g} to {high:g}")
         given = self.pronunciations
         texts = isinstance(given, Mapping) and all(
             isinstance(word, str) and isinstance(said, str) for word, said in given.items()

@@ -7,15 +7,14 @@ options alone, not on how the text was cut or how it is asked for.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wavesynth.checks import real, require_value
 from wavesynth.text.network import speaking_network
+from wavesynth.text.options import TextOptions
 from wavesynth.text.planning import numbered
 from wavesynth.text.reader import TextReader
 from wavesynth.text.utterance import Utterance
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from wavesynth.voices.voice import Voice
 
 __all__ = [
-    "MARKUPS",
-    "PITCHES",
-    "RATES",
     "MelPiece",
     "TextOptions",
     "TextSpeech",
@@ -35,33 +31,10 @@ __all__ = [
     "reader_language",
 ]
 
-MARKUPS = ("plain", "ssml")
-#: Allowed factors of the speed and of the fundamental frequency.
-RATES = (0.25, 4.0)
-PITCHES = (0.5, 2.0)
 #: Characters of plain text that are read at once.
 _READ_AHEAD = 400
 #: Seconds of silence between utterances, by the mark at the end of the first. A sentence that goes on has none.
 _BETWEEN = {"$": 0.25, ".": 0.3, "?": 0.3, "!": 0.3, "…": 0.4, ";": 0.15, ",": 0.05, "_": 0.0}
-
-
-@dataclass(frozen=True)
-class TextOptions:
-    """How a text is read. Raises ValueError for what is not allowed."""
-
-    markup: Literal["plain", "ssml"] = "plain"
-    rate: float = 1.0
-    """The factor of the speed, 0.25 to 4."""
-    pitch: float = 1.0
-    """The factor of the fundamental frequency, 0.5 to 2."""
-    pronunciations: Mapping[str, str] = field(default_factory=dict)
-    """Phonemes of words that are said otherwise than a reader would guess."""
-
-    def __post_init__(self) -> None:
-        require_value("markup", self.markup, self.markup in MARKUPS, "plain or ssml")
-        for name, (low, high) in (("rate", RATES), ("pitch", PITCHES)):
-            value = getattr(self, name)
-            require_value(name, value, low <= real(name, value) <= high, f"a number from {low} to {high}")
 
 
 @dataclass(frozen=True)
