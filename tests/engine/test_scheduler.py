@@ -16,6 +16,7 @@ class Waiting:
     voice: str = "v"
     n: int = 160
     due: float = 0.0
+    since: float = 0.0
     first_chunk_sent: bool = True
     plane: object = field(default_factory=lambda: SimpleNamespace(batch=None))
 
@@ -129,8 +130,34 @@ def test_idle_workers_share_what_is_due(idle, names):
     assert chosen(planned(of_cores("abcdef"), live=6, now=1.0, workers=3, idle=idle)) == names
 
 
-def test_no_worker_is_idle_while_a_stream_is_less_than_a_tenth_of_a_second_ahead():
-    assert chosen(planned(of_cores("a", due=0.99), live=8, now=0.9)) == "a"
+def test_a_stream_that_is_less_than_a_tenth_of_a_second_ahead_waits_a_moment_for_company():
+    plan = planned(of_cores("a", due=0.99, since=0.9), live=8, now=0.9)
+    assert not plan.batches
+    assert 0.001 < plan.wait < 0.005
+    assert chosen(planned(of_cores("a", due=0.99, since=0.9), live=8, now=0.9 + plan.wait + 1e-6)) == "a"
+
+
+def test_nobody_waits_for_company_who_is_alone_or_late_or_of_whom_nothing_is_heard():
+    assert chosen(planned(of_cores("a", due=0.99, since=0.9), live=2, now=0.9)) == "a"
+    assert chosen(planned(of_cores("a", due=0.89, since=0.9), live=8, now=0.9)) == "a"
+    assert chosen(planned(of_cores("a", since=0.9, first_chunk_sent=False), live=8, now=0.9)) == "a"
+
+
+def test_company_of_another_voice_is_none():
+    streams = [*of_cores("a", due=0.99, since=0.9), *of_cores("b", due=0.99, since=0.9, voice="w")]
+    assert not planned(streams, live=8, now=0.9).batches
+
+
+def test_a_step_that_is_large_enough_does_not_wait_and_is_not_shared_out():
+    assert chosen(planned(of_cores("ab", due=0.99, since=0.9), live=8, now=0.9)) == "ab"
+    assert chosen(planned(of_cores("abcd", due=0.99, since=0.9), live=8, now=0.9)) == "ab"
+    ahead = [Waiting("b", True, due=1.2, n=320, plane=CORE)]
+    assert chosen(planned([*of_cores("a", due=0.99, since=0.9), *ahead], live=8, now=0.9)) == "ab"
+
+
+def test_offline_streams_are_made_while_live_ones_wait_a_moment_for_company():
+    streams = [*of_cores("a", due=0.99, since=0.9), *of_cores("x", live=False)]
+    assert chosen(planned(streams, live=8, now=0.9)) == "x"
 
 
 def test_streams_that_are_further_ahead_wait_for_company():

@@ -18,7 +18,7 @@ __all__ = ["Look", "Soak", "broken", "figures"]
 GAP = 1.5
 #: Milliseconds in which 99 of 100 refusals come.
 REFUSAL_MS = 50.0
-#: By how much the memory may be above that after the warm-up, as a part of it.
+#: By how much the memory may be above that of the round after the warm-up, as a part of it.
 GROWTH = 0.02
 
 
@@ -85,8 +85,6 @@ def figures(soak: Soak) -> dict[str, Any]:
     before, after = soak.looks[0], soak.looks[-1]
     audio = sum(float(call.lengths.sum()) for call in calls)
     warm_up = soak.seconds / soak.rounds
-    warm = [look for look in soak.looks if look.at >= warm_up]
-    growth = max(look.resident_bytes for look in warm) / warm[0].resident_bytes - 1
     return {
         "places": soak.places,
         "minutes": soak.seconds / 60,
@@ -96,7 +94,7 @@ def figures(soak: Soak) -> dict[str, Any]:
             kind: _of_calls([c for c in calls if c.kind == kind]) for kind in ("streaming", "bidirectional")
         },
         "callers_late_ms": percentiles(soak.noticed.late),
-        "resident_growth": growth,
+        "resident_growth": _growth(soak),
         "threads_in_the_warm_up": max(look.threads for look in soak.looks if look.at < warm_up),
         "server_processor_seconds_per_second": (after.processor_seconds - before.processor_seconds)
         / max(audio, 1e-9),
@@ -105,6 +103,17 @@ def figures(soak: Soak) -> dict[str, Any]:
         "after": asdict(after),
         "failures": sorted({f"{c.code}: {c.reason}" for c in calls if c.code != "OK" and not c.refused}),
     }
+
+
+def _growth(soak: Soak) -> float:
+    """By how much the memory is more, as a part of it, than in the round after the warm-up: in the median of the round
+    in which it is most, or when all callers have gone. From second to second it goes up and down with what calls
+    send."""
+    rounds: dict[int, list[int]] = {}
+    for look in soak.looks[:-1]:
+        rounds.setdefault(int(look.at / soak.seconds * soak.rounds), []).append(look.resident_bytes)
+    medians = [float(np.median(rounds[number])) for number in sorted(rounds) if number > 0]
+    return max([*medians, soak.looks[-1].resident_bytes]) / medians[0] - 1
 
 
 def _each(looks: Sequence[Look], seconds: float) -> list[Look]:

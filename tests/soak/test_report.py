@@ -60,6 +60,18 @@ def test_a_broken_promise_is_named(made, sentence):
     assert sentence in said
 
 
+def test_memory_that_goes_up_and_down_does_not_grow_and_memory_that_goes_up_does():
+    def growth(of):
+        bytes_ = [Look(float(at), int(of(at)), at, 30, 8) for at in range(360)]
+        last = Look(361.0, 100_000_000, 400.0, 10, 8)
+        made = soak(refused(0.01))
+        return figures(Soak(made.places, SECONDS, ROUNDS, made.noticed, [*bytes_, last]))["resident_growth"]
+
+    assert growth(lambda at: 100e6 + 4e6 * (at % 2)) < 0.001
+    assert growth(lambda at: 90e6 if at < 60 else 100e6) == 0
+    assert growth(lambda at: 100e6 + 1e4 * at) == pytest.approx(0.0239, abs=0.001)  # 10 kB a second
+
+
 def test_there_is_a_crowd_for_a_quarter_of_each_round():
     there = [crowded(time, SECONDS, ROUNDS) for time in range(360)]
     assert sum(there) == 90 and [there[n * 60 + 15 : n * 60 + 30] for n in range(6)] == [[True] * 15] * 6

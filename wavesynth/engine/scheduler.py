@@ -1,8 +1,10 @@
 """Which streams share a step, when it begins, and whether there is room for one more: no threads, no clocks, no audio.
 
-A worker that has nothing to do takes the streams whose next chunks are due first. No worker is idle while a stream is
-less than `_AT_EASE` ahead of its listener: what comes in between, another program or streams that begin, is then not
-heard. Several streams cost less together than one after the other, so those that are further ahead wait for company.
+A worker that has nothing to do takes the streams whose next chunks are due first. No worker is idle for long while a
+stream is less than `_AT_EASE` ahead of its listener: what comes in between, another program or streams that begin, is
+then not heard. Several streams cost less together than one after the other: three take half of the time that each
+takes alone. So those that are further ahead wait for company, and the others for a moment. That matters most for
+streams whose input comes in real time. They are never ahead, and each comes at a time of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ _UNHURRIED, _AHEAD = 4, 2
 _FAR = 0.25
 #: Seconds that a live stream is ahead if it waits for company.
 _AT_EASE = 0.1
+#: Seconds for which one that is less ahead waits for company: less than would be a gap between two chunks of 10 ms.
+_GATHER = 0.004
 #: Seconds before its next chunk is due that a stream goes before those of which nothing has been heard.
 _PRESSED = 0.01
 
@@ -103,6 +107,10 @@ class Candidate(Protocol):
         """When its next chunk is to be there, in seconds."""
 
     @property
+    def since(self) -> float:
+        """Since when it could go on, as far as is known, in seconds."""
+
+    @property
     def first_chunk_sent(self) -> bool:
         """Whether its listener has heard something."""
 
@@ -172,7 +180,12 @@ class Scheduler:
         live_ones = sorted((s for s in ready if s.live), key=lambda s: _urgency(s, now))
         pressed = [s for s in live_ones if not s.first_chunk_sent or s.due - now < _AT_EASE]
         if pressed:
-            return self._some(pressed, pressed, idle, live_ones[len(pressed) :])
+            enough = min(_economical(pressed[0]), -(-live // self.workers))
+            wait = min(_patience(stream, now) for stream in pressed)
+            if wait <= 0 or sum(stream.voice == pressed[0].voice for stream in live_ones) >= enough:
+                return self._some(pressed, pressed, idle, live_ones[len(pressed) :], enough)
+            offline = [stream for stream in ready if not stream.live]
+            return self._some(offline, ready, idle) if offline else StepPlan([], wait=wait)
         offline = [stream for stream in ready if not stream.live]
         if not live_ones:
             return self._some(offline, offline, idle)
@@ -184,18 +197,23 @@ class Scheduler:
         return self._some(offline, ready, idle) if offline else StepPlan([], wait=first.due - now - _AT_EASE)
 
     def _some(
-        self, streams: Sequence[C], all_ready: Sequence[C], idle: int, company: Sequence[C] = ()
+        self,
+        streams: Sequence[C],
+        all_ready: Sequence[C],
+        idle: int,
+        company: Sequence[C] = (),
+        enough: int = 1,
     ) -> StepPlan[C]:
-        """A worker's share of streams, the first of which goes first; `company` makes a step of few of them a larger
-        one, which costs little more."""
+        """A worker's share of streams, the first of which goes first, but no fewer than `enough`; `company` makes a
+        step of few of them a larger one, which costs little more."""
         if not streams:
             return StepPlan([])
         first = streams[0]
         best = first.plane.batch or 1
-        share = min(best, -(-len(all_ready) // idle))
+        share = min(best, max(enough, -(-len(all_ready) // idle)))
         alike = [stream for stream in streams if _batch(stream) == _batch(first)][:share]
         others = [stream for stream in company if stream.voice == first.voice and stream.n >= first.n]
-        batch = alike + others[: max(0, -(-best // 2) - len(alike))]
+        batch = alike + others[: max(0, _economical(first) - len(alike))]
         return StepPlan([batch], alone=len(all_ready) == len(batch) == 1 and idle > 1)
 
     def _together(self, ready: Sequence[C], idle: int) -> StepPlan[C]:
@@ -211,6 +229,18 @@ class Scheduler:
                     chosen.append(stream)
                     voices[stream.voice] += 1
         return StepPlan.of(chosen, alone=len(chosen) == 1 and idle > 1)
+
+
+def _patience(stream: Candidate, now: float) -> float:
+    """Seconds for which it may still wait for company."""
+    if not stream.first_chunk_sent or stream.due <= now:
+        return 0.0
+    return stream.since + _GATHER - now
+
+
+def _economical(stream: Candidate) -> int:
+    """Streams in a step of its plane from which on each costs little less: a smaller step is sooner over."""
+    return -(-(stream.plane.batch or 1) // 2)
 
 
 def _urgency(stream: Candidate, now: float) -> float:

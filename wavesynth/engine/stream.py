@@ -149,6 +149,8 @@ class EngineStream:
         """Whether a chunk came into the mailbox."""
         self.due = self.started
         """When the next chunk is to be there, so that who listens in real time hears no gap."""
+        self.since = self.started
+        """Since when it may be able to go on."""
         self.again = False
         """Whether something came while a worker looked at it."""
         self.steps = 0

@@ -168,7 +168,7 @@ class Work:
             self._not_before = 0.0
 
     def _make_ready(self, stream: EngineStream) -> None:
-        stream.status = Status.READY
+        stream.status, stream.since = Status.READY, time.monotonic()
         self._ready[stream] = None
         self._not_before = 0.0
 

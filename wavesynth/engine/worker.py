@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wavesynth.engine.plane import Advanced
 from wavesynth.engine.scheduler import StepPlan
+from wavesynth.engine.slices import ask_for_long_slices
 from wavesynth.engine.stream import EngineStream
 from wavesynth.engine.work import Failure, Work
 from wavesynth.sampling.backends.sampler import LostError
@@ -20,6 +21,7 @@ __all__ = ["run_worker"]
 
 def run_worker(work: Work, engine: Engine) -> None:
     """Runs steps until there is nothing to do any more; whatever ends it before ends the engine."""
+    ask_for_long_slices()
     try:
         while (step := work.next_step()) is not None:
             plan, failures = step

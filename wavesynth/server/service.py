@@ -18,6 +18,7 @@ from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
 from wavesynth.server.callers import client_of
 from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.metronome import Metronome
 from wavesynth.server.pace import Pace, Paces
 from wavesynth.server.scoring import Scoring
 from wavesynth.server.telemetry import Call
@@ -89,13 +90,15 @@ class SynthesisService(SynthesisServiceServicer):
             messages, answer = _Messages(checked, text), Answer(context, self._limits, call)
             async with self._engine.open(request) as stream:
                 call.opened = time.monotonic()
-                pace = self._paces.of(call.caller)
+                pace, metronome = self._paces.of(call.caller), Metronome(checked.sample_rate)
                 if text is None:
                     reading = self._read(requests, stream, checked, pace)
                 else:
                     reading = self._read_text(requests, stream, checked, text, pace)
                 async with _beside(reading, stream):
                     async for outputs in stream.outputs():
+                        if text is None:  # what text says is made as far ahead as it can be
+                            await metronome.keep(outputs)
                         if chunk := messages.chunk(outputs):
                             await answer.send(pb.ResynthesizeResponse(chunk=chunk))
                         call.sent(outputs)
