@@ -85,10 +85,10 @@ def test_mel_frames_and_durations_are_taken(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--out", "x.wav"], "exactly one of --audio, --mel and --seconds must be given"),
+        (["--out", "x.wav"], "exactly one of --audio, --mel, --text and --seconds must be given"),
         (
             ["--audio", "x", "--seconds", 1, "--out", "-"],
-            "exactly one of --audio, --mel and --seconds must be given",
+            "exactly one of --audio, --mel, --text and --seconds must be given",
         ),
         (["--seconds", 1], "one of --out and --play must be given, and not both"),
         (["--seconds", 1, "--out", "-", "--play"], "one of --out and --play must be given, and not both"),

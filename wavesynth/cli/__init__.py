@@ -18,6 +18,7 @@ app = group(
         "token": "token:token",
         "serve": "serve:serve",
         "reload": "reload:reload",
+        "say": "say:say",
         "stream": "stream:stream",
         "live": "live:live",
         "batch": "batch:batch",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import typer
 
@@ -19,10 +19,9 @@ from wavesynth.cli.common import (
     not_served,
     one_sentence_errors,
 )
+from wavesynth.cli.sinks import FileSink, print_timing, sink_of
+from wavesynth.cli.standard_input import typed
 from wavesynth.cli.terminal import say, track
-
-if TYPE_CHECKING:
-    from wavesynth.clients.client import Chunk
 
 __all__ = ["stream"]
 
@@ -39,6 +38,9 @@ def stream(
         Path | None, typer.Option(help="Recording to be spoken again: wav, flac, mp3, m4a, g722, ...")
     ] = None,
     mel: Annotated[Path | None, typer.Option(help="NumPy file of log-mel frames [frames, bands].")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Text to be read aloud; - for that of standard input, as it comes.")
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(help="Seconds to make, with a voice that needs nothing else.")
     ] = None,
@@ -70,8 +72,8 @@ def stream(
 
     Example: wavesynth stream --audio speech.wav --out spoken-again.wav
     """
-    if sum(source is not None for source in (audio, mel, seconds)) != 1:
-        fail("exactly one of --audio, --mel and --seconds must be given")
+    if sum(source is not None for source in (audio, mel, seconds, text)) != 1:
+        fail("exactly one of --audio, --mel, --text and --seconds must be given")
     if (out is None) != play:
         fail("one of --out and --play must be given, and not both")
     with one_sentence_errors():
@@ -83,8 +85,8 @@ def stream(
         from wavesynth.clients.timing import Timing
 
         read = (audio, mel, token_file, certificates, client_cert, client_key)
-        sink: _Sink = _Loudspeaker() if play else _Pipe() if out == "-" else _File(Path(str(out)), read)
-        given = _given(audio, mel, seconds)
+        sink = sink_of(None if play else out, read, "--play")
+        given = _given(audio, mel, seconds, text)
         timing = Timing(time.monotonic())
         with connect(address, token_file, certificates, client_cert, client_key) as client, sink:
             try:
@@ -97,12 +99,12 @@ def stream(
                     begun = 0
                     for chunk in call.chunks():
                         timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
-                        sink.write(chunk)
+                        sink.write(chunk.samples, chunk.sample_rate)
                         while begun * chunk.sample_rate < timing.samples:
                             begun += 1
                             yield
 
-                shown = isinstance(sink, _File) and not as_json  # others are heard, or read by a program
+                shown = isinstance(sink, FileSink) and not as_json  # others are heard, or read by a program
                 for _ in track(made(), "seconds made", _seconds(given)) if shown else made():
                     pass
             except ServiceError as error:
@@ -110,10 +112,10 @@ def stream(
                     if str(error).endswith(needs):
                         fail(f"{voice or 'the default voice'} {advice}")
                 not_served(address, error)
-    _print("" if play or out == "-" else f"{out}: ", timing.figures(), as_json)
+    print_timing("" if play or out == "-" else f"{out}: ", timing.figures(), as_json)
 
 
-def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[str, Any]:
+def _given(audio: Path | None, mel: Path | None, seconds: float | None, text: str | None) -> dict[str, Any]:
     """What the call is made from, as keywords of the client."""
     if audio is not None:
         from wavesynth.audio.files import load
@@ -129,107 +131,15 @@ def _given(audio: Path | None, mel: Path | None, seconds: float | None) -> dict[
         from wavesynth.audio.files import read_mel
 
         return {"mel": read_mel(mel)}
+    if text is not None:
+        return {"text": typed() if text == "-" else text}
     return {"seconds": seconds}
 
 
-def _seconds(given: dict[str, Any]) -> int:
-    """About how many seconds of audio come of it, the last one begun."""
+def _seconds(given: dict[str, Any]) -> int | None:
+    """About how many seconds of audio come of it, the last one begun; None for text, of which nobody knows."""
+    if "text" in given:
+        return None
     if (seconds := given.get("seconds")) is None:
         seconds = len(given["mel"]) / 100 if "mel" in given else len(given["audio"]) / given["sample_rate"]
     return math.ceil(seconds)
-
-
-class _Sink(Protocol):
-    """Where audio goes; entered before the first chunk, left after the last."""
-
-    def __enter__(self) -> Any: ...
-    def __exit__(self, *error: Any) -> None: ...
-    def write(self, chunk: Chunk) -> None:
-        """Takes the next chunk."""
-
-
-class _File:
-    """A file of the kind that its name says, written when all is there: whole or not at all."""
-
-    def __init__(self, path: Path, sources: Iterable[Path | None]) -> None:
-        from wavesynth.audio.files import WRITABLE
-        from wavesynth.files import check_output
-
-        check_output(path, *WRITABLE, sources=sources)
-        self._path = path
-        self._chunks: list[Chunk] = []
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: Any) -> None:
-        if self._chunks and error[0] is None:
-            import numpy as np
-
-            from wavesynth.audio.files import write
-
-            samples = np.concatenate([chunk.samples for chunk in self._chunks])
-            write(self._path, samples, self._chunks[0].sample_rate)
-
-    def write(self, chunk: Chunk) -> None:
-        """Keeps the chunk."""
-        self._chunks.append(chunk)
-
-
-class _Pipe:
-    """Raw PCM on standard output."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: Any) -> None:
-        pass
-
-    def write(self, chunk: Chunk) -> None:
-        """Passes the chunk on at once."""
-        import sys
-
-        sys.stdout.buffer.write(chunk.pcm)
-        sys.stdout.buffer.flush()
-
-
-class _Loudspeaker:
-    """The default loudspeaker, opened with the first chunk; writing waits while its buffer is full."""
-
-    def __init__(self) -> None:
-        from wavesynth.clients.live.devices import library
-
-        self._library = library("--play")
-        self._device: Any = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: Any) -> None:
-        if self._device is not None:
-            self._device.stop()  # after what it still holds is played
-            self._device.close()
-
-    def write(self, chunk: Chunk) -> None:
-        """Plays the chunk."""
-        try:
-            if self._device is None:
-                self._device = self._library.RawOutputStream(chunk.sample_rate, channels=1, dtype="int16")
-                self._device.start()
-            self._device.write(chunk.pcm)
-        except self._library.PortAudioError as error:
-            raise OSError(f"cannot play: {error}") from error
-
-
-def _print(name: str, figures: dict[str, Any], as_json: bool) -> None:
-    """The figures on standard error, all of them as JSON, since the audio may be on standard output."""
-    if as_json:
-        import json
-
-        say(json.dumps(figures), err=True)
-        return
-    say(
-        f"{name}{figures['seconds']:.2f} s, first audio after {figures['time_to_first_audio_ms']:.0f} ms, "
-        f"{figures['real_time_factor']:.1f} x real time, {figures['underruns']} underruns",
-        err=True,
-    )
