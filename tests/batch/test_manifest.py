@@ -46,9 +46,12 @@ def test_a_line_says_what_its_output_is_made_from(tmp_path):
         ({"audio": "a.wav", "seed": "x"}, "seed is 'x'; it must be a whole number"),
         ({"audio": "a.wav", "seed": True}, "seed is True; it must be a whole number"),
         ({"audio": "a.wav", "temperature": None}, "temperature is None; it must be a number"),
-        ({"out": "a.wav"}, "exactly one of audio, mel and seconds must be given"),
-        ({"audio": "a.wav", "mel": "b.npy"}, "exactly one of audio, mel and seconds must be given"),
+        ({"out": "a.wav"}, "exactly one of audio, mel, text and seconds must be given"),
+        ({"audio": "a.wav", "mel": "b.npy"}, "exactly one of audio, mel, text and seconds must be given"),
         ({"seconds": 1}, "out is missing"),
+        ({"text": "Hello."}, "out is missing; an entry with text needs it"),
+        ({"text": " ", "out": "a.wav"}, "text is empty; it must have at least one word"),
+        ({"audio": "a.wav", "rate": 2}, "rate is for text, and there is none"),
         ({"audio": ""}, "audio is empty"),
         ({"audio": "a.wav", "out": "../a.wav"}, "it must be a path below the output folder"),
         ({"audio": "a.wav", "out": "/a.wav"}, "it must be a path below the output folder"),
@@ -144,3 +147,14 @@ def test_nothing_to_do_is_an_error(tmp_path):
 def test_a_byte_order_mark_before_a_later_line_is_none_of_it(tmp_path):
     found = read(tmp_path / "m.jsonl", {"audio": "a.wav"}, '\ufeff{"audio": "b.wav"}')
     assert [entry.out for entry in found] == ["a.wav", "b.wav"]
+
+
+def test_a_line_may_have_text_and_others_are_noted_as_before(tmp_path):
+    text, audio = read(
+        tmp_path / "m.jsonl",
+        {"text": "<speak>Hello.</speak>", "out": "a.wav", "markup": "ssml", "rate": 2, "pitch": 0.9},
+        {"audio": "/b.wav"},
+    )
+    assert text == Entry(1, "a.wav", text="<speak>Hello.</speak>", markup="ssml", rate=2, pitch=0.9)
+    assert Entry(**json.loads(text.to_json())) == text
+    assert not {"text", "markup", "rate", "pitch"} & json.loads(audio.to_json()).keys()

@@ -18,6 +18,7 @@ from wavesynth.engine.excerpt import converter_memories, first_whole_frame
 from wavesynth.engine.pipeline import pipeline_of
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.networks import Network
+from wavesynth.synthesizer import Synthesizer
 from wavesynth.voices.voice import load_voice, save_voice
 
 
@@ -166,3 +167,19 @@ def test_what_cannot_be_made_says_why_and_the_others_are_made(worker, options, t
     made = whole(worker, [*cut(bad, options), *cut(good, options)])
     assert sentence in made[bad.to_json()].error
     assert not made[good.to_json()].error and len(made[good.to_json()].samples) == 300
+
+
+def test_text_is_read_aloud_as_the_library_reads_it(a_reader):
+    options = BatchOptions(str(a_reader), max_batch=2)
+    entries = [Entry(1, "a.wav", text="Hello there.", seed=3), Entry(2, "b.wav", text="Hello there.", rate=2)]
+    worker = SegmentWorker(options)
+    made = [worker(cut(entry, options))[0] for entry in entries]
+    refused = worker(cut(replace(entries[0], voice="tiny"), options))[0]
+    unreadable = worker(cut(replace(entries[0], text="?!"), options))[0]
+    worker.close()
+    with Synthesizer(a_reader / "reader", threads=1) as synthesizer:
+        expected = synthesizer.synthesize(text="Hello there.", seed=3)
+    assert made[0].pcm == (expected * 32768).astype(np.int16).tobytes()
+    assert len(made[1].pcm) < 0.7 * len(made[0].pcm)
+    assert refused.error == "voice tiny takes no text; those that do are reader (en)"
+    assert unreadable.error.startswith("text has nothing that can be said")

@@ -24,7 +24,7 @@ _LONGEST = 1 << 20
 
 @dataclass(frozen=True)
 class Entry:
-    """One output, and what it is made from: one of `audio`, `mel` and `seconds`."""
+    """One output, and what it is made from: one of `audio`, `mel`, `text` and `seconds`."""
 
     line: int
     """Where the manifest says so, from 1; in a folder, the recording's number."""
@@ -39,10 +39,19 @@ class Entry:
     seed: int = 0
     temperature: float | None = None
     speaker: str = ""
+    text: str | None = None
+    """Text to be read aloud."""
+    markup: str = "plain"
+    """How it is written: plain or ssml."""
+    rate: float = 1.0
+    pitch: float = 1.0
 
     def to_json(self) -> str:
         """As a line that `Entry(**json.loads(line))` reads."""
-        return json.dumps(asdict(self))
+        given = asdict(self)
+        if self.text is None:  # as it was before there was text: what is made already stays so
+            given = {name: value for name, value in given.items() if name not in _OF_TEXT}
+        return json.dumps(given)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,15 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "seed": (int,),
     "temperature": (int, float),
     "speaker": (str,),
+    "text": (str,),
+    "markup": (str,),
+    "rate": (int, float),
+    "pitch": (int, float),
 }
+#: Those that only text has.
+_OF_TEXT = ("text", "markup", "rate", "pitch")
+#: What an output is made from.
+_SOURCES = ("audio", "mel", "text", "seconds")
 
 
 def count(manifest: Path, out: Path) -> tuple[int, list[dict[str, str]]]:
@@ -157,8 +174,10 @@ def _fields(text: bytes) -> dict[str, Any]:
                 f"{name} is {value!r}; it must be {kind if len(_KINDS[name]) == 1 else 'a number'}"
             )
         _check(name, value)
-    if sum(source in given for source in ("audio", "mel", "seconds")) != 1:
-        raise ValueError("exactly one of audio, mel and seconds must be given")
+    if sum(source in given for source in _SOURCES) != 1:
+        raise ValueError("exactly one of audio, mel, text and seconds must be given")
+    if "text" not in given and (reading := sorted(given.keys() & set(_OF_TEXT))):
+        raise ValueError(f"{', '.join(reading)} is for text, and there is none")
     return given
 
 
@@ -187,6 +206,8 @@ def _check(name: str, value: Any) -> None:
             raise ValueError(f"{name} is {value!r}; it must hold no NUL and no half of a character")
         if not value and name in ("audio", "mel"):
             raise ValueError(f"{name} is empty; it must name a file")
+        if name == "text" and not value.strip():
+            raise ValueError("text is empty; it must have at least one word")
     elif name == "seed":
         if not 0 <= value < 2**64:
             raise ValueError(f"seed is {value}; it must be from 0 to 2^64 - 1")
@@ -195,8 +216,8 @@ def _check(name: str, value: Any) -> None:
 
 
 def _default_out(given: dict[str, Any]) -> str:
-    if "seconds" in given:
-        raise ValueError("out is missing; an entry with seconds needs it")
+    if source := next((name for name in ("seconds", "text") if name in given), None):
+        raise ValueError(f"out is missing; an entry with {source} needs it")
     return f"{PurePosixPath(given['audio' if 'audio' in given else 'mel']).stem}.wav"
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,18 @@ from wavesynth.audio.files import load, read_mel
 from wavesynth.audio.pcm import pcm16
 from wavesynth.engine.excerpt import converter_memories, first_whole_frame
 from wavesynth.engine.pipeline import pipeline_of
-from wavesynth.engine.requests import AudioInput, DurationInput, MelInput, SynthesisRequest, choose_voice
+from wavesynth.engine.requests import (
+    AudioInput,
+    DurationInput,
+    MelInput,
+    SynthesisRequest,
+    TextInput,
+    choose_voice,
+)
 from wavesynth.engine.stream import StreamError
 from wavesynth.files import sentence, shown
 from wavesynth.synthesizer import Synthesizer
+from wavesynth.text.options import TextOptions
 from wavesynth.voices.loaded import read_voices
 from wavesynth.voices.voice import Voice
 from wavesynth.workers import one_torch_thread
@@ -90,7 +99,11 @@ def cut(entry: Entry, options: BatchOptions) -> list[Segment]:
     """The segments of an entry; one with an error if its input cannot be read."""
     line = entry.to_json()
     try:
-        voice = choose_voice(_voices(options.voices), entry.voice)
+        voice = choose_voice(_voices(options.voices), entry.voice, entry.text is not None)
+        if entry.text is not None:
+            reading: Any = {"markup": entry.markup, "rate": entry.rate, "pitch": entry.pitch}
+            given = TextInput(entry.text, TextOptions(**reading))
+            return [Segment(line, request=_request(entry, voice, given))]
         if entry.seconds is not None:
             return [Segment(line, request=_request(entry, voice, DurationInput(entry.seconds)))]
         if entry.mel is not None:
@@ -116,7 +129,9 @@ def cut(entry: Entry, options: BatchOptions) -> list[Segment]:
     return segments
 
 
-def _request(entry: Entry, voice: Voice, given: DurationInput | MelInput | AudioInput) -> SynthesisRequest:
+def _request(
+    entry: Entry, voice: Voice, given: DurationInput | MelInput | AudioInput | TextInput
+) -> SynthesisRequest:
     return SynthesisRequest(
         given,
         voice=voice.name,
@@ -238,4 +253,6 @@ def _length(segment: Segment) -> float:
             return 0.0 if given is None else float(np.size(given))
         case SynthesisRequest(input=DurationInput(seconds=seconds)):
             return seconds
+        case SynthesisRequest(input=TextInput(text=text)):
+            return float(len(text or ""))
     return 0.0

@@ -47,8 +47,9 @@ def batch(
     """Makes every output that is not there yet, on all cores; run again after an interruption, it does the rest.
 
     A line of the manifest: {"audio": "a.wav", "out": "b.wav", "voice": "allison", "seed": 1, "temperature": 0.8}.
-    Instead of audio it may have mel (a NumPy file) or seconds; without out, b.wav is the input's name. Entries that
-    cannot be made are lines of OUT/errors.jsonl. Exit code 0: all made; 1: some failed; 130: interrupted.
+    Instead of audio it may have mel (a NumPy file), text (with markup, rate and pitch) or seconds; without out, b.wav
+    is the input's name, where it has one. Entries that cannot be made are lines of OUT/errors.jsonl. Exit code 0: all
+    made; 1: some failed; 130: interrupted.
 
     Example: wavesynth batch recordings/ spoken-again/ --voice allison-small
     """

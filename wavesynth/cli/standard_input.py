@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import io
 import sys
 from collections.abc import Iterator
+from typing import cast
 
 __all__ = ["typed"]
 
@@ -15,8 +17,8 @@ _AT_ONCE = 4096
 def typed() -> Iterator[str]:
     """What standard input holds, as it comes. Raises ValueError, in a sentence, for what is not UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    read = 0
-    while data := sys.stdin.buffer.read1(_AT_ONCE):  # type: ignore[attr-defined]  # what has come, not all of it
+    file, read = cast("io.BufferedReader", sys.stdin.buffer), 0
+    while data := file.read1(_AT_ONCE):  # what has come, not all of it
         yield _decoded(decoder, data, read)
         read += len(data)
     _decoded(decoder, b"", read)
