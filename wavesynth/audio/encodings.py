@@ -21,6 +21,7 @@ __all__ = [
     "Encode",
     "Encoding",
     "SampleFormat",
+    "Sink",
     "bytes_of",
     "encoder",
     "mulaw_bytes",
@@ -147,7 +148,7 @@ class _Flac:
     def __init__(self, sample_rate: int, samples: int) -> None:
         import soundfile
 
-        self._sink = _Sink()
+        self._sink = Sink()
         self._file = soundfile.SoundFile(self._sink, "w", sample_rate, 1, "PCM_16", format="FLAC")
         self._samples: int | None = samples
 
@@ -165,7 +166,7 @@ class _Flac:
         return bytes(out)
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """A file that gives its bytes away; what is written again after that is lost."""
 
     def __init__(self) -> None:
@@ -173,10 +174,12 @@ class _Sink(io.RawIOBase):
         self._size = self._position = 0
 
     def take(self) -> bytearray:
+        """What was written since the last time."""
         taken, self._kept = self._kept, bytearray()
         return taken
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
+        """Takes bytes; returns how many."""
         if self._position == self._size:
             self._kept += data
             self._size += len(data)
@@ -184,10 +187,12 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Moves; returns where to."""
         self._position = (
             offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         )
         return self._position
 
     def tell(self) -> int:
+        """Where the next byte goes."""
         return self._position

@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RETRY, RefusedError, invalid
 from wavesynth.server.request_ids import HEADER
+from wavesynth.server.web.calls import CallContext
 from wavesynth.server.web.config import PageLimits
 from wavesynth.server.web.input import Input, on_loop
 
@@ -117,38 +118,17 @@ class Endpoint(ABC):
         the page was told why there is no more."""
 
 
-class Context:
-    """What the service's methods use of a gRPC context, but for `write`. Made on the page's event loop, and used on the
-    service's."""
+class Context(CallContext):
+    """A WebSocket as a gRPC context, but for `write`."""
 
     def __init__(self, socket: ServerConnection, token: object) -> None:
-        self._socket, self._token = socket, token
-        self._loop = asyncio.get_running_loop()
-
-    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        """The page's token and what the request is named by, as a client sends them."""
-        answer = self._socket.response
+        answer, request = socket.response, socket.request
         name = answer.headers.get(HEADER, "") if answer else ""
-        request = self._socket.request
         sent = request.headers.get_all("traceparent") if request else ()  # by a proxy that traces
         traced = tuple(("traceparent", parent) for parent in sent)
-        return (("authorization", f"Bearer {self._token}"), (HEADER, name), *traced)
-
-    def peer(self) -> str:
-        """Who calls, as gRPC writes it."""
-        if not self._socket.remote_address:  # it is gone already
-            return ""
-        host, port = self._socket.remote_address[:2]
-        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
-
-    async def send_initial_metadata(self, metadata: object) -> None:
-        """There is none: the handshake has named the request."""
-
-    def set_trailing_metadata(self, metadata: object) -> None:
-        """There is none either."""
-
-    def time_remaining(self) -> None:
-        """There is no deadline."""
+        metadata = (("authorization", f"Bearer {token}"), (HEADER, name), *traced)
+        super().__init__(socket.remote_address or (), metadata)
+        self._socket = socket
 
     async def abort(
         self, code: grpc.StatusCode, details: str = "", metadata: Sequence[tuple[str, str]] = ()
@@ -160,7 +140,7 @@ class Context:
 
     async def send(self, *messages: bytes | dict[str, Any]) -> None:
         """Sends bytes, and objects as JSON. Raises RefusedError when the page is gone."""
-        await on_loop(self._loop, self._send(messages))
+        await self.on_page(self._send(messages))
 
     async def _send(self, messages: Sequence[bytes | dict[str, Any]]) -> None:
         try:

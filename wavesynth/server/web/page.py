@@ -24,6 +24,7 @@ from wavesynth.server.service import SynthesisService
 from wavesynth.server.validation import Requests
 from wavesynth.server.web.config import WebConfig
 from wavesynth.server.web.pictures import PicturesEndpoint
+from wavesynth.server.web.speech.api import SpeechApi
 from wavesynth.server.web.stream import StreamEndpoint
 from wavesynth.server.web.visitors import Visitors
 
@@ -86,6 +87,8 @@ class Page:
             "/stream": StreamEndpoint(service, admission, config.limits),
             "/pictures": PicturesEndpoint(images, admission, config.limits),
         }
+        self.speech = SpeechApi(service, requests, admission, config.limits, visitors)
+        """What answers all that is under /v1."""
         example = config.example
         self._lists: dict[str, Callable[[], tuple[bytes, str]]] = {
             "/voices": lambda: _json(_plain(requests.listed()) | {"example": example is not None}),

@@ -16,7 +16,6 @@ from typing_extensions import override
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.protocol import State
 
-from wavesynth.server.web.config import PageLimits
 from wavesynth.server.web.page import Page
 
 __all__ = ["serve_page"]
@@ -27,6 +26,11 @@ _LAST_WORDS = 1.0
 _KERNEL_BUFFER = 128 << 10
 #: Messages that wait to be looked at, and those at which more are read again.
 _QUEUE = (1, 0)
+
+#: Below it is the API for speech.
+_API = b"/v1/"
+#: Bytes that no method of HTTP has.
+_METHOD = 16
 
 # What strangers do wrong is no line in the log: calls have theirs.
 _quiet = logging.getLogger(f"{__name__}.websockets")
@@ -72,7 +76,7 @@ async def _run(
         max_size=limits.message,
         max_queue=_QUEUE,
         logger=_quiet,
-        create_connection=cast(Any, partial(_Visit, limits=limits, visits=visits)),
+        create_connection=cast(Any, partial(_Visit, page=page, visits=visits)),
     )
     started.set_result((asyncio.get_running_loop(), stop))
     await stop.wait()
@@ -86,32 +90,58 @@ async def _run(
 
 
 class _Visit(ServerConnection):
-    """A connection, one of `visits` in the order in which they came; it is cut where it takes more than `limits`."""
+    """A connection, one of `visits` in the order in which they came; it is cut where it takes more than the limits.
 
-    def __init__(
-        self, *arguments: Any, limits: PageLimits, visits: dict[_Visit, None], **options: Any
-    ) -> None:
+    Its first bytes say whether it is for the API for speech, which another protocol then goes on with.
+    """
+
+    def __init__(self, *arguments: Any, page: Page, visits: dict[_Visit, None], **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._limits, self._visits = limits, visits
+        self._speech, self._limits, self._visits = page.speech, page.limits, visits
+        self._head: bytes | None = b""  # until it is known what the connection is for
+        self._asked = False
         self._answers = 0
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether its request is not whole yet."""
+        return self.state is State.CONNECTING and not self._asked
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, transport)
+        self._timer = self.loop.call_later(self._limits.request, self.transport.abort)
         self._visits[self] = None
         if len(self._visits) > self._limits.connections:
-            unfinished = (visit for visit in self._visits if visit.state is State.CONNECTING)
-            oldest = next(unfinished, self)
+            oldest = next((visit for visit in self._visits if visit.unfinished), self)
             del self._visits[oldest]
             oldest.transport.abort()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._visits.pop(self, None)
-        super().connection_lost(exc)
+        self._timer.cancel()
+        if self._head is None:
+            super().connection_lost(exc)
+
+    @override
+    def eof_received(self) -> None:
+        if self._head is None:
+            super().eof_received()
 
     @override
     def data_received(self, data: bytes) -> None:
+        if self._head is not None:
+            data = self._head + data
+            if (speaks := _is_for_speech(data)) is None:
+                self._head = data
+                return
+            self._head = None
+            self._timer.cancel()
+            if speaks:
+                self._hand_over(data)
+                return
+            super().connection_made(self.transport)
         before = self.transport.get_write_buffer_size()
         super().data_received(data)
         # Pings are answered at once, without waiting for who sends them to read the answers.
@@ -119,3 +149,29 @@ class _Visit(ServerConnection):
         self._answers = self._answers + max(0, waiting - before) if waiting else 0
         if self._answers > self._limits.unread_answers:
             self.transport.abort()
+
+    def _hand_over(self, data: bytes) -> None:
+        """Has the API for speech go on with the connection."""
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(asyncio.CancelledError):  # as the server ends; asyncio would log it
+                try:
+                    await self._speech.serve(reader, writer, self._is_asked)
+                finally:
+                    self._visits.pop(self, None)
+
+        protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), serve)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        protocol.data_received(data)
+
+    def _is_asked(self) -> None:
+        self._asked = True
+
+
+def _is_for_speech(head: bytes) -> bool | None:
+    """Whether a connection that begins so asks for a path under /v1; None if that is not to be seen yet."""
+    method, space, path = head.partition(b" ")
+    if not space:
+        return None if len(method) < _METHOD else False
+    return path.startswith(_API) if len(path) >= len(_API) or not _API.startswith(path) else None
