@@ -6,9 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 import wavesynth
-from tests.voices_for_tests import tiny_voice
+from tests.voices_for_tests import make_text_voice, tiny_voice
 from tests.without import run_without
 from wavesynth.cli import app
+from wavesynth.voices.voice import save_voice
 
 
 def listed(*options):
@@ -74,3 +75,9 @@ def test_what_cannot_be_listed_is_one_sentence(options, sentence, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.startswith(sentence.format(tmp=tmp_path))
     assert result.stderr.count("\n") == 1
+
+
+def test_a_voice_that_reads_text_says_so(tmp_path):
+    save_voice(tmp_path / "reader", make_text_voice())
+    result = CliRunner().invoke(app, ["voices", "--folder", str(tmp_path)], env={"COLUMNS": "200"})
+    assert "from text, audio or log-mel" in result.output

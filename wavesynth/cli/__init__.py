@@ -21,6 +21,7 @@ app = group(
         "say": "say:say",
         "stream": "stream:stream",
         "live": "live:live",
+        "wyoming": "wyoming:wyoming",
         "batch": "batch:batch",
         "datasets": "datasets:datasets",
         "prepare": "prepare:prepare",

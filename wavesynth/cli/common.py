@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -21,6 +21,7 @@ __all__ = [
     "ClientCert",
     "ClientKey",
     "TokenFile",
+    "access",
     "connect",
     "fail",
     "not_served",
@@ -78,6 +79,14 @@ def connect(
     """A client of the service at `address`. Raises ValueError, naming the option, for files that cannot be used."""
     from wavesynth.clients.client import Client
 
+    return Client(address, **access(token_file, certificates, client_cert, client_key))
+
+
+def access(
+    token_file: Path | None, certificates: Path | None, client_cert: Path | None, client_key: Path | None
+) -> dict[str, Any]:
+    """What a client of a service takes beside its address. Raises ValueError, naming the option, for files that cannot
+    be used."""
     if (client_cert is None) != (client_key is None):
         missing = "key" if client_key is None else "cert"
         raise ValueError(f"--client-{missing} is missing; --client-cert and --client-key belong together")
@@ -88,13 +97,13 @@ def connect(
         if b"-----BEGIN CERTIFICATE-----" not in roots:
             raise ValueError(f"--certificates is {certificates}, which holds no PEM certificate")
     if client_cert is None or client_key is None:
-        return Client(address, token, roots)
+        return {"token": token, "certificates": roots}
     import grpc
 
     from wavesynth.server.tls import read_pair
 
     chain, key = read_pair("client", client_cert, client_key)
-    return Client(address, token, credentials=grpc.ssl_channel_credentials(roots, key, chain))
+    return {"token": token, "credentials": grpc.ssl_channel_credentials(roots, key, chain)}
 
 
 def read_token(path: Path) -> str:

@@ -67,7 +67,8 @@ def _facts(voice: dict[str, Any]) -> str:
     """What distinguishes a voice for who calls it, in a line or two."""
     facts = ["the default"] if voice["default"] else []
     facts += [voice["language"]] if voice["language"] else []
-    facts += ["from audio or log-mel" if voice["mel_bands"] else "from nothing but a duration"]
+    text = "text, " if voice["text"] else ""
+    facts += [f"from {text}audio or log-mel" if voice["mel_bands"] else "from nothing but a duration"]
     facts += [f"{voice['sample_rate']:,} Hz", f"{voice['layers']} layers"]
     facts += [f"speakers {', '.join(voice['speakers'])}"] if voice["speakers"] else []
     return "; ".join([*facts, voice["licence"]])
