@@ -6,10 +6,12 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from wavesynth.sampling.params import SamplingParams
+from wavesynth.sampling.windows import Windows
 from wavesynth.voices.loaded import load_voices
 
 __all__ = ["BareSampler"]
@@ -50,11 +52,14 @@ class BareSampler:
         """Seconds of `clock` for so many seconds of each stream."""
         voice, sampler = self._loaded.voice, self._loaded.sampler
         samples = round(seconds * voice.sample_rate)
+        frames, who = samples // voice.hop + 1, 0 if voice.speakers else None
         window = torch.rand(1 + 2 * voice.mel_context, voice.mel_bands) if voice.takes_mel else None
-        frame = voice.condition(
-            window, 0 if voice.speakers else None
-        )  # it takes the same time whatever it is
-        conditioning = torch.stack([frame] * (samples // voice.hop + 1))
+        # Either takes the same time whatever it is.
+        if sampler.takes_windows:
+            assert window is not None
+            conditioning: Any = Windows(window.expand(frames, -1, -1).numpy(), who)
+        else:
+            conditioning = torch.stack([voice.condition(window, who)] * frames)
         states = [sampler.start() for _ in range(streams)]
         params = [SamplingParams(seed) for seed in range(streams)]
         began = clock()
