@@ -170,7 +170,7 @@ def measure_time(seconds: float, residual: int, layers: int) -> None:
         for model in models:
             loss_of(model, 0.01)().backward()  # what is made once
         losses = [loss_of(model, seconds) for model in models]
-        turns = [[measured(loss) for loss in losses] for _ in range(3 if seconds < 5 else 1)]
+        turns = [[measured(loss) for loss in losses] for _ in range(3)]
         ratios = ", ".join(f"{reversible[2] / stored[2]:.2f}" for stored, reversible in turns)
         for number, way in enumerate(("stored", "computed again")):
             kept, peak, took = (statistics.median(turn[number][i] for turn in turns) for i in range(3))

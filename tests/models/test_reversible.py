@@ -74,6 +74,12 @@ def test_gradients_are_those_of_stored_activations():
     assert_like_stored(blocks(6))
 
 
+def test_in_float32_gradients_are_those_of_stored_activations_to_the_last_bit():
+    nets = [blocks(20).float(), stored(blocks(20)).float()]
+    for one, two in zip(*(step(net, x=batch().float().requires_grad_()) for net in nets), strict=True):
+        assert torch.equal(one, two)
+
+
 def test_dropout_drops_the_same_when_it_is_computed_again():
     net = blocks(4, lambda: part(nn.Dropout(0.5)))
     assert_like_stored(net)

@@ -9,6 +9,7 @@ Grosse, CSC321 lecture 20, "Reversible and Autoregressive Models"; Gomez et al.,
 Both lines of the left side are one step, (x1, x2) to (x2, x1 + f(x2)), first with F, then with G. A network is a row of
 such steps. In the backward pass each one gives its input again, from the last on, and is then differentiated alone:
 what is kept is what the last one gave, however many there are. The determinant of a step's Jacobian is 1 or -1.
+Streams of float32 are summed in float64, so that what is computed again is what was there, to the last bit.
 
 A row of steps is one node in PyTorch's graph, to which all operands are inputs. So nobody's memory is taken away: what
 goes in may be used elsewhere, a step may stand in a row twice, and gradients arrive at a parameter once, as
@@ -74,15 +75,20 @@ def couple(
         raise ValueError(
             f"x1 is {x1.dtype} {list(x1.shape)} and x2 {x2.dtype} {list(x2.shape)}; both streams must be alike"
         )
+    dtype = x1.dtype
     if stored or not torch.is_grad_enabled():
         total = None
+        x1, x2 = _summed(x1), _summed(x2)
         for number, step in enumerate(steps):
-            x1, x2, total = _advance(number, partial(step.function, x2, *step.operands), x1, x2, total)
-        return x1, x2, total
+            heard = x2.to(dtype)
+            x1, x2, total = _advance(
+                number, partial(step.function, heard, *step.operands), heard, x1, x2, total
+            )
+        return x1.to(dtype), x2.to(dtype), total
     operands = list({id(operand): operand for step in steps for operand in step.operands}.values())
     place = {id(operand): i for i, operand in enumerate(operands)}
     places = [[place[id(operand)] for operand in step.operands] for step in steps]
-    return _apply(_Row(tuple(steps), places), x1, x2, *operands)
+    return _apply(_Row(tuple(steps), places, dtype), x1, x2, *operands)
 
 
 def uncouple(steps: Sequence[Step], y1: Tensor, y2: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,6 +167,8 @@ class _Row:
     steps: tuple[Step, ...]
     places: list[list[int]]
     """Of each step's operands among those of the row, of which none is there twice."""
+    dtype: torch.dtype
+    """Of the streams as the steps have them."""
     kept: list[_Kept] = field(default_factory=list)
 
 
@@ -194,26 +202,30 @@ class _Couple(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         total = None
         autocasts = _autocasts(x1)
+        x1, x2 = _summed(x1), _summed(x2)
         for number, (step, places) in enumerate(zip(row.steps, row.places, strict=True)):
             function = step.function if step.keep is None else step.keep()
             before = torch.get_rng_state(), get_device_states(x1)
-            call = partial(step.function, x2, *(operands[i] for i in places))
-            x1, x2, total = _advance(number, call, x1, x2, total)
+            heard = x2.to(row.dtype)
+            call = partial(step.function, heard, *(operands[i] for i in places))
+            x1, x2, total = _advance(number, call, heard, x1, x2, total)
             same = torch.equal(before[0], torch.get_rng_state())
             same = same and all(map(torch.equal, before[1][1], get_device_states(x1)[1]))
             row.kept.append(_Kept(function, None if same else before, autocasts))
         ctx.row = row
         ctx.save_for_backward(x1, x2, *operands)
-        return x1, x2, total
+        return x1.to(row.dtype), x2.to(row.dtype), total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, by1: Tensor | None, by2: Tensor | None, by_total: Tensor | None) -> Any:
         x1, x2, *operands = ctx.saved_tensors
+        by1, by2 = (by if by is None else by.to(x1.dtype) for by in (by1, by2))
+        dtype = ctx.row.dtype
         needed = ctx.needs_input_grad[3:]
         gradients: list[Tensor | None] = [None] * len(operands)
         for kept, places in zip(reversed(ctx.row.kept), reversed(ctx.row.places), strict=True):
-            x = x1.detach().requires_grad_()
+            x = x1.detach().to(dtype).requires_grad_()
             given = [operands[i].detach().requires_grad_(needed[i]) for i in places]
             with torch.enable_grad(), kept.circumstances(x):
                 added, side = _parts(kept.function(x, *given))
@@ -226,10 +238,11 @@ class _Couple(torch.autograd.Function):
             if made:
                 values, bys = zip(*made, strict=True)
                 found = torch.autograd.grad(values, [at for _, at in towards], bys, allow_unused=True)
-                by1 = _sum(by1, found[0])
+                by1 = _sum(by1, found[0] if found[0] is None else found[0].to(x1.dtype))
                 for (i, _), gradient in zip(towards[1:], found[1:], strict=True):
                     gradients[i] = _sum(gradients[i], gradient)
             x1, x2, by1, by2 = x2 - added.detach().to(x2.dtype), x1, by2, by1
+        by1, by2 = (by if by is None else by.to(dtype) for by in (by1, by2))
         return None, by1, by2, *gradients
 
 
@@ -239,13 +252,19 @@ def _apply(*inputs: Any) -> tuple[Tensor, Tensor, Tensor | None]:
     return made
 
 
+def _summed(x: Tensor) -> Tensor:
+    """A stream in the type that it is summed in: float64 for float32. So what was added can be taken away again, and a
+    step that is computed again hears the same float32 as before, and gives the same gradients."""
+    return x.double() if x.dtype == torch.float32 and x.device.type != "mps" else x
+
+
 def _advance(
-    number: int, call: Callable[[], Any], x1: Tensor, x2: Tensor, total: Tensor | None
+    number: int, call: Callable[[], Any], heard: Tensor, x1: Tensor, x2: Tensor, total: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The two streams after one step, and the sum."""
-    version = x2._version
+    """The two streams after one step, which hears the second one as `heard`, and the sum."""
+    version = heard._version
     added, side = _parts(call())
-    if x2._version != version:
+    if heard._version != version:
         raise ValueError(
             f"step {number} changes its input in place; it must not, as ReLU(inplace=True) would"
         )
@@ -254,7 +273,7 @@ def _advance(
             f"step {number} gives shape {list(added.shape)}; it must be {list(x1.shape)}, as its input is"
         )
     if side is not None:
-        total = side.to(x1.dtype) if total is None else total + side
+        total = side.to(heard.dtype) if total is None else total + side
     return x2, x1 + added.to(x1.dtype), total
 
 
