@@ -89,3 +89,11 @@ def test_a_voice_that_there_is_not_or_that_takes_no_audio_is_a_sentence(address)
     )
     words = ("--address", address, "--voice", "free", "--load", "bidirectional")
     assert "--load is bidirectional; free takes a duration" in bench(*words)[1]
+
+
+def test_texts_are_read_and_a_book_is_begun(a_reader):
+    words = ("--text", "--voices", a_reader, "--streams", 1, "--seconds", 2, "--json")
+    result, said = bench(*words, "--server-options", "--live-streams 2")
+    assert result is not None, said
+    assert (result["voice"], result["failed"]) == ("reader", {})
+    assert result["time_to_first_audio_of_a_book_ms"]["p50"] > 0

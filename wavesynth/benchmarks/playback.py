@@ -6,6 +6,7 @@ Each listener has a connection of its own, as callers have: a service of several
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from wavesynth.clients.timing import Timing
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceStub
 
-__all__ = ["Heard", "Kind", "Load", "connected", "hear", "input_held_back", "time_to_first_audio"]
+__all__ = ["Heard", "Kind", "Load", "connected", "hear", "input_held_back", "text_of", "time_to_first_audio"]
 
 #: Whether the whole input comes with the request (StreamSynthesize), or in real time (Resynthesize).
 Kind = Literal["streaming", "bidirectional"]
@@ -34,6 +35,16 @@ PIECE = 0.02
 PATIENCE = 2.0
 #: Seconds of audio of a short call, whose first chunk is what is timed.
 SHORT = 1.0
+#: Words of a second of speech, about.
+_WORDS = 3.0
+#: The first of the Harvard sentences (IEEE, 1969).
+_HARVARD = (
+    "The birch canoe slid on the smooth planks. Glue the sheet to the dark blue background. "
+    "It's easy to tell the depth of a well. These days a chicken leg is a rare dish. "
+    "Rice is often served in round bowls. The juice of lemons makes fine punch. "
+    "The box was thrown beside the parked truck. The hogs were fed chopped corn and garbage. "
+    "Four hours of steady work faced us. Large size in stockings is hard to sell."
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Load:
     sample_rate: int
     """Hertz, of the voice and of its input."""
     takes_audio: bool
-    """Or a duration."""
+    """Or a duration, or text."""
     kinds: tuple[Kind, ...] = ()
     """One for each listener."""
     seconds: float = 0.0
@@ -60,6 +71,10 @@ class Load:
     """Seconds of input in a message of a bidirectional call."""
     asks_held_back: bool = False
     """Whether it is nothing but the question how many these are."""
+    text: bool = False
+    """Whether the input is text, which is read aloud."""
+    words: int = 0
+    """Of the text of a call; 0 for as many as its seconds take."""
 
     @property
     def patience(self) -> float:
@@ -196,12 +211,22 @@ def _config(load: Load, seed: int) -> pb.ResynthesizeConfig:
 
 def _request(load: Load, seed: int, seconds: float) -> pb.StreamSynthesizeRequest:
     conditioning = pb.Conditioning(duration_seconds=seconds)
-    if load.takes_audio:
+    if load.text:
+        conditioning = pb.Conditioning(
+            text=pb.Text(text=text_of(load.words or max(1, round(seconds * _WORDS))))
+        )
+    elif load.takes_audio:
         samples = _noise(round(seconds * load.sample_rate)).tobytes()
         conditioning = pb.Conditioning(audio=pb.Audio(samples=samples))
     return pb.StreamSynthesizeRequest(
         synthesis=pb.Synthesis(voice=load.voice, seed=seed), conditioning=conditioning
     )
+
+
+def text_of(words: int) -> str:
+    """A text of so many words, in the sentences of a list that is used to measure how well speech is understood."""
+    some = itertools.islice(itertools.cycle(_HARVARD.split()), words)
+    return " ".join(some).rstrip(".") + "."
 
 
 def _noise(samples: int) -> NDArray[np.int16]:

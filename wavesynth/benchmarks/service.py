@@ -52,13 +52,13 @@ class ServiceBenchmark:
     log: Callable[[], list[str]] = list
     """What the server has written to standard error, in lines."""
 
-    def first_audio(self, calls: int) -> dict[str, float]:
-        """Milliseconds to the first audio of calls to a service that does nothing else. Raises ValueError if one is
-        refused."""
+    def first_audio(self, calls: int, words: int = 0) -> dict[str, float]:
+        """Milliseconds to the first audio of calls to a service that does nothing else; of texts of so many `words`, if
+        it reads. Raises ValueError if one is refused."""
         batches = [min(BATCH, calls - done) for done in range(0, calls, BATCH)]
         first: list[float] = []
         for batch in self.track(batches, "first audio", len(batches)):
-            listened = self.listeners.listen(replace(self.load, calls=batch), untracked, "")
+            listened = self.listeners.listen(replace(self.load, calls=batch, words=words), untracked, "")
             if listened.refused:
                 raise ValueError("the service refused a call when there was no other; it must be idle")
             first += listened.first

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wavesynth.benchmarks.playback import text_of
 from wavesynth.benchmarks.run import Run
 from wavesynth.benchmarks.service import ServiceBenchmark
 from wavesynth.clients.client import Client
@@ -21,6 +22,8 @@ __all__ = ["Plan", "measure_service"]
 
 #: Seconds of audio of an offline call, and how many there are.
 OFFLINE, OFFLINE_CALLS = 4.0, 3
+#: Words of a text that is as long as a book, and how many such calls there are.
+BOOK, BOOKS = 10_000, 10
 #: Measurements of the bare sampler's processor time before the load, and as many after it.
 TURNS = 2
 
@@ -52,6 +55,8 @@ def measure_service(
     """
     client.synthesize(bench.load.voice, **_input(bench, 1.0))  # warms up
     result: dict[str, Any] = {"time_to_first_audio_ms": bench.first_audio(plan.calls)}
+    if bench.load.text:
+        result["time_to_first_audio_of_a_book_ms"] = bench.first_audio(BOOKS, BOOK)
     if "bidirectional" in bench.kinds:
         result["input_held_back_ms"] = bench.ask_held_back()
     _measure_bare(bench, bare)
@@ -111,6 +116,8 @@ def _offline(bench: ServiceBenchmark, client: Client, bare: BareSampler | None) 
 
 
 def _input(bench: ServiceBenchmark, seconds: float) -> Any:
+    if bench.load.text:
+        return {"text": text_of(round(3 * seconds))}
     if not bench.load.takes_audio:
         return {"seconds": seconds}
     samples = round(seconds * bench.load.sample_rate)

@@ -34,6 +34,9 @@ def service(
             help="Whether input comes with the request, in real time, or each for half of the streams."
         ),
     ] = "streaming",
+    text: Annotated[
+        bool, typer.Option("--text", help="The input is text, for a voice that takes it.")
+    ] = False,
     find_capacity: Annotated[
         bool,
         typer.Option(
@@ -82,7 +85,7 @@ def service(
             Client(server.address) as client,
         ):
             try:
-                bench = _benchmark(processes, server, client, voice, load)
+                bench = _benchmark(processes, server, client, voice, load, text)
                 bare = _bare(voices, bench.load.voice, optional=bool(address))
                 result = measure_service(bench, client, bare, plan, _note)
             except ServiceError as error:
@@ -131,7 +134,7 @@ def _server(address: str, pid: int | None, voices: Path | None, options: list[st
 
 
 def _benchmark(
-    processes: Listeners, server: _Server, client: Client, name: str, load: str
+    processes: Listeners, server: _Server, client: Client, name: str, load: str, text: bool = False
 ) -> ServiceBenchmark:
     """The benchmark of the voice of that name, or of the default one. Raises ValueError for what it cannot be."""
     from wavesynth.benchmarks.listening import Load
@@ -139,13 +142,20 @@ def _benchmark(
 
     listed = client.voices()
     voices = {voice.name: voice for voice in listed.voices}
-    voice = voices.get(name or listed.default_voice)
+    readers = sorted((voice for voice in voices.values() if voice.text), key=lambda voice: voice.layers)
+    default = readers[0].name if text and readers else listed.default_voice
+    voice = voices.get(name or default)
     if voice is None:
         raise ValueError(f"--voice is {name!r}; the voices are {', '.join(voices)}")
+    if text and not voice.text:
+        able = ", ".join(reader.name for reader in readers) or "none here"
+        raise ValueError(f"--text is given; voice {voice.name} takes no text, and those that do are {able}")
+    if text and load != "streaming":
+        raise ValueError(f"--load is {load}; with --text it must be streaming")
     takes_audio = voice.mel_bands > 0
     if not takes_audio and load != "streaming":
         raise ValueError(f"--load is {load}; {voice.name} takes a duration, so it must be streaming")
-    calls = Load(server.address, voice.name, voice.sample_rate, takes_audio)
+    calls = Load(server.address, voice.name, voice.sample_rate, takes_audio, text=text)
     return ServiceBenchmark(processes, calls, KINDS[load], track, server.pid, server.log)
 
 
