@@ -89,6 +89,9 @@ def serve(
         int,
         typer.Option(help="MiB of input of all calls of a process together.", min=16, max=1_048_576),
     ] = 128,
+    max_characters: Annotated[
+        int, typer.Option(help="Characters of text that a call may have.", min=1, max=16_777_216)
+    ] = 200_000,
     small_messages: Annotated[
         float,
         typer.Option(help="Messages of less than 2 ms of audio that a client may send in a second.", min=1),
@@ -195,6 +198,7 @@ def serve(
                 calls=max_calls,
                 input_bytes=input_mib << 20,
                 small_messages=small_messages,
+                text_characters=max_characters,
                 client_share=client_share,
             ),
             metrics_port=metrics_port,

@@ -50,6 +50,7 @@ class Metrics:
             "client_audio_seconds", "Seconds of audio sent, by the token's name", client
         )
         self.samples = counter("samples", "Samples of audio handed to gRPC", ["voice"])
+        self.characters = counter("text_characters", "Characters of text taken to be read aloud", ["voice"])
         self.scored = counter("scored_samples", "Samples of recordings that were scored", ["voice"])
         self.time_to_first_audio = histogram(
             "time_to_first_audio_seconds", "From the request to the first chunk", _WAITS

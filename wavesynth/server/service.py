@@ -94,7 +94,7 @@ class SynthesisService(SynthesisServiceServicer):
                 if text is None:
                     reading = self._read(requests, stream, checked, pace)
                 else:
-                    reading = self._read_text(requests, stream, checked, text, pace)
+                    reading = self._read_text(requests, stream, checked, text, pace, call)
                 async with _beside(reading, stream):
                     async for outputs in stream.outputs():
                         if text is None:  # what text says is made as far ahead as it can be
@@ -158,10 +158,13 @@ class SynthesisService(SynthesisServiceServicer):
         checked: Checked[GrowingInput],
         text: SpokenText,
         pace: Pace,
+        call: Call,
     ) -> None:
         """Says the text of a call while it is written: a message is read when what came before is nearly said."""
         while (message := await next_message(requests, self._limits)) is not None:
-            await text.push(checked.given.read_text(message))
+            piece = checked.given.read_text(message)
+            await text.push(piece)
+            call.read_aloud(len(piece))
             samples = await text.feed(stream)
             await pace.message(samples / checked.sample_rate)
         await text.finish()

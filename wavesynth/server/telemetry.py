@@ -123,6 +123,10 @@ class Call:
                 metrics.time_to_first_audio.observe(output.statistics.time_to_first_audio)
                 metrics.real_time_factor.labels(self.method).observe(output.statistics.real_time_factor)
 
+    def read_aloud(self, characters: int) -> None:
+        """Notes that so many characters of text were taken."""
+        self.metrics.characters.labels(self.voice).inc(characters)
+
     def scored(self, samples: int) -> None:
         """Notes that so many samples of a recording were scored; they count as audio to a token's limit."""
         self.metrics.scored.labels(self.voice).inc(samples)

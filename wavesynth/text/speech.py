@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wavesynth.text.characters import check_characters
 from wavesynth.text.network import speaking_network
 from wavesynth.text.options import TextOptions
 from wavesynth.text.planning import numbered
@@ -65,8 +66,8 @@ class MelPiece:
 class TextSpeech:
     """The log-mel of text that comes in pieces.
 
-    Plain text is read a paragraph or so ahead, so that a book begins as soon as a sentence does: what is wrong with it
-    is heard of by `next`. SSML is read as it is pushed.
+    Plain text is read a paragraph or so ahead, so that a book begins as soon as a sentence does. Characters that it may
+    not have are heard of as it is pushed; that there is nothing to say, by `next`. SSML is read as it is pushed.
 
     Raises ValueError for a voice that takes no text, or of a language that cannot be read.
     """
@@ -78,6 +79,7 @@ class TextSpeech:
         self._network, self._mel = speaking_network(voice.text_network), voice.mel
         self._reader = TextReader(o.markup, reader_language(voice.language), o.pronunciations)
         self._unread: deque[str] = deque()
+        self._pushed = 0  # characters
         self._utterances: deque[Utterance] = deque()
         self._now: UtteranceSpeech | None = None
         self._finished = self._read = False
@@ -96,6 +98,8 @@ class TextSpeech:
         if self._options.markup == "ssml":
             self._take(self._reader.push(text))
         else:
+            check_characters(text, self._pushed)  # of text that comes whole, nothing is said if it cannot be
+            self._pushed += len(text)
             self._unread.extend(text[i : i + _READ_AHEAD] for i in range(0, len(text), _READ_AHEAD))
 
     def finish(self) -> None:
