@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from tests.engine.engines import VOICES, from_nothing
+from tests.voices_for_tests import make_text_voice
 from wavesynth.engine.admission import Admission, CapacityError
 from wavesynth.engine.capacity import LIMIT, Costs, measure_capacity, settled
 from wavesynth.engine.composed_plane import ComposedPlane
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.scheduler import Capacity
+from wavesynth.voices.loaded import LoadedVoice
 
 
 class OfCores(ComposedPlane):
@@ -49,6 +51,20 @@ def test_measuring_gives_room_for_a_tiny_voice():
     capacity = measure_capacity(voices, planes, EngineConfig())
     assert capacity.measured
     assert capacity.streams("free") == capacity.streams("alike") > 0
+
+
+def test_a_stream_of_text_takes_what_reading_takes_besides():
+    reader = LoadedVoice(replace(make_text_voice(), name="free"), VOICES["free"].sampler)
+    said = {}
+
+    def costs(key, measure):
+        said[key.split()[0]] = measure() if key.startswith("text") else None
+        return Costs(((1, 0.1 if key.startswith("text") else 0.2), (4, 0.2)))
+
+    config = EngineConfig(workers=2)
+    capacity = measure_capacity({"free": reader}, {"free": OfCores(reader)}, config, remembered=costs)
+    assert capacity.streams("free") == 5  # of 0.3 in 1.5
+    assert said["text"].each(1) > 0
 
 
 def test_measuring_ends_when_two_rounds_agree():

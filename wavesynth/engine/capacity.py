@@ -20,7 +20,9 @@ from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import DataPlane, samples_at
 from wavesynth.engine.scheduler import Capacity
 from wavesynth.engine.stream import EngineRequest
+from wavesynth.text.speech import TextSpeech
 from wavesynth.voices.loaded import LoadedVoice
+from wavesynth.voices.voice import Voice
 
 __all__ = ["LIMIT", "Costs", "Load", "measure_capacity", "settled"]
 
@@ -34,6 +36,8 @@ _IN_STEP = 2
 _MOST = 10_000
 #: Chunks of each measurement; the shortest time counts.
 _STEPS = 3
+#: What is read aloud to measure what that costs.
+_TEXT = "The birch canoe slid on the smooth planks. It costs $47.25."
 #: Measurements are repeated until the last two agree within this part, or so many times.
 _AGREE, _ROUNDS = 0.03, 6
 
@@ -80,8 +84,10 @@ def measure_capacity(
             key = f"{shape} {loaded.sampler.device} {config.chunk} {counts}"
             trial = cache(partial(_trial, planes[name], name, loaded, config.chunk, time.thread_time))
             costs = remembered(key, partial(settled, counts, lambda count: trial(count)()))  # noqa: B023
-            messages = message * 16000 / config.chunk
-            load[name] = _loads(costs, messages, batch, config.workers)
+            each = message * 16000 / config.chunk
+            if loaded.voice.takes_text:  # so that any of its streams may be of text
+                each += remembered(f"text {shape}", partial(_reading, loaded.voice)).each(1)
+            load[name] = _loads(costs, each, batch, config.workers)
         known[shape] = load[name]
     return Capacity(load, LIMIT, measured=True)
 
@@ -91,13 +97,29 @@ def warm_up(plane: DataPlane, name: str, loaded: LoadedVoice, chunk: int) -> Non
     _trial(plane, name, loaded, chunk, time.perf_counter, 1)
 
 
-def _loads(costs: Costs, messages: float, batch: int, cores: int) -> list[tuple[int, float]]:
-    """The part of all cores' time that 1, 2, ... streams take, up to the first number that is too much."""
+def _reading(voice: Voice) -> Costs:
+    """What making the log-mel of a text takes, the least of some times."""
+    seconds = math.inf
+    for _ in range(_STEPS + 1):  # the first of which warms up
+        speech, frames = TextSpeech(voice), 0
+        started = time.thread_time()
+        speech.push(_TEXT)
+        speech.finish()
+        while (piece := speech.next()) is not None:
+            frames += len(piece.frames)
+        took = time.thread_time() - started
+        seconds = min(seconds, took * voice.sample_rate / (frames * voice.hop))
+    return Costs(((1, seconds),))
+
+
+def _loads(costs: Costs, each: float, batch: int, cores: int) -> list[tuple[int, float]]:
+    """The part of all cores' time that 1, 2, ... streams take, up to the first number that is too much; each takes so
+    many seconds besides."""
     loads: list[tuple[int, float]] = []
     while not loads or (loads[-1][1] <= LIMIT and len(loads) < _MOST):
         streams = len(loads) + 1
         together = min(batch, max(1.0, streams / cores / _IN_STEP))
-        loads.append((streams, streams * (costs.each(together) + messages) / cores))
+        loads.append((streams, streams * (costs.each(together) + each) / cores))
     return loads
 
 

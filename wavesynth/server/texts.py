@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 #: Threads that read texts: one may be at a hard sentence while another goes on.
 _THREADS = 2
+#: Characters that a thread is given at once; SSML is read when it is given.
+_AT_ONCE = 4000
 #: What the log says of a text that cannot be read, whose own sentence may quote it.
 _NOT_LOGGED = "the text cannot be read"
 
@@ -102,7 +104,8 @@ class SpokenText:
         if self.characters > self._most:
             raise invalid(f"text has {self.characters} characters; a call may have {self._most} at most")
         with _unreadable():
-            await _on(self._pool, self._speech.push, text)
+            for first in range(0, len(text), _AT_ONCE):
+                await _on(self._pool, self._speech.push, text[first : first + _AT_ONCE])
 
     async def finish(self) -> None:
         """There is no more text."""

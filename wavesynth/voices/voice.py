@@ -164,7 +164,8 @@ class Voice:
     def workload(self) -> Hashable:
         """Equal for voices of which a second of audio takes equally long to make."""
         converter = None if self.converter_network is None else self.converter_network.config
-        return self.kind, self.config, self.sample_rate, self.correction, converter
+        shape = self.kind, self.config, self.sample_rate, self.correction, converter
+        return shape if self.text_network is None else (*shape, self.text_network.config)
 
     def speaker_number(self, name: str) -> int | None:
         """The number of the speaker of that name, of the first if it is empty; None for a voice that is not told who
