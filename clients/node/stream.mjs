@@ -1,6 +1,6 @@
-// Streams a recording, spoken again by a voice, to a WAV file while it is being made.
+// Streams a recording, spoken again by a voice, or a text that it reads aloud, to a WAV file while it is being made.
 //
-//     node stream.mjs --audio speech.wav --out again.wav [--voice NAME] [--seed N] [--address HOST:PORT]
+//     node stream.mjs --audio speech.wav | --text TEXT --out again.wav [--voice NAME] [--seed N] [--address HOST:PORT]
 //         [--certificates root.pem] [--token-file FILE] [--client-cert chain.pem --client-key key.pem]
 //
 // speech.wav must be mono 16-bit PCM, from 8,000 to 96,000 hertz.
@@ -98,14 +98,20 @@ async function checkLength({ client, metadata }, audio) {
   const { maxSeconds } = await new Promise((resolve, reject) =>
     client.ListVoices({}, metadata, (error, voices) => (error ? reject(error) : resolve(voices))),
   );
-  const seconds = audio.samples.length / 2 / audio.sampleRate;
-  if (audio.sampleRate && seconds > maxSeconds) {
+  const seconds = audio ? audio.samples.length / 2 / audio.sampleRate : 0; // of a text nobody knows
+  if (audio?.sampleRate && seconds > maxSeconds) {
     throw new Error(`audio makes ${seconds} seconds of audio; at most ${maxSeconds} are allowed`);
   }
 }
 
-/** The messages of a call: what is wanted, then the recording piece by piece, since a message may not be long. */
-function* requests({ voice, seed, audio }) {
+/** The messages of a call: what is wanted, then the text, or the recording piece by piece, since a message may not be
+ * long. */
+function* requests({ voice, seed, audio, text }) {
+  if (text !== undefined) {
+    yield { config: { synthesis: { voice, seed }, text: {} } };
+    yield { text };
+    return;
+  }
   yield { config: { synthesis: { voice, seed }, audio: { sampleRate: audio.sampleRate } } };
   for (let at = 0; at < audio.samples.length; at += PIECE) yield { audio: audio.samples.subarray(at, at + PIECE) };
 }
@@ -114,6 +120,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       audio: { type: "string" },
+      text: { type: "string" },
       out: { type: "string" },
       voice: { type: "string", default: "" },
       seed: { type: "string", default: "0" },
@@ -124,8 +131,10 @@ async function main() {
       "client-key": { type: "string" },
     },
   });
-  if (!values.audio || !values.out) throw new Error("--audio and --out must both be given");
-  const audio = readWav(await readFile(values.audio), values.audio);
+  if ((values.audio === undefined) === (values.text === undefined) || !values.out) {
+    throw new Error("--out, and one of --audio and --text, must be given");
+  }
+  const audio = values.audio && readWav(await readFile(values.audio), values.audio);
   if (!values["client-cert"] !== !values["client-key"]) {
     throw new Error("--client-cert and --client-key must both be given, or neither");
   }

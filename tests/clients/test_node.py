@@ -67,6 +67,16 @@ def test_node_streams_to_a_file(node, folder, address, expected):
     assert samples.tobytes() == expected
 
 
+def test_node_has_a_text_read_aloud(node, folder, serve, a_reader):
+    with serve(voices=a_reader) as server, Client(f"localhost:{server.port}") as client:
+        given = ["--address", f"localhost:{server.port}", "--text", "Hello there.", "--out", "said.wav"]
+        program = ["node", str(node / "clients/node/stream.mjs"), *given]
+        result = subprocess.run(program, cwd=folder, capture_output=True, text=True)
+        expected = client.synthesize(text="Hello there.").pcm
+    assert result.returncode == 0, result.stderr
+    assert soundfile.read(folder / "said.wav", dtype="int16")[0].tobytes() == expected
+
+
 def test_node_reaches_a_server_far_away_and_past_a_proxy(node, folder, secure, expected, network):
     (folder / "token").write_text("secret")
     options = ["--certificates", "root.pem", "--token-file", "token", "--seed", "1"]
@@ -160,7 +170,7 @@ def test_node_gives_up_a_service_that_answers_but_makes_nothing(node, folder):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--audio", "speech.wav"], "--audio and --out must both be given"),
+        (["--audio", "speech.wav"], "--out, and one of --audio and --text, must be given"),
         (["--audio", "speech.pcm", "--out", "out.wav"], "speech.pcm is not a WAV file"),
         (
             ["--audio", "speech.wav", "--out", "out.wav", "--voice", "nobody"],
