@@ -33,7 +33,7 @@ COLOURED = {
         *(("pixelcnn", ImageModelConfig(variant=variant, hidden=12, **COLOURED)) for variant in VARIANTS),
         ("converter", ConverterConfig()),
         ("text", TextConfig()),
-        ("text", TextConfig(bands=7, channels=16, predictor_channels=24, encoder_layers=1, decoder_kernel=3)),
+        ("text", TextConfig(bands=7, channels=16, predictor_channels=32, encoder_layers=1, decoder_kernel=3)),
         ("converter", ConverterConfig(bands=7, channels=5, layers=3, past=1, look_ahead=0)),
     ],
 )

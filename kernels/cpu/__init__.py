@@ -4,6 +4,8 @@ bits."""
 from wavesynth.kernels.cpu._kernels import (
     Conditioner,
     Converter,
+    ConvNext,
+    ConvNextStream,
     DeviceStep,
     FlowSampler,
     Int8Sampler,
@@ -17,6 +19,8 @@ from wavesynth.kernels.cpu._kernels import (
 
 __all__ = [
     "Conditioner",
+    "ConvNext",
+    "ConvNextStream",
     "Converter",
     "DeviceStep",
     "FlowSampler",

@@ -28,7 +28,8 @@ const T* expect(const char* name, const Array<T>& array, std::vector<size_t> sha
                               "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
 }
 
-// The Python classes of flow.cpp, plane.cpp, projector.cpp and stages.cpp.
+// The Python classes of convnext.cpp, flow.cpp, plane.cpp, projector.cpp and stages.cpp.
+void add_convnext(nb::module_& m);
 void add_flow(nb::module_& m);
 void add_plane(nb::module_& m);
 void add_projector(nb::module_& m);

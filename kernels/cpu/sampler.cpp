@@ -30,5 +30,6 @@ NB_MODULE(_kernels, m) {
   wavesynth::add_projector(m);
   wavesynth::add_stages(m);
   wavesynth::add_plane(m);
+  wavesynth::add_convnext(m);
   wavesynth::add_flow(m);
 }

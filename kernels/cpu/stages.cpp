@@ -2,28 +2,12 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
-#include <memory>
-
+#include "new_array.hpp"
 #include "stage_tables.hpp"
 
 namespace wavesynth {
 
-using Made = nb::ndarray<nb::numpy, float>;
-
-// A new NumPy array.
-struct NewArray {
-  explicit NewArray(std::vector<size_t> shape) : shape(std::move(shape)) {
-    size_t count = 1;
-    for (size_t n : this->shape) count *= n;
-    data.reset(new float[count]);
-  }
-  Made give() {
-    float* memory = data.release();
-    return Made(memory, shape.size(), shape.data(), nb::capsule(memory, [](void* p) noexcept { delete[] static_cast<float*>(p); }));
-  }
-  std::vector<size_t> shape;
-  std::unique_ptr<float[]> data;
-};
+using Made = MadeArray;
 
 // Pointers to `count` rows of `stride`.
 template <class T>

@@ -24,7 +24,8 @@ def test_a_template_becomes_a_configuration_of_the_named_voice(tmp_path, monkeyp
     made: Any = read_run("bob.toml")
     assert "wavesynth train bob.toml" in result.output
     for _, folder in made.data.folders:
-        assert f"wavesynth prepare RECORDINGS {folder}\n" in result.output
+        spoken = " --transcripts TABLE.tsv" if made.kind == "text" else ""
+        assert f"wavesynth prepare RECORDINGS {folder}{spoken}\n" in result.output
     voice = getattr(made, "voice", None)  # a converter has none
     if voice is not None:
         assert (voice.name, voice.description, voice.licence) == ("bob", "", "")

@@ -52,11 +52,12 @@ def init(
         text = filled_in(read_text(source), name)
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-        folders = [folder for _, folder in read_run(path).data.folders]
+        made = read_run(path)
+        spoken = " --transcripts TABLE.tsv" if made.kind == "text" else ""
     say(f"{path} is written, after {template}. Look it through; then:")
-    for folder in folders:
+    for _, folder in made.data.folders:
         if not (Path(folder) / "dataset.json").exists():
-            say(f"  wavesynth prepare RECORDINGS {shlex.quote(folder)}")
+            say(f"  wavesynth prepare RECORDINGS {shlex.quote(folder)}{spoken}")
     say(f"  wavesynth train {path} --minutes 30")
 
 

@@ -30,6 +30,12 @@ def prepare(
         list[str] | None,
         typer.Option(help="Leave out recordings whose name matches this pattern. Repeatable."),
     ] = None,
+    transcripts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table (TSV) of what is said: columns file, text and, if there are any, phonemes. Kept beside the set."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Turns a folder of recordings into a 16 kHz training set, split into train, validation and test.
@@ -42,11 +48,15 @@ def prepare(
     from wavesynth.data.prepare import Options
     from wavesynth.data.prepare import prepare as prepare_folder
     from wavesynth.data.split import read_test_list
+    from wavesynth.data.transcripts import keep_transcripts, read_transcripts
     from wavesynth.workers import cores
 
     with one_sentence_errors():
         options = Options(test=read_test_list(test_list) if test_list else None, exclude=tuple(exclude or ()))
+        spoken = read_transcripts(transcripts) if transcripts else None
         dataset = prepare_folder(folder, out, options, track, cores())
+        if spoken is not None:
+            dataset["notes"] = [*dataset["notes"], keep_transcripts(out, dataset, spoken)]
     if as_json:
         say(json.dumps(figures(dataset)))
     else:

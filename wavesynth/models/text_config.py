@@ -61,6 +61,8 @@ class TextConfig:
             "expansion": (1, 8),
         }
         require_whole(self, limits)
+        for name in ("channels", "predictor_channels"):
+            require(self, name, getattr(self, name) % 16 == 0, "a multiple of 16")
         for name in ("encoder_kernel", "decoder_kernel"):
             require(self, name, getattr(self, name) % 2 == 1, "odd")
         holds = 0 < len(self.symbols) <= 512 and len(set(self.symbols)) == len(self.symbols)

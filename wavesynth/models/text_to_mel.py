@@ -4,7 +4,10 @@ After FastSpeech 2 (Ren et al., 2021): an encoder sees the phonemes of an uttera
 their prosody, every phoneme is repeated for as many frames as it lasts, and a decoder makes the frames. The layers are
 ConvNeXt blocks (Liu et al., "A ConvNet for the 2020s", 2022), over time:
 
-    x + W2 silu(W1 norm(depthwise(x)))
+    x + W2 hardswish(W1 norm(depthwise(x)))
+
+with hard swish (Howard et al., "Searching for MobileNetV3", 2019) for the original's GELU: it takes no exponential, so
+that its bits are the same on every processor.
 
 A phoneme's prosody is the pitch of its three thirds and its energy. Pitch is the logarithm of the fundamental frequency
 in the speaker's standard deviations. Between those heights, and where a phoneme has no voice, it is interpolated: a
@@ -42,7 +45,7 @@ class Block(nn.Module):
         """`mask` [B, T, 1] is 0 behind an utterance's end: there, as before its beginning, the layers see zeros."""
         y = x if mask is None else x * mask
         y = self.norm(self.depthwise(y.mT).mT)
-        return x + self.dropout(self.down(F.silu(self.up(y))))
+        return x + self.dropout(self.down(F.hardswish(self.up(y))))
 
 
 class Stack(nn.Module):

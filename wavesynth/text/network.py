@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -12,7 +13,14 @@ from numpy.typing import NDArray
 from wavesynth.models.text_config import TextConfig
 from wavesynth.networks import Network
 
-__all__ = ["SpeakingNetwork", "StackLike", "StackStream", "speaking_network"]
+__all__ = [
+    "ReferenceStack",
+    "SpeakingNetwork",
+    "StackLike",
+    "StackStream",
+    "native_stacks",
+    "speaking_network",
+]
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -69,9 +77,30 @@ def speaking_network(network: Network) -> SpeakingNetwork:
     found = _MADE.get(network)
     if found is None:
         config: TextConfig = network.config
-        stacks = {name: ReferenceStack(network, name) for name in config.stacks}
+        try:
+            stacks: dict[str, StackLike] = native_stacks(network)
+        except ImportError:  # the kernel was not built
+            stacks = {name: ReferenceStack(network, name) for name in config.stacks}
         found = _MADE[network] = SpeakingNetwork(config, network.weights, stacks)
     return found
+
+
+def native_stacks(network: Network, instruction_set: str | None = None) -> dict[str, StackLike]:
+    """The stacks of a text network in C++: the same bits on every processor. Raises ImportError where the kernel was
+    not built."""
+    from wavesynth.kernels.cpu import ConvNext
+
+    if instruction_set is None:
+        instruction_set = os.environ.get("WAVESYNTH_INSTRUCTION_SET", "")
+    stacks: dict[str, StackLike] = {}
+    for name, (_, _, _, layers, _) in network.config.stacks.items():
+        weights = {
+            key.removeprefix(f"{name}."): np.ascontiguousarray(weight, np.float32)
+            for key, weight in network.weights.items()
+            if key.startswith(f"{name}.")
+        }
+        stacks[name] = ConvNext(weights, layers, instruction_set)
+    return stacks
 
 
 class ReferenceStack:

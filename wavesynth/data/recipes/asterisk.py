@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ __all__ = ["NOT_SPEECH", "RECIPES"]
 NOT_SPEECH = ("tt-monkeys", "beeperr", "confbridge-join", "confbridge-leave")
 #: Recordings that the shipped English voices have never heard.
 _TEST_LIST = Path(__file__).parents[1] / "allison_test.txt"
+#: What the English ones say.
+_TRANSCRIPTS = Path(__file__).parents[1] / "allison_transcripts.tsv"
 
 
 _MENARDI = "asterisk-prompt-it-menardi-wav"
@@ -34,6 +37,13 @@ def _gather(language: str) -> Callable[[Path, Track, Callable[[str], None]], Pat
         return folder
 
     return gather
+
+
+def _transcribed(work: Path, out: Path) -> None:
+    """Keeps what Allison's recordings say beside them."""
+    from wavesynth.data.transcripts import keep_transcripts, read_transcripts
+
+    keep_transcripts(out, json.loads((out / "dataset.json").read_bytes()), read_transcripts(_TRANSCRIPTS))
 
 
 def _recipe(
@@ -55,6 +65,7 @@ def _recipe(
         megabytes,
         exclude=NOT_SPEECH,
         test_list=test_list,
+        finish=None if test_list is None else _transcribed,
     )
 
 

@@ -1,0 +1,172 @@
+"""A text network learns to say what recordings say; its run resumes bit for bit, and becomes a voice that reads."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'wavesynth-neural[evaluate]'")
+pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
+
+from tests.training import runs
+from tests.voices_for_tests import make_text_voice, make_voice
+from wavesynth.audio.analysis import MelConfig
+from wavesynth.data.prepare import FORMAT
+from wavesynth.text.speech import TextSpeech
+from wavesynth.training.export import export
+from wavesynth.training.run import parse_run
+from wavesynth.training.spoken import align_folder, aligned
+from wavesynth.voices.voice import load_voice, save_voice
+
+#: Letters that are tones: what is said in a recording is heard in its spectrum.
+TONES = {"s": 3000.0, "A": 500.0, "n": 1000.0, "i": 2000.0}
+WORDS = {"say": "sˈA", "knee": "nˈi", "see": "sˈi", "nay": "nˈA"}
+
+
+def spoken(folder, count=24, validation=4):
+    """A prepared folder with transcripts: a buzz of 150 Hz through a resonance for each letter."""
+    random, files, lines = np.random.default_rng(3), [], ["file\ttext\tphonemes"]
+    for number in range(count):
+        words = random.choice(list(WORDS), 3).tolist()
+        pieces = [np.zeros(1200)]
+        for letter in "".join(WORDS[word].replace("ˈ", "") for word in words):
+            time = np.arange(int(random.integers(1600, 2600))) / 16000
+            pieces.append(
+                np.sin(2 * np.pi * TONES[letter] * time)
+                * (0.3 + 0.2 * np.sign(np.sin(2 * np.pi * 150 * time)))
+            )
+        samples = np.concatenate([*pieces, np.zeros(1200)]) + 0.001 * random.normal(size=1)
+        split = "train" if number >= validation else "validation"
+        path = Path(folder) / "audio" / split / f"{number}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, samples, 16000)
+        files.append({"stem": str(number), "split": split, "samples": len(samples)})
+        lines.append(f"{number}\t{' '.join(words)}.\t{' '.join(WORDS[word] for word in words)}.")
+    (Path(folder) / "dataset.json").write_text(
+        json.dumps({"format": FORMAT, "sample_rate": 16000, "files": files})
+    )
+    (Path(folder) / "transcripts.tsv").write_text("\n".join(lines) + "\n")
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return spoken(tmp_path_factory.mktemp("spoken"))
+
+
+@pytest.fixture(scope="module")
+def vocoder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("vocoder")
+    save_voice(path, make_voice("vocoder"))
+    return str(path)
+
+
+def values(folder, vocoder, top=None, **training):
+    """A configuration as a TOML file would give it."""
+    return {
+        "kind": "text",
+        "text": {
+            "channels": 32, "predictor_channels": 16, "encoder_layers": 1, "decoder_layers": 2, "predictor_layers": 1,
+        },
+        "data": {"speakers": {"a": [folder]}, "crop_frames": 60},
+        "training": {
+            "batch_size": 4, "steps": 6, "learning_rate": 3e-3, "warmup_steps": 2, "validate_every": 100,
+            "checkpoint_every": 3, "precision": "float32", "compile": False, **training,
+        },
+        "voice": {"name": "reads", "vocoder": vocoder, "temperature": 0.7},
+        **(top or {}),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(folder, vocoder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "run"
+    return path, *runs.train(values(folder, vocoder, steps=150, ema_decay=0.9), path)
+
+
+def test_it_learns(run):
+    *_, validations = run
+    assert validations[150] < 0.6 * validations[0]
+
+
+def test_a_resumed_run_is_the_run_that_never_stopped(folder, vocoder, tmp_path):
+    _, losses, _ = runs.train(values(folder, vocoder), tmp_path / "whole")
+    runs.train(values(folder, vocoder, steps=3), tmp_path / "halves")
+    _, rest, _ = runs.train(values(folder, vocoder), tmp_path / "halves", resume=True)
+    assert rest[6] == losses[6]
+
+
+def test_it_is_exported_with_its_vocoder_as_a_voice_that_reads(run, tmp_path):
+    export(run[0], tmp_path / "voice")
+    voice = load_voice(tmp_path / "voice")
+    assert voice.name == "reads" and voice.takes_text and voice.takes_mel
+    speech = TextSpeech(voice)
+    speech.push("say knee.")
+    speech.finish()
+    pieces = []
+    while (piece := speech.next()) is not None:
+        pieces.append(piece)
+    seconds = sum(len(piece.frames) for piece in pieces) / 100
+    assert 0.4 < seconds < 1.0  # four letters of 100 to 160 ms, and a pause around them
+    assert "M parameters" in (tmp_path / "voice/CARD.md").read_text()
+
+
+def test_another_run_begins_where_one_ended(run, folder, vocoder, tmp_path):
+    _, first, _ = runs.train(values(folder, vocoder, {"start_from": str(run[0])}, steps=1), tmp_path / "more")
+    assert first[1] < 0.8 * run[2][1]
+
+
+def test_recordings_are_aligned_once_and_those_that_do_not_fit_are_named(tmp_path):
+    folder = Path(spoken(tmp_path))
+    table = (folder / "transcripts.tsv").read_text().splitlines()
+    table[9] = "8\tsay knee see nay\t" + " ".join(["sˈA nˈi"] * 40)
+    table[10] = "9\tx\tø"
+    (folder / "transcripts.tsv").write_text("\n".join(table) + "\n")
+    kept = align_folder(folder, MelConfig())
+    written = kept.stat().st_mtime_ns
+    assert align_folder(folder, MelConfig()) == kept and kept.stat().st_mtime_ns == written
+    left_out = kept.with_suffix(".left-out.txt").read_text()
+    assert (
+        "8: it has" in left_out
+        and "too few for 160 phonemes" in left_out
+        and "9: phonemes is 'ø'" in left_out
+    )
+    stems = {one.stem for split in ("train", "validation") for one in aligned(folder, split, MelConfig())}
+    assert stems == {str(number) for number in range(24)} - {"8", "9"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda v: v["data"]["speakers"].update(b=["x"]),
+            "speakers has a, b; a text network must have one speaker",
+        ),
+        (lambda v: v["data"].update(augment=0.5), "augment is 0.5; it must be 0 for a text network"),
+        (lambda v: v["text"].update(bands=40), r"\[text\] bands is 40; it must be data.mel.bands, 80"),
+        (lambda v: v["text"].update(channels=20), "channels is 20; it must be a multiple of 16"),
+    ],
+)
+def test_wrong_configurations_are_refused(folder, vocoder, change, message):
+    wrong = values(folder, vocoder)
+    change(wrong)
+    with pytest.raises(ValueError, match=message):
+        parse_run(wrong)
+
+
+def test_too_few_transcripts_and_what_does_not_fit_are_refused(folder, vocoder, tmp_path):
+    few = spoken(tmp_path / "few", count=10)
+    with pytest.raises(ValueError, match="has 10 recordings with transcripts; it must have at least 20"):
+        align_folder(few, MelConfig())
+    silent = runs.prepared(tmp_path / "silent")
+    with pytest.raises(ValueError, match=r"has no transcripts.tsv; prepare it with --transcripts"):
+        align_folder(silent, MelConfig())
+    with pytest.raises(
+        ValueError, match=r"start_from is .*, a voice that takes no text; it must be one that does"
+    ):
+        runs.train(values(folder, vocoder, {"start_from": vocoder}), tmp_path / "run")
+    save_voice(tmp_path / "reader", make_text_voice())
+    with pytest.raises(ValueError, match=r"start_from is .*, whose network is another"):
+        runs.train(values(folder, vocoder, {"start_from": str(tmp_path / "reader")}), tmp_path / "run")

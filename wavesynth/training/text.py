@@ -1,0 +1,295 @@
+"""Training a text network: recordings with transcripts to a voice that reads aloud, by the loop that all models share.
+
+    kind = "text"
+    start_from = "allison-reads"                      # a voice that takes text, or a run; leave out to begin anew
+
+    [text]                                            # TextConfig
+    channels = 192
+
+    [data]                                            # DataConfig: one speaker, prepared with --transcripts
+    speakers.alice = ["datasets/alice"]
+
+    [training]                                        # TrainingConfig
+    steps = 2_500
+
+    [voice]                                           # TextVoiceConfig
+    name = "alice-reads"
+    vocoder = "alice"                                 # the voice that says what the network makes
+
+The first run finds the pitch of the recordings and aligns them with their phonemes (wavesynth.training.spoken).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wavesynth.checks import build, require
+from wavesynth.data.features import Track
+from wavesynth.data.provenance import Provenance
+from wavesynth.files import atomic_path
+from wavesynth.models.text_to_mel import TextConfig, TextToMel
+from wavesynth.networks import Network
+from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
+from wavesynth.training.configuration import DataConfig, TrainingConfig, VoiceConfig
+from wavesynth.training.processes import Processes
+from wavesynth.training.provenance import provenance
+from wavesynth.training.recipe import Exported, ExportOptions, Recipe
+from wavesynth.training.spoken import align_folder, aligned
+from wavesynth.training.start import located
+from wavesynth.training.task import Task, Tensors
+from wavesynth.training.text_examples import Scaling, Utterances
+from wavesynth.training.voices import trained_on, voice_card
+from wavesynth.voices.voice import Voice, load_voice, save_voice
+
+__all__ = ["TextConfiguration", "TextRecipe", "TextTask", "TextVoiceConfig"]
+
+#: Of the loss, beside an L1 distance of the log-mel of 1.
+_WEIGHTS = {"duration": 0.3, "pitch": 0.15, "energy": 0.15}
+#: How much the pitch of a phoneme without voice counts: it is interpolated.
+_UNVOICED = 0.1
+#: Where an error of a logarithm of durations begins to count as its size, and not as its square.
+_SMOOTH = 0.3
+
+
+@dataclass(frozen=True)
+class TextVoiceConfig(VoiceConfig):
+    """With the voice that says what the network makes: one that ships, or a voice's folder."""
+
+    vocoder: str = "allison-small"
+
+
+@dataclass(frozen=True)
+class TextConfiguration:
+    """A whole training run."""
+
+    data: DataConfig
+    voice: TextVoiceConfig
+    text: TextConfig = field(default_factory=TextConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    start_from: str | None = None
+    kind: str = "text"
+
+    def __post_init__(self) -> None:
+        if len(self.data.speakers) != 1:
+            names = ", ".join(self.data.speakers)
+            raise ValueError(f"[data] speakers has {names}; a text network must have one speaker")
+        for name in ("perturb", "augment"):
+            require(self.data, name, not getattr(self.data, name), "0 for a text network")
+        if self.text.bands != self.data.mel.bands:
+            raise ValueError(
+                f"[text] bands is {self.text.bands}; it must be data.mel.bands, {self.data.mel.bands}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Every key with its value, such that `wavesynth.training.run.parse_run` gives this configuration again."""
+        return asdict(self)
+
+    def fixed(self) -> dict[str, Any]:
+        """What a run cannot change when it is resumed: the network and what its outputs mean."""
+        return {
+            "kind": self.kind,
+            **{f"[text] {name}": value for name, value in asdict(self.text).items()},
+            **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
+        }
+
+
+class TextTask:
+    """An L1 distance of the log-mel, and of durations, pitch and energy, of whole utterances (`Utterances` has the
+    shapes of a batch). The decoder is told the recordings' own."""
+
+    fused = False
+
+    def __init__(self, configuration: TextConfiguration, track: Track, resume: bool = False) -> None:
+        c = configuration
+        splits = [
+            [one for _, folder in c.data.folders for one in aligned(folder, split, c.data.mel, track)]
+            for split in ("train", "validation")
+        ]
+        for split, found in zip(("train", "validation"), splits, strict=True):
+            if not found:
+                raise ValueError(f"no recording of the {split} split has a transcript; some must have one")
+        scaling = Scaling.of(splits[0])
+        self.model = TextToMel(c.text)
+        if c.start_from is not None and not resume:
+            self.model.load_state_dict(_started(c.start_from, c.text))
+        for name, value in vars(scaling).items():
+            getattr(self.model, name).copy_(torch.from_numpy(np.asarray(value)))
+        self.training, self.validating = (Utterances(s, c.text, scaling, c.data.crop_frames) for s in splits)
+
+    @property
+    def content(self) -> str:
+        """A hash of all recordings and their alignments."""
+        return f"{self.training.content} {self.validating.content}"
+
+    @property
+    def validated(self) -> int:
+        """Utterances of the validation split."""
+        return len(self.validating)
+
+    def batch(self, generator: torch.Generator, size: int) -> Tensors:
+        """`size` random utterances of the training split."""
+        return self.training.batch(generator, size)
+
+    def validation(self, size: int) -> Iterator[Tensors]:
+        """The validation split."""
+        return self.validating.sequential(size)
+
+    def loss(
+        self,
+        model: TextToMel,
+        symbols: Tensor,
+        stress: Tensor,
+        clause: Tensor,
+        durations: Tensor,
+        prosody: Tensor,
+        voiced: Tensor,
+        tokens: Tensor,
+        index: Tensor,
+        features: Tensor,
+        target: Tensor,
+        steps: Tensor,
+        counted: Tensor,
+        seeds: Tensor,
+    ) -> Tensor:
+        """The weighted distances [B], whose mean over the batch is one over all of its frames and phonemes."""
+        model.train(torch.is_grad_enabled())  # without gradients it is measured: nothing is left out
+        if model.training:
+            torch.manual_seed(int(seeds[0]))  # a step that is made again leaves out the same values
+        mask = tokens[..., None]
+        encoded = model.encode(symbols, stress, clause, mask)
+        lasting, how = model.duration(encoded, mask)[..., 0].float(), model.prosody(encoded, mask).float()
+        wanted = torch.log1p(durations.float())
+        pitch = (how[..., :3] - prosody[..., :3]).abs().mean(-1) * (_UNVOICED + (1 - _UNVOICED) * voiced)
+        each = {
+            "duration": F.smooth_l1_loss(lasting, wanted, reduction="none", beta=_SMOOTH),
+            "pitch": pitch,
+            "energy": (how[..., 3] - prosody[..., 3]).abs(),
+        }
+        made = model.decode(model.frames(encoded, prosody, index, features), steps).float()
+        far = (made - target).abs().mean(-1).unflatten(1, (-1, TextConfig.FRAMES)).mean(-1)  # [B, S]
+        loss = _mean_by_row(far, counted)
+        for name, weight in _WEIGHTS.items():
+            loss = loss + weight * _mean_by_row(each[name], tokens)
+        return loss
+
+
+def _mean_by_row(values: Tensor, counted: Tensor) -> Tensor:
+    """[B, N] → [B], whose mean is that of the values that are counted."""
+    return (values * counted).sum(1) * (len(values) / counted.sum().clamp(min=1))
+
+
+class TextRecipe(Recipe[TextConfiguration]):
+    """On aligned recordings; exported with the vocoder's weights, as one voice."""
+
+    unit = "value"
+
+    def parse(self, values: dict[str, Any]) -> TextConfiguration:
+        """A TextConfiguration."""
+        return build("", TextConfiguration, values)
+
+    def task(self, configuration: TextConfiguration, *, resume: bool, track: Track) -> Task:
+        """The utterances, and what they cost. Raises ValueError for a vocoder that does not fit."""
+        _vocoder(configuration)
+        return TextTask(configuration, track, resume)
+
+    def prepare(self, configuration: TextConfiguration, processes: Processes, track: Track) -> None:
+        """Aligns the recordings, where that was not done yet."""
+        if processes.first:
+            for _, folder in configuration.data.folders:
+                align_folder(folder, configuration.data.mel, track)
+        processes.wait()
+
+    def notes(self, configuration: TextConfiguration) -> list[str]:
+        """What was left out in aligning, and where the picture is."""
+        found = []
+        for _, folder in configuration.data.folders:
+            kept = align_folder(folder, configuration.data.mel)
+            left_out = kept.with_suffix(".left-out.txt").read_text(encoding="utf-8").splitlines()
+            if left_out:
+                found.append(f"{folder}: {len(left_out)} recordings are left out, such as {left_out[0]}")
+            if (picture := kept.with_suffix(".png")).exists():
+                found.append(f"{folder}: {picture} shows alignments")
+        return found
+
+    @torch.inference_mode()
+    def export(self, checkpoint: Checkpoint, out: Path, options: ExportOptions) -> Exported:
+        """The vocoder's voice under another name, with the text network."""
+        configuration = self.parse(checkpoint.configuration)
+        vocoder, texts = _vocoder(configuration), configuration.voice
+        model = TextToMel(configuration.text)
+        model.load_state_dict(checkpoint.average)
+        own = {name: getattr(texts, name) for name in ("name", "description", "language", "licence")}
+        voice = replace(
+            vocoder,
+            **own,
+            temperature=texts.temperature,
+            correction=texts.correction,
+            text_network=Network.of(model.requires_grad_(False).eval()),
+        )
+        save_voice(out, voice)
+        heard = provenance(configuration, options.track)
+        heard += Provenance.load(_vocoder_path(configuration)) or Provenance.unknown()
+        heard.save(out)
+        bits, parameters = checkpoint.validation, sum(w.size for w in Network.of(model).weights.values())
+        facts = {
+            "takes": "text, log-mel and recordings",
+            "text network": f"{parameters / 1e6:.2f} M parameters",
+            "vocoder": vocoder.name,
+            "text network trained on": trained_on(configuration.data, checkpoint.step),
+            "validation": "not measured" if bits is None else f"{bits:.4f}",
+        }
+        with atomic_path(out / "CARD.md") as path:
+            path.write_text(voice_card(voice, facts), encoding="utf-8")
+        return Exported(voice.name, checkpoint.step)
+
+    def next_steps(self, folder: Path, configuration: TextConfiguration) -> list[str]:
+        """How to export and hear it."""
+        voice = Path("voices") / folder.name
+        return [
+            "Next:",
+            f"  wavesynth export {folder} {voice} --best",
+            f'  wavesynth say "Hello." --voice {voice} --out hello.wav',
+        ]
+
+
+def _started(source: str, config: TextConfig) -> dict[str, Tensor]:
+    """The weights of the text network that `start_from` names. Raises ValueError if it has none of that shape."""
+    path = located("start_from", source)
+    if (path / "voice.json").exists():
+        network = load_voice(path).text_network
+        if network is None:
+            raise ValueError(f"start_from is {path}, a voice that takes no text; it must be one that does")
+        its, weights = network.config, {name: torch.from_numpy(w) for name, w in network.weights.items()}
+    else:
+        checkpoint = checkpoint_of(path)
+        if checkpoint.kind != "text":
+            raise ValueError(
+                f"start_from is {path}, a run of kind {checkpoint.kind}; it must be of kind text"
+            )
+        its, weights = TextRecipe(None).parse(checkpoint.configuration).text, checkpoint.average
+    if its != config:
+        raise ValueError(f"start_from is {path}, whose network is another; [text] must be as there: {its}")
+    return weights
+
+
+def _vocoder_path(configuration: TextConfiguration) -> Path:
+    return located("[voice] vocoder", configuration.voice.vocoder)
+
+
+def _vocoder(configuration: TextConfiguration) -> Voice:
+    """The voice that says what the network makes. Raises ValueError for one that cannot."""
+    voice = load_voice(_vocoder_path(configuration))
+    if not voice.takes_mel or voice.mel != configuration.data.mel:
+        raise ValueError(
+            f"[voice] vocoder is {configuration.voice.vocoder}, which does not take the configured log-mel; "
+            f"it must be a voice that takes {configuration.data.mel}"
+        )
+    return voice
