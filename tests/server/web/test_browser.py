@@ -27,7 +27,7 @@ def test_a_dropped_recording_comes_back_to_the_byte_as_over_grpc(page, server, s
     heard, rate = saved(page, tmp_path / "heard.wav")
     sent = soundfile.read(speech / "FLOAT.wav", dtype="float32")[0]
     with Client(f"localhost:{server.port}") as client:
-        whole = client.synthesize(audio=sent, sample_rate=48000)
+        whole = client.synthesize(page.locator("#voice").input_value(), audio=sent, sample_rate=48000)
     assert rate == 16000 and heard.tobytes() == whole.pcm
     for side in ("in", "out"):  # and the spectrograms drew themselves
         assert len(np.unique(picture(page, side))) > 50, side

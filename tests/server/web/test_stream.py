@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from tests.voices_for_tests import make_text_voice
 from wavesynth.clients import Client
 from wavesynth.server.sockets import listening
 from wavesynth.server.web.config import WebConfig
+from wavesynth.voices.voice import save_voice
 
 connecting = pytest.importorskip(
     "websockets.sync.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
@@ -200,3 +202,25 @@ def test_a_token_is_asked_for_as_grpc_asks(serve):
                 assert texts[-1]["error"]["code"] == "UNAUTHENTICATED"
         with connect(server) as socket:
             assert call(socket, {"audio": FLOAT, "token": "secret"}, CLIP)[1]
+
+
+def test_words_of_a_text_come_before_the_sound_that_they_are_in(serve, tmp_path):
+    save_voice(tmp_path / "reader", make_text_voice())
+    text = "Each word has its time."
+    with serve(voices=tmp_path, web=WebConfig(port=0)) as server:
+        with connect(server) as socket:
+            socket.send(json.dumps({"conditioning": {"text": {"text": text}}}))
+            received = list(socket)
+        with Client(f"localhost:{server.port}") as client:
+            words = [word for chunk in client.stream(text=text).chunks() for word in chunk.words]
+    heard, found = 0, []
+    for message in received:
+        if isinstance(message, bytes):
+            heard += len(message) // 2
+        elif come := json.loads(message).get("words"):
+            assert all(heard <= word["firstSample"] for word in come)
+            found += come
+    assert [(word["text"], word["begin"], word["end"]) for word in found] == [
+        (word.text, word.begin, word.end) for word in words
+    ]
+    assert [word["text"] for word in found] == text.rstrip(".").split()

@@ -1,9 +1,11 @@
 """Sound over a WebSocket, as over gRPC (see endpoint.py).
 
 The page sends one text, JSON of ResynthesizeConfig, with an optional "token"; then samples, as binary messages in
-the format that it named; then the text "end". Or, for a voice that takes a duration, {"synthesis", "durationSeconds"}
-and nothing else. It gets {"sampleRate", "firstSample"} as text, binary messages of 16-bit PCM, and as its last text
-{"statistics"} or {"error": {"code", "message", "retryAfterMs", "requestId"}}.
+the format that it named; then the text "end". Or, with all that goes in, JSON of StreamSynthesizeRequest and nothing
+else, such as {"synthesis", "conditioning": {"text": {"text"}}}; for a voice that takes a duration, {"synthesis",
+"durationSeconds"} will do. It gets {"sampleRate", "firstSample"} as text, binary messages of 16-bit PCM, of a text
+{"words": [{"text", "begin", "end", "firstSample", "endSample"}]} before the PCM in which they begin, and as its last
+text {"statistics"} or {"error": {"code", "message", "retryAfterMs", "requestId"}}.
 """
 
 from __future__ import annotations
@@ -40,10 +42,11 @@ class StreamEndpoint(Endpoint):
 
     @override
     def request(self, given: dict[str, Any]) -> pb.StreamSynthesizeRequest | pb.ResynthesizeConfig:
-        if "durationSeconds" not in given:
-            return json_format.ParseDict(given, pb.ResynthesizeConfig())
-        seconds = {"durationSeconds": given.pop("durationSeconds")}
-        return json_format.ParseDict({**given, "conditioning": seconds}, pb.StreamSynthesizeRequest())
+        if "durationSeconds" in given:
+            given["conditioning"] = {"durationSeconds": given.pop("durationSeconds")}
+        if "conditioning" in given:
+            return json_format.ParseDict(given, pb.StreamSynthesizeRequest())
+        return json_format.ParseDict(given, pb.ResynthesizeConfig())
 
     @override
     async def call(self, request: Any, given: Input, context: Any) -> dict[str, Any] | None:
@@ -66,9 +69,17 @@ class _Chunks(Context):
         if not self._begun:
             self._begun = True
             messages.insert(0, {"sampleRate": chunk.sample_rate, "firstSample": chunk.first_sample})
+        if chunk.words:
+            messages.insert(-1, {"words": [_plain(word) for word in chunk.words]})
         if chunk.HasField("statistics"):
             messages.append({"statistics": json_format.MessageToDict(chunk.statistics)})
         await self.send(*messages)
+
+
+def _plain(word: pb.WordTiming) -> dict[str, Any]:
+    """With numbers as numbers, where JSON of protobuf has texts for those of 64 bits."""
+    times = {"firstSample": word.first_sample, "endSample": word.end_sample}
+    return {"text": word.text, "begin": word.begin, "end": word.end, **times}
 
 
 async def _requests(config: pb.ResynthesizeConfig, given: Input) -> AsyncIterator[pb.ResynthesizeRequest]:

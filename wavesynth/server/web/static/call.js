@@ -59,7 +59,7 @@ export class Line {
 
 /**
  * Sends a configuration, then what `input` is given: `input.push(samples)`, `input.end()`.
- * `on.audio(samples, sampleRate)` gets Float32Arrays, `on.end(statistics)` or `on.error({ code, message })` the end.
+ * `on.audio(samples, sampleRate)` gets Float32Arrays, `on.words(words)` those that begin in the next of them, `on.end(statistics)` or `on.error({ code, message })` the end.
  */
 export function start(socket, configuration, on) {
   let sampleRate = 0;
@@ -88,6 +88,7 @@ export function start(socket, configuration, on) {
     }
     const message = JSON.parse(data);
     if (message.sampleRate) sampleRate = message.sampleRate;
+    else if (message.words) on.words(message.words);
     else if (message.statistics) finish("end", message.statistics);
     else if (message.error) finish("error", message.error);
   };

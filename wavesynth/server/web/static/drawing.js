@@ -7,6 +7,7 @@ import { Listener } from "./players.js";
 import { state } from "./state.js";
 
 export const SPAN = 8; // seconds that are seen of live sound
+const AHEAD = 2; // seconds that are seen of a text beyond what is heard of it
 const FRAME = 40; // milliseconds between two drawings: the processor has better to do, such as the voice
 const OFTEN = 100; // milliseconds between two readings of figures
 const PATIENCE = 2000; // milliseconds without sound before the page says that it waits
@@ -41,12 +42,14 @@ function frame(now) {
 
 /** Shows where a call is. */
 function follow(call, now) {
-  const { input, output, live } = call;
-  const newest = live ? input.seconds : call.total;
+  const { input, output, live, text } = call;
   const heard = Math.min(call.played + Math.max(0, now - call.playedAt) / 1000, output.seconds);
+  const newest = live ? input.seconds : text ? heard + AHEAD : call.total;
+  text?.show(heard * output.sampleRate);
   // Who wants no motion gets pages.
-  if (live && STILL.matches) view.start = Math.max(0, Math.floor(newest / (SPAN / 2) - 1) * (SPAN / 2));
-  else if (live) view.start = Math.max(0, newest - SPAN);
+  const moves = live || text;
+  if (moves && STILL.matches) view.start = Math.max(0, Math.floor(newest / (SPAN / 2) - 1) * (SPAN / 2));
+  else if (moves) view.start = Math.max(0, newest - SPAN);
   while (view.scale < 1 && Math.max(input?.peak ?? 0, output.peak) > view.scale) view.scale = Math.min(1, 2 * view.scale);
   for (const panel of Object.values(panels)) panel.seek(call.played ? heard : 0);
   if (now - call.read < OFTEN) return;
@@ -54,7 +57,7 @@ function follow(call, now) {
   panels.in.level(live ? newest : heard);
   panels.out.level(heard);
   figures(call);
-  if (!live) progress("progress", output.seconds / call.total);
+  if (!moves) progress("progress", output.seconds / call.total);
   if (call.health.first === null && !call.waits && now - call.began > PATIENCE) {
     call.waits = true;
     say("status", "Waiting for the first sound.");

@@ -7,7 +7,7 @@ import { insecure, sentence } from "./errors.js";
 import { view } from "./panel.js";
 import { playerAt } from "./players.js";
 import { decode } from "./recording.js";
-import { begin, sendRecording, speak, stop } from "./session.js";
+import { begin, sayText, sendRecording, speak, stop } from "./session.js";
 import { state } from "./state.js";
 
 /** What can be done now. */
@@ -18,10 +18,12 @@ function refresh() {
   $("example").disabled = mute || (takesAudio && !state.example);
   $("speak").disabled = $("file").disabled = mute || !takesAudio;
   $("drop").classList.toggle("disabled", $("file").disabled);
+  $("say").disabled = mute || !voice.text;
+  $("say").setAttribute("aria-pressed", Boolean(state.current?.text));
   $("stop").disabled = !state.current;
   $("speak").setAttribute("aria-pressed", Boolean(state.current?.live));
   $("save").hidden = Boolean(state.current) || !state.last?.output.length;
-  progress("progress", state.current && !state.current.live ? state.current.output.seconds / state.current.total : null);
+  progress("progress", state.current?.total ? state.current.output.seconds / state.current.total : null);
   for (const { figure, sound, cursor } of Object.values(panels)) {
     const there = !state.current && sound?.length;
     const button = figure.querySelector(".listen");
@@ -45,6 +47,12 @@ function describe() {
   $("degrees").textContent = $("temperature").value;
   $("speaker").replaceChildren(...voice.speakers.map((name) => new Option(name, name)));
   $("speakers").hidden = !voice.speakers.length;
+  const readers = [...state.voices.values()].filter(({ text }) => text);
+  $("reading").hidden = !readers.length;
+  $("text").lang = voice.language;
+  $("text-hint").textContent = voice.text
+    ? "Ctrl and Enter say it too."
+    : `${voice.name} takes no text. Choose ${readers.map(({ name }) => name).join(" or ")} below.`;
   $("example").querySelector("span").textContent = voice.melBands ? "Play the example" : "Play";
   if (!state.last) {
     $("in").hidden = !voice.melBands;
@@ -56,6 +64,14 @@ function describe() {
   if (!insecure()) playerAt(voice.sampleRate).catch(() => {}); // a call says it, if it still is so
 }
 
+$("reading").onsubmit = (event) => {
+  event.preventDefault();
+  sayIt(event);
+};
+$("text").onkeydown = (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !$("say").disabled) $("reading").requestSubmit();
+};
+const sayIt = attempt(async (event) => (state.current?.text ? stop() : sayText(event.timeStamp, $("text").value)));
 $("example").onclick = attempt(async (event) => {
   const clicked = event.timeStamp;
   if (state.voices.get($("voice").value).melBands) await sendRecording(clicked, state.example);
@@ -114,7 +130,9 @@ whenAllowed(async () => {
   const listed = await (await load("/voices")).json();
   state.voices = new Map(listed.voices.map((voice) => [voice.name, voice]));
   state.limit = listed.maxSeconds;
-  $("voice").replaceChildren(...[...state.voices.keys()].map((name) => new Option(name, name, false, name === listed.defaultVoice)));
+  const first = state.voices.get(listed.defaultVoice)?.text ? null : listed.voices.find(({ text }) => text);
+  const chosen = first?.name ?? listed.defaultVoice; // one that reads, if there is one
+  $("voice").replaceChildren(...[...state.voices.keys()].map((name) => new Option(name, name, false, name === chosen)));
   describe();
   if (listed.example) state.example = await decode(await load("/example"), "The example");
   refresh();

@@ -1,4 +1,4 @@
-// A call of the sound tab: a recording, the microphone or nothing goes in, a voice comes out.
+// A call of the sound tab: a text, a recording, the microphone or nothing goes in, a voice comes out.
 
 import { Line, start } from "./call.js";
 import { figures, listener, panels, redraw, SPAN } from "./drawing.js";
@@ -9,9 +9,11 @@ import { open } from "./microphone.js";
 import { view } from "./panel.js";
 import { heardAt, playerAt } from "./players.js";
 import { Samples } from "./samples.js";
+import { Spoken } from "./spoken.js";
 import { state } from "./state.js";
 
 const FREE = 3; // seconds of a voice that nothing goes into
+const LONGEST = 10_000; // characters of a text: what fits into the message that asks for the call, in any script
 const SHORTEST = 1; // seconds that the axis has, however little there is
 
 const line = new Line("stream", (how) => {
@@ -19,9 +21,10 @@ const line = new Line("stream", (how) => {
   $("connection").textContent = { connecting: "Connecting", connected: "Connected", lost: "Not connected" }[how];
 });
 
-function configuration(sampleRate) {
+function configuration(sampleRate, text) {
   const synthesis = { voice: $("voice").value, temperature: Number($("temperature").value) };
   if (!$("speakers").hidden) synthesis.speaker = $("speaker").value;
+  if (text) return { ...token(), synthesis, conditioning: { text: { text: text.text } } };
   return sampleRate
     ? { ...token(), synthesis, audio: { sampleFormat: "SAMPLE_FORMAT_FLOAT32", sampleRate } }
     : { ...token(), synthesis, durationSeconds: Math.min(FREE, state.limit) };
@@ -29,19 +32,19 @@ function configuration(sampleRate) {
 
 /**
  * Begins a call; resolves to it. `clicked` is when it was asked for, on the page's clock; `input` what goes in, whole or,
- * when `live`, as it is spoken; null if nothing does.
+ * when `live`, as it is spoken, or a `Spoken` text; null if nothing does.
  */
-export async function begin(clicked, title, input, live = false) {
+export async function begin(clicked, title, input, { live = false, text = null } = {}) {
   const voice = state.voices.get($("voice").value);
   const player = await playerAt(voice.sampleRate);
   stop();
   listener.stop();
   player.context.resume();
-  const total = live ? null : (input?.seconds ?? Math.min(FREE, state.limit));
-  const call = { voice, player, input, live, total, output: new Samples(voice.sampleRate), health: new Health(live) };
+  const total = live || text ? null : (input?.seconds ?? Math.min(FREE, state.limit));
+  const call = { voice, player, input, live, text, total, output: new Samples(voice.sampleRate), health: new Health(live) };
   Object.assign(call, { played: 0, playedAt: performance.now(), began: performance.now(), read: 0, waits: false });
   state.current = state.last = call;
-  Object.assign(view, { start: 0, duration: live ? SPAN : Math.max(total, SHORTEST), highest: voice.sampleRate / 2, scale: 0.1 });
+  Object.assign(view, { start: 0, duration: total === null ? SPAN : Math.max(total, SHORTEST), highest: voice.sampleRate / 2, scale: 0.1 });
   $("in").hidden = !input;
   panels.in.show(input, title);
   panels.out.show(call.output, voice.name);
@@ -50,7 +53,8 @@ export async function begin(clicked, title, input, live = false) {
   say("status", "");
   player.node.port.postMessage({ reset: true, live });
   player.node.port.onmessage = ({ data }) => call === state.current && onPlayer(call, data, clicked);
-  call.line = start(line.take(), configuration(input?.sampleRate), {
+  call.line = start(line.take(), configuration(input?.sampleRate, text), {
+    words: (words) => text?.add(words),
     audio(samples) {
       call.output.push(samples);
       call.health.alive();
@@ -94,6 +98,7 @@ function finish(call, text, wrong = false) {
   call.line?.cancel();
   player.node.port.postMessage({ reset: true });
   call.microphone?.close();
+  call.text?.end();
   const first = health.first === null ? "" : ` First sound after ${Math.round(health.first)} ms, ${underruns(health)}.`;
   say("status", wrong ? text : `${text}.${first}`, wrong);
   Object.assign(view, { start: 0, duration: Math.max(input?.seconds ?? 0, output.seconds, SHORTEST) });
@@ -114,6 +119,14 @@ export function stop() {
 }
 
 const underruns = ({ gaps: { length } }) => (length === 1 ? "1 underrun" : `${length || "no"} underruns`);
+
+/** Has a text read aloud. */
+export async function sayText(clicked, text) {
+  if (!text.trim()) throw new Error("there is no text: type a sentence, and press Say it");
+  const { length } = Array.from(text);
+  if (length > LONGEST) throw new Error(`the text has ${length} characters; the page sends at most ${LONGEST}`);
+  await begin(clicked, "", null, { text: new Spoken(text) });
+}
 
 /** Has a recording spoken again. */
 export async function sendRecording(clicked, { title, samples, sampleRate }) {
@@ -146,7 +159,7 @@ export async function speak(clicked) {
     () => call && finish(call, "The microphone is gone. Connect it again, and press Speak.", true),
   );
   try {
-    call = await begin(clicked, "Microphone", new Samples(microphone.sampleRate), true);
+    call = await begin(clicked, "Microphone", new Samples(microphone.sampleRate), { live: true });
   } catch (error) {
     microphone.close();
     throw error;
