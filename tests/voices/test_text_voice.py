@@ -48,3 +48,7 @@ def test_a_description_of_a_text_network_with_a_fault_is_refused(tmp_path, chang
     (tmp_path / "voice.json").write_text(json.dumps(description))
     with pytest.raises(FormatError, match=message):
         load_voice(tmp_path)
+
+
+def test_of_two_voices_that_cost_the_same_the_one_without_text_comes_first():
+    assert make_voice("z").cost < make_text_voice("a").cost < make_voice("a", layers=5).cost

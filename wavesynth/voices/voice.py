@@ -155,10 +155,10 @@ class Voice:
         return self.of_kind.likelihoods
 
     @property
-    def cost(self) -> tuple[bool, bool, int]:
+    def cost(self) -> tuple[bool, bool, int, bool]:
         """What orders voices: the lower, the less a second of audio takes to make. Layers of two kinds do not
         compare: WaveNets come first."""
-        return self.kind != "wavenet", self.converter_network is not None, self.layers
+        return self.kind != "wavenet", self.converter_network is not None, self.layers, self.takes_text
 
     @property
     def workload(self) -> Hashable:
