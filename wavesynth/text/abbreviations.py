@@ -144,6 +144,10 @@ EXPANSIONS = {
 }
 #: Only before a number.
 NUMBERED = frozenset(("no", "p", "op"))
+#: What a single letter is the name of: after "plan B." a sentence may end, after "J." it does not.
+_LETTERED = word_set(
+    "plan vitamin type grade group class appendix section part option team size point exhibit"
+)
 _ZONES = word_set("EST EDT CST CDT MST MDT PST PDT GMT UTC ET CT PT Eastern Central Pacific Mountain")
 _DATES = frozenset(word.lower() for table in (MONTHS, WEEKDAYS) for pair in table.items() for word in pair)
 #: Without a capital these are other words.
@@ -201,6 +205,8 @@ def ends_sentence(word: str, previous: tuple[str, ...], following: str) -> bool:
         return capital and is_street(before, last, following, len(previous) == 1, low == "dr")
     if low in NUMBERED:
         return not following[:1].isdigit()
-    if low in _TITLES or _is_initial(word):
+    if _is_initial(word):
+        return last.lower() in _LETTERED
+    if low in _TITLES:
         return False
     return capital and next_low not in _DATES and following not in _ZONES
