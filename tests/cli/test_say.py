@@ -8,6 +8,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from tests.without import EXTRAS, run_without
 from wavesynth.cli import app
 from wavesynth.synthesizer import Synthesizer
 
@@ -102,3 +103,15 @@ def test_without_a_loudspeaker_it_says_what_to_do(reader, monkeypatch):
     assert result.exit_code == 1
     assert "playing needs sounddevice" in result.stderr
     assert result.stderr.endswith("; or give --out FILE\n")
+
+
+def test_the_least_installation_speaks(reader, tmp_path):
+    program = f"""
+import sys
+from wavesynth.__main__ import main
+sys.argv = ["wavesynth", "say", "Hello there.", "--voice", {str(reader)!r}, "--out", {str(tmp_path / "out.wav")!r}]
+sys.stderr = open({str(tmp_path / "err")!r}, "w")
+main()
+"""
+    run_without(EXTRAS, program)
+    assert soundfile.info(tmp_path / "out.wav").frames > 8000

@@ -52,11 +52,11 @@ class Texts:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def warm(self, voices: Iterable[ServedVoice]) -> None:
-        """Loads those of the voices that take text, so that no call waits for it. What cannot be loaded, the first call
-        is told."""
+        """Loads those of the voices that take text, and reads a word, so that no call waits for what is done once. What
+        cannot be loaded, the first call is told."""
         readers = [voice for voice in voices if voice.takes_text]
         await asyncio.gather(
-            *(_on(self._pool, self._load, voice) for voice in readers), return_exceptions=True
+            *(_on(self._pool, self._warm, voice) for voice in readers), return_exceptions=True
         )
 
     async def open(self, text: TextToRead, first_sample: int) -> SpokenText:
@@ -67,6 +67,12 @@ class Texts:
 
     def _speech(self, text: TextToRead) -> TextSpeech:
         return TextSpeech(self._load(text.voice), text.given.options)
+
+    def _warm(self, voice: ServedVoice) -> None:
+        speech = TextSpeech(self._load(voice))
+        speech.push("Ready.")
+        speech.finish()
+        speech.next()
 
     def _load(self, voice: ServedVoice) -> Voice:
         with self._loading:
