@@ -1,5 +1,7 @@
 """The data plane of flows, which needs no PyTorch, against the one in Python, which defines it."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -8,13 +10,17 @@ from hypothesis import strategies as st
 
 from tests.engine.both_planes import converting, loaded
 from tests.engine.side_by_side import Pair, run, streams
+from wavesynth.engine.capacity import measure_capacity
 from wavesynth.engine.composed_plane import ComposedPlane
+from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.device_plane import DevicePlane
 from wavesynth.engine.planes import plane_of
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.models.frame_flow import FrameFlow
 from wavesynth.models.frame_flow_config import FrameFlowConfig
 from wavesynth.networks import Network
+from wavesynth.voices.loaded import LoadedVoice
+from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import Voice
 
 CONFIG = FrameFlowConfig(
@@ -31,6 +37,23 @@ def flow():
 
 VOICES = {"plain": loaded(flow()), "converting": loaded(converting(flow()))}
 PLANES = {name: (plane_of(voice), ComposedPlane(voice)) for name, voice in VOICES.items()}
+
+
+class Crowded(DevicePlane):
+    """A plane whose steps wait for a core that somebody else has."""
+
+    def advance(self, streams, n, alone=False):
+        time.sleep(0.02)
+        return super().advance(streams, n, alone)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_flows_cost_is_processor_time_also_beside_other_work(threads):
+    voice = VOICES["plain"].voice
+    one = LoadedVoice(voice, make_sampler(voice, threads=threads))
+    capacity = measure_capacity({"flow": one}, {"flow": Crowded(one)}, EngineConfig(workers=threads))
+    assert capacity.streams("flow") > 1  # by the clock, a step takes twice the time of its audio
+    assert (one.sampler.helpers_seconds() > 0) == (threads > 1)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,9 +1,10 @@
 """How many live streams this machine carries: measured, by making some; remembered; and put right by what happens.
 
 What is measured is processor time, which other programs do not change as they do the clock: what a core needs for a
-second of a stream's audio, from its input to its samples, alone and in company, and for the messages that carry it.
-All cores together have a second a second. Of that the streams may take `LIMIT`; the rest is for whoever listens on this
-machine, and for the system.
+second of a stream's audio, from its input to its samples, alone and in company, and for the messages that carry it
+both ways. A machine that is shared with others is at times slower than it can be, and never faster. So the least of
+several measurements counts, of several starts too. All cores together have a second a second. Of that the streams may
+take `LIMIT`; the rest is for whoever listens on this machine, and for the system.
 """
 
 from __future__ import annotations
@@ -28,10 +29,8 @@ __all__ = ["LIMIT", "Costs", "Load", "measure_capacity", "settled"]
 
 #: Points (streams, part of the time that they take), as `Capacity.load` has them of a voice.
 Load = Sequence[tuple[int, float]]
-#: Part of the cores' time that live streams may take.
-LIMIT = 0.75
-#: Of the streams that are a worker's share, one in so many is in a step: they do not all come at one time.
-_IN_STEP = 2
+#: Part of the cores' time that live streams may take, as it is measured: a step beside others takes a fifth more.
+LIMIT = 0.5
 #: Streams that are counted at the most, where nothing else is the limit.
 _MOST = 10_000
 #: Chunks of each measurement; the shortest time counts.
@@ -40,6 +39,8 @@ _STEPS = 3
 _TEXT = "The birch canoe slid on the smooth planks. It costs $47.25."
 #: Measurements are repeated until the last two agree within this part, or so many times.
 _AGREE, _ROUNDS = 0.03, 6
+#: Times that each voice is measured, at least if nothing is remembered: a machine may be slow for a second.
+_VISITS = 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,14 @@ class Costs:
         """Of one of so many streams in a step."""
         counts, seconds = zip(*self.streams, strict=True)
         return float(np.interp(streams, counts, seconds))
+
+    def least(self, other: Costs | None) -> Costs:
+        """The less of this and another measurement of the same numbers of streams, for each number."""
+        if other is None or [n for n, _ in other.streams] != [n for n, _ in self.streams]:
+            return self
+        return Costs(
+            tuple((n, min(a, b)) for (n, a), (_, b) in zip(self.streams, other.streams, strict=True))
+        )
 
 
 def measure_capacity(
@@ -69,27 +78,32 @@ def measure_capacity(
     `known` has the load of each shape that was measured before, and gets those of the others. A sampler with a
     `max_streams` has no more than these. Raises what the backend raises.
     """
-    load: dict[str, Load] = {}
     known = {} if known is None else known
-    for name, loaded in voices.items():
-        shape = loaded.voice.workload
-        if shape in known:
-            load[name] = known[shape]
-            continue
-        if planes[name].batch is None:
-            load[name] = _loads_together(planes[name], name, loaded, config.chunk)
-        else:
-            batch = planes[name].batch or 1
-            counts = sorted({1, 2, -(-batch // 2), batch})
+    costs: dict[Hashable, Costs] = {}
+    reading: dict[Hashable, float] = {}
+    for _ in range(_VISITS):
+        for name, loaded in voices.items():
+            shape, plane = loaded.voice.workload, planes[name]
+            if shape in known:
+                continue
+            if plane.batch is None:
+                known[shape] = _loads_together(plane, name, loaded, config)
+                continue
+            counts = sorted({1, 2, _economical(plane.batch), plane.batch})
             key = f"{shape} {loaded.sampler.device} {config.chunk} {counts}"
-            trial = cache(partial(_trial, planes[name], name, loaded, config.chunk, time.thread_time))
-            costs = remembered(key, partial(settled, counts, lambda count: trial(count)()))  # noqa: B023
-            each = message * 16000 / config.chunk
+            trial = cache(partial(_trial, plane, name, loaded, config.chunk, time.thread_time))
+            found = remembered(key, partial(settled, counts, lambda count: trial(count)()))  # noqa: B023
+            costs[shape] = found.least(costs.get(shape))
             if loaded.voice.takes_text:  # so that any of its streams may be of text
-                each += remembered(f"text {shape}", partial(_reading, loaded.voice)).each(1)
-            load[name] = _loads(costs, each, batch, config.workers)
-        known[shape] = load[name]
-    return Capacity(load, LIMIT, measured=True)
+                reading[shape] = remembered(f"text {shape}", partial(_reading, loaded.voice)).each(1)
+    for name, loaded in voices.items():
+        shape, batch = loaded.voice.workload, planes[name].batch
+        if batch is not None and shape in costs:
+            each = message * 16000 / config.chunk + reading.get(shape, 0.0)
+            known[shape] = _loads(costs[shape], each, batch, config.workers)
+    return Capacity(
+        {name: known[loaded.voice.workload] for name, loaded in voices.items()}, LIMIT, measured=True
+    )
 
 
 def warm_up(plane: DataPlane, name: str, loaded: LoadedVoice, chunk: int) -> None:
@@ -114,11 +128,14 @@ def _reading(voice: Voice) -> Costs:
 
 def _loads(costs: Costs, each: float, batch: int, cores: int) -> list[tuple[int, float]]:
     """The part of all cores' time that 1, 2, ... streams take, up to the first number that is too much; each takes so
-    many seconds besides."""
+    many seconds besides.
+
+    A worker's step has its share of them, but no more than are worth while (wavesynth.engine.scheduler).
+    """
     loads: list[tuple[int, float]] = []
     while not loads or (loads[-1][1] <= LIMIT and len(loads) < _MOST):
         streams = len(loads) + 1
-        together = min(batch, max(1.0, streams / cores / _IN_STEP))
+        together = min(float(_economical(batch)), max(1.0, streams / cores))
         loads.append((streams, streams * (costs.each(together) + each) / cores))
     return loads
 
@@ -135,14 +152,27 @@ def settled(counts: Sequence[int], cost: Callable[[int], float]) -> Costs:
     return Costs(tuple(best.items()))
 
 
-def _loads_together(plane: DataPlane, name: str, loaded: LoadedVoice, chunk: int) -> list[tuple[int, float]]:
-    """The part of the time that a step of 1, 2, ... streams takes, by the clock: the device is somebody else's."""
-    most, streams = loaded.sampler.max_streams, 1
+def _loads_together(
+    plane: DataPlane, name: str, loaded: LoadedVoice, config: EngineConfig
+) -> list[tuple[int, float]]:
+    """The part of the time that a step of 1, 2, ... streams takes: by the clock, if the device is somebody else's."""
+    sampler, spent = loaded.sampler, getattr(loaded.sampler, "helpers_seconds", None)
+    most, streams = sampler.max_streams, 1
     loads: list[tuple[int, float]] = []
     while not loads or (loads[-1][1] <= LIMIT and loads[-1][0] != most):
-        loads.append((streams, _trial(plane, name, loaded, chunk, time.perf_counter, streams)()))
+        if spent is None:
+            load = _trial(plane, name, loaded, config.chunk, time.perf_counter, streams)()
+        else:
+            trial = _trial(plane, name, loaded, config.chunk, lambda: time.thread_time() + spent(), streams)
+            load = trial() / min(streams, config.workers)
+        loads.append((streams, load))
         streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
     return loads
+
+
+def _economical(batch: int) -> int:
+    """Streams that are worth a step of a plane that advances so many best."""
+    return -(-batch // 2)
 
 
 def _trial(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -56,6 +58,8 @@ class FlowSampler:
         self._block = network.config.block
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
+        self._helpers = 0.0
+        self._lock = threading.Lock()
 
     @property
     def device(self) -> str:
@@ -66,6 +70,11 @@ class FlowSampler:
     def bytes_per_stream(self) -> int:
         """The memory of one stream."""
         return 4 * int(self._kernel.state_size)
+
+    def helpers_seconds(self) -> float:
+        """Processor time that other threads than the callers' have taken, in seconds."""
+        with self._lock:
+            return self._helpers
 
     def start(self) -> FlowState:
         """The state of a stream before its first sample: silence was before."""
@@ -86,7 +95,15 @@ class FlowSampler:
         shares = [
             (states[part], [conditioning[i] for i in _range(part, states)], params[part], n) for part in parts
         ]
-        return np.concatenate(list(self._pool.map(self._advance, *zip(*shares, strict=True))))
+        return np.concatenate(list(self._pool.map(self._help, *zip(*shares, strict=True))))
+
+    def _help(self, *share: Any) -> NDArray[np.float32]:
+        began = time.thread_time()
+        try:
+            return self._advance(*share)
+        finally:
+            with self._lock:
+                self._helpers += time.thread_time() - began
 
     def follow(
         self,
