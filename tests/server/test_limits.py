@@ -83,6 +83,35 @@ async def test_a_live_call_that_sends_nothing_gives_its_place_back(config, befor
         assert len(await stream_bytes(stub, **of_audio())) == 2000
 
 
+async def test_input_that_trickles_gives_its_place_back(config):
+    async with serving(config, idle=5, behind=0.5) as (_, stub):
+        call = stub.Resynthesize()
+        await call.write(configuration())
+
+        async def trickle():
+            while not call.done():
+                await call.write(audio(16))
+                await asyncio.sleep(0.05)
+
+        trickling = asyncio.create_task(trickle())
+        code, sentence = await ending(call)
+        await asyncio.wait([trickling])
+        assert code == grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "seconds behind half of real time; it may be behind by 0.5 seconds at most" in sentence
+        assert len(await stream_bytes(stub, **of_audio())) == 2000
+
+
+async def test_input_that_pauses_for_less_than_half_of_the_time_is_never_behind(config):
+    async with serving(config, idle=5, behind=0.4) as (_, stub):
+        call = stub.Resynthesize()
+        await call.write(configuration())
+        for _ in range(5):  # 1.5 s of pauses in all
+            await asyncio.sleep(0.3)
+            await call.write(audio(8000))
+        await call.done_writing()
+        assert (await rest_of(call))[-1].statistics.samples == 5 * 8000
+
+
 async def test_input_that_the_server_does_not_take_yet_is_not_missed(config):
     async with serving(config, idle=0.4) as (_, stub):
         call = stub.Resynthesize()
@@ -254,6 +283,7 @@ async def test_messages_with_audio_need_not_wait():
     ("values", "sentence"),
     [
         ({"idle": 0}, "idle is 0; it must be above 0 and at most 86400 seconds"),
+        ({"behind": 0}, "behind is 0; it must be above 0 and at most 86400 seconds"),
         ({"stall": float("nan")}, "stall is nan; it must be above 0 and at most 86400 seconds"),
         ({"client_share": 0}, "client_share is 0; it must be above 0 and at most 1"),
         ({"call": 1e9}, "call is 1000000000.0; it must be above 0 and at most 86400 seconds"),

@@ -63,6 +63,12 @@ def serve(
     idle_seconds: Annotated[
         float, typer.Option(help="Seconds that a live call may send nothing.", min=0.1, max=86_400)
     ] = 120,
+    behind_seconds: Annotated[
+        float,
+        typer.Option(
+            help="Seconds by which a live call's input may be behind half of real time.", min=0.1, max=86_400
+        ),
+    ] = 300,
     stall_seconds: Annotated[
         float, typer.Option(help="Seconds that a caller may stop reading.", min=0.1, max=86_400)
     ] = 120,
@@ -192,6 +198,7 @@ def serve(
             limits=Limits(
                 first_message=first_message_seconds,
                 idle=idle_seconds,
+                behind=behind_seconds,
                 stall=stall_seconds,
                 call=call_seconds,
                 vanished=vanished_seconds,

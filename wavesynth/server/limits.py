@@ -23,6 +23,9 @@ class Limits:
     """Seconds in which a call's first message must come; 16 MiB then need a line of 4.5 Mbit/s."""
     idle: float = 120.0
     """Seconds for which a live call may send nothing while the server waits for its input."""
+    behind: float = 300.0
+    """Seconds by which the input of a live call may be behind half of real time: it may pause, and be slow for a while.
+    Only time counts for which the server waits for input."""
     stall: float = 120.0
     """Seconds for which a reader may take nothing. A player who pauses goes on reading until the buffers on the way are
     full, some seconds of audio; two minutes more are a pause, not an absence."""
@@ -52,7 +55,7 @@ class Limits:
         return _SHARE if self.client_share is None else self.client_share
 
     def __post_init__(self) -> None:
-        for name in ("first_message", "idle", "stall", "call", "vanished"):
+        for name in ("first_message", "idle", "behind", "stall", "call", "vanished"):
             holds = 0 < getattr(self, name) <= _LONGEST
             require(self, name, holds, f"above 0 and at most {_LONGEST:g} seconds")
         whole = {"calls": (1, 1_000_000), "input_bytes": (MAX_MESSAGE, 1 << 40)}

@@ -24,7 +24,7 @@ from wavesynth.server.scoring import Scoring
 from wavesynth.server.telemetry import Call
 from wavesynth.server.texts import SpokenText, Texts
 from wavesynth.server.validation import Checked, GrowingInput, Requests, TextToRead
-from wavesynth.server.waiting import Answer, checked_aside, next_message
+from wavesynth.server.waiting import Answer, LiveInput, checked_aside, next_message
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
 
@@ -144,10 +144,12 @@ class SynthesisService(SynthesisServiceServicer):
         pace: Pace,
     ) -> None:
         """Moves the input of a call to its stream."""
-        while (message := await next_message(requests, self._limits)) is not None:
+        given = LiveInput(requests, self._limits)
+        while (message := await given.next()) is not None:
             piece, samples = await checked_aside(message, partial(checked.given.read, message))
             if len(piece):
                 await stream.push(piece, samples)
+            given.had(samples / checked.sample_rate)
             await pace.message(samples / checked.sample_rate)
         stream.finish()
 
@@ -161,11 +163,13 @@ class SynthesisService(SynthesisServiceServicer):
         call: Call,
     ) -> None:
         """Says the text of a call while it is written: a message is read when what came before is nearly said."""
-        while (message := await next_message(requests, self._limits)) is not None:
+        given = LiveInput(requests, self._limits)
+        while (message := await given.next()) is not None:
             piece = checked.given.read_text(message)
             await text.push(piece)
             call.read_aloud(len(piece))
             samples = await text.feed(stream)
+            given.had(samples / checked.sample_rate)
             await pace.message(samples / checked.sample_rate)
         await text.finish()
         await _say(text, stream)

@@ -18,7 +18,7 @@ from wavesynth.server.limits import Limits
 from wavesynth.server.request_ids import HEADER
 from wavesynth.server.telemetry import Call
 
-__all__ = ["Answer", "checked_aside", "next_message", "within"]
+__all__ = ["Answer", "LiveInput", "checked_aside", "next_message", "within"]
 
 #: Bytes of a message that takes a millisecond or so to look through.
 _LARGE = 1 << 18
@@ -45,6 +45,32 @@ async def next_message(requests: AsyncIterator[Any], limits: Limits) -> Any:
     sentence = f"no input came for {limits.idle:g} seconds; a live call may send nothing for so long at most"
     async with within(limits.idle, RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)):
         return await anext(requests, None)
+
+
+class LiveInput:
+    """The messages of a live call's input after the first: none may come too late, and all together not be slow for
+    long. A few samples now and then would hold a place for as long as calls may last."""
+
+    def __init__(self, requests: AsyncIterator[Any], limits: Limits) -> None:
+        self._requests, self._limits = requests, limits
+        self._behind = 0.0
+
+    async def next(self) -> Any:
+        """The next one; None after the last. Raises RefusedError when none comes, or when they are slow for long."""
+        began = time.monotonic()
+        message = await next_message(self._requests, self._limits)
+        self._behind += time.monotonic() - began
+        if message is not None and self._behind > self._limits.behind:
+            sentence = (
+                f"the input is {self._behind:.1f} seconds behind half of real time; it may be behind by "
+                f"{self._limits.behind:g} seconds at most"
+            )
+            raise RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)
+        return message
+
+    def had(self, seconds: float) -> None:
+        """The last one had so many seconds of audio."""
+        self._behind = max(0.0, self._behind - 2 * seconds)
 
 
 async def checked_aside(message: Any, check: Callable[[], T]) -> T:
