@@ -60,6 +60,16 @@ def test_a_voice_too_slow_for_real_time_is_servedalone():
         assert len(audio(stream)) == 640
 
 
+def test_offline_streams_are_no_longer_together_than_there_is_memory_for(gate):
+    with gated(gate, offline_samples=1000) as engine:
+        engine.open(from_nothing(5000, live=False)).cancel()  # one is always admitted
+        engine.open(from_nothing(800, live=False))
+        with pytest.raises(CapacityError, match="800 samples; with this one they may have 1000"):
+            engine.open(from_nothing(300, live=False))
+        engine.open(from_nothing(200, live=False))
+        engine.open(from_nothing(5000))  # live ones are made as they are heard
+
+
 def test_offline_streams_wait_in_a_queue_that_has_an_end(gate):
     with gated(gate, waiting=2) as engine:
         for _ in range(2):

@@ -35,8 +35,8 @@ class CapacityError(Exception):
 
 
 class Admission:
-    """Admits live streams as far as `capacity` says, and `waiting` offline ones; of both a client may have the part
-    `share`, and always one.
+    """Admits live streams as far as `capacity` says, and `waiting` offline ones, of `offline_samples` together;
+    of both a client may have the part `share`, and always one.
 
     What was measured is too much where other programs take the cores. So chunks that are late take room away: a
     little at first, and below what is in use if they are late again within a second. It comes back slowly.
@@ -48,7 +48,9 @@ class Admission:
         waiting: int,
         clock: Callable[[], float] = time.monotonic,
         share: float = 1.0,
+        offline_samples: int | None = None,
     ) -> None:
+        self._offline_samples = offline_samples
         self.capacity, self._waiting, self._clock, self._share = capacity, waiting, clock, share
         self._lock = threading.Lock()
         self._room, self._since = 1.0, clock()  # part of the capacity's limit, and when that was said
@@ -71,6 +73,8 @@ class Admission:
             raise CapacityError(
                 f"all {len(others)} places for {kind} streams are taken", _retry_after(others)
             )
+        if not request.live:
+            self._check_length(request, others)
         its_own = [s for s in others if request.client and s.request.client == request.client]
         if request.client_streams is not None and len(its_own) >= request.client_streams:
             raise CapacityError(
@@ -84,6 +88,20 @@ class Admission:
                 f"{self._share:.0%} of them",
                 _retry_after(its_own),
                 "share",
+            )
+
+    def _check_length(self, request: EngineRequest, others: Sequence[EngineStream]) -> None:
+        """Raises CapacityError if all offline streams together would keep too much in memory."""
+        samples = sum(stream.request.samples or 0 for stream in others)
+        if (
+            others
+            and self._offline_samples is not None
+            and samples + (request.samples or 0) > self._offline_samples
+        ):
+            raise CapacityError(
+                f"the offline streams under way have {samples} samples; with this one they may have "
+                f"{self._offline_samples}",
+                _retry_after(others),
             )
 
     def _fits(self, request: EngineRequest, others: Sequence[EngineStream], part: float) -> bool:

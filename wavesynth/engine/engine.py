@@ -67,7 +67,12 @@ class Engine:
         self._replaced: dict[tuple[str, int], DataPlane] = {}
         self.counts = Counts()
         """What the workers have done."""
-        self._admission = Admission(capacity, self.config.waiting, share=self.config.share)
+        self._admission = Admission(
+            capacity,
+            self.config.waiting,
+            share=self.config.share,
+            offline_samples=self.config.offline_samples,
+        )
         self._end: StreamError | None = None
         workers = self.config.workers
         if any(plane.depth > 1 for plane in self.planes.values()):

@@ -18,6 +18,10 @@ from wavesynth.server.errors import RefusedError
 __all__ = ["AsyncEngine", "AsyncStream", "Stream"]
 
 
+#: Bytes of a large input that are given at once: what takes a millisecond.
+_SLICE = 1 << 19
+
+
 class Stream(Protocol):
     """What is used of an engine's stream: an `EngineStream`'s methods, none of which waits."""
 
@@ -102,6 +106,14 @@ class AsyncStream:
         await self.room()
         self._stream.push(piece)
         self._pushed += samples
+
+    async def push_whole(self, given: NDArray[np.generic]) -> None:
+        """Gives all the input there will be, samples or frames; others have a turn in between."""
+        step = max(1, _SLICE // max(1, given[:1].nbytes))
+        self._stream.push(given[:step])
+        for begin in range(step, len(given), step):
+            await asyncio.sleep(0)
+            self._stream.push(given[begin : begin + step])
 
     def finish(self) -> None:
         """Says that there will be no more input."""

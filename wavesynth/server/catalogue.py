@@ -36,6 +36,10 @@ from wavesynth.workers import one_torch_thread
 __all__ = ["Catalogue", "FolderCache", "Snapshot", "engine_of"]
 
 
+#: Samples of all offline calls together, an hour at 16 kHz: with their input they take some 200 MB until they end.
+_OFFLINE_SAMPLES = 3600 * 16000
+
+
 class Named(Protocol):
     """What has a name."""
 
@@ -143,7 +147,10 @@ class Catalogue:
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
         self.engine_config = EngineConfig(
-            chunk=config.chunk, workers=config.threads, share=config.limits.share
+            chunk=config.chunk,
+            workers=config.threads,
+            share=config.limits.share,
+            offline_samples=_OFFLINE_SAMPLES,
         )
         """How the engine runs."""
         self._problems: list[str] | None = None

@@ -132,7 +132,7 @@ class SynthesisService(SynthesisServiceServicer):
         async with self._engine.open(asked) as stream:
             call.opened = time.monotonic()
             if given is not None:
-                await stream.push(given, asked.samples or 0)
+                await stream.push_whole(given)
             stream.finish()
             yield stream, _Messages(checked)
 
