@@ -17,6 +17,9 @@ class Target:
     port: int
     page: int
     token: str
+    server: int = 0
+    """The number of its process, and where its voices are: for what an operator does."""
+    voices: str = ""
 
     def caller(self, **options) -> HandMade:
         """A connection to its gRPC port, from another address of this machine than others have."""
