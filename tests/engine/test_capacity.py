@@ -63,7 +63,7 @@ def test_a_stream_of_text_takes_what_reading_takes_besides():
 
     config = EngineConfig(workers=2)
     capacity = measure_capacity({"free": reader}, {"free": OfCores(reader)}, config, remembered=costs)
-    assert capacity.streams("free") == 5  # of 0.3 in 1.5
+    assert capacity.streams("free") == 3  # of 0.3 in 1.0
     assert said["text"].each(1) > 0
 
 

@@ -1,8 +1,9 @@
 """How the system shares cores out between a worker, whose steps are long, and whoever has little to do meanwhile.
 
-Linux lets a thread that wakes up wait for the end of the running one's slice, and looks up to 4 ms later. So a worker's step would hold up who receives and sends, here and in other processes. A thread that asks
-for longer slices is interrupted at once by others with shorter ones (Linux 6.12 and newer: EEVDF, PREEMPT_SHORT). Its
-share of the time stays the same.
+Linux lets a thread that wakes up wait for the end of the running one's slice, and looks up to 4 ms later. So a worker's
+step would hold up who receives and sends, here and in other processes. A thread that asks for longer slices is
+interrupted at once by others with shorter ones (Linux 6.12 and newer: EEVDF, PREEMPT_SHORT). Its share of the time
+stays the same.
 """
 
 from __future__ import annotations
