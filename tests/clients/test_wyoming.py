@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import sys
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -170,3 +172,19 @@ def test_a_service_without_a_voice_that_reads_is_refused(serve):
     with serve() as server:
         result = CliRunner().invoke(app, ["wyoming", "--port", "0", "--address", f"localhost:{server.port}"])
     assert result.exit_code == 1 and "has no voice that takes text" in result.output
+
+
+async def test_the_command_says_where_it_listens_and_ends_well(server):
+    command = "from wavesynth.cli import main; main()"
+    arguments = ["wyoming", "--port", "0", "--address", f"localhost:{server.port}"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", command, *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    line = (await process.stdout.readline()).decode()
+    address, _, voices = line.removeprefix("listening on 127.0.0.1:").partition(", for ")
+    async with asyncio.timeout(120), AsyncTcpClient("127.0.0.1", int(address)) as client:
+        await client.write_event(Synthesize(TEXT).event())
+        kinds, _, _ = await events(client, {"audio-stop", "error"})
+    process.send_signal(signal.SIGTERM)
+    assert kinds[-1] == "audio-stop" and voices.strip() == "reader"
+    assert await process.wait() == 0

@@ -130,8 +130,9 @@ whenAllowed(async () => {
   const listed = await (await load("/voices")).json();
   state.voices = new Map(listed.voices.map((voice) => [voice.name, voice]));
   state.limit = listed.maxSeconds;
-  const first = state.voices.get(listed.defaultVoice)?.text ? null : listed.voices.find(({ text }) => text);
-  const chosen = first?.name ?? listed.defaultVoice; // one that reads, if there is one
+  const readers = listed.voices.filter(({ text }) => text).sort((a, b) => a.layers - b.layers);
+  const reads = !readers.length || readers.some(({ name }) => name === listed.defaultVoice);
+  const chosen = reads ? listed.defaultVoice : readers[0].name; // one that reads, if there is one
   $("voice").replaceChildren(...[...state.voices.keys()].map((name) => new Option(name, name, false, name === chosen)));
   describe();
   if (listed.example) state.example = await decode(await load("/example"), "The example");
