@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from tests.voices_for_tests import make_text_voice, tiny_voice
 from wavesynth.audio.live_files import LIVE_FILES, live_file
@@ -138,7 +139,7 @@ def test_events_carry_the_same_audio(server):
 @pytest.mark.parametrize(
     ("changes", "status", "param", "sentence"),
     [
-        ({"input": None}, 400, "input", "input is None; it must be a text"),
+        ({"input": [TEXT]}, 400, "input", "input must be a text"),
         ({"input": " \n"}, 400, "input", "at least one word"),
         ({"input": "\ud800"}, 400, "input", "half of a surrogate pair"),
         ({"input": "…"}, 400, None, "text"),
@@ -164,6 +165,18 @@ def test_what_is_wrong_is_said_in_their_form_and_counted(server, changes, status
     assert sentence in found["message"]
     if status == 400:
         eventually(lambda: value(*counted) == before + 1)
+
+
+def test_the_log_has_no_word_of_a_text(server):
+    for wrong in (
+        {"input": ["secret"]},
+        {"input": "secret", "speed": 9},
+        {"input": "secret", "voice": "tiny"},
+    ):
+        with capture_logs() as logs:
+            error(server, {**ASKED, **wrong})
+            eventually(lambda: logs)
+        assert logs[0]["method"] == "StreamSynthesize" and "secret" not in str(logs)
 
 
 @pytest.mark.parametrize(

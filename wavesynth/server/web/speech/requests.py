@@ -112,7 +112,7 @@ def _text(given: dict[str, Any], name: str) -> str:
     if name not in given:
         raise _wrong(name, f"{name} is missing")
     if not isinstance(given[name], str):
-        raise _wrong(name, f"{name} is {brief(given[name])}; it must be a text")
+        raise _wrong(name, f"{name} must be a text")  # without what came: the log has no word of a text
     return str(given[name])
 
 
