@@ -7,7 +7,7 @@ BIN := .venv/bin
 SERVED := .venv/served
 READY := .venv/ready
 
-.PHONY: help demo test faults attacks soak machines lint docs bench bench-gpu lock proto clean
+.PHONY: help demo test faults attacks soak machines lint docs bench bench-gpu train-gpu lock proto clean
 
 help: ## list these
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,11 @@ bench: $(READY) ## measure the engine and the service on this machine
 
 bench-gpu: ## on a machine with an NVIDIA GPU: its tests and its speed, in 8 minutes
 	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) -m wavesynth.benchmarks.gpu
+
+TRAIN_MINUTES ?= 12
+DATA ?= datasets
+train-gpu: ## on a machine with an NVIDIA GPU: `anyone` learns from the folders in DATA for TRAIN_MINUTES (12)
+	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) tools/train_gpu.py --data $(DATA) --minutes $(TRAIN_MINUTES) --run runs/anyone $(TRAIN_OPTIONS)
 
 lock: $(READY) ## pin anew what the image installs, with hashes for every system, in requirements.lock
 	@$(BIN)/python -c "import uv" 2>/dev/null || $(BIN)/pip install --editable ".[deploy]"
