@@ -30,7 +30,7 @@ __all__ = ["LIMIT", "Costs", "Load", "measure_capacity", "settled"]
 #: Points (streams, part of the time that they take), as `Capacity.load` has them of a voice.
 Load = Sequence[tuple[int, float]]
 #: Part of the cores' time that live streams may take, as it is measured: a step beside others takes a fifth more.
-LIMIT = 0.5
+LIMIT = 0.52
 #: Streams that are counted at the most, where nothing else is the limit.
 _MOST = 10_000
 #: Chunks of each measurement; the shortest time counts.
