@@ -101,3 +101,14 @@ def test_a_text_needs_the_token_where_one_is_wanted(chromium, serve, folder):
         page.get_by_label("Text to be read aloud").fill(TEXT)
         page.get_by_role("button", name="Say it").click()
         expect(page, "Done")
+
+
+def test_who_reads_too_slowly_is_compared_with_voices_that_read(page):
+    said = page.evaluate(
+        """async () => {
+            const { tooSlow } = await import("/static/health.js");
+            const voice = (name, layers, text) => ({ name, layers, text, melBands: 80 });
+            return tooSlow(voice("slow", 30, true), [voice("reads", 9, true), voice("mute", 5, false)], true);
+        }"""
+    )
+    assert said.endswith("Voices of fewer layers need less work: reads.")

@@ -62,7 +62,7 @@ function follow(call, now) {
     call.waits = true;
     say("status", "Waiting for the first sound.");
   }
-  if (call.health.slow) notice(tooSlow(call.voice, [...state.voices.values()]));
+  if (call.health.slow) notice(tooSlow(call.voice, [...state.voices.values()], Boolean(text)));
   if (call.health.lost) call.line.fail("LOST");
 }
 

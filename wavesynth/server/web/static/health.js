@@ -48,9 +48,10 @@ export class Health {
   }
 }
 
-/** What to do when a voice is too slow: `others` are all of the service's. */
-export function tooSlow(voice, others) {
-  const lighter = others.filter((other) => other.layers < voice.layers && !other.melBands === !voice.melBands);
+/** What to do when a voice is too slow: `others` are all of the service's; `text` says that it reads one. */
+export function tooSlow(voice, others, text) {
+  const able = ({ melBands, text: reads }) => !melBands === !voice.melBands && (reads || !text);
+  const lighter = others.filter((other) => other.layers < voice.layers && able(other));
   const choice = lighter.length ? ` Voices of fewer layers need less work: ${lighter.map(({ name }) => name).join(", ")}.` : "";
   return (
     "Too slow: the sound comes later than it is needed. The machine of the service, or the way to it, cannot keep up " +
