@@ -7,6 +7,7 @@ import pytest
 
 import wavesynth
 from tests.voices_for_tests import make_text_voice, make_voice
+from wavesynth.engine.stream import MAX_INPUT_AHEAD
 
 TEXT = "Hello there, how are you? This is the second sentence."
 
@@ -24,6 +25,16 @@ def test_text_in_any_pieces_gives_the_samples_of_the_whole(synthesizer):
             np.concatenate(list(synthesizer.stream(text=iter(pieces), seed=1))), whole
         )
     np.testing.assert_array_equal(synthesizer.synthesize(text=TEXT, seed=1, first_sample=999), whole[999:])
+
+
+def test_a_stream_in_pieces_may_begin_far_behind_what_is_read_ahead(synthesizer):
+    """What is made before the first sample is dropped, and its input goes on all the same."""
+    text = " ".join([TEXT] * 3)
+    whole = synthesizer.synthesize(text=text)
+    first = len(whole) - 2000
+    assert first > 2 * MAX_INPUT_AHEAD
+    rest = np.concatenate(list(synthesizer.stream(text=iter([text]), first_sample=first)))
+    np.testing.assert_array_equal(rest, whole[first:])
 
 
 def test_a_stream_says_which_words_begin_in_its_chunks(synthesizer):

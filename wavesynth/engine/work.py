@@ -126,8 +126,8 @@ class Work:
     def put(
         self, streams: Sequence[EngineStream], ends: Sequence[int], made: Sequence[NDArray[np.int16]]
     ) -> tuple[list[EngineStream], list[float]]:
-        """Puts what came out into the mailboxes; the live streams that got a chunk and all that ended, and how late
-        each chunk of a live stream is."""
+        """Puts what came out into the mailboxes; the live streams that got a chunk, or are yet to get their first, and
+        all that ended; and how late each chunk of a live stream is."""
         changed, late = [], []
         with self.lock:
             now = time.monotonic()
@@ -138,7 +138,10 @@ class Work:
                 lateness = stream.put(samples, end, now)
                 if stream.closed:
                     self.streams.pop(stream, None)
-                if stream.closed or (stream.live and stream.waiting > before):
+                # One that has given nothing yet may have room for input: what it makes may be dropped (`first_sample`).
+                if stream.closed or (
+                    stream.live and (stream.waiting > before or not stream.first_chunk_sent)
+                ):
                     changed.append(stream)
                 if lateness is not None and stream.live:
                     late.append(lateness)

@@ -94,11 +94,12 @@ class AsyncStream:
         self._output.set()
         self._room.set()
 
-    async def room(self) -> None:
-        """Waits while the engine is far behind the input of a live stream; an offline one takes all of it."""
-        while self._live and self._pushed - self._stream.samples_made > MAX_INPUT_AHEAD:
+    async def room(self, ahead: int = MAX_INPUT_AHEAD) -> None:
+        """Waits while the input of a live stream is more than `ahead` samples ahead of the engine; an offline one takes
+        all of it."""
+        while self._live and self._pushed - self._stream.samples_made > ahead:
             self._room.clear()  # before looking again: a wake-up in between is not lost
-            if self._pushed - self._stream.samples_made > MAX_INPUT_AHEAD:
+            if self._pushed - self._stream.samples_made > ahead:
                 await self._room.wait()
 
     async def push(self, piece: NDArray[np.generic], samples: int) -> None:

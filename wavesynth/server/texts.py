@@ -32,6 +32,9 @@ T = TypeVar("T")
 
 #: Threads that read texts: one may be at a hard sentence while another goes on.
 _THREADS = 2
+#: Samples of log-mel that the engine has in hand, 0.75 s at 16 kHz: the first chunks of calls that begin at one time
+#: do not wait while texts are read for later.
+_AHEAD = 12_000
 #: Characters that a thread is given at once; SSML is read when it is given.
 _AT_ONCE = 4000
 #: What the log says of a text that cannot be read, whose own sentence may quote it.
@@ -119,11 +122,11 @@ class SpokenText:
             await _on(self._pool, self._speech.finish)
 
     async def feed(self, stream: AsyncStream) -> int:
-        """Moves to `stream` what can be said of what was pushed, and nothing while it has two seconds to say; how many
+        """Moves to `stream` what can be said of what was pushed, and nothing while it has enough to say; how many
         samples of audio that makes."""
         before = self._reader.samples
         while True:
-            await stream.room()
+            await stream.room(_AHEAD)
             with _unreadable():
                 piece = await _on(self._pool, self._speech.next)
             if piece is None:
