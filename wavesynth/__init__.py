@@ -1,8 +1,8 @@
 """Neural audio that is generated one sample at a time, fast enough to be live.
 
 >>> import wavesynth
->>> wavesynth.voices()
-['allison', 'allison-anyone', 'allison-flow', 'allison-small', 'babble', 'five', 'nsh', 'piano', 'piano-free']
+>>> wavesynth.voices()[:5]
+['allison', 'allison-anyone', 'allison-flow', 'allison-reads', 'allison-small']
 >>> wavesynth.load_voice("five").speakers
 ('allison', 'june', 'carlo', 'ivr', 'nsh')
 >>> with wavesynth.Synthesizer("babble") as synthesizer:

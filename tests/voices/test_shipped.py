@@ -18,6 +18,7 @@ from wavesynth.engine.conversion import StreamingConverter
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.sampling.philox import philox
 from wavesynth.sampling.windows import Windows
+from wavesynth.text.speech import TextSpeech
 from wavesynth.voices.folders import find_voices
 from wavesynth.voices.samplers import make_sampler
 from wavesynth.voices.voice import load_voice
@@ -26,6 +27,7 @@ from wavesynth.voices.voice import load_voice
 SAID = {
     "allison": "3079324745ccf3a9",
     "allison-anyone": "edd76051f46632ad",
+    "allison-reads": "d2c3ee5ef0296082",
     "allison-small": "d2c3ee5ef0296082",
     "babble": "f5be29a069d371bd",
     "five": "51250382d3939152",
@@ -37,6 +39,7 @@ SAID = {
 HEARD = {
     "allison": "ecb756a0a38c2c59",
     "allison-anyone": "59175aeb23ba8e5d",
+    "allison-reads": "b3c50b14a4a54806",
     "allison-small": "b3c50b14a4a54806",
     "five": "83b2f5739fe63936",
     "nsh": "a496e6dd92c5bf64",
@@ -44,6 +47,10 @@ HEARD = {
 }
 #: And of the samples of flows, made from log-mel.
 FLOWED = {"allison-flow": "848579aed27d9be5"}
+#: And of the log-mel that those who take text make of a sentence.
+READ = {"allison-reads": "01f742e0eda88d38"}
+#: It is read as it always was, as long as its words are pronounced as they were.
+TEXT = "Hello, world: I read what you write."
 SHIPPED = find_voices()
 
 
@@ -94,3 +101,18 @@ def test_a_shipped_voice_hears_what_it_always_heard(name):
     conditioner = StreamingConditioner(voice, voice.speaker_number(""))
     frames = torch.cat([conditioner.push(mel), conditioner.finish()])
     assert hashlib.sha256(frames.numpy().astype("<f4").tobytes()).hexdigest()[:16] == HEARD[name]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_shipped_voice_reads_as_it_always_did(name):
+    speech = TextSpeech(load_voice(SHIPPED[name]))
+    speech.push(TEXT)
+    speech.finish()
+    frames = []
+    while (piece := speech.next()) is not None:
+        frames.append(piece.frames)
+    assert hashlib.sha256(np.concatenate(frames).tobytes()).hexdigest()[:16] == READ[name]
+
+
+def test_every_shipped_voice_that_takes_text_is_listed_here():
+    assert {name for name, folder in SHIPPED.items() if load_voice(folder).takes_text} == set(READ)
