@@ -130,7 +130,7 @@ def test_idle_workers_share_what_is_due(idle, names):
     assert chosen(planned(of_cores("abcdef"), live=6, now=1.0, workers=3, idle=idle)) == names
 
 
-def test_a_stream_that_is_less_than_a_tenth_of_a_second_ahead_waits_a_moment_for_company():
+def test_a_stream_that_is_little_ahead_waits_a_moment_for_company():
     plan = planned(of_cores("a", due=0.99, since=0.9), live=8, now=0.9)
     assert not plan.batches
     assert 0.001 < plan.wait < 0.005
@@ -151,8 +151,17 @@ def test_company_of_another_voice_is_none():
 def test_a_step_that_is_large_enough_does_not_wait_and_is_not_shared_out():
     assert chosen(planned(of_cores("ab", due=0.99, since=0.9), live=8, now=0.9)) == "ab"
     assert chosen(planned(of_cores("abcd", due=0.99, since=0.9), live=8, now=0.9)) == "ab"
-    ahead = [Waiting("b", True, due=1.2, n=320, plane=CORE)]
-    assert chosen(planned([*of_cores("a", due=0.99, since=0.9), *ahead], live=8, now=0.9)) == "ab"
+    for due in (1.19, 1.4):  # less ahead than is wanted, or more
+        ahead = [Waiting("b", True, due=due, n=320, plane=CORE)]
+        plan = planned([*of_cores("a", due=0.99, since=0.9), *ahead], live=8, now=0.9)
+        assert [stream.name for stream in plan.batches[0]] == ["a", "b"]
+
+
+def test_nobody_has_a_part_in_a_step_that_is_much_shorter_or_longer_than_its_own():
+    for n in (60, 400):
+        other = Waiting("b", True, due=0.99, n=n, plane=CORE)
+        plan = planned([*of_cores("a", due=0.95), other], live=4, now=0.94, workers=1)
+        assert chosen(plan) == "a"
 
 
 def test_offline_streams_are_made_while_live_ones_wait_a_moment_for_company():
@@ -161,14 +170,14 @@ def test_offline_streams_are_made_while_live_ones_wait_a_moment_for_company():
 
 
 def test_streams_that_are_further_ahead_wait_for_company():
-    plan = planned(of_cores("a", due=1.2), live=8, now=0.9)
+    plan = planned(of_cores("a", due=1.4), live=8, now=0.9)
     assert not plan.batches
     assert plan.wait == pytest.approx(0.2)
-    assert chosen(planned(of_cores("a", due=1.2), live=8, now=0.9 + plan.wait + 0.001)) == "a"
+    assert chosen(planned(of_cores("a", due=1.4), live=8, now=0.9 + plan.wait + 0.001)) == "a"
 
 
 def test_who_is_far_ahead_makes_a_step_of_few_a_little_larger():
-    ahead = [Waiting(name, True, due=1.2, n=320, plane=CORE) for name in "bcd"]
+    ahead = [Waiting(name, True, due=1.4, n=320, plane=CORE) for name in "bcd"]
     plan = planned([*of_cores("a", due=0.95), *ahead], live=4, now=0.9)
     assert chosen(plan) == "ab"
     assert len(plan.batches) == 1  # as long as the first one's
@@ -176,12 +185,12 @@ def test_who_is_far_ahead_makes_a_step_of_few_a_little_larger():
 
 
 def test_enough_streams_do_not_wait():
-    assert chosen(planned(of_cores("abcd", due=1.1), live=8, now=0.9)) == "abcd"
-    assert chosen(planned(of_cores("a", due=1.1), live=1, now=0.9)) == "a"  # there is no other
+    assert chosen(planned(of_cores("abcd", due=1.4), live=8, now=0.9)) == "abcd"
+    assert chosen(planned(of_cores("a", due=1.4), live=1, now=0.9)) == "a"  # there is no other
 
 
 def test_offline_streams_are_made_while_live_ones_wait_for_company():
-    streams = [*of_cores("a", due=1.1), *of_cores("x", live=False)]
+    streams = [*of_cores("a", due=1.4), *of_cores("x", live=False)]
     assert chosen(planned(streams, live=8, now=0.9)) == "x"
 
 

@@ -42,7 +42,7 @@ class Soak:
     """Live calls at once for which the server says that there is room."""
     seconds: float
     rounds: int
-    """The first one is the warm-up."""
+    """The first one is the warm-up; of threads, which are started when they are needed, the first two."""
     noticed: Noticed
     looks: Sequence[Look]
     """In the order of time; the first is before the first call, the last when all callers have gone."""
@@ -95,7 +95,7 @@ def figures(soak: Soak) -> dict[str, Any]:
         },
         "callers_late_ms": percentiles(soak.noticed.late),
         "resident_growth": _growth(soak),
-        "threads_in_the_warm_up": max(look.threads for look in soak.looks if look.at < warm_up),
+        "threads_in_the_warm_up": max(look.threads for look in soak.looks if look.at < 2 * warm_up),
         "server_processor_seconds_per_second": (after.processor_seconds - before.processor_seconds)
         / max(audio, 1e-9),
         "each_minute": [asdict(look) for look in _each(soak.looks, 60.0)],

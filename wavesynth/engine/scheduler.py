@@ -23,8 +23,9 @@ __all__ = ["Capacity", "Scheduler", "StepPlan"]
 _UNHURRIED, _AHEAD = 4, 2
 #: Seconds that a live stream is ahead if it is far ahead.
 _FAR = 0.25
-#: Seconds that a live stream is ahead if it waits for company.
-_AT_EASE = 0.1
+#: Seconds that a live stream is ahead if it waits for company: more than a player takes in advance, 0.25 s, so that its
+#: player reads when it wants to, and hears of no pause.
+_AT_EASE = 0.3
 #: Seconds for which one that is less ahead waits for company: less than would be a gap between two chunks of 10 ms.
 _GATHER = 0.004
 #: Seconds before its next chunk is due that a stream goes before those of which nothing has been heard.
@@ -211,7 +212,7 @@ class Scheduler:
         first = streams[0]
         best = first.plane.batch or 1
         share = min(best, max(enough, -(-len(all_ready) // idle)))
-        alike = [stream for stream in streams if _batch(stream) == _batch(first)][:share]
+        alike = [stream for stream in streams if _fits_step(stream, first)][:share]
         others = [stream for stream in company if stream.voice == first.voice and stream.n >= first.n]
         batch = alike + others[: max(0, _economical(first) - len(alike))]
         return StepPlan([batch], alone=len(all_ready) == len(batch) == 1 and idle > 1)
@@ -236,6 +237,11 @@ def _patience(stream: Candidate, now: float) -> float:
     if not stream.first_chunk_sent or stream.due <= now:
         return 0.0
     return stream.since + _GATHER - now
+
+
+def _fits_step(stream: Candidate, first: Candidate) -> bool:
+    """Whether it may have a part in a step that is as long as `first` can make it."""
+    return stream.voice == first.voice and first.n <= stream.n <= _AHEAD * first.n
 
 
 def _economical(stream: Candidate) -> int:
