@@ -9,9 +9,10 @@ from wavesynth.checks import require, require_value, require_whole
 
 __all__ = ["PAUSES", "PHONEMES", "SYMBOLS", "TextConfig"]
 
-#: The pauses of an utterance, which stand for the marks of a clause too: begin, end without a mark, between words.
+#: The pauses of an utterance: begin; end without a mark; between words; then the marks by which a clause ends.
 PAUSES = ("^", "$", "_", ",", ".", "?", "!", ";", "…")
-#: The phonemes of American English, one character each (wavesynth.text.inventory).
+#: The phonemes of American English, one character each (wavesynth.text.inventory), in the order in which weights have
+#: them: new ones are added at the end.
 PHONEMES = tuple("AIOWYiuæɑɔəɛɜɪʊʌᵊᵻbdfhjklmnpstvwzðŋɡɹɾʃʒʤʧθ")
 SYMBOLS = PAUSES + PHONEMES
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from wavesynth.checks import brief
+from wavesynth.models.text_config import PHONEMES
 
 __all__ = ["CONSONANTS", "EXAMPLES", "INVENTORY", "VOWELS", "parse_phonemes"]
 
@@ -54,8 +55,7 @@ EXAMPLES = {
     "ʧ": "chin",
     "θ": "thin",
 }
-#: All phonemes, in the order that a model's embedding may rely on: new ones are added at the end.
-INVENTORY = tuple(EXAMPLES)
+INVENTORY = PHONEMES
 VOWELS = frozenset("AIOWYiuæɑɔəɛɜɪʊʌᵊᵻ")
 CONSONANTS = frozenset(INVENTORY) - VOWELS
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["PAUSES", "Mark", "Token", "Utterance", "Word"]
+from wavesynth.models.text_config import PAUSES
 
-#: Begin; end without a mark; between words; then the marks by which a clause ends.
-PAUSES = ("^", "$", "_", ",", ".", "?", "!", ";", "…")
+__all__ = ["PAUSES", "Mark", "Token", "Utterance", "Word"]
 
 
 @dataclass(frozen=True)
