@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from wavesynth.audio.analysis import MelConfig
 from wavesynth.audio.projection import MAX_FRAMES, can_correct
@@ -37,6 +37,8 @@ __all__ = [
     "speaker_number",
     "text_config",
 ]
+
+BesideVoice = TypeVar("BesideVoice", ConverterConfig, TextConfig)
 
 #: The newest.
 FORMAT = 5
@@ -152,21 +154,21 @@ def checked(values: dict[str, Any], needs: Needs) -> dict[str, Any]:
 
 def converter_config(values: Any, bands: int) -> ConverterConfig | None:
     """The converter that is described, if there is one; ValueError for one of other bands."""
-    if values is None:
-        return None
-    config = read_config("converter", values, ConverterConfig)
-    if config.bands != bands:
-        raise ValueError(f"converter.bands is {config.bands}; model.mel_bands is {bands}")
-    return config
+    return _of_bands("converter", values, ConverterConfig, bands)
 
 
 def text_config(values: Any, bands: int) -> TextConfig | None:
     """The text network that is described, if there is one; ValueError for one of other bands."""
+    return _of_bands("text", values, TextConfig, bands)
+
+
+def _of_bands(name: str, values: Any, kind: type[BesideVoice], bands: int) -> BesideVoice | None:
+    """The configuration of a network that makes log-mel for a voice of so many bands."""
     if values is None:
         return None
-    config = read_config("text", values, TextConfig)
+    config = read_config(name, values, kind)
     if config.bands != bands:
-        raise ValueError(f"text.bands is {config.bands}; model.mel_bands is {bands}")
+        raise ValueError(f"{name}.bands is {config.bands}; model.mel_bands is {bands}")
     return config
 
 
