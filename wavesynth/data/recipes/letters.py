@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from wavesynth.data.features import Track
 
-__all__ = ["RECIPES", "joined"]
+__all__ = ["RECIPES", "joined", "write_joined"]
 
 _LANGUAGES = ("de", "hu", "nl")
 #: Seconds of a joined recording, at least.
@@ -42,17 +42,22 @@ def joined(paths: Iterable[Path]) -> Iterator[tuple[NDArray[np.float64], int]]:
             gathered = []
 
 
-def _gather(work: Path, track: Track, note: Callable[[str], None]) -> Path:
+def write_joined(paths: Iterable[Path], folder: Path, name: str, digits: int = 2) -> None:
+    """Writes recordings, `joined`, to files `folder/NAME-NUMBER.flac`, as far as these are not there yet."""
     import soundfile
 
+    for number, (samples, rate) in enumerate(joined(paths)):
+        path = folder / f"{name}-{number:0{digits}}.flac"
+        if not path.exists():
+            with atomic_path(path) as temporary:
+                soundfile.write(temporary, samples, rate)
+
+
+def _gather(work: Path, track: Track, note: Callable[[str], None]) -> Path:
     package, folder = fetch("klettres-data", work, track), work / "recordings"
     for language in track(_LANGUAGES, "Joining letters", len(_LANGUAGES)):
         letters = package / "usr/share/klettres" / language / "alpha"
-        for number, (samples, rate) in enumerate(joined(sorted(letters.glob("*.ogg")))):
-            path = folder / f"{language}-{number:02}.flac"
-            if not path.exists():
-                with atomic_path(path) as temporary:
-                    soundfile.write(temporary, samples, rate)
+        write_joined(sorted(letters.glob("*.ogg")), folder, language)
     return folder
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wavesynth.data.recipes.debian import fetch
-from wavesynth.data.recipes.letters import joined
+from wavesynth.data.recipes.letters import write_joined
 from wavesynth.data.recipes.recipe import DEBIAN, DatasetRecipe
-from wavesynth.files import atomic_path
 
 if TYPE_CHECKING:
     from wavesynth.data.features import Track
@@ -22,15 +21,9 @@ _SPEAKER = "5.ogg"
 
 
 def _gather(work: Path, track: Track, note: Callable[[str], None]) -> Path:
-    import soundfile
-
     package, folder = fetch("gcin-voice", work, track), work / "recordings"
     syllables = sorted((package / "usr/share/gcin-voice/ogg").glob(f"*/{_SPEAKER}"))
-    for number, (samples, rate) in enumerate(joined(track(syllables, "Joining syllables", len(syllables)))):
-        path = folder / f"syllables-{number:03}.flac"
-        if not path.exists():
-            with atomic_path(path) as temporary:
-                soundfile.write(temporary, samples, rate)
+    write_joined(track(syllables, "Joining syllables", len(syllables)), folder, "syllables", digits=3)
     return folder
 
 
