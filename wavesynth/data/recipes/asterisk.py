@@ -83,7 +83,7 @@ RECIPES = (
         "CC-BY-SA-3.0",
         _gather_menardi,
         DEBIAN,
-        minutes=23.9,
+        minutes=23.4,
         download_mb=19,
         exclude=NOT_SPEECH,
     ),

@@ -34,7 +34,7 @@ RECIPES = (
         "CC-BY-3.0",
         _gather,
         DEBIAN,
-        minutes=5.9,
+        minutes=8.7,
         download_mb=8,
         takes="1 min",
     ),
