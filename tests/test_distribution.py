@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -54,10 +56,46 @@ def test_every_extra_that_is_named_is_there():
 
 
 def test_a_missing_extra_says_how_to_install_it():
-    sentence = "a trial needs no_such_module, which is missing: pip install 'wavesynth-neural[live]'"
+    sentence = f"a trial needs no_such_module, which is missing: {install_command('live')}"
     with pytest.raises(OSError, match=re.escape(sentence)), extra("live", "a trial"):
         import no_such_module  # noqa: F401
-    assert install_command("train") == "pip install 'wavesynth-neural[train]'"
+
+
+@pytest.mark.parametrize(
+    ("noted", "command"),
+    [
+        (None, "pip install 'wavesynth-neural[live]'"),  # from an index
+        ({"url": "HERE", "dir_info": {}}, "pip install '.[live]'"),
+        ({"url": "HERE", "dir_info": {"editable": True}}, "pip install --editable '.[live]'"),
+        ({"url": "HERE/source", "dir_info": {}}, "pip install './source[live]'"),
+        ({"url": "HERE/it's%20elsewhere", "dir_info": {}}, "pip install './it'\"'\"'s elsewhere[live]'"),
+        ({"url": "HERE/gone", "dir_info": {}}, "pip install '.[live]' in a checkout of wavesynth"),
+        ({"url": "HERE/gone.whl", "archive_info": {}}, "pip install '.[live]' in a checkout of wavesynth"),
+        ({"url": "HERE/it.whl", "archive_info": {}}, "pip install 'wavesynth-neural[live] @ HERE/it.whl'"),
+        (
+            {"url": "https://host/it.git", "vcs_info": {"vcs": "git", "commit_id": "1234"}},
+            "pip install 'wavesynth-neural[live] @ git+https://host/it.git@1234'",
+        ),
+    ],
+)
+def test_an_extra_is_installed_from_where_the_package_came_from(noted, command, tmp_path, monkeypatch):
+    for name in ("source", "it's elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "it.whl").touch()
+    text = None if noted is None else json.dumps(noted).replace("HERE", tmp_path.as_uri())
+    monkeypatch.setattr(metadata.Distribution, "read_text", lambda self, name: text)
+    monkeypatch.setattr(metadata.PathDistribution, "read_text", lambda self, name: text)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    monkeypatch.chdir(tmp_path)
+    assert install_command("live") == command.replace("HERE", tmp_path.as_uri())
+
+
+def test_an_extra_is_installed_by_the_pip_of_this_python(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(Path(sys.executable).parents[1])
+    assert install_command("live").startswith(f"{Path('bin', 'pip')} install ")
+    monkeypatch.chdir(tmp_path)
+    assert install_command("live").startswith(f"{Path(sys.executable).with_name('pip')} install ")
 
 
 def test_neither_serving_nor_training_nor_evaluating_needs_torchaudio():

@@ -6,10 +6,16 @@ images, uses GPUs, and is the reference.
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import shutil
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 __all__ = ["DISTRIBUTION", "extra", "install_command", "is_installed", "missing", "of_command"]
 
@@ -41,12 +47,65 @@ _OF_COMMANDS = {
 
 
 def install_command(extra: str) -> str:
-    """The command that adds an extra to the installation that runs this: pip takes its version, and adds what lacks.
+    """The command that adds an extra to the installation that runs this, from the folder that the caller is in.
 
-    >>> install_command("live")
-    "pip install 'wavesynth-neural[live]'"
+    pip has noted where this package came from (PEP 610): a checkout, a wheel or a repository. It is installed from
+    there again, since the package is on no index. Where nothing is noted, an index had it.
     """
-    return f"pip install '{DISTRIBUTION}[{extra}]'"
+    source, editable = _source()
+    path = _path(source)
+    if path is not None and not path.exists():
+        return f"{_pip()} install '.[{extra}]' in a checkout of wavesynth"
+    if path is not None and path.is_dir():
+        package = f"{_from_here(path)}[{extra}]"
+    else:
+        package = f"{DISTRIBUTION}[{extra}]{f' @ {source}' if source else ''}"
+    return f"{_pip()} install {'--editable ' if editable else ''}{_quoted(package)}"
+
+
+def _source() -> tuple[str | None, bool]:
+    """The address that this package was installed from, None if from an index, and whether the code stands there."""
+    from importlib import metadata  # 30 ms, which every start would pay
+
+    try:
+        noted = json.loads(metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
+    except (metadata.PackageNotFoundError, ValueError):
+        return None, False
+    address, repository = noted.get("url"), noted.get("vcs_info")
+    if address and repository:
+        address = f"{repository['vcs']}+{address}@{repository['commit_id']}"
+    return address, bool(noted.get("dir_info", {}).get("editable"))
+
+
+def _path(address: str | None) -> Path | None:
+    """The folder of sources or the wheel at an address; None if that is not on this machine."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    parts = urlsplit(address or "")
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def _from_here(path: Path) -> str:
+    """The shorter of a path's two names, if it is below the folder that the caller is in, and one that pip and shells
+    take for a path."""
+    here = Path.cwd()
+    name = os.fspath(path.relative_to(here)) if path.is_relative_to(here) else os.fspath(path)
+    return name if os.sep in name or name == "." else os.path.join(".", name)
+
+
+def _pip() -> str:
+    """How the caller starts the pip of this interpreter: it need not be the one that a terminal finds."""
+    beside = shutil.which("pip", path=os.path.dirname(sys.executable)) if sys.executable else None
+    if beside is None or shutil.which("pip") == beside:
+        return "pip"
+    return shlex.quote(_from_here(Path(beside)))
+
+
+def _quoted(package: str) -> str:
+    """In quotes always, since shells read brackets."""
+    quoted = shlex.quote(package)
+    return quoted if quoted != package else f"'{package}'"
 
 
 def missing(package: str, what: str, name: str | None = None) -> str:

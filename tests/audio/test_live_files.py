@@ -20,7 +20,7 @@ def encoded(form, rate=16_000, step=160):
 
 
 def decoded(form, data):
-    av = pytest.importorskip("av", reason="needs av: pip install 'wavesynth-neural[ffmpeg]'")
+    av = pytest.importorskip("av", reason="needs av: pip install '.[ffmpeg]'")
     with av.open(io.BytesIO(data), format={"opus": "ogg"}.get(form, form)) as container:
         frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
         rate = container.streams.audio[0].rate
@@ -31,7 +31,7 @@ def decoded(form, data):
 @pytest.mark.parametrize("form", [form for form in LIVE_FILES if form != "pcm"])
 def test_a_player_hears_all_of_it(form):
     if form in ("opus", "aac"):
-        pytest.importorskip("av", reason="needs av: pip install 'wavesynth-neural[ffmpeg]'")
+        pytest.importorskip("av", reason="needs av: pip install '.[ffmpeg]'")
     samples, rate = decoded(form, b"".join(encoded(form)))
     assert len(samples) / rate == pytest.approx(2, abs=0.15)
     level = np.abs(np.fft.rfft(samples[rate // 2 : rate // 2 + rate]))
@@ -42,7 +42,7 @@ def test_a_player_hears_all_of_it(form):
 @pytest.mark.parametrize("form", list(LIVE_FILES))
 def test_sound_leaves_while_more_is_made(form):
     if form in ("opus", "aac"):
-        pytest.importorskip("av", reason="needs av: pip install 'wavesynth-neural[ffmpeg]'")
+        pytest.importorskip("av", reason="needs av: pip install '.[ffmpeg]'")
     pieces = encoded(form)
     early = sum(map(len, pieces[: len(pieces) // 2])) / sum(map(len, pieces))
     assert early > 0.3  # of the bytes after half of the time
@@ -63,7 +63,7 @@ def test_the_standard_library_reads_the_wav():
 
 
 def test_a_rate_that_opus_does_not_have_is_resampled():
-    pytest.importorskip("av", reason="needs av: pip install 'wavesynth-neural[ffmpeg]'")
+    pytest.importorskip("av", reason="needs av: pip install '.[ffmpeg]'")
     samples, _ = decoded("opus", b"".join(encoded("opus", rate=22_050)))
     assert len(samples) == pytest.approx(48_000 * len(TONE) / 22_050, rel=0.05)
 

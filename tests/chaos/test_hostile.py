@@ -15,7 +15,7 @@ from tests.chaos.mutations import mutated
 from wavesynth.server.limits import Limits
 from wavesynth.server.web.config import WebConfig
 
-pytest.importorskip("websockets", reason="needs websockets: pip install 'wavesynth-neural[web]'")
+pytest.importorskip("websockets", reason="needs websockets: pip install '.[web]'")
 
 COUNT = int(os.environ.get("HOSTILE", "600"))
 

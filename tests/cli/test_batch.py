@@ -189,7 +189,7 @@ def test_two_runs_do_not_write_into_one_folder(recordings, batch, tmp_path):
 
 
 def test_a_cluster_makes_the_same_bytes(voices, recordings, expected, tmp_path):
-    pytest.importorskip("ray.data", reason="needs Ray: pip install 'wavesynth-neural[ray]'")
+    pytest.importorskip("ray.data", reason="needs Ray: pip install '.[ray]'")
     out = tmp_path / "out"
     (tmp_path / "manifest.jsonl").write_text(
         "".join(json.dumps({"audio": str(path)}) + "\n" for path in [*recordings.iterdir(), "none.wav"])

@@ -23,6 +23,7 @@ from wavesynth.evaluation import measure
 from wavesynth.evaluation.reading import readers
 from wavesynth.evaluation.reading import sentences as reading
 from wavesynth.evaluation.reading.sentences import Sentence
+from wavesynth.extras import install_command
 from wavesynth.voices.voice import save_voice
 
 module = import_module("wavesynth.cli.evaluate")  # the package has the command by this name
@@ -207,7 +208,7 @@ def test_a_missing_extra_is_one_sentence_before_any_work(voices, data, monkeypat
     result = run(voices / "tiny", data, "--without", "f0,dnsmos,distillmos,wer,griffin-lim,world")
     assert result.exit_code == 1 and result.stdout == ""
     assert result.stderr.splitlines() == [
-        "wavesynth: evaluating needs pesq, pystoi, visqol: pip install 'wavesynth-neural[evaluate]', "
+        f"wavesynth: evaluating needs pesq, pystoi, visqol: {install_command('evaluate')}, "
         "or leave out what needs it with --without pesq,visqol,stoi"
     ]
 

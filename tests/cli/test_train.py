@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from tests.training.runs import prepared, toml, values
 from wavesynth.cli.export import export
 from wavesynth.cli.train import train
+from wavesynth.extras import install_command
 from wavesynth.training import examples
 from wavesynth.training.checkpoint import Checkpoint, newest
 from wavesynth.training.task import Stopped
@@ -101,9 +102,8 @@ def test_without_tensorboard_it_says_so_and_trains(folder, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     result = run(train, toml(tmp_path / "small.toml", values(folder, steps=1)), "--out", tmp_path / "run")
     assert result.exit_code == 0, result.output
-    assert (
-        "TensorBoard is not installed, so no curves are written; pip install 'wavesynth-neural[train]'"
-        in " ".join(result.output.split())
+    assert f"TensorBoard is not installed, so no curves are written; {install_command('train')}" in " ".join(
+        result.output.split()
     )
 
 
@@ -151,10 +151,8 @@ def test_sigterm_saves_the_run_and_exits_with_143(folder, tmp_path):
 
 
 def test_a_converter_is_validated_by_its_first_speaker_and_only_of_that_one_are_such_copies_made(tmp_path):
-    pytest.importorskip(
-        "pkg_resources", reason="needs setuptools<80: pip install 'wavesynth-neural[evaluate]'"
-    )
-    pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
+    pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install '.[evaluate]'")
+    pytest.importorskip("pyworld", reason="needs pyworld: pip install '.[evaluate]'")
     folders = [prepared(tmp_path / name, seed) for seed, name in enumerate("ab")]
     configuration = {
         "converter": {"channels": 16, "layers": 1},

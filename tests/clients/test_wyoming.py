@@ -15,7 +15,7 @@ from wavesynth.clients import Client
 from wavesynth.clients.aio import AsyncClient
 from wavesynth.voices.voice import save_voice
 
-pytest.importorskip("wyoming", reason="needs wyoming: pip install 'wavesynth-neural[wyoming]'")
+pytest.importorskip("wyoming", reason="needs wyoming: pip install '.[wyoming]'")
 
 from wyoming.client import AsyncTcpClient
 from wyoming.info import Describe, Info

@@ -10,8 +10,8 @@ from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.dataset import Recordings
 from wavesynth.data.pairs import Pairs, another_microphone
 
-pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'wavesynth-neural[evaluate]'")
-pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
+pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install '.[evaluate]'")
+pytest.importorskip("pyworld", reason="needs pyworld: pip install '.[evaluate]'")
 
 MEL = MelConfig()
 FRAMES = 50  # of each recording

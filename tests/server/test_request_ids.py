@@ -10,9 +10,7 @@ from wavesynth.server.request_ids import request_id
 from wavesynth.server.web.config import WebConfig
 from wavesynth.v1 import synthesis_pb2 as pb
 
-websockets = pytest.importorskip(
-    "websockets.asyncio.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
-)
+websockets = pytest.importorskip("websockets.asyncio.client", reason="needs websockets: pip install '.[web]'")
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 

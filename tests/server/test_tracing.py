@@ -8,12 +8,13 @@ from structlog.testing import capture_logs
 
 from tests.server.calls import clip, configuration, of_audio, rest_of, streamed
 from tests.server.running import synthesizing
+from wavesynth.extras import install_command
 from wavesynth.server.processes.supervisor import ServerWithFrontEnds
 from wavesynth.server.server import Server
 from wavesynth.server.tracing import Tracing, tracing_from_environment
 from wavesynth.v1 import synthesis_pb2 as pb
 
-MISSING = "needs OpenTelemetry: pip install 'wavesynth-neural[otel]'"
+MISSING = "needs OpenTelemetry: pip install '.[otel]'"
 sdk = pytest.importorskip("opentelemetry.sdk.trace", reason=MISSING)
 export = pytest.importorskip("opentelemetry.sdk.trace.export", reason=MISSING)
 memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter", reason=MISSING)
@@ -102,7 +103,7 @@ async def test_without_opentelemetry_calls_are_served_and_the_log_says_what_to_i
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
     with capture_logs() as logs:
         assert tracing_from_environment() is None
-    assert "pip install 'wavesynth-neural[otel]'" in logs[0]["reason"]
+    assert install_command("otel") in logs[0]["reason"]
 
 
 class Collector(collector.TraceServiceServicer):  # type: ignore[name-defined]

@@ -10,6 +10,7 @@ import pytest
 
 from tests.without import EXTRAS, command_without, environment_without, run_without
 from wavesynth.clients.client import Client
+from wavesynth.extras import install_command
 from wavesynth.images.model import SHIPPED_IMAGE_MODELS
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
@@ -17,7 +18,7 @@ from wavesynth.voices.folders import find_voices
 
 MAIN = "from wavesynth.__main__ import main; main()"
 #: What images need, in the words of the server.
-IMAGES = "making images needs torch, which is missing: pip install 'wavesynth-neural[torch]'"
+IMAGES = f"making images needs torch, which is missing: {install_command('torch')}"
 SCORES = """
 import numpy as np
 import wavesynth
@@ -101,40 +102,41 @@ def test_a_server_of_the_voices_that_ship_does_not_import_what_it_could():
     [
         (
             ["train", "allison-small"],
-            "wavesynth train needs torch, which is missing: pip install 'NAME[train]'",
+            "wavesynth train needs torch, which is missing: EXTRA train",
         ),
         (
             ["prepare", "in", "out"],
-            "wavesynth prepare needs torch, which is missing: pip install 'NAME[train]'",
+            "wavesynth prepare needs torch, which is missing: EXTRA train",
         ),
         (
             ["image", "sample", "mnist-binary", "--out", "a.png"],
-            "wavesynth image sample needs torch, which is missing: pip install 'NAME[torch]'",
+            "wavesynth image sample needs torch, which is missing: EXTRA torch",
         ),
         (
             ["evaluate", "voice", "data"],
-            "wavesynth evaluate needs matplotlib, which is missing: pip install 'NAME[evaluate]'",
+            "wavesynth evaluate needs matplotlib, which is missing: EXTRA evaluate",
         ),
         (
             ["serve", "--backend", "reference", "--port", "0"],
-            "backend reference needs torch, which is missing: pip install 'NAME[torch]'",
+            "backend reference needs torch, which is missing: EXTRA torch",
         ),
         (
             ["bench", "engine"],
-            "wavesynth bench engine needs torch, which is missing: pip install 'NAME[torch]'",
+            "wavesynth bench engine needs torch, which is missing: EXTRA torch",
         ),
     ],
 )
-def test_a_command_says_which_extra_it_needs(arguments, sentence, tmp_path):
+def test_a_command_says_which_extra_it_needs(arguments, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     ended = subprocess.run(
         [*command_without(EXTRAS, MAIN), *arguments],
         capture_output=True,
         text=True,
-        cwd=tmp_path,
         check=False,
     )
     last = ended.stderr.splitlines()[-1]
-    assert (ended.returncode, last) == (1, f"wavesynth: {sentence.replace('NAME', 'wavesynth-neural')}")
+    needs, _, extra = sentence.partition("EXTRA ")
+    assert (ended.returncode, last) == (1, f"wavesynth: {needs}{install_command(extra)}")
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["image", "sample"], ["bench", "gpu"], ["serve"]])

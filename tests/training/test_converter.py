@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'wavesynth-neural[evaluate]'")
-pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
+pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install '.[evaluate]'")
+pytest.importorskip("pyworld", reason="needs pyworld: pip install '.[evaluate]'")
 
 from tests.training import runs
 from tests.training.runs import prepared

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install 'wavesynth-neural[evaluate]'")
-pytest.importorskip("pyworld", reason="needs pyworld: pip install 'wavesynth-neural[evaluate]'")
+pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install '.[evaluate]'")
+pytest.importorskip("pyworld", reason="needs pyworld: pip install '.[evaluate]'")
 
 from tests.training import runs
 from tests.voices_for_tests import make_text_voice, make_voice

@@ -5,7 +5,7 @@ import pytest
 
 from wavesynth.clients.live.jitter import Clock
 
-pytest.importorskip("samplerate", reason="needs samplerate: pip install 'wavesynth-neural[live]'")
+pytest.importorskip("samplerate", reason="needs samplerate: pip install '.[live]'")
 from wavesynth.clients.live.jitter import JitterBuffer
 
 RATE, CHUNK, BLOCK = 16000, 160, 80

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
-pytest.importorskip("websockets", reason="needs websockets: pip install 'wavesynth-neural[web]'")
+pytest.importorskip("websockets", reason="needs websockets: pip install '.[web]'")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 

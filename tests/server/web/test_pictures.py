@@ -11,9 +11,7 @@ from wavesynth.server.web.config import WebConfig
 from wavesynth.v1 import images_pb2 as pb
 from wavesynth.v1.images_pb2_grpc import ImageServiceStub
 
-connecting = pytest.importorskip(
-    "websockets.sync.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
-)
+connecting = pytest.importorskip("websockets.sync.client", reason="needs websockets: pip install '.[web]'")
 
 
 @pytest.fixture(scope="module")

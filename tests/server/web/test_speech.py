@@ -17,8 +17,8 @@ from wavesynth.clients import Client
 from wavesynth.server.web.config import PageLimits, WebConfig
 from wavesynth.voices.voice import save_voice
 
-pytest.importorskip("websockets", reason="needs websockets: pip install 'wavesynth-neural[web]'")
-pytest.importorskip("h11", reason="needs h11: pip install 'wavesynth-neural[web]'")
+pytest.importorskip("websockets", reason="needs websockets: pip install '.[web]'")
+pytest.importorskip("h11", reason="needs h11: pip install '.[web]'")
 
 TEXT = "Every word is said. And so is the next one."
 ASKED = {"model": "wavesynth", "input": TEXT, "voice": "reader", "response_format": "pcm"}
@@ -104,7 +104,7 @@ def test_pcm_has_24_kilohertz(server):
 @pytest.mark.parametrize("form", list(LIVE_FILES))
 def test_each_format_comes_under_its_own_type(server, form):
     if form in ("opus", "aac"):
-        pytest.importorskip("av", reason="needs av: pip install 'wavesynth-neural[ffmpeg]'")
+        pytest.importorskip("av", reason="needs av: pip install '.[ffmpeg]'")
     status, headers, data = said(server, {**ASKED, "response_format": form})
     assert (status, headers["Content-Type"]) == (200, LIVE_FILES[form]) and len(data) > 500
 

@@ -15,8 +15,8 @@ from wavesynth.server.limits import Limits
 from wavesynth.server.web.config import PageLimits, WebConfig
 from wavesynth.voices.voice import save_voice
 
-pytest.importorskip("websockets", reason="needs websockets: pip install 'wavesynth-neural[web]'")
-pytest.importorskip("h11", reason="needs h11: pip install 'wavesynth-neural[web]'")
+pytest.importorskip("websockets", reason="needs websockets: pip install '.[web]'")
+pytest.importorskip("h11", reason="needs h11: pip install '.[web]'")
 
 TLS = Path(__file__).parents[1] / "tls"
 TEXT = "Every word is said. And so is the next one. "

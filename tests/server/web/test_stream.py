@@ -16,9 +16,7 @@ from wavesynth.server.sockets import listening
 from wavesynth.server.web.config import WebConfig
 from wavesynth.voices.voice import save_voice
 
-connecting = pytest.importorskip(
-    "websockets.sync.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
-)
+connecting = pytest.importorskip("websockets.sync.client", reason="needs websockets: pip install '.[web]'")
 exceptions = pytest.importorskip("websockets.exceptions")
 
 CLIP = np.random.default_rng(0).uniform(-0.3, 0.3, 1000).astype(np.float32)

@@ -17,9 +17,7 @@ from wavesynth.clients import Client
 from wavesynth.server.limits import Limits
 from wavesynth.server.web.config import PageLimits, WebConfig
 
-connecting = pytest.importorskip(
-    "websockets.sync.client", reason="needs websockets: pip install 'wavesynth-neural[web]'"
-)
+connecting = pytest.importorskip("websockets.sync.client", reason="needs websockets: pip install '.[web]'")
 exceptions = pytest.importorskip("websockets.exceptions")
 frames = pytest.importorskip("websockets.frames")
 
