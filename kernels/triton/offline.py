@@ -7,6 +7,7 @@ Triton brings its own assembler and `cuobjdump`; neither needs a GPU.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import triton
@@ -26,7 +28,7 @@ from wavesynth.kernels.triton.network import PackedNetwork, pack
 from wavesynth.kernels.triton.persistent import Persistent
 from wavesynth.kernels.triton.selection import WARP_SPECIALIZED, tiled_configs
 
-__all__ = ["SHIPPED", "Figures", "figures", "layer_loop_reads", "shape"]
+__all__ = ["SHIPPED", "Figures", "figures", "layer_loop_reads", "rows", "shape", "sources"]
 
 
 #: What ships: (layers, S, variant, compute capability), R = 64, A = 256.
@@ -144,10 +146,18 @@ def _arguments(value: str, made: dict[str, set[str]]) -> Iterator[str]:
             yield name.removeprefix("%")
 
 
-def main() -> None:
-    """Prints the table."""
+def sources() -> str:
+    """A hash of the kernels' code: what is compiled of the same code by the same Triton is the same."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def rows(variants: list[tuple[int, int, KernelConfig, int]]) -> list[dict[str, Any]]:
+    """What each variant takes, as `SHIPPED` names them."""
     table = []
-    for layers, s, config, capability in SHIPPED:
+    for layers, s, config, capability in variants:
         kernel = config.compile(shape(layers, skip=s), capability)
         row = {
             "layers": layers,
@@ -159,7 +169,12 @@ def main() -> None:
         reads = [] if isinstance(config, Persistent) else sorted(layer_loop_reads(kernel))
         table.append({**row, **asdict(figures(kernel)), "layer_loop_reads": reads})
         print(table[-1], file=sys.stderr, flush=True)
-    print(json.dumps(table, indent=1))
+    return table
+
+
+def main() -> None:
+    """Prints the table, and of which code it is."""
+    print(json.dumps({"sources": sources(), "rows": rows(SHIPPED)}, indent=1))
 
 
 if __name__ == "__main__":
