@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from wavesynth.workers import cores
+from wavesynth.workers import allowed_threads, cores
 
 
 def test_cores_are_those_that_this_process_may_use(monkeypatch):
@@ -24,3 +24,14 @@ def test_cores_are_no_more_than_a_containers_quota(tmp_path, monkeypatch, quota,
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     (tmp_path / "cpu.max").write_text(quota)
     assert cores(tmp_path / "cpu.max") == count
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"), [(None, 8), ("", 8), ("3", 3), ("3,2", 3), ("20", 8), ("0", 8), ("many", 8)]
+)
+def test_arithmetic_takes_no_more_threads_than_it_is_allowed(asked, count, monkeypatch):
+    monkeypatch.setattr("wavesynth.workers.cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert allowed_threads() == count

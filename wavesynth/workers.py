@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["begin_worker", "cores", "one_torch_thread", "threads", "worker_pool"]
+__all__ = ["allowed_threads", "begin_worker", "cores", "one_torch_thread", "threads", "worker_pool"]
 
 
 def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
@@ -24,6 +24,12 @@ def cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
         microseconds, period = map(int, quota.read_text(encoding="ascii").split())
         allowed = min(allowed, max(1, microseconds // period))
     return allowed
+
+
+def allowed_threads() -> int:
+    """Threads for arithmetic: the cores, or fewer if OMP_NUM_THREADS says so, as to most that compute."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list: of nested loops
+    return min(cores(), int(asked)) if asked.isdecimal() and int(asked) else cores()
 
 
 @contextmanager

@@ -44,6 +44,22 @@ def test_lines_tell_what_is_going_on(tmp_path, clock):
     ]
 
 
+def test_a_loss_that_is_no_likelihood_is_not_called_bits(tmp_path, clock):
+    console = Console(file=StringIO(), width=200)
+    with Display(10, tmp_path, 0, console, "utterance", likelihood=False) as display:
+        clock[0] += 100
+        display(Report(1, 1.0, 16, 2e-4, 0.5))
+        display(Validation(1, 0.5))
+    assert console.file.getvalue().splitlines() == [
+        "step 1/10  loss 0.693  learning rate 2.0e-04",
+        "step 1: validation loss 0.3466",
+    ]
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert events.Scalars("loss/training")[0].value == pytest.approx(0.6931, abs=1e-4)
+    assert events.Scalars("loss/validation")[0].value == pytest.approx(0.3466, abs=1e-4)
+
+
 def test_a_long_validation_says_how_far_it_is(tmp_path, clock):
     console = Console(file=StringIO(), width=200)
     with Display(10, tmp_path, 0, console) as display:

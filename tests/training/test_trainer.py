@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,18 @@ def test_steps_that_are_only_timed_leave_the_run_as_it_was(folder, tmp_path):
     assert t.seconds_per_step() > 0
     t.run()
     assert timed == losses
+
+
+def test_the_time_of_a_step_has_the_wait_for_its_batch(folder, tmp_path, monkeypatch):
+    t = trainer(parse_run(values(folder)), tmp_path, ALONE)
+    made = t.task.batch
+
+    def slowly(*arguments):
+        time.sleep(0.2)
+        return made(*arguments)
+
+    monkeypatch.setattr(t.task, "batch", slowly)
+    assert t.seconds_per_step() >= 0.15  # a batch is begun before the clock of its step is
 
 
 def test_a_run_is_fitted_into_a_time_with_all_of_its_schedule(folder, tmp_path):

@@ -67,7 +67,7 @@ def run(config: Path, out: Path | None, resume: bool, minutes: float | None) -> 
         if processes.first:
             for line in recipe.notes(configuration):
                 say(line, err=True)
-        follow(training, recipe.unit, minutes, recipe.example(training, configuration))
+        follow(training, recipe.unit, minutes, recipe.example(training, configuration), recipe.likelihood)
         if processes.first:
             for line in recipe.next_steps(folder, configuration):
                 say(line)
@@ -78,10 +78,11 @@ def follow(
     unit: str = "sample",
     minutes: float | None = None,
     example: Callable[[], Example] | None = None,
+    likelihood: bool = True,
 ) -> None:
     """Runs a training to its end before the user's eyes, or until a signal or a fault ends the command.
 
-    Each validation leaves an `example` for TensorBoard.
+    Each validation leaves an `example` for TensorBoard. A loss that is no `likelihood` is not shown in bits.
     """
     from contextlib import ExitStack
 
@@ -133,6 +134,7 @@ def follow(
                     training.step,
                     console,
                     unit,
+                    likelihood,
                     example,
                     lambda: training.signals.received != 0,
                 )

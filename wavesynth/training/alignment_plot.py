@@ -24,8 +24,7 @@ def save_alignments(path: Path, recordings: Sequence[Recording], seconds_per_fra
     """Writes a PNG file of some recordings; nothing where matplotlib is not installed (extra `plots`)."""
     if not recordings or not is_installed("matplotlib"):
         return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from wavesynth.audio.figures import Figure, FigureCanvasAgg
 
     fitting = [one for one in recordings if 60 <= len(one.mel) <= _WIDEST] or list(recordings)
     some = fitting[:: max(1, len(fitting) // _DRAWN)][:_DRAWN]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from wavesynth.models.wavenet import WaveNet, WaveNetConfig
-from wavesynth.workers import cores
+from wavesynth.workers import allowed_threads
 
 _training: Any = None
 if torch.cpu.get_capabilities().get("avx512_bf16"):  # all of the module is compiled for such a processor
@@ -49,8 +49,8 @@ def fused_nats(
     `conditioning` [B or 1, F, L, 2R] is `model.conditioning`'s. What F.cross_entropy(model(tokens, conditioning)) is,
     in bfloat16 products summed in float32. With a `teacher`'s distributions, bfloat16 [B, T, A], the targets are
     `share` of them and the rest of `targets`; with `inverse_scales` [L, 2, R] activations are rounded to 8 bits.
-    One crop is one thread's work; `threads` are as many as there are cores unless given, and the result does not depend
-    on them. AMX is used where there is some, unless `amx` says.
+    One crop is one thread's work. Unless given, `threads` are as many as there are cores, and no more than
+    OMP_NUM_THREADS says. The result does not depend on them. AMX is used where there is some, unless `amx` says.
     """
     amx = _training.has_amx() if amx is None else amx
     batch = _Batch(
@@ -79,7 +79,7 @@ def fused_probabilities(
 
 
 def _threads(threads: int | None, tokens: Tensor) -> int:
-    return min(threads or cores(), len(tokens))
+    return min(threads or allowed_threads(), len(tokens))
 
 
 def _parameters(model: WaveNet) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -40,12 +41,16 @@ class Display:
         first_step: int,
         console: Console,
         unit: str = "sample",
+        likelihood: bool = True,
         example: Callable[[], Example] | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """A figure is of one `unit`. Unless the run is `stopping`, a validation leaves an `example` to TensorBoard."""
+        """Steps and validations are shown in bits/`unit` or, of a loss that is no `likelihood`, as they are. Unless the
+        run is `stopping`, a validation leaves an `example` to TensorBoard."""
         self._example, self._stopping = example, stopping
         self._steps, self._console, self._unit = steps, console, unit
+        self._shown = f"{{:.{{}}f}} bits/{unit}" if likelihood else "loss {:.{}f}"
+        self._scale, self._curve = (1.0, f"bits_per_{unit}") if likelihood else (math.log(2), "loss")
         self._line = Progress(
             TextColumn("step {task.completed:,.0f}/{task.total:,.0f}", markup=False),
             BarColumn(),
@@ -56,7 +61,7 @@ class Display:
         self._task = self._line.add_task("", total=steps, completed=first_step)
         self._writer = _writer(folder, first_step, console)
         self._clock: float | None = None  # of the last step; the first one compiles, and is not timed
-        self._seconds = self._bits = 0.0  # moving averages: of a step, and of the loss
+        self._seconds = self._loss = 0.0  # moving averages: of a step, and of what is shown
         self._printed = time.monotonic()
         self._validated = 0  # examples, of a validation under way
 
@@ -74,20 +79,22 @@ class Display:
     def __call__(self, report: Report | Validation) -> None:
         """Shows a report."""
         if isinstance(report, Validation):
+            loss = self._scale * report.bits
             self._console.print(
-                f"step {report.step:,}: validation {report.bits:.4f} bits/{self._unit}", highlight=False
+                f"step {report.step:,}: validation {self._shown.format(loss, 4)}", highlight=False
             )
-            self._curves(report.step, {f"bits_per_{self._unit}/validation": report.bits})
+            self._curves(report.step, {f"{self._curve}/validation": loss})
             self._show_example(report.step)
             self._clock = None if self._clock is None else time.monotonic()
             return
         now = time.monotonic()
         elapsed = None if self._clock is None else now - self._clock
         self._clock = now
-        self._bits = _MEMORY * self._bits + (1 - _MEMORY) * report.bits if self._bits else report.bits
+        loss = self._scale * report.bits
+        self._loss = _MEMORY * self._loss + (1 - _MEMORY) * loss if self._loss else loss
         speed, left = "", ""
         curves = {
-            f"bits_per_{self._unit}/training": report.bits,
+            f"{self._curve}/training": loss,
             "learning_rate": report.rate,
             "gradient_norm": report.gradient,
         }
@@ -96,7 +103,7 @@ class Display:
             speed = f"{report.samples / self._seconds:,.0f} {self._unit}s/s  "
             left = f"  {timedelta(seconds=round((self._steps - report.step) * self._seconds))} left"
             curves[f"{self._unit}s_per_second"] = report.samples / elapsed
-        text = f"{self._bits:.3f} bits/{self._unit}  {speed}learning rate {report.rate:.1e}{left}"
+        text = f"{self._shown.format(self._loss, 3)}  {speed}learning rate {report.rate:.1e}{left}"
         self._line.update(self._task, completed=report.step, description=text)
         if not self._console.is_terminal and (
             report.step == self._steps or now - self._printed >= SECONDS_BETWEEN_LINES

@@ -50,6 +50,8 @@ class Recipe(ABC, Generic[Configured]):
 
     #: What a loss is the mean of.
     unit: ClassVar[str] = "sample"
+    #: Whether that is nats, which are shown as bits; else it is shown as it is, as a loss.
+    likelihood: ClassVar[bool] = True
 
     def __init__(self, kind: Any) -> None:
         self.kind = kind

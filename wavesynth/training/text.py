@@ -21,6 +21,7 @@ The first run finds the pitch of the recordings and aligns them with their phone
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -189,7 +190,7 @@ def _mean_by_row(values: Tensor, counted: Tensor) -> Tensor:
 class TextRecipe(Recipe[TextConfiguration]):
     """On aligned recordings; exported with the vocoder's weights, as one voice."""
 
-    unit = "value"
+    unit, likelihood = "utterance", False
 
     def parse(self, values: dict[str, Any]) -> TextConfiguration:
         """A TextConfiguration."""
@@ -244,7 +245,7 @@ class TextRecipe(Recipe[TextConfiguration]):
             "text network": f"{parameters / 1e6:.2f} M parameters",
             "vocoder": vocoder.name,
             "text network trained on": trained_on(configuration.data, checkpoint.step),
-            "validation": "not measured" if bits is None else f"{bits:.4f}",
+            "validation": "not measured" if bits is None else f"loss {bits * math.log(2):.4f}",
         }
         with atomic_path(out / "CARD.md") as path:
             path.write_text(voice_card(voice, facts), encoding="utf-8")

@@ -117,7 +117,7 @@ class Trainer:
                 bits = total / processes.world / math.log(2)
                 if not math.isfinite(bits) or not math.isfinite(norm):
                     raise FloatingPointError(
-                        f"step {self.step} has a loss of {bits} bits/sample and a gradient of norm {norm}; both must "
+                        f"step {self.step} has a loss of {bits} and a gradient of norm {norm}; both must "
                         f"be finite, and {self._first_not_finite(batch)} is the first that is not: resume from the "
                         "last checkpoint with a lower learning_rate or clip"
                     )
@@ -165,18 +165,24 @@ class Trainer:
     def seconds_per_step(self) -> float:
         """What a step takes here, by a few whose gradients are thrown away, so that the run is as if it had not been.
 
-        All processes must call it. The first one compiles, if anything is compiled, and does not count.
+        All processes must call it. The first one compiles, if anything is compiled, and does not count. Each batch is
+        made as in `run`, while the one before is computed: one that takes long, as with augmentation, is waited for.
         """
-        batch = [self.processes.share(rows) for rows in self._batch(self.step)]
         times = []
-        for _ in range(_STEPS_TIMED + 1):
-            start = time.perf_counter()
-            with self._autocast():
-                loss = self._measure(*batch).mean()
-            loss.backward()
-            float(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))  # waits for the device
-            self.optimizer.zero_grad()
-            times.append(time.perf_counter() - start)
+        with ThreadPoolExecutor(1) as background:
+            upcoming = background.submit(self._batch, self.step)
+            for number in range(_STEPS_TIMED + 1):
+                start = time.perf_counter()
+                batch = [self.processes.share(rows) for rows in upcoming.result()]
+                upcoming = background.submit(self._batch, self.step + number + 1)
+                with self._autocast():
+                    loss = self._measure(*batch).mean()
+                loss.backward()
+                float(
+                    nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+                )  # waits for the device
+                self.optimizer.zero_grad()
+                times.append(time.perf_counter() - start)
         return self.processes.sum(sum(times[1:]) / _STEPS_TIMED)[0] / self.processes.world
 
     def fit(self, seconds: float, seconds_per_step: float) -> None:
