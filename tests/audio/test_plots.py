@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,3 +31,15 @@ def test_nothing_to_draw_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\[0\]"):
         save_spectrograms(tmp_path / "a.png", {"empty": torch.zeros(0)})
     assert not list(tmp_path.iterdir())
+
+
+def test_a_home_that_cannot_be_written_is_no_news(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()  # below which nobody, not even root, can make a folder
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "MPL"))}
+    run = subprocess.run(
+        [sys.executable, "-c", "import wavesynth.audio.plots"],
+        env=environment | {"HOME": str(tmp_path / "file")},
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stderr) == (0, "")

@@ -3,10 +3,14 @@
 import shlex
 import shutil
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from wavesynth.audio.files import read, write_wav
 from wavesynth.cli import app, local_server
 from wavesynth.cli.demo import print_figures
 
@@ -31,7 +35,21 @@ def test_the_last_line_says_how_wavesynth_comes_onto_the_path_unless_it_is_there
     activate.parent.mkdir(parents=True)
     activate.touch()
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "a venv"))
-    monkeypatch.setattr(shutil, "which", lambda name: "/bin/wavesynth" if on_path else None)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: "/bin/wavesynth" if on_path else None)
     print_figures(FIGURES)
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f". {shlex.quote(str(activate))} puts wavesynth on") != on_path
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_text_is_read_too_if_a_voice_takes_one(reads, serve, a_reader, two_voices, tmp_path, monkeypatch):
+    (tmp_path / "text.wav").touch()  # of another run
+    write_wav(tmp_path / "said.wav", np.zeros(4000, np.float32))
+    with serve(voices=a_reader if reads else two_voices) as server:
+        started = SimpleNamespace(address=f"localhost:{server.port}")
+        monkeypatch.setattr(local_server, "local_server", lambda *options: nullcontext(started))
+        words = ["demo", "--audio", str(tmp_path / "said.wav"), "--out", str(tmp_path)]
+        result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "text.wav").exists() == reads == ("text.wav" in result.stdout)
+    assert not reads or len(read(tmp_path / "text.wav")) > 16000

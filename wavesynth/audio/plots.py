@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from wavesynth.audio.analysis import hann_window
+from wavesynth.audio.figures import Axes, AxesImage, Figure, FigureCanvasAgg
 from wavesynth.audio.score import Score
 from wavesynth.files import atomic_path
 

@@ -1,4 +1,4 @@
-"""wavesynth demo: a held-out recording spoken again by a trained voice, over a real server."""
+"""wavesynth demo: a held-out recording spoken again by a trained voice, and a text read, over a real server."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ __all__ = ["HELD_OUT", "demo", "print_figures"]
 HELD_OUT = Path(__file__).parents[1] / "data" / "held_out" / "vm-newuser.flac"
 
 _PICTURE = "spectrograms.png"
+#: What is read aloud, by a voice that takes text, and the file of it.
+_TEXT = "This sentence was made by a neural network, 16,000 samples a second."
+_READ = "text.wav"
 
 
 def demo(
@@ -32,9 +35,10 @@ def demo(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Starts a server, sends it a recording over gRPC, and writes what the voice makes of it.
+    """Starts a server, sends it a recording over gRPC, and writes what the voice makes of it; then has it read a text.
 
-    OUT/original.wav and OUT/wavesynth.wav to hear; with Matplotlib, OUT/spectrograms.png to see. Ends by itself.
+    OUT/original.wav, OUT/wavesynth.wav and OUT/text.wav to hear; with Matplotlib, OUT/spectrograms.png to see. Ends by
+    itself.
 
     Example: wavesynth demo --voice allison --out demo
     """
@@ -52,26 +56,34 @@ def demo(
 
         if voice and voice not in (names := find_voices()):
             raise ValueError(f"--voice is {voice!r}; the voices are {', '.join(names)}")
-        for name in ("original.wav", "wavesynth.wav", _PICTURE):
+        for name in ("original.wav", "wavesynth.wav", _READ, _PICTURE):
             check_output(out / name, sources=[audio])
         original = read(audio)
-        chunks = []
+        chunks, read_aloud = [], None
         say("starting a server ...", err=True)
         # As many streams as it needs: how many the machine carries takes a new one a while to find out.
         with local_server("--live-streams", "1") as server, Client(server.address) as client:
             try:
-                name = voice or client.voices().default_voice
+                served = client.voices()
+                name = voice or served.default_voice
                 say(f"{name} speaks {audio.name} again, over gRPC at {server.address}", err=True)
                 timing = Timing(time.monotonic())
                 call = client.stream(name, audio=original, seed=seed, temperature=temperature)
                 for chunk in call.chunks():
                     timing.arrived(time.monotonic(), len(chunk.samples), chunk.sample_rate)
                     chunks.append(chunk.samples)
+                if any(one.text for one in served.voices):
+                    say(f"and a voice that takes text reads: {_TEXT}", err=True)
+                    read_aloud = client.synthesize(text=_TEXT, seed=seed)
             except ServiceError as error:
                 fail(error)
         made = np.concatenate(chunks)
         write_wav(out / "original.wav", original)
         write_wav(out / "wavesynth.wav", made)
+        if read_aloud is not None:
+            write_wav(out / _READ, read_aloud.samples, read_aloud.sample_rate)
+        else:
+            (out / _READ).unlink(missing_ok=True)
         _draw(out / _PICTURE, {f"original: {audio.name}": original, f"wavesynth: {name}": made})
     figures = {"voice": name, **timing.figures(), "out": str(out)}
     if as_json:
@@ -104,11 +116,17 @@ def print_figures(figures: dict[str, Any]) -> None:
         f"underruns            {figures['underruns']:7d} in {figures['seconds']:.2f} s, of a player that begins with "
         f"{figures['player_buffer_ms']:.0f} ms in hand"
     )
-    for name, what in (("original.wav", "hear"), ("wavesynth.wav", "hear"), (_PICTURE, "see")):
-        if (Path(figures["out"]) / name).exists():
-            say(f"{what:5}{Path(figures['out']) / name}")
-        else:
-            say(missing("matplotlib", "a picture of both"))
+    out = Path(figures["out"])
+    for name, what in (
+        ("original.wav", "hear"),
+        ("wavesynth.wav", "hear"),
+        (_READ, "hear"),
+        (_PICTURE, "see"),
+    ):
+        if (out / name).exists():
+            say(f"{what:5}{out / name}")
+    if not (out / _PICTURE).exists():
+        say(missing("matplotlib", "a picture of both"))
     activate = Path(sys.prefix) / "bin" / "activate"
     if shutil.which("wavesynth") is None and activate.is_file():
         say(f". {shlex.quote(str(activate))} puts wavesynth on this terminal's PATH")

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
+from wavesynth.audio.figures import colormaps
 from wavesynth.audio.pcm import pcm16
 from wavesynth.audio.plots import RANGE
 from wavesynth.evaluation.measure import COLUMNS, Row, row_title
