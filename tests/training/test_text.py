@@ -98,6 +98,24 @@ def test_a_resumed_run_is_the_run_that_never_stopped(folder, vocoder, tmp_path):
     assert rest[6] == losses[6]
 
 
+def test_a_run_with_a_critic_resumes_bit_for_bit_and_becomes_a_voice_without_it(folder, vocoder, tmp_path):
+    with_critic = {"adversarial": 0.3}
+    _, losses, _ = runs.train(values(folder, vocoder, with_critic), tmp_path / "whole")
+    runs.train(values(folder, vocoder, with_critic, steps=3), tmp_path / "halves")
+    _, rest, _ = runs.train(values(folder, vocoder, with_critic), tmp_path / "halves", resume=True)
+    assert rest[6] == losses[6]
+    export(tmp_path / "whole", tmp_path / "voice")
+    plain = runs.train(values(folder, vocoder, steps=1), tmp_path / "plain")
+    assert plain[1][1] < losses[1]  # the critic's part is in the loss
+    export(tmp_path / "plain", tmp_path / "without")
+    weights = [load_voice(tmp_path / name).text_network.weights for name in ("voice", "without")]
+    assert set(weights[0]) == set(weights[1])
+    _, more, _ = runs.train(
+        values(folder, vocoder, {"start_from": str(tmp_path / "whole")}, steps=1), tmp_path / "more"
+    )
+    assert more[1] < plain[1][1]
+
+
 def test_it_is_exported_with_its_vocoder_as_a_voice_that_reads(run, tmp_path):
     export(run[0], tmp_path / "voice")
     voice = load_voice(tmp_path / "voice")
@@ -145,6 +163,7 @@ def test_recordings_are_aligned_once_and_those_that_do_not_fit_are_named(tmp_pat
             "speakers has a, b; a text network must have one speaker",
         ),
         (lambda v: v["data"].update(augment=0.5), "augment is 0.5; it must be 0 for a text network"),
+        (lambda v: v.update(adversarial=-1.0), "adversarial is -1.0; it must be from 0 to 10"),
         (lambda v: v["text"].update(bands=40), r"\[text\] bands is 40; it must be data.mel.bands, 80"),
         (lambda v: v["text"].update(channels=20), "channels is 20; it must be a multiple of 16"),
     ],

@@ -32,7 +32,7 @@ from wavesynth.text.utterance import Token, Utterance
 from wavesynth.training.alignment import STATES, align
 from wavesynth.training.alignment_plot import save_alignments
 
-__all__ = ["Recording", "align_folder", "aligned", "cut"]
+__all__ = ["SPLITS", "Recording", "align_folder", "aligned", "cut"]
 
 SPLITS: tuple[Split, ...] = ("train", "validation")
 _VERSION = 2

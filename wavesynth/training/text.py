@@ -1,21 +1,5 @@
 """Training a text network: recordings with transcripts to a voice that reads aloud, by the loop that all models share.
 
-    kind = "text"
-    start_from = "allison-reads"                      # a voice that takes text, or a run; leave out to begin anew
-
-    [text]                                            # TextConfig
-    channels = 192
-
-    [data]                                            # DataConfig: one speaker, prepared with --transcripts
-    speakers.alice = ["datasets/alice"]
-
-    [training]                                        # TrainingConfig
-    steps = 2_500
-
-    [voice]                                           # TextVoiceConfig
-    name = "alice-reads"
-    vocoder = "alice"                                 # the voice that says what the network makes
-
 The first run finds the pitch of the recordings and aligns them with their phonemes (wavesynth.training.spoken).
 """
 
@@ -23,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +16,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wavesynth.checks import build, require
+from wavesynth.checks import build
 from wavesynth.data.features import Track
 from wavesynth.data.provenance import Provenance
+from wavesynth.data.split import Split
 from wavesynth.files import atomic_path
 from wavesynth.models.text_to_mel import TextConfig, TextToMel
 from wavesynth.networks import Network
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
-from wavesynth.training.configuration import DataConfig, TrainingConfig, VoiceConfig
+from wavesynth.training.mel_critic import CriticisedTextToMel, adversarial_losses, without_critic
+from wavesynth.training.pitch_spread import restore_pitch_spread
 from wavesynth.training.processes import Processes
 from wavesynth.training.provenance import provenance
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
-from wavesynth.training.spoken import align_folder, aligned
+from wavesynth.training.spoken import SPLITS, Recording, align_folder, aligned
 from wavesynth.training.start import located
 from wavesynth.training.task import Task, Tensors
+from wavesynth.training.text_configuration import TextConfiguration
 from wavesynth.training.text_examples import Scaling, Utterances
 from wavesynth.training.voices import trained_on, voice_card
 from wavesynth.voices.voice import Voice, load_voice, save_voice
 
-__all__ = ["TextConfiguration", "TextRecipe", "TextTask", "TextVoiceConfig"]
+__all__ = ["TextRecipe", "TextTask"]
 
 #: Of the loss, beside an L1 distance of the log-mel of 1.
 _WEIGHTS = {"duration": 0.3, "pitch": 0.15, "energy": 0.15}
@@ -58,48 +45,6 @@ _WEIGHTS = {"duration": 0.3, "pitch": 0.15, "energy": 0.15}
 _UNVOICED = 0.1
 #: Where an error of a logarithm of durations begins to count as its size, and not as its square.
 _SMOOTH = 0.3
-
-
-@dataclass(frozen=True)
-class TextVoiceConfig(VoiceConfig):
-    """With the voice that says what the network makes: one that ships, or a voice's folder."""
-
-    vocoder: str = "allison-small"
-
-
-@dataclass(frozen=True)
-class TextConfiguration:
-    """A whole training run."""
-
-    data: DataConfig
-    voice: TextVoiceConfig
-    text: TextConfig = field(default_factory=TextConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    start_from: str | None = None
-    kind: str = "text"
-
-    def __post_init__(self) -> None:
-        if len(self.data.speakers) != 1:
-            names = ", ".join(self.data.speakers)
-            raise ValueError(f"[data] speakers has {names}; a text network must have one speaker")
-        for name in ("perturb", "augment"):
-            require(self.data, name, not getattr(self.data, name), "0 for a text network")
-        if self.text.bands != self.data.mel.bands:
-            raise ValueError(
-                f"[text] bands is {self.text.bands}; it must be data.mel.bands, {self.data.mel.bands}"
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """Every key with its value, such that `wavesynth.training.run.parse_run` gives this configuration again."""
-        return asdict(self)
-
-    def fixed(self) -> dict[str, Any]:
-        """What a run cannot change when it is resumed: the network and what its outputs mean."""
-        return {
-            "kind": self.kind,
-            **{f"[text] {name}": value for name, value in asdict(self.text).items()},
-            **{f"[data.mel] {name}": value for name, value in asdict(self.data.mel).items()},
-        }
 
 
 class TextTask:
@@ -110,17 +55,12 @@ class TextTask:
 
     def __init__(self, configuration: TextConfiguration, track: Track, resume: bool = False) -> None:
         c = configuration
-        splits = [
-            [one for _, folder in c.data.folders for one in aligned(folder, split, c.data.mel, track)]
-            for split in ("train", "validation")
-        ]
-        for split, found in zip(("train", "validation"), splits, strict=True):
-            if not found:
-                raise ValueError(f"no recording of the {split} split has a transcript; some must have one")
+        splits = [_recordings(c, split, track) for split in SPLITS]
         scaling = Scaling.of(splits[0])
-        self.model = TextToMel(c.text)
+        self.adversarial = c.adversarial
+        self.model = CriticisedTextToMel(c.text) if c.adversarial else TextToMel(c.text)
         if c.start_from is not None and not resume:
-            self.model.load_state_dict(_started(c.start_from, c.text))
+            self.model.load_state_dict(self.model.state_dict() | _started(c.start_from, c.text))
         for name, value in vars(scaling).items():
             getattr(self.model, name).copy_(torch.from_numpy(np.asarray(value)))
         self.training, self.validating = (Utterances(s, c.text, scaling, c.data.crop_frames) for s in splits)
@@ -179,7 +119,20 @@ class TextTask:
         loss = _mean_by_row(far, counted)
         for name, weight in _WEIGHTS.items():
             loss = loss + weight * _mean_by_row(each[name], tokens)
+        if isinstance(model, CriticisedTextToMel) and model.training:
+            spoken = steps.repeat_interleave(TextConfig.FRAMES, 1)
+            errors, found_out = adversarial_losses(model.critic, made * spoken, target * spoken)
+            loss = loss + errors + self.adversarial * found_out
         return loss
+
+
+def _recordings(configuration: TextConfiguration, split: Split, track: Track) -> list[Recording]:
+    """The utterances of a split. Raises ValueError if there are none."""
+    data = configuration.data
+    found = [one for _, folder in data.folders for one in aligned(folder, split, data.mel, track)]
+    if not found:
+        raise ValueError(f"no recording of the {split} split has a transcript; some must have one")
+    return found
 
 
 def _mean_by_row(values: Tensor, counted: Tensor) -> Tensor:
@@ -226,7 +179,8 @@ class TextRecipe(Recipe[TextConfiguration]):
         configuration = self.parse(checkpoint.configuration)
         vocoder, texts = _vocoder(configuration), configuration.voice
         model = TextToMel(configuration.text)
-        model.load_state_dict(checkpoint.average)
+        model.load_state_dict(without_critic(checkpoint.average))
+        spread = restore_pitch_spread(model.eval(), _recordings(configuration, "validation", options.track))
         own = {name: getattr(texts, name) for name in ("name", "description", "language", "licence")}
         voice = replace(
             vocoder,
@@ -244,6 +198,7 @@ class TextRecipe(Recipe[TextConfiguration]):
             "takes": "text, log-mel and recordings",
             "text network": f"{parameters / 1e6:.2f} M parameters",
             "vocoder": vocoder.name,
+            "pitch spread by": f"{spread:.2f}",
             "text network trained on": trained_on(configuration.data, checkpoint.step),
             "validation": "not measured" if bits is None else f"loss {bits * math.log(2):.4f}",
         }
@@ -275,7 +230,10 @@ def _started(source: str, config: TextConfig) -> dict[str, Tensor]:
             raise ValueError(
                 f"start_from is {path}, a run of kind {checkpoint.kind}; it must be of kind text"
             )
-        its, weights = TextRecipe(None).parse(checkpoint.configuration).text, checkpoint.average
+        its, weights = (
+            TextRecipe(None).parse(checkpoint.configuration).text,
+            without_critic(checkpoint.average),
+        )
     if its != config:
         raise ValueError(f"start_from is {path}, whose network is another; [text] must be as there: {its}")
     return weights
