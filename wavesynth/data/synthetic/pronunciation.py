@@ -1,4 +1,5 @@
-"""What a sentence sounds like, in the phonemes of misaki (hexgrad, Apache-2.0), by its lexicons alone.
+"""What a sentence sounds like, in the phonemes of misaki (hexgrad, Apache-2.0), by its lexicons alone: the American one
+is part of this package, and the British one is read where misaki is installed.
 
 misaki itself asks spaCy for each word's part of speech, which needs a model that no package holds. The sentences of
 `wavesynth.data.synthetic.sentences` need none: they have no words that are spelled alike and sound otherwise.
@@ -9,8 +10,10 @@ from __future__ import annotations
 import importlib.resources
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
+
+from wavesynth.text.lexicon import lexicon
 
 __all__ = ["Pronunciation"]
 
@@ -20,17 +23,16 @@ _VOWELS = frozenset("AIOQWYaiuæɑɒɔəɛɜɪʊʌᵻɐ")
 #: Marks that the model hears.
 _MARKS = ",.?!;:…"
 _PIECES = re.compile(rf"[A-Za-z']+|[{_MARKS}]")
-#: Lexicons of each dialect, the more reliable first.
-_LEXICONS = {"us": ("us_gold", "us_silver"), "gb": ("gb_gold", "gb_silver")}
+#: Lexicons, the more reliable last.
+_BRITISH = ("gb_silver", "gb_gold")
 
 
 class Pronunciation:
-    """The phonemes of sentences in American or British English. Raises ImportError without misaki."""
+    """The phonemes of sentences in American or, which raises ImportError without misaki, in British English."""
 
     def __init__(self, dialect: Literal["us", "gb"]) -> None:
-        folder = importlib.resources.files("misaki.data")
-        self._lexicons = [json.loads((folder / f"{name}.json").read_bytes()) for name in _LEXICONS[dialect]]
         self._british = dialect == "gb"
+        self._find = _british() if self._british else lexicon().find
         self._weak = "ɪ" if dialect == "gb" else "ᵻ"
 
     def __call__(self, sentence: str) -> str:
@@ -68,16 +70,11 @@ class Pronunciation:
         for stem, ending in _stems(word.lower()):
             if found := self._found(stem, last) or self._found(stem.capitalize(), last):
                 return self._with_s(found) if ending == "s" else self._with_ed(found)
-        raise ValueError(f"{word!r} is in no lexicon of misaki; the sentences must have words that are")
+        raise ValueError(f"{word!r} is in no lexicon of misaki's; the sentences must have words that are")
 
     def _found(self, word: str, last: bool) -> str:
-        for lexicon in self._lexicons:
-            entry = lexicon.get(word)
-            if isinstance(entry, dict):
-                entry = (entry.get("None") if last else None) or entry["DEFAULT"]
-            if entry:
-                return str(entry)
-        return ""
+        readings = self._find(word) or {"DEFAULT": ""}
+        return (readings.get("None") if last else None) or readings["DEFAULT"] or ""
 
     def _with_s(self, stem: str) -> str:
         """A plural, a third person or a genitive."""
@@ -92,6 +89,19 @@ class Pronunciation:
         if stem[-1] == "t" and not self._british and stem[-2:-1] in _BEFORE_FLAP:
             return f"{stem[:-1]}ɾᵻd"
         return f"{stem}{self._weak}d" if stem[-1] in "td" else f"{stem}d"
+
+
+def _british() -> Callable[[str], dict[str, str] | None]:
+    """What finds a word's phonemes, as `Lexicon.find` does."""
+    folder, words = importlib.resources.files("misaki.data"), {}
+    for name in _BRITISH:
+        words.update(json.loads((folder / f"{name}.json").read_bytes()))
+
+    def find(word: str) -> dict[str, str] | None:
+        readings = words.get(word)
+        return {"DEFAULT": readings} if isinstance(readings, str) else readings
+
+    return find
 
 
 def _stems(word: str) -> Iterator[tuple[str, str]]:
