@@ -127,7 +127,16 @@ def training(stacks: int, small: bool) -> dict[str, Any]:
 def service(small: bool, seconds: float) -> dict[str, Any]:
     """The most streams that are heard without an underrun through gRPC, what the server admits, first audio, and
     processor time for a second of audio: `bench service`, on the voice that is served by default."""
-    load = ["--streams", "1", "--seconds", "1", "--calls", "1", "--server-options", "--backend cpu"]
+    load = [
+        "--streams",
+        "1",
+        "--seconds",
+        "1",
+        "--calls",
+        "1",
+        "--server-options",
+        "--backend cpu --live-streams 1",
+    ]
     if not small:
         front_ends = max(1, (os.cpu_count() or 1) // 2)
         load = [
