@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,31 +30,36 @@ SHAPES = [
 ]
 
 
+#: What every instruction set must give is computed once: it takes seconds, and the sets no time.
+PARAMS = SamplingParams(2**63 + 9, 1.3)
+
+
+@cache
+def defined(shape, activation_bits):
+    """The weights of SHAPES[shape], their conditioning, and the reference's tokens and state of 60 samples."""
+    model = network(**SHAPES[shape])
+    weights = int8(model, activation_bits=activation_bits)
+    conditioning = conditioning_for(model, 60 // weights.hop + 1)
+    return weights, conditioning, *reference.sample(weights, weights.start(), conditioning, PARAMS, 60)
+
+
 @pytest.mark.parametrize("instruction_set", instruction_sets())
 @pytest.mark.parametrize("activation_bits", [8, 16])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("shape", range(len(SHAPES)), ids=lambda shape: str(SHAPES[shape]))
 def test_every_instruction_set_gives_the_references_samples_and_state(
     instruction_set, shape, activation_bits
 ):
-    model = network(**shape)
-    weights, n = int8(model, activation_bits=activation_bits), 60
-    conditioning = conditioning_for(model, n // weights.hop + 1)
-    expected, expected_state = reference.sample(
-        weights, weights.start(), conditioning, SamplingParams(2**63 + 9, 1.3), n
-    )
-    tokens, state = CpuSampler(weights, instruction_set).sample(
-        weights.start(), conditioning, SamplingParams(2**63 + 9, 1.3), n
-    )
+    weights, conditioning, expected, expected_state = defined(shape, activation_bits)
+    tokens, state = CpuSampler(weights, instruction_set).sample(weights.start(), conditioning, PARAMS, 60)
     assert np.array_equal(tokens, expected)
     assert state.to_bytes() == expected_state.to_bytes()
     assert len(set(tokens.tolist())) > 5
 
 
-@pytest.mark.parametrize("instruction_set", instruction_sets())
-@pytest.mark.parametrize("activation_bits", [8, 16])
-@pytest.mark.parametrize("sign", [1, -1, 0], ids=["positive", "negative", "mixed"])
-def test_the_largest_weights_and_activations_are_summed_exactly(instruction_set, activation_bits, sign):
-    """Weights of -127 and 127 (the output's -8191 and 8191) meet activations of -128 and 127, 0 and 255."""
+@cache
+def extreme_weights(activation_bits, sign):
+    """Weights of -127 and 127 (the output's -8191 and 8191), conditioning, and for the seeds 0 to 4 the reference's
+    tokens and states."""
     random = np.random.default_rng(3)
     weights = int8(network(residual=64, skip=64, classes=64, hop=16), activation_bits=activation_bits)
 
@@ -69,6 +75,15 @@ def test_the_largest_weights_and_activations_are_summed_exactly(instruction_set,
     conditioning = random.standard_normal((4, len(weights.dilations), 128), np.float32) * 3
     params = [SamplingParams(seed, 2.0) for seed in range(5)]
     expected = [reference.sample(weights, weights.start(), conditioning, p, 60) for p in params]
+    return weights, conditioning, params, expected
+
+
+@pytest.mark.parametrize("instruction_set", instruction_sets())
+@pytest.mark.parametrize("activation_bits", [8, 16])
+@pytest.mark.parametrize("sign", [1, -1, 0], ids=["positive", "negative", "mixed"])
+def test_the_largest_weights_and_activations_are_summed_exactly(instruction_set, activation_bits, sign):
+    """The largest weights meet activations of -128 and 127, 0 and 255."""
+    weights, conditioning, params, expected = extreme_weights(activation_bits, sign)
     states = [weights.start() for _ in params]
     tokens = CpuSampler(weights, instruction_set).advance(states, [conditioning] * 5, params, 60)
     for row, state, (expected_tokens, expected_state) in zip(tokens, states, expected, strict=True):
@@ -114,6 +129,16 @@ def test_a_streams_samples_do_not_depend_on_batch_neighbours_or_chunks(instructi
         np.testing.assert_array_equal(samples, ALONE[stream][: len(samples)])
 
 
+@cache
+def other_network(reversible, activation_bits):
+    """The weights of another network than MODEL, and the reference's tokens of four streams."""
+    model = network(residual=32, skip=64, classes=256, hop=16, reversible=reversible)
+    weights = int8(model, activation_bits=activation_bits)
+    return weights, [
+        reference.sample(weights, weights.start(), CONDITIONING[i], KEYS[i], 100)[0].numpy() for i in range(4)
+    ]
+
+
 @pytest.mark.parametrize("instruction_set", instruction_sets())
 @pytest.mark.parametrize(
     ("reversible", "activation_bits"),
@@ -123,11 +148,7 @@ def test_a_streams_samples_do_not_depend_on_batch_neighbours_or_chunks(instructi
 def test_other_networks_in_any_batch_and_on_two_cores_are_the_same(
     instruction_set, reversible, activation_bits
 ):
-    model = network(residual=32, skip=64, classes=256, hop=16, reversible=reversible)
-    weights = int8(model, activation_bits=activation_bits)
-    alone = [
-        reference.sample(weights, weights.start(), CONDITIONING[i], KEYS[i], 100)[0].numpy() for i in range(4)
-    ]
+    weights, alone = other_network(reversible, activation_bits)
     for threads, streams in ((1, 4), (2, 1), (2, 3)):
         sampler = CpuSampler(weights, instruction_set, threads=threads)
         states = [weights.start() for _ in range(streams)]
