@@ -184,9 +184,8 @@ def test_what_is_corrected_is_copied_without_correction_too(voices, data, monkey
     assert rows["copy"]["log_mel_db"] == 0 and rows["uncorrected"]["log_mel_db"] == pytest.approx(
         6.02, abs=0.01
     )
-    less = run(
-        voices / "tiny", data, "--without", f"{LIGHT[1]},uncorrected", "--correction", "--clips", 1, "--json"
-    )
+    light = ("--without", f"{LIGHT[1]},uncorrected", *LIGHT[2:])
+    less = run(voices / "tiny", data, *light, "--correction", "--clips", 1, "--json")
     assert "uncorrected" not in json.loads(less.stdout)["rows"]
 
 
