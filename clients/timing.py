@@ -30,7 +30,8 @@ class Timing:
     arrivals: list[float] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)
     """Seconds of audio in each chunk."""
-    underruns: int = 0
+    dry: list[float] = field(default_factory=list)
+    """When each chunk arrived that was too late for the player."""
     samples: int = 0
     sample_rate: int = 1
     _dry: float | None = None  # when the player has played all that has arrived; None while it waits
@@ -39,7 +40,7 @@ class Timing:
     def arrived(self, now: float, samples: int, sample_rate: int) -> None:
         """Notes a chunk of `samples` samples."""
         if self._dry is not None and now > self._dry:
-            self.underruns += 1
+            self.dry.append(now)
             self._dry = None
         if self._dry is not None:
             self._dry += samples / sample_rate
@@ -51,6 +52,11 @@ class Timing:
         self.lengths.append(samples / sample_rate)
         self.samples += samples
         self.sample_rate = sample_rate
+
+    @property
+    def underruns(self) -> int:
+        """How often the player ran dry."""
+        return len(self.dry)
 
     @property
     def ahead(self) -> float:

@@ -119,7 +119,7 @@ class Simulated(Listeners):
         calls = len(load.kinds)
         admitted = min(calls, self.admits)
         underruns = int(admitted > self.carries)
-        heard = [Heard("streaming", Timing(0.0, underruns=underruns)) for _ in range(admitted)]
+        heard = [Heard("streaming", Timing(0.0, dry=[1.0] * underruns)) for _ in range(admitted)]
         heard += [Heard("streaming", Timing(0.0), "RESOURCE_EXHAUSTED") for _ in range(calls - admitted)]
         return Listened(heard)
 

@@ -51,13 +51,19 @@ class Call:
     """Seconds from the call to its end; of one that was refused, to the refusal."""
     code: str
     reason: str
-    underruns: int
+    dry: NDArray[np.float64]
+    """When its player ran dry, in seconds from the soak's beginning, [underruns]."""
     first_audio: float | None
     """Seconds."""
     gaps: NDArray[np.float32]
     """Seconds from each chunk to the next, [chunks - 1]."""
     lengths: NDArray[np.float32]
     """Seconds of audio of the chunk before each gap, [chunks - 1]."""
+
+    @property
+    def underruns(self) -> int:
+        """How often its player ran dry."""
+        return len(self.dry)
 
     @property
     def refused(self) -> bool:
@@ -84,6 +90,8 @@ class Callers:
 
     def __init__(self, load: Load, shares: list[list[Caller]], seconds: float, rounds: int) -> None:
         context = multiprocessing.get_context("spawn")
+        self.begun = 0.0
+        """When they began."""
         self._processes = []
         for share in shares:
             ours, theirs = context.Pipe()
@@ -96,6 +104,7 @@ class Callers:
 
     def begin(self, begin: float) -> None:
         """Has them begin at a time of `time.monotonic()`."""
+        self.begun = begin
         for _, pipe in self._processes:
             pipe.send(begin)
 
@@ -193,7 +202,7 @@ def _call(caller: Caller, heard: Heard, begin: float) -> Call:
         time.monotonic() - timing.started,
         heard.code,
         heard.reason,
-        timing.underruns,
+        np.array(timing.dry) - begin,
         timing.time_to_first_audio if timing.arrivals else None,
         np.diff(timing.arrivals).astype(np.float32),
         np.array(timing.lengths[:-1], np.float32),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tests.soak.callers import Call, Noticed, crowded
+from tests.soak.machine import Stall, stalled
 from wavesynth.clients.timing import percentiles
 
 __all__ = ["Look", "Soak", "broken", "figures"]
@@ -46,9 +47,11 @@ class Soak:
     noticed: Noticed
     looks: Sequence[Look]
     """In the order of time; the first is before the first call, the last when all callers have gone."""
+    stalls: Sequence[Stall] | None = None
+    """When the machine stood still, in seconds from the soak's beginning; None if that could not be seen."""
 
 
-def _of_calls(calls: Sequence[Call]) -> dict[str, Any]:
+def _of_calls(calls: Sequence[Call], stalls: Sequence[Stall] | None) -> dict[str, Any]:
     """What callers noticed who were admitted, and how the others were refused."""
     admitted = [call for call in calls if not call.refused]
     refused = [call.lasted for call in calls if call.refused and call.kind == "streaming"]
@@ -63,6 +66,7 @@ def _of_calls(calls: Sequence[Call]) -> dict[str, Any]:
         "refused": len(calls) - len(admitted),
         "failed": dict(Counter(call.code for call in admitted if call.code != "OK")),
         "underruns": sum(call.underruns for call in admitted),
+        "underruns_of_the_machine": sum(stalled(stalls or (), at) for call in admitted for at in call.dry),
         "chunks": len(gaps),
         "chunk_gap_ms": percentiles(list(gaps)),
         "chunk_gap_in_chunks": {
@@ -88,10 +92,17 @@ def figures(soak: Soak) -> dict[str, Any]:
     return {
         "places": soak.places,
         "minutes": soak.seconds / 60,
-        "at_capacity": _of_calls(others),
-        "crowded": _of_calls(crowd),
+        "at_capacity": _of_calls(others, soak.stalls),
+        "crowded": _of_calls(crowd, soak.stalls),
         "by_kind": {
-            kind: _of_calls([c for c in calls if c.kind == kind]) for kind in ("streaming", "bidirectional")
+            kind: _of_calls([c for c in calls if c.kind == kind], soak.stalls)
+            for kind in ("streaming", "bidirectional")
+        },
+        "machine_stalls": "not seen: this takes the right to real-time priority"
+        if soak.stalls is None
+        else {
+            "count": len(soak.stalls),
+            "longest_ms": 1000 * max((stall.seconds for stall in soak.stalls), default=0.0),
         },
         "callers_late_ms": percentiles(soak.noticed.late),
         "resident_growth": _growth(soak),
@@ -126,8 +137,9 @@ def broken(figures: dict[str, Any]) -> list[str]:
     found = []
     for part, when in (("at_capacity", "at the stated capacity"), ("crowded", "with a crowd")):
         of = figures[part]
-        if of["underruns"]:
-            found.append(f"{when} there were {of['underruns']} underruns; there may be none")
+        if of["underruns"] > (aside := of["underruns_of_the_machine"]):
+            besides = f" and {aside} while the machine stood still" if aside else ""
+            found.append(f"{when} there were {of['underruns'] - aside} underruns{besides}; there may be none")
         if of["failed"]:
             found.append(f"{when} calls failed: {of['failed']}; none may")
         if (gap := of["chunk_gap_in_chunks"]["p99"]) >= GAP:

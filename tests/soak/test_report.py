@@ -1,9 +1,12 @@
 """A soak that broke a promise says which; one that broke none says nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.soak.callers import Call, Noticed, crowded
+from tests.soak.machine import Stall, watched_machine
 from tests.soak.picture import draw
 from tests.soak.report import Look, Soak, broken, figures
 
@@ -12,11 +15,11 @@ SECONDS, ROUNDS = 360.0, 6
 CROWDED, QUIET = 80.0, 100.0
 
 
-def call(begun=QUIET, code="OK", lasted=2.0, underruns=0, gap=0.01):
+def call(begun=QUIET, code="OK", lasted=2.0, dry=(), gap=0.01):
     gaps = np.full(200, gap, np.float32)
     audio = gaps if code == "OK" else gaps[:0]
     return Call(
-        "stays", "streaming", begun, lasted, code, "", underruns, 0.05, audio, np.full_like(audio, 0.01)
+        "stays", "streaming", begun, lasted, code, "", np.array(dry), 0.05, audio, np.full_like(audio, 0.01)
     )
 
 
@@ -44,8 +47,8 @@ def test_a_soak_that_held_its_promises_says_nothing():
 @pytest.mark.parametrize(
     ("made", "sentence"),
     [
-        (soak(refused(0.01), call(underruns=2)), "at the stated capacity there were 2 underruns"),
-        (soak(refused(0.01), call(CROWDED, underruns=1)), "with a crowd there were 1 underruns"),
+        (soak(refused(0.01), call(dry=[101.0, 102.0])), "at the stated capacity there were 2 underruns"),
+        (soak(refused(0.01), call(CROWDED, dry=[81.0])), "with a crowd there were 1 underruns"),
         (soak(refused(0.01), call(code="INTERNAL")), "calls failed: {'INTERNAL': 1}"),
         (soak(refused(0.01), call(gap=0.02)), "a gap in 100 is 2.00 chunks"),
         (soak(refused(0.06)), "a refusal in 100 took 60 ms"),
@@ -58,6 +61,22 @@ def test_a_soak_that_held_its_promises_says_nothing():
 def test_a_broken_promise_is_named(made, sentence):
     (said,) = broken(figures(made))
     assert sentence in said
+
+
+def test_an_underrun_beside_a_stall_of_the_machine_is_not_the_servers():
+    made = soak(refused(0.01), call(dry=[101.0, 102.0]))
+    found = figures(replace(made, stalls=[Stall(100.95, 0.03), Stall(101.7, 0.02)]))
+    assert found["at_capacity"]["underruns_of_the_machine"] == 1
+    assert found["machine_stalls"] == {"count": 2, "longest_ms": pytest.approx(30)}
+    (said,) = broken(found)
+    assert "1 underruns and 1 while the machine stood still" in said
+    assert broken(figures(replace(made, stalls=[Stall(100.95, 0.03), Stall(102.01, 0.02)]))) == []
+
+
+def test_the_machine_is_watched_for_as_long_as_asked():
+    with watched_machine() as machine:
+        assert machine.stalls == ()
+    assert machine.seen or not machine.stalls
 
 
 def test_memory_that_goes_up_and_down_does_not_grow_and_memory_that_goes_up_does():

@@ -10,6 +10,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Literal
 
 import grpc
@@ -230,8 +231,14 @@ def text_of(words: int) -> str:
 
 
 def _noise(samples: int) -> NDArray[np.int16]:
-    """What the voice is to say: it takes the same time whatever it is."""
-    return np.random.default_rng(0).integers(-3000, 3000, samples, np.int16)
+    """What the voice is to say: it takes the same time whatever it is. A few seconds of it again and again, since
+    listeners wait for one another in their process."""
+    return np.resize(_some_noise(), samples)
+
+
+@cache
+def _some_noise() -> NDArray[np.int16]:
+    return np.random.default_rng(0).integers(-3000, 3000, 2**16, np.int16)
 
 
 def _end(chunk: pb.AudioChunk) -> int:
