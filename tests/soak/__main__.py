@@ -70,7 +70,7 @@ def _soaked(server: LocalServer, streams: int | None, seconds: float) -> Soak:
     if not places:
         raise SystemExit("the server does not say how many streams it carries; say it with --streams")
     load = Load(server.address, voice.name, voice.sample_rate, voice.mel_bands > 0)
-    before = _look(server.pid, 0.0)
+    before = _settled(server.pid)
     with callers(load, places, seconds, ROUNDS) as made, watched_machine() as machine:
         print(
             f"{places} places of {voice.name}, {seconds / 60:g} minutes, {CROWD * places} callers at most",
@@ -85,6 +85,16 @@ def _soaked(server: LocalServer, streams: int | None, seconds: float) -> Soak:
         time.sleep(TICK)
     stalls = [Stall(stall.at - made.begun, stall.seconds) for stall in machine.stalls]
     return Soak(places, seconds, ROUNDS, noticed, [*looks, last], stalls if machine.seen else None)
+
+
+def _settled(pid: int) -> Look:
+    """A look at the server once it opens nothing more by itself: it reads its lexicon after it is ready."""
+    before = _look(pid, 0.0)
+    while True:
+        time.sleep(TICK)
+        if (now := _look(pid, 0.0)).open_files == before.open_files:
+            return now
+        before = now
 
 
 def _watched(pid: int, made: Callers, seconds: float) -> list[Look]:
@@ -111,7 +121,8 @@ def _say(found: dict[str, Any], out: Path) -> None:
         of = found[part]
         print(part)
         for name, value in of.items():
-            print(f"    {name:24} {_text(value)}")
+            if name != "underruns_at":  # a list, for soak.json
+                print(f"    {name:24} {_text(value)}")
     for name in (
         "machine_stalls",
         "callers_late_ms",

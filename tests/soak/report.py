@@ -67,6 +67,7 @@ def _of_calls(calls: Sequence[Call], stalls: Sequence[Stall] | None) -> dict[str
         "failed": dict(Counter(call.code for call in admitted if call.code != "OK")),
         "underruns": sum(call.underruns for call in admitted),
         "underruns_of_the_machine": sum(stalled(stalls or (), at) for call in admitted for at in call.dry),
+        "underruns_at": sorted(round(float(at), 3) for call in admitted for at in call.dry),
         "chunks": len(gaps),
         "chunk_gap_ms": percentiles(list(gaps)),
         "chunk_gap_in_chunks": {
