@@ -27,7 +27,7 @@ from wavesynth.voices.voice import load_voice
 SAID = {
     "allison": "3079324745ccf3a9",
     "allison-anyone": "edd76051f46632ad",
-    "allison-reads": "d2c3ee5ef0296082",
+    "allison-reads": "98c38d2ae6e78ca3",
     "allison-small": "d2c3ee5ef0296082",
     "babble": "f5be29a069d371bd",
     "five": "51250382d3939152",
@@ -48,7 +48,7 @@ HEARD = {
 #: And of the samples of flows, made from log-mel.
 FLOWED = {"allison-flow": "848579aed27d9be5"}
 #: And of the log-mel that those who take text make of a sentence.
-READ = {"allison-reads": "01f742e0eda88d38"}
+READ = {"allison-reads": "f3349efcbc9fbe7a"}
 #: It is read as it always was, as long as its words are pronounced as they were.
 TEXT = "Hello, world: I read what you write."
 SHIPPED = find_voices()
