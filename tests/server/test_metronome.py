@@ -37,7 +37,13 @@ def test_a_first_chunk_that_came_late_does_not_make_the_others_late():
     """It waits for a step of its own, so the others are ready earlier after it."""
     ready = np.arange(300) * 0.01
     ready[0] = 0.008
-    assert sent(ready)[1:] == pytest.approx(ready[1:], abs=1e-9)
+    assert sent(ready)[2:] == pytest.approx(ready[2:], abs=1e-9)
+
+
+def test_a_first_chunk_is_kept_so_that_there_is_more_in_hand_when_a_later_one_is_late():
+    times = sent(np.arange(300) * 0.01)
+    assert times[0] == pytest.approx(0.01)
+    assert times[10:] == pytest.approx(np.arange(10, 300) * 0.01, abs=1e-9)
 
 
 def test_after_a_pause_chunks_are_soon_sent_as_they_are_ready_again():

@@ -2,7 +2,8 @@
 
 Such a chunk can be made when its input is there, and takes a step, in whatever company. So chunks are ready sooner or
 later by some milliseconds, and each of them would be a gap for a listener who keeps little in hand. The listener plays
-at the pace of the first chunk; one that is ready early is worth no more than one in time.
+at the pace of the first chunk; one that is ready early is worth no more than one in time. So the first one is kept for
+a moment too: that is in hand when a later one is later than it was.
 """
 
 from __future__ import annotations
@@ -15,6 +16,12 @@ from wavesynth.engine.stream import EngineOutput
 
 __all__ = ["Metronome"]
 
+#: Seconds that a first chunk is kept. Beside others, one chunk in 1,000 is some 17 ms later than the first one's pace,
+#: and one in 10,000 some 28 ms (docs/lab/2026-12-01-soak.md); a player may have 20 ms in hand.
+_FIRST = 0.01
+#: Seconds after it in which chunks are sent at once: some were ready while it was kept, which says nothing of when
+#: those after them will be.
+_SETTLING = 0.05
 #: Seconds by which the others come earlier while none is late, for each second.
 _SOONER = 0.002
 #: Seconds that a chunk is kept at most; who sends faster than real time gets each as it is made.
@@ -41,10 +48,12 @@ class Metronome:
     def wait(self, now: float, samples: int) -> float:
         """Seconds for which the next chunk, of so many samples, is to be kept that is ready `now`."""
         if self._begun is None:
-            self._begun, self._samples = now, samples
-            return 0.0
+            self._begun, self._samples = now + _FIRST, samples
+            return _FIRST
         late = now - self._begun - self._samples / self._sample_rate
         self._samples += samples
+        if now < self._begun + _SETTLING:
+            return 0.0
         if self._late is None or not self._late - _MOST < late < self._late:
             self._late = late
             return 0.0
