@@ -14,11 +14,13 @@ joint batch, do what one would have done with all of it.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -94,7 +96,7 @@ class Trainer:
         gradient is not finite; OSError when a checkpoint cannot be written. What was saved before stays.
         """
         c, processes, measure = self.config, self.processes, self._measure
-        with self.signals as signals, ThreadPoolExecutor(1) as background:
+        with self.signals as signals, closing(self._batches()) as batches:
             if self.step in (0, c.steps):  # at the last step: whose validation was interrupted
                 validation = self.validate(lambda: signals.received != 0)
                 if validation is None:
@@ -102,10 +104,8 @@ class Trainer:
                 self.log(Validation(self.step, validation))
                 if self.step == c.steps:
                     self.save(validation)
-            upcoming = background.submit(self._batch, self.step)
             while self.step < c.steps:
-                batch = [processes.share(rows) for rows in upcoming.result()]
-                upcoming = background.submit(self._batch, self.step + 1)  # while this one is computed
+                batch = next(batches)
                 for group in self.optimizer.param_groups:
                     group["lr"] = c.rate(self.step)
                 with self._autocast():
@@ -165,22 +165,19 @@ class Trainer:
     def seconds_per_step(self) -> float:
         """What a step takes here, by a few whose gradients are thrown away, so that the run is as if it had not been.
 
-        All processes must call it. The first one compiles, if anything is compiled, and does not count. Each batch is
-        made as in `run`, while the one before is computed: one that takes long, as with augmentation, is waited for.
+        All processes must call it. The first one compiles, if anything is compiled, and does not count. A batch that
+        takes longer to make than to compute, as with augmentation, is waited for, as in `run`.
         """
         times = []
-        with ThreadPoolExecutor(1) as background:
-            upcoming = background.submit(self._batch, self.step)
-            for number in range(_STEPS_TIMED + 1):
+        with closing(self._batches()) as batches:
+            for _ in range(_STEPS_TIMED + 1):
                 start = time.perf_counter()
-                batch = [self.processes.share(rows) for rows in upcoming.result()]
-                upcoming = background.submit(self._batch, self.step + number + 1)
+                batch = next(batches)
                 with self._autocast():
                     loss = self._measure(*batch).mean()
                 loss.backward()
-                float(
-                    nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-                )  # waits for the device
+                norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+                float(norm)  # waits for the device
                 self.optimizer.zero_grad()
                 times.append(time.perf_counter() - start)
         return self.processes.sum(sum(times[1:]) / _STEPS_TIMED)[0] / self.processes.world
@@ -221,6 +218,16 @@ class Trainer:
             state.setdefault(index[parameter], {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+    def _batches(self) -> Generator[list[Tensor]]:
+        """This process's share of the batch of each step from the present one on; the next one is made while a batch is
+        computed."""
+        with ThreadPoolExecutor(1) as background:
+            upcoming = background.submit(self._batch, self.step)
+            for following in itertools.count(self.step + 1):
+                batch = [self.processes.share(rows) for rows in upcoming.result()]
+                upcoming = background.submit(self._batch, following)
+                yield batch
 
     def _batch(self, step: int) -> Tensors:
         """The joint batch of a step, whatever came before it."""
