@@ -52,6 +52,7 @@ def watched_machine() -> Iterator[Machine]:
         ours, theirs = context.Pipe()
         clock = context.Process(target=_watch, args=(theirs, core), daemon=True)
         clock.start()
+        theirs.close()  # so that a clock that ends is heard of
         clocks.append((clock, ours))
     machine.seen = bool(clocks) and all([pipe.recv() for _, pipe in clocks])
     yield machine
@@ -79,8 +80,9 @@ def _watch(pipe: Any, core: int) -> None:
         return
     pipe.send(True)
     stalls: list[Stall] = []
-    due = time.monotonic() + _TICK
-    while not pipe.poll(max(0.0, due - time.monotonic())):
+    ended, due = False, time.monotonic() + _TICK
+    while not ended:
+        ended = pipe.poll(max(0.0, due - time.monotonic()))
         now = time.monotonic()
         if now - due > _LEAST:
             stalls.append(Stall(now, now - due))

@@ -1,5 +1,8 @@
 """A soak that broke a promise says which; one that broke none says nothing."""
 
+import os
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -73,10 +76,21 @@ def test_an_underrun_beside_a_stall_of_the_machine_is_not_the_servers():
     assert broken(figures(replace(made, stalls=[Stall(100.95, 0.03), Stall(102.01, 0.02)]))) == []
 
 
-def test_the_machine_is_watched_for_as_long_as_asked():
+def test_the_machine_stands_still_for_a_clock_that_its_core_is_kept_from():
+    def keep_a_core():
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # of this thread
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(os.sched_get_priority_max(os.SCHED_FIFO)))
+        until = time.monotonic() + 0.04
+        while time.monotonic() < until:
+            pass
+
+    keeping = threading.Thread(target=keep_a_core)
     with watched_machine() as machine:
         assert machine.stalls == ()
-    assert machine.seen or not machine.stalls
+        if machine.seen:
+            keeping.start()
+            keeping.join()
+    assert machine.seen == any(stall.seconds > 0.02 for stall in machine.stalls)
 
 
 def test_memory_that_goes_up_and_down_does_not_grow_and_memory_that_goes_up_does():
