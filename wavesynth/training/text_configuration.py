@@ -1,21 +1,23 @@
 """The configuration of a text network's run.
 
-kind = "text"
-start_from = "allison-reads"                      # a voice that takes text, or a run; leave out to begin anew
-adversarial = 0.3                                 # how much a critic counts that knows predicted log-mel
+    kind = "text"
+    start_from = "allison-reads"                      # a voice that takes text, or a run; leave out to begin anew
+    adversarial = 0.3                                 # how much a critic counts that knows predicted log-mel
 
-[text]                                            # TextConfig
-channels = 192
+    [text]                                            # TextConfig
+    channels = 192
 
-[data]                                            # DataConfig: one speaker, prepared with --transcripts
-speakers.alice = ["datasets/alice"]
+    [data]                                            # DataConfig: one speaker, prepared with --transcripts
+    speakers.alice = ["datasets/alice"]
 
-[training]                                        # TrainingConfig
-steps = 2_500
+    [training]                                        # TrainingConfig
+    steps = 2_500
 
-[voice]                                           # TextVoiceConfig
-name = "alice-reads"
-vocoder = "alice"                                 # the voice that says what the network makes
+    [voice]                                           # TextVoiceConfig
+    name = "alice-reads"
+    vocoder = "alice"                                 # the voice that says what the network makes
+
+A run of it is what wavesynth.training.text trains.
 """
 
 from __future__ import annotations
