@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from wavesynth.engine.stream import EngineStream
 from wavesynth.extras import extra
+from wavesynth.server.back_off import BackOff
 from wavesynth.server.catalogue import Catalogue, Snapshot, engine_of
 from wavesynth.server.config import ServerConfig
 from wavesynth.server.engine_metrics import watch_engine
@@ -37,8 +38,7 @@ __all__ = ["ServerWithFrontEnds"]
 _START = 60.0
 #: Seconds after which a front end that has ended is no sign that the next one will end too.
 _SETTLED = 5.0
-#: Seconds before the second front end in a row is started in the place of one that ended sooner, twice as many before
-#: the third, and at most so many.
+#: Seconds before a front end is started in the place of one that ended sooner, and at most so many after many in a row.
 _AGAIN, _LONGEST = 0.1, 5.0
 #: Seconds beyond the grace of calls that front ends have to end.
 _ENDING = 5.0
@@ -69,7 +69,7 @@ class ServerWithFrontEnds:
         self.web_port = 0
         self._front_ends: set[FrontEnd] = set()
         self._ending = False
-        self._failures = 0
+        self._pauses = BackOff(_AGAIN, _LONGEST)
         self.lost = asyncio.Event()
         """As `Server.lost`."""
         self.ready = False
@@ -217,8 +217,10 @@ class ServerWithFrontEnds:
             return
         log("a front end has ended, and is replaced", process=front_end.ready.result() if listened else None)
         if time.monotonic() - front_end.started > _SETTLED:
-            self._failures = 0
-        self._do(self._replace())
+            self._pauses.succeeded()
+            self._do(self._replace(0.0))
+        else:
+            self._do(self._replace(self._pauses.failed()))
 
     def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -239,11 +241,10 @@ class ServerWithFrontEnds:
             result = None
         self._gateway.tell(front_end.link, reloaded=number, result=result)
 
-    async def _replace(self) -> None:
-        while not self._ending:
-            self._failures += 1
-            if self._failures > 1:
-                await asyncio.sleep(min(_AGAIN * 2 ** (self._failures - 2), _LONGEST))
+    async def _replace(self, pause: float) -> None:
+        """Starts another front end after so many seconds."""
+        while True:
+            await asyncio.sleep(pause)
             if self._ending:
                 return
             try:
@@ -251,6 +252,7 @@ class ServerWithFrontEnds:
                 return
             except OSError as error:
                 log("no front end can be started", reason=error.strerror)
+                pause = self._pauses.failed()
 
     def _notify(self, streams: Sequence[EngineStream]) -> None:
         self._gateway.notify(streams)
