@@ -7,8 +7,10 @@ for a core nor for the interpreter's lock.
 from __future__ import annotations
 
 import asyncio
+import math
 import multiprocessing
 import os
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
@@ -18,8 +20,11 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 
+from wavesynth.files import sentence
+from wavesynth.server.back_off import BackOff
 from wavesynth.server.editions import ChangedError
-from wavesynth.server.errors import RefusedError
+from wavesynth.server.errors import RETRY, RefusedError
+from wavesynth.server.telemetry import log
 from wavesynth.workers import begin_worker
 
 __all__ = ["BackgroundWorker"]
@@ -28,6 +33,10 @@ Job = TypeVar("Job")
 #: What does jobs, in the process: the results of one, as they are made. Raises ValueError, in a sentence,
 #: and ChangedError.
 Doing = Callable[[Job], Iterator[bytes]]
+#: Seconds for which no process is started after one that could not begin, and at most so many after many in a row.
+_AGAIN, _LONGEST = 1.0, 60.0
+#: Seconds that a process which could not begin has to end, so that its exit code is known.
+_ENDING = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,31 +50,45 @@ class _Refused:
 class BackgroundWorker(Generic[Job]):
     """Does jobs in the order in which they come; at most `waiting` may be under way or wait.
 
+    A process that has ended is replaced at the next job. After one that could not begin, jobs are refused for a while,
+    longer each time: each start costs seconds of a core, and what was missing is seldom there a moment later.
+
     `begin`, a function of a module, makes what does them when the process has begun. Jobs must be data that another
     process can be sent.
     """
 
-    def __init__(self, name: str, begin: Callable[[], Doing[Job]], calls: str, waiting: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        begin: Callable[[], Doing[Job]],
+        calls: str,
+        waiting: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`name` is the process's, and `calls` are what waits, as callers are told."""
         self._name, self._begin, self._calls_for, self._waiting = name, begin, calls, waiting
         self._calls = 0
         self._turn = asyncio.Lock()
         self._pipe = ThreadPoolExecutor(1, name)
         self._process: multiprocessing.process.BaseProcess | None = None
-        self._connection: Connection | None = None
+        self._starting: asyncio.Task[Connection] | None = None
         self._number = 0
+        self._clock, self._pauses = clock, BackOff(_AGAIN, _LONGEST)
+        self._problem, self._until = "", -math.inf  # why none could begin, and until when none is started
 
     def close(self) -> None:
         """Ends the process."""
-        if self._process is not None and self._connection is not None:
-            self._connection.close()
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._process is not None:
             self._process.kill()
             self._process.join()
             self._process = None
         self._pipe.shutdown(wait=False)
 
     def check(self) -> None:
-        """Raises RefusedError if there is no place for another job."""
+        """Raises RefusedError if there is no place for another job, or no process can be had for it now."""
+        self._check_pause()
         if self._calls >= self._waiting:
             message = f"all {self._waiting} places for {self._calls_for} are taken"
             raise RefusedError.full(message, 1.0, "places")
@@ -97,7 +120,7 @@ class BackgroundWorker(Generic[Job]):
             results.put_nowait(error)
 
     async def _made(self, job: Job) -> AsyncGenerator[bytes]:
-        connection, loop = self._started(), asyncio.get_running_loop()
+        connection, loop = await self._started(), asyncio.get_running_loop()
         self._number += 1
         number, ended, pending = self._number, False, None
         # On another thread: a large job waits in the pipe until the process has read it.
@@ -128,16 +151,59 @@ class BackgroundWorker(Generic[Job]):
                     if pending is None or await asyncio.shield(pending) != ("stopped", number):
                         await asyncio.shield(loop.run_in_executor(self._pipe, _drain, connection, number))
 
-    def _started(self) -> Connection:
-        if self._process is None or not self._process.is_alive() or self._connection is None:
-            context = multiprocessing.get_context("spawn")
-            self._connection, theirs = context.Pipe()
-            self._process = context.Process(
-                target=_work, args=(theirs, self._begin), name=self._name, daemon=True
-            )
-            self._process.start()
-            theirs.close()
-        return self._connection
+    async def _started(self) -> Connection:
+        """The way to the process, once that can do jobs; it is started if there is none. Raises RefusedError."""
+        starting = self._starting
+        if starting is None or (starting.done() and not self._runs()):
+            self._check_pause()
+            starting = self._starting = asyncio.create_task(self._start())
+            starting.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody need ask
+        # Shielded: the start goes on when its caller leaves, for the next one.
+        return await asyncio.shield(starting)
+
+    def _runs(self) -> bool:
+        return self._process is not None and self._process.is_alive()
+
+    async def _start(self) -> Connection:
+        """Starts a process, and waits until it can do jobs. Raises RefusedError."""
+        context, loop = multiprocessing.get_context("spawn"), asyncio.get_running_loop()
+        process, problem = None, ""
+        try:
+            ours, theirs = context.Pipe()
+            with theirs:
+                process = context.Process(
+                    target=_work, args=(theirs, self._begin), name=self._name, daemon=True
+                )
+                process.start()
+            self._process = process
+            problem = await loop.run_in_executor(self._pipe, ours.recv)
+        except EOFError:
+            assert process is not None
+            await loop.run_in_executor(self._pipe, process.join, _ENDING)
+            problem = f"it ended with the exit code {process.exitcode}"
+        except OSError as error:
+            problem = sentence(error) or type(error).__name__
+        if not problem:
+            self._pauses.succeeded()
+            return ours
+        self._process, seconds = None, self._pauses.failed()
+        self._problem, self._until = problem, self._clock() + seconds
+        log(f"the process for {self._calls_for} cannot start", reason=problem, again_in_seconds=seconds)
+        raise self._unavailable(seconds)
+
+    def _check_pause(self) -> None:
+        """Raises RefusedError shortly after a process could not begin."""
+        if (seconds := self._until - self._clock()) > 0:
+            raise self._unavailable(seconds)
+
+    def _unavailable(self, seconds: float) -> RefusedError:
+        what = f"the process for {self._calls_for} cannot start"
+        return RefusedError(
+            grpc.StatusCode.UNAVAILABLE,
+            f"{what}, as the service's log says; another start is tried after {seconds:.1f} seconds",
+            ((RETRY, str(math.ceil(1000 * seconds))),),
+            logged=f"{what}: {self._problem}",
+        )
 
 
 def _drain(connection: Connection, number: int) -> None:
@@ -149,7 +215,12 @@ def _drain(connection: Connection, number: int) -> None:
 def _work(connection: Connection, begin: Callable[[], Doing[Any]]) -> None:
     """Does jobs until the other side closes the pipe."""
     begin_worker()
-    do = begin()  # which imports: at the lowest priority that would last, on a busy machine, for minutes
+    try:
+        do = begin()  # which imports: at the lowest priority that would last, on a busy machine, for minutes
+    except Exception as error:
+        connection.send(f"{type(error).__name__}: {error}")
+        raise  # to standard error, with where it was
+    connection.send("")
     if hasattr(os, "nice"):
         os.nice(19)
     with suppress(EOFError, OSError):
