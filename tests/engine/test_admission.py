@@ -14,6 +14,7 @@ from tests.engine.engines import (
 )
 from wavesynth.engine.engine import CapacityError
 from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.stream import EngineRequest
 
 
 def test_a_cancelled_stream_is_in_no_further_step_and_its_slot_is_free(gate):
@@ -64,10 +65,31 @@ def test_offline_streams_are_no_longer_together_than_there_is_memory_for(gate):
     with gated(gate, offline_samples=1000) as engine:
         engine.open(from_nothing(5000, live=False)).cancel()  # one is always admitted
         engine.open(from_nothing(800, live=False))
-        with pytest.raises(CapacityError, match="800 samples; with this one they may have 1000"):
+        with pytest.raises(
+            CapacityError, match="for 800 samples, and this one for 300; together they may have 1000"
+        ):
             engine.open(from_nothing(300, live=False))
         engine.open(from_nothing(200, live=False))
         engine.open(from_nothing(5000))  # live ones are made as they are heard
+
+
+def test_an_offline_stream_of_unknown_length_counts_for_the_most_that_it_may_become(gate):
+    def text(most):
+        return EngineRequest("tiny", "mel", live=False, most_samples=most)
+
+    with gated(gate, offline_samples=1000) as engine:
+        engine.open(text(800))
+        with pytest.raises(CapacityError, match="count for 800 samples, and this one for 300"):
+            engine.open(text(300))
+        engine.open(text(200))
+
+
+def test_an_offline_stream_counts_for_what_it_has_made_if_that_is_more_than_was_thought():
+    with running(offline_samples=1000) as engine:
+        stream = engine.open(EngineRequest("tiny", "mel", live=False, most_samples=100))
+        stream.samples_made = 900
+        with pytest.raises(CapacityError, match="count for 900 samples, and this one for 200"):
+            engine.open(from_nothing(200, live=False))
 
 
 def test_offline_streams_wait_in_a_queue_that_has_an_end(gate):

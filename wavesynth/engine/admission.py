@@ -92,15 +92,13 @@ class Admission:
 
     def _check_length(self, request: EngineRequest, others: Sequence[EngineStream]) -> None:
         """Raises CapacityError if all offline streams together would keep too much in memory."""
-        samples = sum(stream.request.samples or 0 for stream in others)
-        if (
-            others
-            and self._offline_samples is not None
-            and samples + (request.samples or 0) > self._offline_samples
-        ):
+        if not others or self._offline_samples is None:
+            return
+        samples, its_own = sum(max(_most(s.request), s.samples_made) for s in others), _most(request)
+        if samples + its_own > self._offline_samples:
             raise CapacityError(
-                f"the offline streams under way have {samples} samples; with this one they may have "
-                f"{self._offline_samples}",
+                f"the offline streams under way count for {samples} samples, and this one for {its_own}; together they "
+                f"may have {self._offline_samples}, where a text counts for the most that it may make",
                 _retry_after(others),
             )
 
@@ -130,6 +128,11 @@ class Admission:
     def _room_at(self, now: float) -> float:
         """What has come back by now is added to what was said."""
         return min(1.0, self._room + _STEP_FORWARD * (now - self._since))
+
+
+def _most(request: EngineRequest) -> int:
+    """Samples that a stream may have at its end, as far as that is known beforehand."""
+    return request.samples or request.most_samples or 0
 
 
 def _retry_after(streams: Sequence[EngineStream]) -> float:

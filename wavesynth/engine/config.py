@@ -23,8 +23,8 @@ class EngineConfig:
     waiting: int = 16
     """Offline streams that may be under way or wait."""
     offline_samples: int | None = None
-    """Samples of all offline streams together, where it is known how long they are; one is always admitted. Their input
-    and their audio are kept until they end."""
+    """Samples of all offline streams together, where it is known how long they are or may become; one is always
+    admitted. Their input and their audio are kept until they end."""
     share: float = 1.0
     """Part of the places for live streams, and of those for offline streams, that one client may have."""
 

@@ -1,7 +1,8 @@
-"""Text to be read aloud, as the engine takes it: log-mel in pieces; and when its words are spoken."""
+"""Text to be read aloud, as the engine takes it: log-mel in pieces; when its words are spoken; how long it may be."""
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,9 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.checks import require_value
+from wavesynth.text.options import TextOptions
 from wavesynth.text.speech import MelPiece, TextSpeech, Timing
 
-__all__ = ["SpokenTimes", "frames_of"]
+__all__ = ["SpokenTimes", "frames_of", "most_seconds"]
+
+#: Seconds that a character takes, at most, and a text besides, at rate 1. allison-reads takes 0.76 for each of a row of
+#: digits, 1.08 for ½ alone, and 0.07 for those of prose.
+_CHARACTER, _BESIDES = 1.0, 1.0
 
 
 class SpokenTimes:
@@ -56,3 +62,11 @@ def _ready(speech: TextSpeech, times: SpokenTimes) -> Iterator[NDArray[np.float3
     while (piece := speech.next()) is not None:
         times.add(piece)
         yield piece.frames
+
+
+def most_seconds(text: str, options: TextOptions) -> float:
+    """Seconds that a text takes at most, before it is read: infinity where its length says nothing, since pauses of
+    markup and pronunciations of words are as long as their author likes."""
+    if options.markup != "plain" or options.pronunciations:
+        return math.inf
+    return (_BESIDES + _CHARACTER * len(text)) / options.rate

@@ -71,6 +71,9 @@ class EngineRequest:
     """The edition of the voice for which this was checked; 0 for whichever there is (`Engine.replace`)."""
     request_id: str = ""
     """What the log names the request by."""
+    most_samples: int | None = None
+    """Samples that the whole may have, where it is not known how many it has, as of an offline text; see
+    `wavesynth.engine.spoken.most_seconds`."""
 
 
 @dataclass(frozen=True)

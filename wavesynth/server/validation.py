@@ -20,6 +20,7 @@ from wavesynth.engine.requests import (
     default_voice,
     prepare,
 )
+from wavesynth.engine.spoken import most_seconds
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.server.decoding import FIELDS, growing_request, piece_of, whole_request
 from wavesynth.server.encoding import bytes_per_sample, encoder, encoder_of_whole
@@ -116,6 +117,10 @@ class Requests:
         in_one_message = is_text and not wanted.live
         longest = min(self.max_seconds, fits / voice.sample_rate) if in_one_message else self.max_seconds
         request, reader, piece = prepare(wanted, voice, longest, FIELDS)
+        most = None
+        if isinstance(wanted.input, TextInput) and in_one_message:
+            seconds = most_seconds(wanted.input.text or "", wanted.input.options)
+            most = round(min(longest, seconds) * voice.sample_rate)
         left = None if request.samples is None else request.samples - request.first_sample
         make = encoder_of_whole if in_one_message else encoder
         encode = make(encoding, voice.sample_rate, left)
@@ -123,7 +128,7 @@ class Requests:
             raise ValueError(
                 f"Synthesize would return {left} samples; at most {fits} fit, so use StreamSynthesize"
             )
-        return voice, replace(request, edition=voice.edition), encode, reader, piece
+        return voice, replace(request, edition=voice.edition, most_samples=most), encode, reader, piece
 
 
 class GrowingInput:
