@@ -8,6 +8,7 @@ stressed vowel, and marks. `wavesynth prepare --transcripts TABLE` keeps in OUT/
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from wavesynth.text.reader import TextReader
 __all__ = [
     "NAME",
     "Transcript",
+    "keep_table",
     "keep_transcripts",
     "kept_transcripts",
     "read_transcripts",
@@ -93,6 +95,11 @@ def keep_transcripts(out: Path, dataset: Mapping[str, Any], found: Mapping[str, 
     if not lacking:
         return f"all {len(stems)} recordings have transcripts"
     return f"{len(lacking)} of {len(stems)} recordings have no transcript, {lacking[0]} for one"
+
+
+def keep_table(out: Path, table: Path) -> None:
+    """`keep_transcripts` of the recordings of a prepared folder, from a table."""
+    keep_transcripts(out, json.loads((out / "dataset.json").read_bytes()), read_transcripts(table))
 
 
 def kept_transcripts(folder: Path) -> dict[str, Transcript]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,9 +40,9 @@ def _gather(language: str) -> Callable[[Path, Track, Callable[[str], None]], Pat
 
 def _transcribed(work: Path, out: Path) -> None:
     """Keeps what Allison's recordings say beside them."""
-    from wavesynth.data.transcripts import keep_transcripts, read_transcripts
+    from wavesynth.data.transcripts import keep_table
 
-    keep_transcripts(out, json.loads((out / "dataset.json").read_bytes()), read_transcripts(_TRANSCRIPTS))
+    keep_table(out, _TRANSCRIPTS)
 
 
 def _recipe(

