@@ -1,6 +1,7 @@
 """wavesynth say: text to audio, here or by a service, with the same bytes; and what cannot be said is a sentence."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -107,6 +108,7 @@ def test_without_a_loudspeaker_it_says_what_to_do(reader, monkeypatch):
 
 def test_the_least_installation_speaks(reader, tmp_path):
     program = f"""
+import shutil
 import sys
 from wavesynth.__main__ import main
 sys.argv = ["wavesynth", "say", "Hello there.", "--voice", {str(reader)!r}, "--out", {str(tmp_path / "out.wav")!r}]
@@ -115,3 +117,20 @@ main()
 """
     run_without(EXTRAS, program)
     assert soundfile.info(tmp_path / "out.wav").frames > 8000
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_folder_here_named_like_a_voice_that_ships_is_said_once_and_is_meant_by_a_path(
+    reader, expected, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(reader, "allison-reads")
+    shutil.copytree(reader, "reader")
+    arguments = ("--seed", 2, "--out", "-")
+    result = say(TEXT, "--voice", "allison-reads", *arguments)
+    sentence = "wavesynth: allison-reads is the voice that ships; the folder here is ./allison-reads"
+    assert result.exit_code == 0 and result.stderr.splitlines().count(sentence) == 1
+    assert result.stdout_bytes != expected.tobytes()
+    for voice in ("./allison-reads", "reader"):
+        result = say(TEXT, "--voice", voice, *arguments)
+        assert result.stdout_bytes == expected.tobytes() and "that ships" not in result.stderr

@@ -135,10 +135,15 @@ def test_a_voice_that_ships_is_found_by_its_name_wherever_one_is(tmp_path, monke
     assert torch.equal(model.output.weight, load_voice(SHIPPED / "allison-small").model.output.weight)
 
 
-def test_a_path_that_exists_comes_before_a_name(tmp_path, monkeypatch):
+def test_a_bare_name_that_ships_is_the_voice_that_ships_and_a_path_is_the_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert located("start_from", "mine") == Path("mine")
     (tmp_path / "five").mkdir()
-    assert located("start_from", "five") == Path("five")
+    with pytest.warns(UserWarning, match=r"^five is the voice that ships; the folder here is ./five$"):
+        assert located("start_from", "five") == SHIPPED / "five"
+    for path in ("./five", "five/", tmp_path / "five", Path("five")):
+        assert located("start_from", path).resolve() == tmp_path / "five"
 
 
 def test_what_cannot_be_begun_with_is_named(folder, run, tmp_path):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -29,6 +30,8 @@ __all__ = [
     "read_token",
     "say_ignored_images",
 ]
+
+_PACKAGE = Path(__file__).parents[1]
 
 TokenFile = Annotated[Path | None, typer.Option(help="File of the token that the service wants.")]
 Certificates = Annotated[
@@ -60,13 +63,40 @@ def not_served(address: str, error: Exception) -> NoReturn:
 
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
-    """Turns what bad input raises (ValueError, OSError) into `fail`; a fault of ours keeps its traceback."""
+    """Turns what bad input raises (ValueError, OSError) into `fail`, and what the package warns of into a sentence that
+    is said once; a fault of ours keeps its traceback."""
+    with _warnings_said():
+        try:
+            yield
+        except (ValueError, OSError) as error:
+            if nobody_reads(error):
+                raise
+            fail(sentence(error))
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    shown, said = warnings.showwarning, set[str]()
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if not Path(filename).is_relative_to(_PACKAGE):
+            shown(message, category, filename, lineno, file, line)
+        elif (text := str(message)) not in said:
+            said.add(text)
+            say(f"wavesynth: {text}", err=True)
+
+    warnings.showwarning = show
     try:
         yield
-    except (ValueError, OSError) as error:
-        if nobody_reads(error):
-            raise
-        fail(sentence(error))
+    finally:
+        warnings.showwarning = shown
 
 
 def connect(

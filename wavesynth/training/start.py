@@ -12,7 +12,7 @@ from wavesynth.models.wavenet import WaveNet
 from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
 from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.names import names_of_now
-from wavesynth.voices.folders import find_voices
+from wavesynth.voices.folders import find_voices, shipped_voice
 from wavesynth.voices.wavenet import load_wavenet
 
 __all__ = ["averaged_model", "grow", "located", "starting_model", "teaching_model"]
@@ -95,18 +95,18 @@ def averaged_model(checkpoint: Checkpoint) -> tuple[WaveNet, WaveNetConfiguratio
 
 
 def located(name: str, source: str | Path) -> Path:
-    """Where the voice, run or checkpoint is that the key `name` names: a path, or else the name of a voice that ships.
+    """Where the voice, run or checkpoint is that the key `name` names: the name of a voice that ships
+    (`shipped_voice`), or else a path.
 
     Older configurations name a shipped voice by its path in a checkout, wavesynth/voices/NAME. Raises ValueError if
     there is neither.
     """
+    if (folder := shipped_voice(source, holds="")) is not None:
+        return folder
     path, shipped = Path(source), find_voices()
     if path.exists():
         return path
-    if (
-        path.parent in (Path(), Path("wavesynth/voices"), Path("wavesynth/voices/shipped"))
-        and path.name in shipped
-    ):
+    if path.parent in (Path("wavesynth/voices"), Path("wavesynth/voices/shipped")) and path.name in shipped:
         return shipped[path.name]
     raise ValueError(
         f"{name} is {path}, which does not exist; it must be a voice, a run or a checkpoint, or a voice that ships: "

@@ -38,7 +38,7 @@ from wavesynth.voices.description import (
     speaker_number,
     text_config,
 )
-from wavesynth.voices.folders import find_voices
+from wavesynth.voices.folders import find_voices, shipped_voice
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -251,12 +251,12 @@ def _weights(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def voice_folder(voice: str | Path) -> Path:
-    """The folder of a voice: of a text that names a voice that ships, that voice's; else the path itself.
+    """The folder of a voice: of a text that names a voice that ships, that voice's (`shipped_voice`); else the path
+    itself.
 
     Raises FormatError when there is no such folder.
     """
-    shipped = find_voices() if isinstance(voice, str) else {}
-    folder = shipped.get(str(voice), Path(voice))
+    folder = shipped_voice(voice) or Path(voice)
     try:
         found = folder.is_dir()
     except OSError:  # a name that is too long, or below a folder that may not be read
