@@ -103,6 +103,27 @@ def until_heard(record, process, more=80_000):
         time.sleep(0.05)
 
 
+def playing(process):
+    """The numbers of the streams that a process plays, each with the microseconds that the sound server has of it."""
+    command = ["pactl", "--format=json", "list", "sink-inputs"]
+    plain = {**os.environ, "LC_ALL": "C"}  # pactl writes a comma in numbers where the language has one
+    listed = json.loads(subprocess.run(command, capture_output=True, check=True, env=plain).stdout)
+    return {
+        stream["index"]: stream["buffer_latency_usec"]
+        for stream in listed
+        if stream["properties"].get("application.process.id") == str(process.pid)
+    }
+
+
+def until(condition, process, what):
+    """Waits for `condition()` as long as the process runs; fails with `what` when it does not come true."""
+    end = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, "it ended"
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
 def sentences(stderr):
     return [line for line in stderr.splitlines() if line.startswith("wavesynth: ")]
 
@@ -154,8 +175,11 @@ def test_a_loudspeaker_that_ran_dry_gets_a_larger_buffer_and_plays_on(sound, ser
     try:
         until_heard(tmp_path, process)
         process.send_signal(signal.SIGSTOP)
-        time.sleep(1)  # longer than any buffer
+        until(lambda: not any(playing(process).values()), process, "the loudspeaker did not run dry")
+        dry = playing(process)
         process.send_signal(signal.SIGCONT)
+        until(lambda: playing(process).keys() - dry, process, "no other stream came for the one that ran dry")
+        until(lambda: len(playing(process)) == 1, process, "the one that ran dry stayed")
         until_heard(tmp_path, process, 100_000)
         process.send_signal(signal.SIGTERM)
         stdout, stderr = process.communicate(timeout=60)
