@@ -31,7 +31,7 @@ def with_(section, **keys):
             "",
             {"modle": {}},
             r"modle is not a key; it must be one of data, voice, model, training, kind, start_from, teacher, "
-            "teacher_share, quantised, converter",
+            "teacher_share, quantised, converter, reader",
         ),
         ("training", {"steps": "many"}, r"\[training\] steps is 'many'; it must be a whole number"),
         ("training", {"steps": 1.5}, r"\[training\] steps is 1.5; it must be a whole number"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 pytest.importorskip("pkg_resources", reason="needs setuptools<80: pip install '.[evaluate]'")
 pytest.importorskip("pyworld", reason="needs pyworld: pip install '.[evaluate]'")
@@ -13,9 +14,12 @@ pytest.importorskip("pyworld", reason="needs pyworld: pip install '.[evaluate]'"
 from tests.training import runs
 from tests.voices_for_tests import make_text_voice, make_voice
 from wavesynth.audio.analysis import MelConfig
+from wavesynth.data.dataset import Crops
+from wavesynth.data.features import untracked
 from wavesynth.data.prepare import FORMAT
 from wavesynth.text.speech import TextSpeech
 from wavesynth.training.export import export
+from wavesynth.training.reader import Reading, trained_reader
 from wavesynth.training.run import parse_run
 from wavesynth.training.spoken import align_folder, aligned
 from wavesynth.voices.voice import load_voice, save_voice
@@ -189,3 +193,45 @@ def test_too_few_transcripts_and_what_does_not_fit_are_refused(folder, vocoder, 
     save_voice(tmp_path / "reader", make_text_voice())
     with pytest.raises(ValueError, match=r"start_from is .*, whose network is another"):
         runs.train(values(folder, vocoder, {"start_from": str(tmp_path / "reader")}), tmp_path / "run")
+
+
+def test_a_vocoder_hears_what_a_reader_predicts_in_half_of_its_crops(run, folder, vocoder):
+    """Of recordings, in their own time; a recording without a transcript is heard as it is."""
+    text = trained_reader("reader", run[0])
+    heard = Crops([folder], "validation", reading=Reading(text, MelConfig(), untracked))
+    recorded, read = heard.mel.view(2, len(heard), -1)
+    assert torch.equal(recorded, Crops([folder], "validation").mel)
+    distance = (read - recorded).abs().mean()
+    elsewhere = (read - recorded.roll(10, 0)).abs().mean()
+    assert 0 < distance < 0.5 * elsewhere
+    batch = heard.batch(torch.Generator().manual_seed(0), 64, 20)
+    known = {row.numpy().tobytes() for row in recorded}
+    of_recordings = [crop[10].numpy().tobytes() in known for crop in batch.mel]
+    assert 16 < sum(of_recordings) < 48
+
+
+def test_what_has_no_transcript_is_heard_as_it_was_recorded(run, folder, tmp_path):
+    silent = spoken(tmp_path / "spoken")
+    lines = (Path(silent) / "transcripts.tsv").read_text().splitlines()
+    (Path(silent) / "transcripts.tsv").write_text("\n".join([lines[0], *lines[2:]]) + "\n")
+    heard = Crops(
+        [silent], "validation", reading=Reading(trained_reader("reader", run[0]), MelConfig(), untracked)
+    )
+    recorded, read = heard.mel.view(2, len(heard), -1)
+    first = int(heard.end[0])
+    assert torch.equal(read[:first], recorded[:first])
+    assert not torch.equal(read[first:], recorded[first:])
+
+
+def test_a_run_that_hears_a_reader_trains_the_same_network(run, folder, tmp_path):
+    alone = runs.values(folder)
+    _, plain, _ = runs.train(alone, tmp_path / "plain")
+    _, losses, _ = runs.train({"reader": str(run[0]), **alone}, tmp_path / "heard")
+    assert losses[6] != plain[6] and losses.keys() == plain.keys()
+
+
+@pytest.mark.parametrize("source", ["vocoder", "nothing"])
+def test_what_cannot_read_is_no_reader(vocoder, source):
+    reasons = {"vocoder": "a voice that takes no text", "nothing": "does not exist"}
+    with pytest.raises(ValueError, match=reasons[source]):
+        trained_reader("reader", vocoder if source == "vocoder" else source)

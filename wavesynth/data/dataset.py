@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from wavesynth.audio.companding import PREEMPHASIS, encode
 from wavesynth.audio.mel import MelConfig, log_mel
 from wavesynth.data.augmentation import FASTEST, augment
-from wavesynth.data.features import FeatureSettings, Track, each, features, untracked
+from wavesynth.data.features import Features, FeatureSettings, Track, each, features, untracked
 from wavesynth.data.perturbation import copies, copy_paths
 from wavesynth.data.prepare import READABLE
 from wavesynth.data.split import SPLITS, Split
@@ -133,6 +133,8 @@ class Crops:
 
     With `perturbed`, so many copies of each recording in other people's voices are made or found, and a crop's features
     are those of one of them, converted by `converter` if there is one, while its samples stay the recording's own.
+    `reading` gives log-mel [F, bands] besides, of a folder and what was computed of it; a crop's features are as often
+    these as any others.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class Crops:
         augmented: float = 0.0,
         perturbed: int = 0,
         converter: Converter | None = None,
+        reading: Callable[[Recordings, Split, Features], Tensor] | None = None,
         track: Track = untracked,
     ) -> None:
         self.config = mel or MelConfig()
@@ -173,6 +176,9 @@ class Crops:
         mel_frames = _joined([one.mel for one in found], 1)
         if converter is not None:
             mel_frames = _converted(mel_frames, length, converter, self.config, track)
+        if reading is not None:
+            read = [reading(recordings, split, one) for recordings, one in zip(sets, found, strict=True)]
+            mel_frames = torch.cat([mel_frames, torch.cat(read)[None]])
         self.mel = mel_frames.flatten(0, 1)  # [copies · F, bands]
         waveforms = [one.waveform for one in found if one.waveform is not None]
         self.waveform = _joined(waveforms) if waveforms else None  # int16 [T]

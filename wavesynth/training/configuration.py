@@ -224,6 +224,7 @@ class WaveNetConfiguration(VoiceConfiguration):
     teacher_share: float = 0.5
     quantised: bool = False
     converter: str | None = None
+    reader: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -234,6 +235,11 @@ class WaveNetConfiguration(VoiceConfiguration):
                 f"converter is {self.converter!r}, [data] perturb {perturb} and [model] mel_bands "
                 f"{model.mel_bands}; a voice that hears through a converter needs all three, any other no converter "
                 "and perturb 0"
+            )
+        if self.reader is not None and (perturb or not model.mel_bands):
+            raise ValueError(
+                f"reader is {self.reader!r}, [data] perturb {perturb} and [model] mel_bands {model.mel_bands}; a voice "
+                "that hears what a text network reads needs mel bands, and perturb 0"
             )
         if self.quantised and self.voice.activation_bits == 16:
             raise ValueError(

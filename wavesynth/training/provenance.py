@@ -24,7 +24,7 @@ def provenance(configuration: Any, track: Track = untracked) -> Provenance:
             found += Provenance.of_folders([Recordings(folder)], track)
         except (OSError, ValueError):  # what the others say, and what it began from, is told all the same
             found += Provenance.unknown()
-    for name in ("start_from", "teacher", "converter"):
+    for name in ("start_from", "teacher", "converter", "reader"):
         source = getattr(configuration, name, None)
         if isinstance(source, str):
             found += _of(name, source)

@@ -62,6 +62,8 @@ class Recording:
     """Fundamental frequency [F]; 0 where there is no voice."""
     ends: tuple[int, ...] = ()
     """Tokens at which a reader would end an utterance, but for the last."""
+    begin: int = 0
+    """The frame of the recording with which it begins."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,12 @@ def cut(whole: Recording) -> list[Recording]:
             place = slice(begin, until)
             found.append(
                 Recording(
-                    whole.stem, tuple(its), np.array(lengths, np.int64), whole.mel[place], whole.hertz[place]
+                    whole.stem,
+                    tuple(its),
+                    np.array(lengths, np.int64),
+                    whole.mel[place],
+                    whole.hertz[place],
+                    begin=begin,
                 )
             )
         begin = max(until, int(edges[end + 1]) - min(_KEPT, pause // 2))

@@ -23,11 +23,12 @@ from wavesynth.data.split import Split
 from wavesynth.files import atomic_path
 from wavesynth.models.text_to_mel import TextConfig, TextToMel
 from wavesynth.networks import Network
-from wavesynth.training.checkpoint import Checkpoint, checkpoint_of
+from wavesynth.training.checkpoint import Checkpoint
 from wavesynth.training.mel_critic import CriticisedTextToMel, adversarial_losses, without_critic
 from wavesynth.training.pitch_spread import restore_pitch_spread
 from wavesynth.training.processes import Processes
 from wavesynth.training.provenance import provenance
+from wavesynth.training.reader import trained_reader
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
 from wavesynth.training.spoken import SPLITS, Recording, align_folder, aligned
 from wavesynth.training.start import located
@@ -218,25 +219,12 @@ class TextRecipe(Recipe[TextConfiguration]):
 
 def _started(source: str, config: TextConfig) -> dict[str, Tensor]:
     """The weights of the text network that `start_from` names. Raises ValueError if it has none of that shape."""
-    path = located("start_from", source)
-    if (path / "voice.json").exists():
-        network = load_voice(path).text_network
-        if network is None:
-            raise ValueError(f"start_from is {path}, a voice that takes no text; it must be one that does")
-        its, weights = network.config, {name: torch.from_numpy(w) for name, w in network.weights.items()}
-    else:
-        checkpoint = checkpoint_of(path)
-        if checkpoint.kind != "text":
-            raise ValueError(
-                f"start_from is {path}, a run of kind {checkpoint.kind}; it must be of kind text"
-            )
-        its, weights = (
-            TextRecipe(None).parse(checkpoint.configuration).text,
-            without_critic(checkpoint.average),
+    network = trained_reader("start_from", source)
+    if network.config != config:
+        raise ValueError(
+            f"start_from is {source}, whose network is another; [text] must be as there: {network.config}"
         )
-    if its != config:
-        raise ValueError(f"start_from is {path}, whose network is another; [text] must be as there: {its}")
-    return weights
+    return network.state_dict()
 
 
 def _vocoder_path(configuration: TextConfiguration) -> Path:

@@ -23,6 +23,7 @@ from wavesynth.training.configuration import DataConfig, VoiceConfiguration
 from wavesynth.training.crops import CropTask
 from wavesynth.training.processes import Processes
 from wavesynth.training.provenance import provenance
+from wavesynth.training.reader import Reading
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
 from wavesynth.training.task import Task, Tensors
 from wavesynth.voices.voice import Voice, save_voice
@@ -41,9 +42,10 @@ def crops(
     context: int,
     classes: int,
     converter: Converter | None = None,
+    reading: Reading | None = None,
     track: Track,
 ) -> Crops:
-    """A split of the configured folders, heard through `converter` if the voice has one."""
+    """A split of the configured folders, heard through `converter` if the voice has one, and as `reading` reads it."""
     return Crops(
         [folder for _, folder in data.folders],
         split,
@@ -54,6 +56,7 @@ def crops(
         augmented=data.augment if split == "train" else 0.0,
         perturbed=data.perturb,
         converter=converter,
+        reading=reading,
         track=track,
     )
 

@@ -22,6 +22,7 @@ from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.converter import trained_converter
 from wavesynth.training.crops import CropTask
 from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported
+from wavesynth.training.reader import Reading, trained_reader
 from wavesynth.training.recipe import Exported, ExportOptions
 from wavesynth.training.start import starting_model, teaching_model
 from wavesynth.training.task import Task, Tensors
@@ -81,10 +82,19 @@ class WaveNetTask(CropTask[Crops]):
         self.burn_in = configuration.data.burn_in(model.config.receptive_field)
         source = configuration.converter
         self.converter = None if source is None else trained_converter(source, configuration.data)
+        reader, reading = configuration.reader, None
+        if reader is not None:
+            reading = Reading(trained_reader("reader", reader), configuration.data.mel, track)
         c = model.config
-        whole: dict[str, Any] = {"context": c.mel_context, "classes": c.classes, "track": track}
-        self.training = crops(configuration.data, "train", converter=self.converter, **whole)
-        self.validating = crops(configuration.data, "validation", converter=self.converter, **whole)
+        whole: dict[str, Any] = {
+            "context": c.mel_context,
+            "classes": c.classes,
+            "converter": self.converter,
+            "reading": reading,
+            "track": track,
+        }
+        self.training = crops(configuration.data, "train", **whole)
+        self.validating = crops(configuration.data, "validation", **whole)
         self.speakers = torch.tensor([speaker for speaker, _ in configuration.data.folders])
         self.fused = is_supported(model.config)
         self.scales: Tensor | None = None
