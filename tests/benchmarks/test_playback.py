@@ -149,9 +149,12 @@ def test_what_a_server_states_is_read_from_its_log():
         "not JSON",
         "[]",
         '{"event": "loading voices"}',
-        '{"event": "x", "live_streams": 12}',
+        '{"event": "x", "live_streams": {"tiny": 3, "other": 30}, "made_ahead": {"tiny": 3, "other": 30}}',
+        '{"event": "x", "live_streams": {"tiny": 6, "other": 30}, "made_ahead": {"tiny": 9, "other": 0}}',
         '{"event": "call"}',
     ]
-    assert stated_capacity(log, "tiny") == 12
-    assert stated_capacity([*log, '{"live_streams": {"tiny": 9, "other": 30}}'], "tiny") == 9
+    assert stated_capacity(log, "tiny") == 6
+    assert stated_capacity(log, "tiny", ["streaming"]) == 9
+    assert stated_capacity(log, "tiny", ["streaming", "bidirectional"]) == 7  # 7.2
+    assert stated_capacity(log, "other", ["streaming"]) == 0
     assert stated_capacity(log[:3], "tiny") is None

@@ -22,27 +22,42 @@ class OfCores(ComposedPlane):
     batch = 4
 
 
-def measured(costs, message=0.0, workers=2):
+class Six(ComposedPlane):
+    """A plane of which six streams are best made together."""
+
+    batch = 6
+
+
+def measured(costs, message=0.0, workers=2, plane=OfCores):
     voices = {"free": VOICES["free"]}
-    planes = {"free": OfCores(VOICES["free"])}
+    planes = {"free": plane(VOICES["free"])}
     config = EngineConfig(workers=workers)
     return measure_capacity(voices, planes, config, message, lambda key, measure: Costs(costs))
 
 
 @pytest.mark.parametrize(
-    ("costs", "message", "workers", "streams"),
+    ("costs", "message", "workers", "streams", "ahead"),
     [
-        (((1, 0.1), (4, 0.1)), 0.0, 2, 10),  # 0.52 of two cores
-        (((1, 0.1), (4, 0.1)), 0.0, 1, 5),
-        (((1, 0.1), (2, 0.05), (4, 0.05)), 0.0, 2, 20),  # cheaper in company
-        (((1, 0.3), (2, 0.1), (4, 0.01)), 0.0, 2, 10),  # two in a step, which are worth one
-        (((1, 0.1), (4, 0.1)), 0.001, 2, 5),  # 100 messages a second as dear as the stream
-        (((1, 2.0),), 0.0, 2, 0),
+        (((1, 0.1), (4, 0.1)), 0.0, 2, 12, 12),  # 0.6 of two cores
+        (((1, 0.1), (4, 0.1)), 0.0, 1, 6, 6),
+        (((1, 0.1), (2, 0.05), (4, 0.05)), 0.0, 2, 24, 24),  # cheaper in company
+        (((1, 0.3), (2, 0.1), (4, 0.01)), 0.0, 2, 12, 12),  # two in a step, which are worth one
+        (((1, 0.1), (4, 0.1)), 0.0006, 2, 7, 9),  # 0.06 of messages a second, and half of it
+        (((1, 2.0),), 0.0, 2, 0, 0),
     ],
 )
-def test_streams_may_take_their_part_of_all_cores(costs, message, workers, streams):
-    assert LIMIT == 0.52
-    assert measured(costs, message, workers).streams("free") == streams
+def test_streams_may_take_their_part_of_all_cores(costs, message, workers, streams, ahead):
+    assert LIMIT == 0.6
+    capacity = measured(costs, message, workers)
+    assert capacity.streams("free") == streams
+    assert capacity.streams("free", ahead=True) == ahead
+
+
+def test_streams_in_real_time_meet_by_chance_and_others_wait_for_company():
+    """In a step of three a stream costs half of what it costs in one of two, which they are by chance."""
+    capacity = measured(((1, 0.3), (2, 0.2), (3, 0.1)), plane=Six)
+    assert capacity.streams("free") == 6
+    assert capacity.streams("free", ahead=True) == 12
 
 
 def test_measuring_gives_room_for_a_tiny_voice():
@@ -62,8 +77,9 @@ def test_a_stream_of_text_takes_what_reading_takes_besides():
         return Costs(((1, 0.1 if key.startswith("text") else 0.2), (4, 0.2)))
 
     config = EngineConfig(workers=2)
-    capacity = measure_capacity({"free": reader}, {"free": OfCores(reader)}, config, remembered=costs)
-    assert capacity.streams("free") == 3  # of 0.3 in 1.0
+    capacity = measure_capacity({"free": reader}, {"free": OfCores(reader)}, config, 0.002, remembered=costs)
+    assert capacity.streams("free") == 3  # of 0.2 + 0.2 in 1.2
+    assert capacity.ahead == {"free": 1.0}  # 0.2 + 0.1 + 0.1
     assert said["text"].each(1) > 0
 
 
@@ -103,23 +119,11 @@ MEASURED = (
 
 def test_starts_on_a_quiet_and_on_a_busy_machine_state_the_same():
     def streams(row):
-        costs = Costs(tuple(zip((1, 2, 3, 6), row, strict=True)))
-        return measure_capacity(
-            {"free": VOICES["free"]},
-            {"free": Six(VOICES["free"])},
-            EngineConfig(workers=2),
-            150e-6,
-            lambda key, measure: costs,
-        ).streams("free")
+        capacity = measured(tuple(zip((1, 2, 3, 6), row, strict=True)), 150e-6, plane=Six)
+        return capacity.streams("free"), capacity.streams("free", ahead=True)
 
-    assert len({streams(row) for row in MEASURED}) == 1
-    assert streams([2 * seconds for seconds in MEASURED[0]]) < streams(MEASURED[0])
-
-
-class Six(ComposedPlane):
-    """A plane of which six streams are best made together."""
-
-    batch = 6
+    assert {streams(row) for row in MEASURED} == {(6, 8)}
+    assert streams([1.5 * seconds for seconds in MEASURED[0]]) == (4, 5)
 
 
 class Clock:
@@ -139,20 +143,20 @@ def admission():
 
 class Open:
     voice, samples_made = "free", 0
-    request = from_nothing(16000)
+    request = from_nothing(16000, real_time=True)
     plane = ComposedPlane(VOICES["free"])
 
 
 def admits(admission, others):
     try:
-        admission.check(from_nothing(16000), [Open()] * others)
+        admission.check(from_nothing(16000, real_time=True), [Open()] * others)
     except CapacityError:
         return False
     return True
 
 
 def late(admission, seconds=0.02, streams=8):
-    admission.observe([-0.1, seconds], lambda: ["free"] * streams)
+    admission.observe([-0.1, seconds], lambda: [from_nothing(16000, real_time=True)] * streams)
 
 
 def test_a_pause_takes_a_little_room_away(admission):
@@ -212,6 +216,25 @@ def test_a_client_may_have_its_share_and_always_one(live, most):
     Admission(Capacity.of(1, ["free"]), 1, share=0.1).check(request, [])
 
 
+def test_streams_that_are_made_ahead_take_a_part_of_a_place():
+    admission = Admission(Capacity({"free": [(10, 1.0)]}, ahead={"free": 0.5}), 4)
+
+    def full(real_time, ahead, asks):
+        others: Any = [
+            SimpleNamespace(request=from_nothing(16000, real_time=kind), samples_made=0, plane=Open.plane)
+            for kind in [True] * real_time + [False] * ahead
+        ]
+        try:
+            admission.check(from_nothing(10, real_time=asks), others)
+        except CapacityError:
+            return True
+        return False
+
+    assert not full(9, 0, asks=True) and full(10, 0, asks=True) and full(10, 0, asks=False)
+    assert not full(0, 19, asks=False) and full(0, 20, asks=False)
+    assert not full(4, 11, asks=False) and full(4, 12, asks=False) and full(4, 11, asks=True)
+
+
 def test_one_stream_is_always_admitted(admission):
     for _ in range(100):
         admission.clock.now += 0.3
@@ -227,3 +250,10 @@ def test_a_limit_of_streams_is_one_of_all_voices_together():
     assert not limited.fits(["large"] * 3 + ["small"] * 4) and capacity.fits(["large"] * 2 + ["small"] * 20)
     assert capacity.at_most(100) is capacity
     assert capacity.at_most(0).streams("small") == 1
+
+
+def test_a_limit_of_streams_counts_those_that_are_made_ahead():
+    capacity = Capacity({"free": [(10, 1.0)]}, ahead={"free": 0.5})
+    assert capacity.at_most(20) is capacity
+    limited = capacity.at_most(19)
+    assert [limited.streams("free", ahead=ahead) for ahead in (False, True)] == [10, 10]

@@ -115,7 +115,7 @@ class ServiceBenchmark:
             "streams": streams,
             "limited_by": why,
             "admitted": self.admitted(max(8, 2 * streams)),
-            "stated": stated_capacity(self.log(), self.load.voice),
+            "stated": stated_capacity(self.log(), self.load.voice, self.kinds),
         }
         return found, confirmed
 
@@ -129,17 +129,16 @@ class ServiceBenchmark:
         return None
 
 
-def stated_capacity(log: Sequence[str], voice: str) -> int | None:
-    """Live streams of that voice that a server says it carries: the newest `live_streams` in its log, a number or one
-    for each voice; None if it says nothing."""
+def stated_capacity(log: Sequence[str], voice: str, kinds: Sequence[Kind] = ("bidirectional",)) -> int | None:
+    """Live streams of that voice, of such kinds in turn, that a server says it carries: by the newest `live_streams`
+    and `made_ahead` in its log, which have one number for each voice; None if it says nothing."""
     for line in reversed(log):
         try:
-            said = json.loads(line).get("live_streams")
-        except (ValueError, AttributeError):
+            said = json.loads(line)
+            most = {"bidirectional": said["live_streams"][voice], "streaming": said["made_ahead"][voice]}
+            return int(len(kinds) / sum(1 / most[kind] for kind in kinds)) if all(most.values()) else 0
+        except (ValueError, KeyError, TypeError):
             continue
-        said = said.get(voice) if isinstance(said, dict) else said
-        if isinstance(said, int):
-            return said
     return None
 
 

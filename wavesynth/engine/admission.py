@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from wavesynth.engine.counts import LATE
-from wavesynth.engine.scheduler import Capacity
+from wavesynth.engine.scheduler import Capacity, Placed
 from wavesynth.engine.stream import EngineRequest, EngineStream
 
 __all__ = ["Admission", "CapacityError"]
@@ -62,9 +61,9 @@ class Admission:
         with self._lock:
             return self._room_at(self._clock())
 
-    def load(self, voices: Iterable[str]) -> float:
-        """The part of the capacity that a live stream of each of `voices` takes."""
-        return self.capacity.load_of(Counter(voices)) / self.capacity.limit
+    def load(self, streams: Iterable[Placed]) -> float:
+        """The part of the capacity that these live streams take."""
+        return self.capacity.load_of(self.capacity.places(streams)) / self.capacity.limit
 
     def check(self, request: EngineRequest, others: Sequence[EngineStream]) -> None:
         """Raises CapacityError unless there is room beside `others`, the open ones of its kind."""
@@ -107,13 +106,12 @@ class Admission:
         if not others:
             return True
         if request.live:
-            load = self.capacity.load_of(Counter([*(s.voice for s in others), request.voice]))
-            return load <= part * self.capacity.limit + 1e-9
+            return self.load([*(stream.request for stream in others), request]) <= part + 1e-9
         return len(others) < part * self._waiting
 
-    def observe(self, late: Sequence[float], live: Callable[[], Iterable[str]]) -> None:
-        """Takes note of how late chunks of live streams were handed out, in seconds; below 0 if early. `live` gives the
-        voices of all that are open."""
+    def observe(self, late: Sequence[float], live: Callable[[], Iterable[Placed]]) -> None:
+        """Takes note of how late chunks of live streams were handed out, in seconds; below 0 if early. `live` gives all
+        that are open."""
         if not self.capacity.measured or not late or max(late) < LATE:
             return
         now = self._clock()

@@ -4,7 +4,12 @@ What is measured is processor time, which other programs do not change as they d
 second of a stream's audio, from its input to its samples, alone and in company, and for the messages that carry it
 both ways. A machine that is shared with others is at times slower than it can be, and never faster. So the least of
 several measurements counts, of several starts too. All cores together have a second a second. Of that the streams may
-take `LIMIT`; the rest is for whoever listens on this machine, and for the system.
+take `LIMIT`; the rest is for whoever listens on this machine, for the system, and for half a second in which all of it
+is slower.
+
+A stream whose input comes in real time takes a place. Its next chunk can be made when its input is there, in the
+company of whoever comes at the same moment, and its input is a message too. One that is made ahead of its listener, of
+a whole recording or of text, can wait for company. So it takes less than a place (`Capacity.ahead`).
 """
 
 from __future__ import annotations
@@ -27,10 +32,10 @@ from wavesynth.voices.voice import Voice
 
 __all__ = ["LIMIT", "Costs", "Load", "measure_capacity", "settled"]
 
-#: Points (streams, part of the time that they take), as `Capacity.load` has them of a voice.
-Load = Sequence[tuple[int, float]]
-#: Part of the cores' time that live streams may take, as it is measured: a step beside others takes a fifth more.
-LIMIT = 0.52
+#: Part of the cores' time that live streams may take, as it is measured (docs/lab/2026-12-01-places.md).
+LIMIT = 0.6
+#: Streams in a step of those whose input comes in real time, as a server was seen to make them.
+_BY_CHANCE = 2.0
 #: Streams that are counted at the most, where nothing else is the limit.
 _MOST = 10_000
 #: Chunks of each measurement; the shortest time counts.
@@ -64,6 +69,16 @@ class Costs:
         )
 
 
+@dataclass(frozen=True)
+class Load:
+    """What streams of a voice take."""
+
+    points: Sequence[tuple[int, float]]
+    """As `Capacity.load` has them."""
+    ahead: float = 1.0
+    """As `Capacity.ahead` has it."""
+
+
 def measure_capacity(
     voices: Mapping[str, LoadedVoice],
     planes: Mapping[str, DataPlane],
@@ -87,22 +102,27 @@ def measure_capacity(
             if shape in known:
                 continue
             if plane.batch is None:
-                known[shape] = _loads_together(plane, name, loaded, config)
+                known[shape] = _load_together(plane, name, loaded, config)
                 continue
             counts = sorted({1, 2, _economical(plane.batch), plane.batch})
             key = f"{shape} {loaded.sampler.device} {config.chunk} {counts}"
             trial = cache(partial(_trial, plane, name, loaded, config.chunk, time.thread_time))
             found = remembered(key, partial(settled, counts, lambda count: trial(count)()))  # noqa: B023
             costs[shape] = found.least(costs.get(shape))
-            if loaded.voice.takes_text:  # so that any of its streams may be of text
+            if loaded.voice.takes_text:  # so that any that is made ahead may be of text
                 reading[shape] = remembered(f"text {shape}", partial(_reading, loaded.voice)).each(1)
     for name, loaded in voices.items():
         shape, batch = loaded.voice.workload, planes[name].batch
         if batch is not None and shape in costs:
-            each = message * 16000 / config.chunk + reading.get(shape, 0.0)
-            known[shape] = _loads(costs[shape], each, batch, config.workers)
+            known[shape] = _load(
+                costs[shape], message * 16000 / config.chunk, reading.get(shape, 0.0), batch, config.workers
+            )
+    loads = {name: known[loaded.voice.workload] for name, loaded in voices.items()}
     return Capacity(
-        {name: known[loaded.voice.workload] for name, loaded in voices.items()}, LIMIT, measured=True
+        {name: load.points for name, load in loads.items()},
+        LIMIT,
+        measured=True,
+        ahead={name: load.ahead for name, load in loads.items()},
     )
 
 
@@ -126,18 +146,20 @@ def _reading(voice: Voice) -> Costs:
     return Costs(((1, seconds),))
 
 
-def _loads(costs: Costs, each: float, batch: int, cores: int) -> list[tuple[int, float]]:
-    """The part of all cores' time that 1, 2, ... streams take, up to the first number that is too much; each takes so
-    many seconds besides.
+def _load(costs: Costs, messages: float, reading: float, batch: int, cores: int) -> Load:
+    """That of streams whose messages both ways take so many seconds for a second of audio, and their text `reading`.
 
-    A worker's step has its share of them, but no more than are worth while (wavesynth.engine.scheduler).
+    The points are those of streams whose input comes in real time, up to the first number that is too much.
     """
-    loads: list[tuple[int, float]] = []
-    while not loads or (loads[-1][1] <= LIMIT and len(loads) < _MOST):
-        streams = len(loads) + 1
-        together = min(float(_economical(batch)), max(1.0, streams / cores))
-        loads.append((streams, streams * (costs.each(together) + each) / cores))
-    return loads
+    points: list[tuple[int, float]] = []
+    while not points or (points[-1][1] <= LIMIT and len(points) < _MOST):
+        streams = len(points) + 1
+        together = min(_BY_CHANCE, float(_economical(batch)), max(1.0, streams / cores))
+        points.append((streams, streams * (costs.each(together) + messages) / cores))
+    real_time = costs.each(min(_BY_CHANCE, _economical(batch))) + messages
+    # Its input does not come in messages, but it may be read from a text.
+    ahead = costs.each(_economical(batch)) + messages / 2 + reading
+    return Load(points, min(1.0, ahead / real_time))
 
 
 def settled(counts: Sequence[int], cost: Callable[[int], float]) -> Costs:
@@ -152,22 +174,20 @@ def settled(counts: Sequence[int], cost: Callable[[int], float]) -> Costs:
     return Costs(tuple(best.items()))
 
 
-def _loads_together(
-    plane: DataPlane, name: str, loaded: LoadedVoice, config: EngineConfig
-) -> list[tuple[int, float]]:
+def _load_together(plane: DataPlane, name: str, loaded: LoadedVoice, config: EngineConfig) -> Load:
     """The part of the time that a step of 1, 2, ... streams takes: by the clock, if the device is somebody else's."""
     sampler, spent = loaded.sampler, getattr(loaded.sampler, "helpers_seconds", None)
     most, streams = sampler.max_streams, 1
-    loads: list[tuple[int, float]] = []
-    while not loads or (loads[-1][1] <= LIMIT and loads[-1][0] != most):
+    points: list[tuple[int, float]] = []
+    while not points or (points[-1][1] <= LIMIT and points[-1][0] != most):
         if spent is None:
             load = _trial(plane, name, loaded, config.chunk, time.perf_counter, streams)()
         else:
             trial = _trial(plane, name, loaded, config.chunk, lambda: time.thread_time() + spent(), streams)
             load = trial() / min(streams, config.workers)
-        loads.append((streams, load))
+        points.append((streams, load))
         streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
-    return loads
+    return Load(points)
 
 
 def _economical(batch: int) -> int:

@@ -122,7 +122,7 @@ class Engine:
     def load(self) -> float:
         """The part of the capacity that the live streams take; above 1 if the only one is more than there is room
         for."""
-        return self._admission.load(self._work.voices())
+        return self._admission.load(self._work.live())
 
     @property
     def room(self) -> float:
@@ -162,7 +162,12 @@ class Engine:
             new = set(editions.items())
             self._replaced = {key: plane for key, plane in (self._replaced | old).items() if key not in new}
             # Streams of voices that are gone still take their part.
-            self._admission.capacity = replace(capacity, load={**self.capacity.load, **capacity.load})
+            before = self.capacity
+            self._admission.capacity = replace(
+                capacity,
+                load={**before.load, **capacity.load},
+                ahead={**before.ahead, **capacity.ahead},
+            )
             self._work.reschedule(self.capacity)
             self.voices, self.planes, self._editions = voices, planes, dict(editions)
 
@@ -190,7 +195,7 @@ class Engine:
     def handed_out(self, streams: Sequence[EngineStream], late: Sequence[float]) -> None:
         """Tells those who wait: of live streams that got a chunk, and of all that ended. `late` is by how many seconds
         each chunk is."""
-        self._admission.observe(late, self._work.voices)
+        self._admission.observe(late, self._work.live)
         self.counts.handed_out(late)
         if streams:
             self._notify(streams)

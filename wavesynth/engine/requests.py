@@ -266,7 +266,17 @@ def prepare(
     by_default = False if isinstance(wanted.input, TextInput) else None
     correction = _correction(voice, by_default if wanted.correction is None else wanted.correction)
     request = EngineRequest(
-        voice.name, kind, params, speaker, rate, samples, wanted.live, first, correction, wanted.memory
+        voice.name,
+        kind,
+        params,
+        speaker,
+        sample_rate=rate,
+        samples=samples,
+        live=wanted.live,
+        real_time=samples is None and not isinstance(wanted.input, TextInput),
+        first_sample=first,
+        correction=correction,
+        memory=wanted.memory,
     )
     return request, reader, whole
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
@@ -32,6 +32,18 @@ _GATHER = 0.004
 _PRESSED = 0.01
 
 
+class Placed(Protocol):
+    """A live stream, or one that is asked for, as far as the room that it takes."""
+
+    @property
+    def voice(self) -> str:
+        """Name of its voice."""
+
+    @property
+    def real_time(self) -> bool:
+        """Whether its input comes as it is heard, so that it cannot be made ahead of its listener."""
+
+
 @dataclass(frozen=True)
 class Capacity:
     """How much of the time steps take, and how much they may.
@@ -45,6 +57,9 @@ class Capacity:
     limit: float = 1.0
     measured: bool = False
     """Whether it was measured, and what happens may correct it; not if somebody has said how many."""
+    ahead: Mapping[str, float] = field(default_factory=dict)
+    """`ahead[voice]` is the part of a stream's place that one takes which is made ahead of its listener; a whole place
+    of a voice that it does not have."""
 
     @classmethod
     def of(cls, streams: int, voices: Iterable[str]) -> Capacity:
@@ -53,11 +68,12 @@ class Capacity:
 
     def at_most(self, streams: int) -> Capacity:
         """The same, but with room for no more than so many streams, and always one, whatever their voices."""
-        if not any(self.fits([voice] * (streams + 1)) for voice in self.load):
+        if all(self.streams(voice, ahead=True) <= streams for voice in self.load):
             return self
         each = self.limit / max(streams, 1)
         return replace(
             self,
+            ahead=dict.fromkeys(self.load, 1.0),
             load={
                 voice: [(n, max(load, each * n)) for n, load in points] for voice, points in self.load.items()
             },
@@ -65,17 +81,30 @@ class Capacity:
 
     def fits(self, voices: Iterable[str]) -> bool:
         """Whether one stream of each of `voices`, named as often as it has streams, can be made in real time."""
-        return self.load_of(Counter(voices)) <= self.limit + 1e-9
+        return self._has_room(Counter(voices))
 
-    def load_of(self, streams: Mapping[str, int]) -> float:
-        """The part of the time that so many streams of each voice take."""
-        return sum(self._load(*group) for group in streams.items())
+    def places(self, streams: Iterable[Placed]) -> dict[str, float]:
+        """How many places of each voice these live streams take."""
+        taken: dict[str, float] = {}
+        for stream in streams:
+            part = 1.0 if stream.real_time else self.ahead.get(stream.voice, 1.0)
+            taken[stream.voice] = taken.get(stream.voice, 0.0) + part
+        return taken
 
-    def streams(self, voice: str) -> int:
-        """The most streams of `voice` alone."""
-        return max((n for n in range(self.load[voice][-1][0] + 1) if self.fits([voice] * n)), default=0)
+    def load_of(self, places: Mapping[str, float]) -> float:
+        """The part of the time that streams take which have so many places of each voice."""
+        return sum(self._load(*group) for group in places.items())
 
-    def _load(self, voice: str, streams: int) -> float:
+    def streams(self, voice: str, ahead: bool = False) -> int:
+        """The most streams of `voice` alone; of those that are made ahead of their listeners, if these are meant."""
+        part = self.ahead.get(voice, 1.0) if ahead else 1.0
+        most = int(self.load[voice][-1][0] / part)
+        return max((n for n in range(most + 1) if self._has_room({voice: n * part})), default=0)
+
+    def _has_room(self, places: Mapping[str, float]) -> bool:
+        return self.load_of(places) <= self.limit + 1e-9
+
+    def _load(self, voice: str, streams: float) -> float:
         counts, loads = zip((0, 0.0), *self.load[voice], strict=True)
         return float(np.interp(streams, counts, loads, right=np.inf))
 

@@ -54,6 +54,8 @@ class EngineRequest:
     """Samples of the whole, where it is known beforehand."""
     live: bool = True
     """Whether somebody listens while it is made."""
+    real_time: bool = False
+    """Whether its input comes as it is heard, so that it cannot be made ahead of its listener."""
     first_sample: int = 0
     """Samples before this one are made and dropped."""
     correction: int = 0
@@ -169,7 +171,7 @@ class EngineStream:
         self.step_streams = 0
         """Streams in these."""
         self._sent = request.first_sample
-        self._least_first = chunk if self.live and request.samples is None else 0
+        self._least_first = chunk if self.live and request.real_time else 0
         self._held = np.zeros(0, np.int16)  # what was made before there was enough for a first chunk
         self._first_made: float | None = None
 

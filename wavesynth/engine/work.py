@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import samples_at
 from wavesynth.engine.scheduler import Capacity, Scheduler, StepPlan
-from wavesynth.engine.stream import EngineStream, Status, StreamError
+from wavesynth.engine.stream import EngineRequest, EngineStream, Status, StreamError
 
 __all__ = ["Failure", "Work"]
 
@@ -66,10 +66,10 @@ class Work:
         """Streams that wait for a worker."""
         return len(self._ready)
 
-    def voices(self) -> list[str]:
-        """Those of the live streams that are open."""
+    def live(self) -> list[EngineRequest]:
+        """What the live streams that are open were asked for."""
         with self.lock:
-            return [stream.voice for stream in self.streams if stream.live and not stream.closed]
+            return [stream.request for stream in self.streams if stream.live and not stream.closed]
 
     def rouse(self, stream: EngineStream) -> None:
         """Something came that may let the stream go on, or it has ended."""

@@ -64,6 +64,7 @@ def capacity_of_machine(
     log(
         "live streams that this machine carries",
         live_streams={name: capacity.streams(name) for name in voices},
+        made_ahead={name: capacity.streams(name, ahead=True) for name in voices},
         margin=round(1 - LIMIT, 2),
         measured="now" if remembered.changed else "before",
     )
