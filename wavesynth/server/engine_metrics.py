@@ -35,7 +35,9 @@ class _EngineCollector(Collector):
         yield GaugeMetricFamily("wavesynth_streams_offline", "Offline streams that are open", engine.offline)
         yield GaugeMetricFamily("wavesynth_streams_ready", "Streams that wait for a worker", engine.ready)
         places = GaugeMetricFamily(
-            "wavesynth_places", "Live streams of a voice alone that there is room for", labels=["voice"]
+            "wavesynth_places",
+            "Live streams of a voice alone, with input in real time, that there is room for",
+            labels=["voice"],
         )
         for voice in engine.voices:
             places.add_metric([voice], engine.capacity.streams(voice))
