@@ -157,4 +157,5 @@ def test_what_a_server_states_is_read_from_its_log():
     assert stated_capacity(log, "tiny", ["streaming"]) == 9
     assert stated_capacity(log, "tiny", ["streaming", "bidirectional"]) == 7  # 7.2
     assert stated_capacity(log, "other", ["streaming"]) == 0
+    assert stated_capacity(log, "other") == 30
     assert stated_capacity(log[:3], "tiny") is None

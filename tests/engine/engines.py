@@ -50,8 +50,12 @@ def running(voices=VOICES, capacity=None, notify=lambda streams: None, planes=No
         yield engine
 
 
-def from_audio(voice="tiny", seed=0, rate=16000, **others):
-    return EngineRequest(voice, "audio", SamplingParams(seed), sample_rate=rate, **others)
+def from_audio(voice="tiny", seed=0, rate=16000, samples=None, **others):
+    """A request for audio that comes in pieces, unless it is said how many `samples` there are."""
+    params, real_time = SamplingParams(seed), samples is None
+    return EngineRequest(
+        voice, "audio", params, sample_rate=rate, samples=samples, real_time=real_time, **others
+    )
 
 
 def from_nothing(samples, seed=0, voice="free", **others):

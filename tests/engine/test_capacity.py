@@ -68,18 +68,20 @@ def test_measuring_gives_room_for_a_tiny_voice():
     assert capacity.streams("free") == capacity.streams("alike") > 0
 
 
-def test_a_stream_of_text_takes_what_reading_takes_besides():
+@pytest.mark.parametrize(("reading", "share"), [(0.03, 0.3), (0.43, 1.3)])
+def test_a_stream_of_text_takes_what_reading_takes_besides(reading, share):
     reader = LoadedVoice(replace(make_text_voice(), name="free"), VOICES["free"].sampler)
     said = {}
 
     def costs(key, measure):
         said[key.split()[0]] = measure() if key.startswith("text") else None
-        return Costs(((1, 0.1 if key.startswith("text") else 0.2), (4, 0.2)))
+        return Costs(((1, reading),)) if key.startswith("text") else Costs(((1, 0.3), (2, 0.3), (3, 0.04)))
 
+    planes: Any = {"free": Six(reader)}
     config = EngineConfig(workers=2)
-    capacity = measure_capacity({"free": reader}, {"free": OfCores(reader)}, config, 0.002, remembered=costs)
-    assert capacity.streams("free") == 3  # of 0.2 + 0.2 in 1.2
-    assert capacity.ahead == {"free": 1.0}  # 0.2 + 0.1 + 0.1
+    capacity = measure_capacity({"free": reader}, planes, config, 0.001, remembered=costs)
+    assert capacity.streams("free") == 3  # of 0.3 + 0.1 in 1.2
+    assert capacity.ahead_share["free"] == pytest.approx(share)  # of 0.04 + 0.05 + reading
     assert said["text"].each(1) > 0
 
 
@@ -217,7 +219,7 @@ def test_a_client_may_have_its_share_and_always_one(live, most):
 
 
 def test_streams_that_are_made_ahead_take_a_part_of_a_place():
-    admission = Admission(Capacity({"free": [(10, 1.0)]}, ahead={"free": 0.5}), 4)
+    admission = Admission(Capacity({"free": [(10, 1.0)]}, ahead_share={"free": 0.5}), 4)
 
     def full(real_time, ahead, asks):
         others: Any = [
@@ -253,7 +255,13 @@ def test_a_limit_of_streams_is_one_of_all_voices_together():
 
 
 def test_a_limit_of_streams_counts_those_that_are_made_ahead():
-    capacity = Capacity({"free": [(10, 1.0)]}, ahead={"free": 0.5})
+    capacity = Capacity({"free": [(10, 1.0)]}, ahead_share={"free": 0.5})
     assert capacity.at_most(20) is capacity
-    limited = capacity.at_most(19)
-    assert [limited.streams("free", ahead=ahead) for ahead in (False, True)] == [10, 10]
+    assert capacity.at_most(19).most_streams("free") <= 19
+
+
+def test_a_limit_takes_nothing_from_voices_that_are_below_it():
+    loads: Any = {"large": [(6, 1.0)], "small": [(30, 1.0)]}
+    limited = Capacity(loads, ahead_share={"large": 0.75, "small": 0.75}).at_most(8)
+    assert [limited.streams("large", ahead=ahead) for ahead in (False, True)] == [6, 8]
+    assert limited.most_streams("small") == 8

@@ -122,9 +122,7 @@ def test_who_speaks_while_listening_gets_a_whole_chunk_first(samples, first):
     """The correction gives 64 samples first; a player that begins with these has no more when the next input comes."""
     sound = clip(3000)
     with running() as engine:
-        read = chunks(
-            opened(engine, from_audio(correction=4, samples=samples, real_time=samples is None), sound)
-        )
+        read = chunks(opened(engine, from_audio(correction=4, samples=samples), sound))
     assert [len(chunk.samples) for chunk in read[:2]] == [first, 160]
     assert sum(len(chunk.samples) for chunk in read) == 3000
 

@@ -5,18 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.voices_for_tests import make_voice
+from tests.voices_for_tests import make_text_voice, make_voice
 from wavesynth.engine.requests import (
     AudioInput,
     DurationInput,
     FieldNames,
     MelInput,
     SynthesisRequest,
-    UnknownVoiceError,
-    choose_voice,
-    default_voice,
+    TextInput,
     prepare,
 )
+from wavesynth.engine.voice_choice import UnknownVoiceError, choose_voice, default_voice
 from wavesynth.models.converter import Converter, ConverterConfig
 from wavesynth.networks import Network
 
@@ -134,3 +133,27 @@ def test_a_piece_may_be_overwritten_once_it_is_read(given):
     piece, _ = reader.read(given)
     given[:] = 1
     assert not piece.any()
+
+
+PIECES = np.zeros((20, 80), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("given", "real_time"),
+    [
+        (AudioInput(), True),
+        (MelInput(), True),
+        (AudioInput(np.zeros(4000)), False),
+        (MelInput(PIECES), False),
+        (TextInput("Hello."), False),
+        (TextInput(), False),
+    ],
+)
+def test_what_comes_in_pieces_comes_in_real_time_but_text_is_written_sooner_than_it_is_said(given, real_time):
+    request, _, _ = prepare(SynthesisRequest(given), make_text_voice())
+    assert request.real_time is real_time
+
+
+def test_what_is_made_of_nothing_can_be_made_ahead():
+    request, _, _ = prepare(SynthesisRequest(DurationInput(1.0)), FREE)
+    assert not request.real_time

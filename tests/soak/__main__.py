@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.soak.callers import CROWD, Callers, callers
+from tests.soak.callers import CROWD, REGULAR_KINDS, Callers, callers
 from tests.soak.machine import Stall, watched_machine
 from tests.soak.picture import draw
 from tests.soak.report import Look, Soak, broken, figures
@@ -66,7 +66,7 @@ def _soaked(server: LocalServer, streams: int | None, seconds: float) -> Soak:
     with Client(server.address) as client:
         listed = client.voices()
         voice = next(voice for voice in listed.voices if voice.name == listed.default_voice)
-    places = streams or stated_capacity(server.log(), voice.name)
+    places = streams or stated_capacity(server.log(), voice.name, REGULAR_KINDS)
     if not places:
         raise SystemExit("the server does not say how many streams it carries; say it with --streams")
     load = Load(server.address, voice.name, voice.sample_rate, voice.mel_bands > 0)

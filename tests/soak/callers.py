@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from wavesynth.benchmarks.playback import Heard, Kind, Load, connected, hear
 from wavesynth.workers import begin_worker
 
-__all__ = ["CROWD", "Call", "Caller", "Callers", "callers", "crowded"]
+__all__ = ["CROWD", "REGULAR_KINDS", "Call", "Caller", "Callers", "callers", "crowded"]
 
 #: How many callers there are when it is crowded, for each one that there is room for.
 CROWD = 5
+#: Of the calls of those who are always there, in turn: every second one stays.
+REGULAR_KINDS: tuple[Kind, ...] = ("bidirectional", "streaming", "bidirectional", "bidirectional")
 #: Seconds of audio of a call: of one who stays, of one who comes and goes, and of one of the crowd.
 LENGTHS = {"stays": (60.0, 240.0), "comes and goes": (2.0, 20.0), "crowd": (2.0, 5.0)}
 #: Seconds from the end of a call to the caller's next one, and after a refusal.
@@ -130,9 +132,7 @@ def callers(load: Load, places: int, seconds: float, rounds: int) -> Iterator[Ca
     """As many callers as there are places, half of whom stay; and a crowd of so many more that there are `CROWD` times
     as many. The crowd has a process of its own."""
     regular = [
-        Caller("stays", "bidirectional", seed)
-        if seed % 2 == 0
-        else Caller("comes and goes", "streaming" if seed % 4 == 1 else "bidirectional", seed)
+        Caller("comes and goes" if seed % 2 else "stays", REGULAR_KINDS[seed % len(REGULAR_KINDS)], seed)
         for seed in range(places)
     ]
     crowd = [Caller("crowd", "streaming", seed) for seed in range(places, CROWD * places)]

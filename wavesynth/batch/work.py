@@ -17,15 +17,9 @@ from wavesynth.audio.files import load, read_mel
 from wavesynth.audio.pcm import pcm16
 from wavesynth.engine.excerpt import converter_memories, first_whole_frame
 from wavesynth.engine.pipeline import pipeline_of
-from wavesynth.engine.requests import (
-    AudioInput,
-    DurationInput,
-    MelInput,
-    SynthesisRequest,
-    TextInput,
-    choose_voice,
-)
+from wavesynth.engine.requests import AudioInput, DurationInput, MelInput, SynthesisRequest, TextInput
 from wavesynth.engine.stream import StreamError
+from wavesynth.engine.voice_choice import choose_voice
 from wavesynth.files import sentence, shown
 from wavesynth.synthesizer import Synthesizer
 from wavesynth.text.options import TextOptions

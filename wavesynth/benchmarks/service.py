@@ -132,11 +132,12 @@ class ServiceBenchmark:
 def stated_capacity(log: Sequence[str], voice: str, kinds: Sequence[Kind] = ("bidirectional",)) -> int | None:
     """Live streams of that voice, of such kinds in turn, that a server says it carries: by the newest `live_streams`
     and `made_ahead` in its log, which have one number for each voice; None if it says nothing."""
+    names: dict[Kind, str] = {"bidirectional": "live_streams", "streaming": "made_ahead"}
     for line in reversed(log):
         try:
             said = json.loads(line)
-            most = {"bidirectional": said["live_streams"][voice], "streaming": said["made_ahead"][voice]}
-            return int(len(kinds) / sum(1 / most[kind] for kind in kinds)) if all(most.values()) else 0
+            most = [said[names[kind]][voice] for kind in kinds]
+            return int(len(most) / sum(1 / each for each in most)) if all(most) else 0
         except (ValueError, KeyError, TypeError):
             continue
     return None

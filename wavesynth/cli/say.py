@@ -143,7 +143,7 @@ def _here(voice: str, given: dict[str, Any], timing: Any) -> Iterator[tuple[NDAr
 
 def _a_reader() -> str:
     """The voice for those who name none: the cheapest that ships and takes text."""
-    from wavesynth.engine.requests import default_voice
+    from wavesynth.engine.voice_choice import default_voice
     from wavesynth.voices.folders import shipped_readers
     from wavesynth.voices.voice import load_voice
 

@@ -108,9 +108,9 @@ def score(
 @contextmanager
 def _here(voice: str, speaker: str, arithmetic: str, threads: int | None) -> Iterator[tuple[int, Scorer]]:
     """The rate that recordings are to have, and what scores them in this process."""
-    from wavesynth.engine.requests import default_voice
     from wavesynth.engine.scoring import arithmetic_of
     from wavesynth.engine.scoring import score as scored
+    from wavesynth.engine.voice_choice import default_voice
     from wavesynth.voices.folders import SHIPPED
     from wavesynth.voices.loaded import read_voices
     from wavesynth.voices.voice import load_voice

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from wavesynth.engine.counts import LATE
-from wavesynth.engine.scheduler import Capacity, Placed
+from wavesynth.engine.scheduler import Capacity, StreamDemand
 from wavesynth.engine.stream import EngineRequest, EngineStream
 
 __all__ = ["Admission", "CapacityError"]
@@ -61,9 +61,9 @@ class Admission:
         with self._lock:
             return self._room_at(self._clock())
 
-    def load(self, streams: Iterable[Placed]) -> float:
+    def load(self, streams: Iterable[StreamDemand]) -> float:
         """The part of the capacity that these live streams take."""
-        return self.capacity.load_of(self.capacity.places(streams)) / self.capacity.limit
+        return self.capacity.load_of(self.capacity.demand(streams)) / self.capacity.limit
 
     def check(self, request: EngineRequest, others: Sequence[EngineStream]) -> None:
         """Raises CapacityError unless there is room beside `others`, the open ones of its kind."""
@@ -96,8 +96,9 @@ class Admission:
         samples, its_own = sum(max(_most(s.request), s.samples_made) for s in others), _most(request)
         if samples + its_own > self._offline_samples:
             raise CapacityError(
-                f"the offline streams under way count for {samples} samples, and this one for {its_own}; together they "
-                f"may have {self._offline_samples}, where a text counts for the most that it may make",
+                f"the offline streams under way count for {samples} samples, and this one for {its_own}"
+                + ", the most that its text may make" * (request.most_samples is not None)
+                + f"; together they may have {self._offline_samples}",
                 _retry_after(others),
             )
 
@@ -109,7 +110,7 @@ class Admission:
             return self.load([*(stream.request for stream in others), request]) <= part + 1e-9
         return len(others) < part * self._waiting
 
-    def observe(self, late: Sequence[float], live: Callable[[], Iterable[Placed]]) -> None:
+    def observe(self, late: Sequence[float], live: Callable[[], Iterable[StreamDemand]]) -> None:
         """Takes note of how late chunks of live streams were handed out, in seconds; below 0 if early. `live` gives all
         that are open."""
         if not self.capacity.measured or not late or max(late) < LATE:

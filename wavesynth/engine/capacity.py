@@ -4,12 +4,12 @@ What is measured is processor time, which other programs do not change as they d
 second of a stream's audio, from its input to its samples, alone and in company, and for the messages that carry it
 both ways. A machine that is shared with others is at times slower than it can be, and never faster. So the least of
 several measurements counts, of several starts too. All cores together have a second a second. Of that the streams may
-take `LIMIT`; the rest is for whoever listens on this machine, for the system, and for half a second in which all of it
-is slower.
+take `LIMIT`; the rest is for whoever listens on this machine, for the system, and for moments in which the machine is
+slower.
 
-A stream whose input comes in real time takes a place. Its next chunk can be made when its input is there, in the
-company of whoever comes at the same moment, and its input is a message too. One that is made ahead of its listener, of
-a whole recording or of text, can wait for company. So it takes less than a place (`Capacity.ahead`).
+A stream whose input comes in real time counts 1. Its next chunk can be made when its input is there, in one step with
+the streams whose input has just come too, and its input is a message too. A stream that is made ahead of its listener,
+of a whole recording or of text, can wait for company. So it counts less (`Capacity.ahead_share`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ __all__ = ["LIMIT", "Costs", "Load", "measure_capacity", "settled"]
 
 #: Part of the cores' time that live streams may take, as it is measured (docs/lab/2026-12-01-places.md).
 LIMIT = 0.6
+#: The same for planes that advance all streams together, as for a GPU, of which nothing but the steps is measured.
+_LIMIT_OF_STEPS = 0.52
 #: Streams in a step of those whose input comes in real time, as a server was seen to make them.
-_BY_CHANCE = 2.0
+_REAL_TIME_STEP = 2.0
 #: Streams that are counted at the most, where nothing else is the limit.
 _MOST = 10_000
 #: Chunks of each measurement; the shortest time counts.
@@ -75,8 +77,8 @@ class Load:
 
     points: Sequence[tuple[int, float]]
     """As `Capacity.load` has them."""
-    ahead: float = 1.0
-    """As `Capacity.ahead` has it."""
+    ahead_share: float = 1.0
+    """As `Capacity.ahead_share` has it."""
 
 
 def measure_capacity(
@@ -122,7 +124,7 @@ def measure_capacity(
         {name: load.points for name, load in loads.items()},
         LIMIT,
         measured=True,
-        ahead={name: load.ahead for name, load in loads.items()},
+        ahead_share={name: load.ahead_share for name, load in loads.items()},
     )
 
 
@@ -147,19 +149,17 @@ def _reading(voice: Voice) -> Costs:
 
 
 def _load(costs: Costs, messages: float, reading: float, batch: int, cores: int) -> Load:
-    """That of streams whose messages both ways take so many seconds for a second of audio, and their text `reading`.
-
-    The points are those of streams whose input comes in real time, up to the first number that is too much.
-    """
+    """The load of streams that a core makes as `costs` says. For a second of audio, messages both ways take so many
+    seconds, and text takes `reading`. The points end with the first number of streams that is too much."""
     points: list[tuple[int, float]] = []
+    economical = float(_economical(batch))
     while not points or (points[-1][1] <= LIMIT and len(points) < _MOST):
         streams = len(points) + 1
-        together = min(_BY_CHANCE, float(_economical(batch)), max(1.0, streams / cores))
+        together = min(_REAL_TIME_STEP, economical, max(1.0, streams / cores))
         points.append((streams, streams * (costs.each(together) + messages) / cores))
-    real_time = costs.each(min(_BY_CHANCE, _economical(batch))) + messages
-    # Its input does not come in messages, but it may be read from a text.
-    ahead = costs.each(_economical(batch)) + messages / 2 + reading
-    return Load(points, min(1.0, ahead / real_time))
+    real_time = costs.each(min(_REAL_TIME_STEP, economical)) + messages
+    ahead = costs.each(economical) + messages / 2 + reading  # its input is one message, or a text
+    return Load(points, ahead / real_time)
 
 
 def settled(counts: Sequence[int], cost: Callable[[int], float]) -> Costs:
@@ -175,7 +175,8 @@ def settled(counts: Sequence[int], cost: Callable[[int], float]) -> Costs:
 
 
 def _load_together(plane: DataPlane, name: str, loaded: LoadedVoice, config: EngineConfig) -> Load:
-    """The part of the time that a step of 1, 2, ... streams takes: by the clock, if the device is somebody else's."""
+    """The part of the time that a step of 1, 2, ... streams takes: by the clock, if the device is somebody else's.
+    Steps may take `_LIMIT_OF_STEPS` of it, so it is scaled."""
     sampler, spent = loaded.sampler, getattr(loaded.sampler, "helpers_seconds", None)
     most, streams = sampler.max_streams, 1
     points: list[tuple[int, float]] = []
@@ -185,7 +186,7 @@ def _load_together(plane: DataPlane, name: str, loaded: LoadedVoice, config: Eng
         else:
             trial = _trial(plane, name, loaded, config.chunk, lambda: time.thread_time() + spent(), streams)
             load = trial() / min(streams, config.workers)
-        points.append((streams, load))
+        points.append((streams, load * LIMIT / _LIMIT_OF_STEPS))
         streams = max(streams + 1, streams * 5 // 4) if most is None else min(2 * streams, most)
     return Load(points)
 

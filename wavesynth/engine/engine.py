@@ -122,7 +122,7 @@ class Engine:
     def load(self) -> float:
         """The part of the capacity that the live streams take; above 1 if the only one is more than there is room
         for."""
-        return self._admission.load(self._work.live())
+        return self._admission.load(self._work.live_requests())
 
     @property
     def room(self) -> float:
@@ -166,7 +166,7 @@ class Engine:
             self._admission.capacity = replace(
                 capacity,
                 load={**before.load, **capacity.load},
-                ahead={**before.ahead, **capacity.ahead},
+                ahead_share={**before.ahead_share, **capacity.ahead_share},
             )
             self._work.reschedule(self.capacity)
             self.voices, self.planes, self._editions = voices, planes, dict(editions)
@@ -195,7 +195,7 @@ class Engine:
     def handed_out(self, streams: Sequence[EngineStream], late: Sequence[float]) -> None:
         """Tells those who wait: of live streams that got a chunk, and of all that ended. `late` is by how many seconds
         each chunk is."""
-        self._admission.observe(late, self._work.live)
+        self._admission.observe(late, self._work.live_requests)
         self.counts.handed_out(late)
         if streams:
             self._notify(streams)

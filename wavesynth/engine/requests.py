@@ -6,7 +6,6 @@ words (`FieldNames`), with what came and what is allowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from wavesynth.audio.pcm import as_array, as_samples
 from wavesynth.audio.resampling import StreamingResampler
 from wavesynth.checks import require_value
 from wavesynth.engine.stream import EngineRequest
+from wavesynth.engine.voice_choice import takes_no_text
 from wavesynth.sampling.params import SamplingParams
 from wavesynth.text.options import TextOptions
 from wavesynth.voices.folders import shipped_readers
@@ -31,9 +31,6 @@ __all__ = [
     "MelInput",
     "SynthesisRequest",
     "TextInput",
-    "UnknownVoiceError",
-    "choose_voice",
-    "default_voice",
     "prepare",
 ]
 
@@ -115,39 +112,6 @@ class FieldNames:
 
 
 _LIBRARY = FieldNames()
-
-
-class UnknownVoiceError(ValueError):
-    """No voice has the name that was asked for."""
-
-
-def default_voice(voices: Iterable[Voice], text: bool = False) -> str:
-    """The name of the voice for those who name none: the cheapest, and one that copies whoever speaks if there is one;
-    with `text`, of those that take text.
-
-    Raises ValueError when there are no such voices.
-    """
-    able = [voice for voice in voices if voice.takes_text or not text]
-    if not able:
-        raise ValueError("no voice here takes text")
-    return min(able, key=lambda voice: (voice.cost, voice.name)).name
-
-
-def choose_voice(voices: Mapping[str, Voice], name: str, text: bool = False) -> Voice:
-    """The voice of that name, the default one if it is empty. Raises UnknownVoiceError, which lists the names; and with
-    `text`, for a voice that takes none, ValueError, which lists those that do."""
-    name = name or default_voice(voices.values(), text)
-    if name not in voices:
-        raise UnknownVoiceError(f"voice is {name[:100]!r}; the voices are {', '.join(sorted(voices))}")
-    if text and not voices[name].takes_text:
-        raise ValueError(
-            _no_text(name, [f"{v.name} ({v.language})" for v in voices.values() if v.takes_text])
-        )
-    return voices[name]
-
-
-def _no_text(name: str, able: Iterable[str]) -> str:
-    return f"voice {name} takes no text; those that do are {', '.join(sorted(able)) or 'none here'}"
 
 
 class InputReader:
@@ -293,7 +257,7 @@ def _duration(voice: Voice, seconds: float, most: float, names: FieldNames) -> i
 
 def _check_text(voice: Voice, given: TextInput) -> None:
     if not voice.takes_text:
-        raise ValueError(_no_text(voice.name, shipped_readers()))
+        raise ValueError(takes_no_text(voice.name, shipped_readers()))
     text = given.text
     if text is not None:
         require_value("text", text, isinstance(text, str), "a text")

@@ -32,8 +32,8 @@ _GATHER = 0.004
 _PRESSED = 0.01
 
 
-class Placed(Protocol):
-    """A live stream, or one that is asked for, as far as the room that it takes."""
+class StreamDemand(Protocol):
+    """What decides how much of the machine a live stream takes."""
 
     @property
     def voice(self) -> str:
@@ -57,9 +57,9 @@ class Capacity:
     limit: float = 1.0
     measured: bool = False
     """Whether it was measured, and what happens may correct it; not if somebody has said how many."""
-    ahead: Mapping[str, float] = field(default_factory=dict)
-    """`ahead[voice]` is the part of a stream's place that one takes which is made ahead of its listener; a whole place
-    of a voice that it does not have."""
+    ahead_share: Mapping[str, float] = field(default_factory=dict)
+    """How much a stream of a voice counts that is made ahead of its listener, where a stream with input in real time
+    counts 1. A voice that is missing here counts 1 in both cases."""
 
     @classmethod
     def of(cls, streams: int, voices: Iterable[str]) -> Capacity:
@@ -68,14 +68,17 @@ class Capacity:
 
     def at_most(self, streams: int) -> Capacity:
         """The same, but with room for no more than so many streams, and always one, whatever their voices."""
-        if all(self.streams(voice, ahead=True) <= streams for voice in self.load):
+        if all(self.most_streams(voice) <= streams for voice in self.load):
             return self
         each = self.limit / max(streams, 1)
         return replace(
             self,
-            ahead=dict.fromkeys(self.load, 1.0),
             load={
                 voice: [(n, max(load, each * n)) for n, load in points] for voice, points in self.load.items()
+            },
+            ahead_share={
+                voice: share if self.most_streams(voice) <= streams else max(share, 1.0)
+                for voice, share in self.ahead_share.items()
             },
         )
 
@@ -83,26 +86,30 @@ class Capacity:
         """Whether one stream of each of `voices`, named as often as it has streams, can be made in real time."""
         return self._has_room(Counter(voices))
 
-    def places(self, streams: Iterable[Placed]) -> dict[str, float]:
-        """How many places of each voice these live streams take."""
-        taken: dict[str, float] = {}
+    def demand(self, streams: Iterable[StreamDemand]) -> dict[str, float]:
+        """How many streams of each voice these live streams count as."""
+        counts: dict[str, float] = {}
         for stream in streams:
-            part = 1.0 if stream.real_time else self.ahead.get(stream.voice, 1.0)
-            taken[stream.voice] = taken.get(stream.voice, 0.0) + part
-        return taken
+            share = 1.0 if stream.real_time else self.ahead_share.get(stream.voice, 1.0)
+            counts[stream.voice] = counts.get(stream.voice, 0.0) + share
+        return counts
 
-    def load_of(self, places: Mapping[str, float]) -> float:
-        """The part of the time that streams take which have so many places of each voice."""
-        return sum(self._load(*group) for group in places.items())
+    def load_of(self, demand: Mapping[str, float]) -> float:
+        """The part of the time that streams take which count as so many of each voice."""
+        return sum(self._load(*group) for group in demand.items())
 
     def streams(self, voice: str, ahead: bool = False) -> int:
-        """The most streams of `voice` alone; of those that are made ahead of their listeners, if these are meant."""
-        part = self.ahead.get(voice, 1.0) if ahead else 1.0
-        most = int(self.load[voice][-1][0] / part)
-        return max((n for n in range(most + 1) if self._has_room({voice: n * part})), default=0)
+        """The most streams of `voice` alone: with input in real time, or made `ahead` of their listeners."""
+        share = self.ahead_share.get(voice, 1.0) if ahead else 1.0
+        most = int(self.load[voice][-1][0] / share)
+        return max((n for n in range(most + 1) if self._has_room({voice: n * share})), default=0)
 
-    def _has_room(self, places: Mapping[str, float]) -> bool:
-        return self.load_of(places) <= self.limit + 1e-9
+    def most_streams(self, voice: str) -> int:
+        """The most streams of `voice` alone, of whichever kind."""
+        return max(self.streams(voice), self.streams(voice, ahead=True))
+
+    def _has_room(self, demand: Mapping[str, float]) -> bool:
+        return self.load_of(demand) <= self.limit + 1e-9
 
     def _load(self, voice: str, streams: float) -> float:
         counts, loads = zip((0, 0.0), *self.load[voice], strict=True)

@@ -54,8 +54,6 @@ class EngineRequest:
     """Samples of the whole, where it is known beforehand."""
     live: bool = True
     """Whether somebody listens while it is made."""
-    real_time: bool = False
-    """Whether its input comes as it is heard, so that it cannot be made ahead of its listener."""
     first_sample: int = 0
     """Samples before this one are made and dropped."""
     correction: int = 0
@@ -76,6 +74,8 @@ class EngineRequest:
     most_samples: int | None = None
     """Samples that the whole may have, where it is not known how many it has, as of an offline text; see
     `wavesynth.engine.spoken.most_seconds`."""
+    real_time: bool = False
+    """Whether its input comes as it is heard, so that it cannot be made ahead of its listener."""
 
 
 @dataclass(frozen=True)

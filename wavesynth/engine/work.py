@@ -66,7 +66,7 @@ class Work:
         """Streams that wait for a worker."""
         return len(self._ready)
 
-    def live(self) -> list[EngineRequest]:
+    def live_requests(self) -> list[EngineRequest]:
         """What the live streams that are open were asked for."""
         with self.lock:
             return [stream.request for stream in self.streams if stream.live and not stream.closed]

@@ -34,14 +34,21 @@ class _EngineCollector(Collector):
         yield GaugeMetricFamily("wavesynth_streams_live", "Live streams that are open", engine.live)
         yield GaugeMetricFamily("wavesynth_streams_offline", "Offline streams that are open", engine.offline)
         yield GaugeMetricFamily("wavesynth_streams_ready", "Streams that wait for a worker", engine.ready)
-        places = GaugeMetricFamily(
+        real_time = GaugeMetricFamily(
             "wavesynth_places",
             "Live streams of a voice alone, with input in real time, that there is room for",
             labels=["voice"],
         )
+        ahead = GaugeMetricFamily(
+            "wavesynth_places_ahead",
+            "Live streams of a voice alone, made ahead of their listeners, that there is room for",
+            labels=["voice"],
+        )
         for voice in engine.voices:
-            places.add_metric([voice], engine.capacity.streams(voice))
-        yield places
+            real_time.add_metric([voice], engine.capacity.streams(voice))
+            ahead.add_metric([voice], engine.capacity.streams(voice, ahead=True))
+        yield real_time
+        yield ahead
         yield GaugeMetricFamily("wavesynth_load", "Part of the places that live streams take", engine.load)
         yield GaugeMetricFamily(
             "wavesynth_room", "Part of the places that live streams may take now", engine.room

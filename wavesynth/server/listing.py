@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TypeVar
 
-from wavesynth.engine.requests import default_voice
+from wavesynth.engine.voice_choice import default_voice
 from wavesynth.server.telemetry import log
 from wavesynth.v1 import images_pb2
 from wavesynth.v1 import synthesis_pb2 as pb

@@ -142,5 +142,5 @@ def _limited(now: Snapshot, names: list[str], most: int) -> list[str]:
         f"voice {name} could have more than {most} live streams; with --workers there is memory for no more than at "
         "the start, until the server starts again"
         for name in names
-        if now.capacity.streams(name, ahead=True) > most
+        if now.capacity.most_streams(name) > most
     ]

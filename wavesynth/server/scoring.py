@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wavesynth.audio.score import Score
-from wavesynth.engine.requests import AudioInput, InputReader, choose_voice
+from wavesynth.engine.requests import AudioInput, InputReader
 from wavesynth.engine.scoring import arithmetic_of, check_length
+from wavesynth.engine.voice_choice import choose_voice
 from wavesynth.server.decoding import FIELDS, samples
 from wavesynth.server.encoding import sample_format
 from wavesynth.server.errors import invalid

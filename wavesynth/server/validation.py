@@ -11,17 +11,10 @@ import grpc
 from numpy.typing import NDArray
 
 from wavesynth.audio.encodings import Encode
-from wavesynth.engine.requests import (
-    InputReader,
-    SynthesisRequest,
-    TextInput,
-    UnknownVoiceError,
-    choose_voice,
-    default_voice,
-    prepare,
-)
+from wavesynth.engine.requests import InputReader, SynthesisRequest, TextInput, prepare
 from wavesynth.engine.spoken import most_seconds
 from wavesynth.engine.stream import EngineRequest
+from wavesynth.engine.voice_choice import UnknownVoiceError, choose_voice, default_voice
 from wavesynth.server.decoding import FIELDS, growing_request, piece_of, whole_request
 from wavesynth.server.encoding import bytes_per_sample, encoder, encoder_of_whole
 from wavesynth.server.errors import RefusedError, invalid

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import asynccontextmanager
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -66,8 +67,24 @@ async def taken(stream, samples):
 
 async def test_a_request_crosses_with_all_its_fields():
     request = EngineRequest(
-        "five", "mel", SamplingParams(2**64 - 1, 0.7), 3, 44100, 1234, False, 77, 8, bytes(range(256))
+        voice="five",
+        input="mel",
+        params=SamplingParams(2**64 - 1, 0.7),
+        speaker=3,
+        sample_rate=44100,
+        samples=1234,
+        live=False,
+        first_sample=77,
+        correction=8,
+        memory=bytes(range(256)),
+        client="somebody",
+        client_streams=5,
+        edition=6,
+        request_id="asked",
+        most_samples=4321,
+        real_time=True,
     )
+    assert not [f.name for f in fields(request) if getattr(request, f.name) == f.default]
     async with ends() as e:
         await e.front_end().open(request)
         assert e.engine.streams[0].request == request

@@ -99,7 +99,7 @@ class ServerWithFrontEnds:
             stack.callback(self._template.close)
             catalogue = Catalogue(config)
             snapshot = await catalogue.first()
-            live = max(snapshot.capacity.streams(name, ahead=True) for name in snapshot.ready)
+            live = max(snapshot.capacity.most_streams(name) for name in snapshot.ready)
             self._memory = SharedSlots(_slots(live, catalogue.engine_config.waiting))
             stack.callback(self._memory.close)
             self.engine = engine_of(snapshot, catalogue.engine_config, self._notify, self._lost)
