@@ -195,10 +195,13 @@ def test_too_few_transcripts_and_what_does_not_fit_are_refused(folder, vocoder, 
         runs.train(values(folder, vocoder, {"start_from": str(tmp_path / "reader")}), tmp_path / "run")
 
 
+def reading(path):
+    return Reading(trained_reader("reader", path, MelConfig()), MelConfig(), untracked)
+
+
 def test_a_vocoder_hears_what_a_reader_predicts_in_half_of_its_crops(run, folder, vocoder):
     """Of recordings, in their own time; a recording without a transcript is heard as it is."""
-    text = trained_reader("reader", run[0])
-    heard = Crops([folder], "validation", reading=Reading(text, MelConfig(), untracked))
+    heard = Crops([folder], "validation", reading=reading(run[0]))
     recorded, read = heard.mel.view(2, len(heard), -1)
     assert torch.equal(recorded, Crops([folder], "validation").mel)
     distance = (read - recorded).abs().mean()
@@ -214,24 +217,70 @@ def test_what_has_no_transcript_is_heard_as_it_was_recorded(run, folder, tmp_pat
     silent = spoken(tmp_path / "spoken")
     lines = (Path(silent) / "transcripts.tsv").read_text().splitlines()
     (Path(silent) / "transcripts.tsv").write_text("\n".join([lines[0], *lines[2:]]) + "\n")
-    heard = Crops(
-        [silent], "validation", reading=Reading(trained_reader("reader", run[0]), MelConfig(), untracked)
-    )
+    heard = Crops([silent], "validation", reading=reading(run[0]))
     recorded, read = heard.mel.view(2, len(heard), -1)
     first = int(heard.end[0])
     assert torch.equal(read[:first], recorded[:first])
     assert not torch.equal(read[first:], recorded[first:])
 
 
-def test_a_run_that_hears_a_reader_trains_the_same_network(run, folder, tmp_path):
+def test_a_recording_that_was_cut_is_read_whole(run, folder, tmp_path):
+    """Its pieces are read as the whole is, but for the frame in which it was cut."""
+    cut, whole = Path(spoken(tmp_path / "cut")), Crops([folder], "validation", reading=reading(run[0]))
+    dataset = json.loads((cut / "dataset.json").read_text())
+    [first] = [file for file in dataset["files"] if file["stem"] == "0"]
+    samples, _ = soundfile.read(cut / "audio/validation/0.flac")
+    middle = len(samples) // 320 * 160
+    pieces = {"0-001": samples[:middle], "0-002": samples[middle:]}
+    for stem, piece in pieces.items():
+        soundfile.write(cut / f"audio/validation/{stem}.flac", piece, 16000)
+    dataset["files"] = [
+        *({"stem": stem, "split": "validation", "samples": len(piece)} for stem, piece in pieces.items()),
+        *(file for file in dataset["files"] if file != first),
+    ]
+    (cut / "dataset.json").write_text(json.dumps(dataset))
+    in_pieces = Crops([str(cut)], "validation", reading=reading(run[0]))
+    length, at = int(whole.end[0]), middle // 160
+    read, of_pieces = (crops.mel.view(2, len(crops), -1)[1][:length] for crops in (whole, in_pieces))
+    assert torch.allclose(read[: at - 3], of_pieces[: at - 3], atol=0.5)
+    assert torch.allclose(read[at + 3 : -2], of_pieces[at + 3 : -2], atol=0.5)
+
+
+def test_a_vocoder_that_hears_a_reader_becomes_a_voice_as_any_other(run, folder, tmp_path):
     alone = runs.values(folder)
     _, plain, _ = runs.train(alone, tmp_path / "plain")
     _, losses, _ = runs.train({"reader": str(run[0]), **alone}, tmp_path / "heard")
-    assert losses[6] != plain[6] and losses.keys() == plain.keys()
+    assert losses[6] != plain[6]
+    shapes = []
+    for name in ("plain", "heard"):
+        export(tmp_path / name, tmp_path / "voice" / name)
+        weights = load_voice(tmp_path / "voice" / name).network.weights
+        shapes.append({key: value.shape for key, value in weights.items()})
+    assert shapes[0] == shapes[1]
+
+
+def test_a_run_goes_on_with_the_reader_that_it_began_with(run, folder, tmp_path):
+    alone = runs.values(folder)
+    runs.train({"reader": str(run[0]), **alone}, tmp_path / "heard")
+    with pytest.raises(ValueError, match="reader"):
+        runs.train(alone, tmp_path / "heard", resume=True)
+
+
+def test_a_reader_of_other_features_is_refused(run):
+    with pytest.raises(ValueError, match=r"whose \[data\] mel is not the configured one"):
+        trained_reader("reader", run[0], MelConfig(bands=40))
+
+
+@pytest.mark.parametrize(("section", "keys"), [("data", {"augment": 0.5}), ("model", {"mel_bands": 0})])
+def test_a_reader_needs_log_mel_that_nothing_else_alters(folder, section, keys):
+    values = {"reader": "allison-reads", **runs.values(folder)}
+    values[section] |= keys
+    with pytest.raises(ValueError, match="needs mel bands, and perturb and augment 0"):
+        parse_run(values)
 
 
 @pytest.mark.parametrize("source", ["vocoder", "nothing"])
 def test_what_cannot_read_is_no_reader(vocoder, source):
     reasons = {"vocoder": "a voice that takes no text", "nothing": "does not exist"}
     with pytest.raises(ValueError, match=reasons[source]):
-        trained_reader("reader", vocoder if source == "vocoder" else source)
+        trained_reader("reader", vocoder if source == "vocoder" else source, MelConfig())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -170,15 +171,18 @@ class Crops:
         found = [features(recordings, split, settings, track) for recordings in sets]
         self.split = split
         self.speakers = tuple(Path(folder).name for folder in folders)
-        self.content = " ".join(one.content for one in found)  # a hash of each folder's recordings
+        self.content = " ".join(one.content for one in found)  # hashes of all that it is learned from
         length = torch.cat([one.lengths for one in found])
         self.tokens = _joined([one.tokens for one in found if one.tokens is not None])  # [T]
         mel_frames = _joined([one.mel for one in found], 1)
         if converter is not None:
             mel_frames = _converted(mel_frames, length, converter, self.config, track)
         if reading is not None:
-            read = [reading(recordings, split, one) for recordings, one in zip(sets, found, strict=True)]
-            mel_frames = torch.cat([mel_frames, torch.cat(read)[None]])
+            read = torch.cat(
+                [reading(recordings, split, one) for recordings, one in zip(sets, found, strict=True)]
+            )
+            mel_frames = torch.cat([mel_frames, read[None]])
+            self.content += " " + hashlib.blake2b(read.numpy().tobytes(), digest_size=8).hexdigest()
         self.mel = mel_frames.flatten(0, 1)  # [copies · F, bands]
         waveforms = [one.waveform for one in found if one.waveform is not None]
         self.waveform = _joined(waveforms) if waveforms else None  # int16 [T]

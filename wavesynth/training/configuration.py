@@ -236,10 +236,11 @@ class WaveNetConfiguration(VoiceConfiguration):
                 f"{model.mel_bands}; a voice that hears through a converter needs all three, any other no converter "
                 "and perturb 0"
             )
-        if self.reader is not None and (perturb or not model.mel_bands):
+        if self.reader is not None and (perturb or self.data.augment or not model.mel_bands):
             raise ValueError(
-                f"reader is {self.reader!r}, [data] perturb {perturb} and [model] mel_bands {model.mel_bands}; a voice "
-                "that hears what a text network reads needs mel bands, and perturb 0"
+                f"reader is {self.reader!r}, [data] perturb {perturb}, augment {self.data.augment:g} and [model] "
+                f"mel_bands {model.mel_bands}; a voice that hears what a text network reads needs mel bands, and "
+                "perturb and augment 0"
             )
         if self.quantised and self.voice.activation_bits == 16:
             raise ValueError(
@@ -249,4 +250,4 @@ class WaveNetConfiguration(VoiceConfiguration):
 
     def fixed(self) -> dict[str, Any]:
         """What a run cannot change when it is resumed: the network and what its inputs mean."""
-        return super().fixed() | {"converter": self.converter}
+        return super().fixed() | {"converter": self.converter, "reader": self.reader}

@@ -8,6 +8,7 @@ means (Shen et al., "Natural TTS synthesis by conditioning WaveNet on mel spectr
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +21,27 @@ from wavesynth.checks import build
 from wavesynth.data.dataset import Recordings
 from wavesynth.data.features import Features, Track
 from wavesynth.data.split import Split
+from wavesynth.data.transcripts import kept_transcripts, source_of
 from wavesynth.models.text_to_mel import TextConfig, TextToMel
 from wavesynth.training.checkpoint import checkpoint_of
+from wavesynth.training.configuration import DataConfig
 from wavesynth.training.mel_critic import without_critic
-from wavesynth.training.spoken import Recording, aligned
+from wavesynth.training.processes import Processes
+from wavesynth.training.spoken import Recording, align_folder, aligned
 from wavesynth.training.start import located
 from wavesynth.training.text_configuration import TextConfiguration
 from wavesynth.training.text_examples import Scaling, Utterances
 from wavesynth.voices.voice import load_voice
 
-__all__ = ["Reading", "trained_reader"]
+__all__ = ["Reading", "align_folders", "trained_reader"]
+
+
+def align_folders(data: DataConfig, processes: Processes, track: Track) -> None:
+    """Aligns the recordings, where that was not done yet; all processes wait for it."""
+    if processes.first:
+        for _, folder in data.folders:
+            align_folder(folder, data.mel, track)
+    processes.wait()
 
 
 class Reading:
@@ -42,15 +54,25 @@ class Reading:
 
     def __call__(self, recordings: Recordings, split: Split, found: Features) -> Tensor:
         """Log-mel [F, bands] of a split, in the order of its features."""
-        made = found.mel[0].clone()
-        stems = [stem for stem, _ in recordings.files(split)]
-        begins = dict(zip(stems, (found.lengths.cumsum(0) - found.lengths).tolist(), strict=True))
-        spoken = [
-            one for one in aligned(recordings.path, split, self._mel, self._track) if one.stem in begins
-        ]
+        made, hop = found.mel[0].clone(), self._mel.hop
+        transcripts = kept_transcripts(recordings.path)
+        #: Of each recording, where each of its pieces begins, in its own frames and in those of the split.
+        pieces: dict[str, list[tuple[int, int, int]]] = {}
+        samples: Counter[str] = Counter()
+        begins = (found.lengths.cumsum(0) - found.lengths).tolist()
+        for (stem, n), begin, frames in zip(
+            recordings.files(split), begins, found.lengths.tolist(), strict=True
+        ):
+            source = source_of(stem, transcripts)
+            pieces.setdefault(source, []).append((round(samples[source] / hop), begin, frames))
+            samples[source] += n
+        spoken = aligned(recordings.path, split, self._mel, self._track)
         for one in self._track(spoken, f"Reading {recordings.path}, {split}", len(spoken)):
-            begin = begins[one.stem] + one.begin
-            made[begin : begin + len(one.mel)] = torch.from_numpy(self._read(one))
+            read = torch.from_numpy(self._read(one))
+            for at, begin, frames in pieces[one.stem]:
+                first, end = max(one.begin, at), min(one.begin + len(read), at + frames)
+                if first < end:
+                    made[begin + first - at : begin + end - at] = read[first - one.begin : end - one.begin]
         return made
 
     @torch.inference_mode()
@@ -65,12 +87,13 @@ class Reading:
         return scaled[: len(one.mel)]
 
 
-def trained_reader(key: str, source: str | Path) -> TextToMel:
+def trained_reader(key: str, source: str | Path, mel: MelConfig) -> TextToMel:
     """The text network of a voice, or the averaged weights of a run's newest checkpoint or of one checkpoint, which
-    `key` names. Raises ValueError if it has none."""
+    `key` names. Raises ValueError if it has none, or one that makes other features than `mel`."""
     path = located(key, source)
     if (path / "voice.json").exists():
-        network = load_voice(path).text_network
+        voice = load_voice(path)
+        network, its = voice.text_network, voice.mel
         if network is None:
             raise ValueError(f"{key} is {path}, a voice that takes no text; it must be one that does")
         config, weights = network.config, {name: torch.from_numpy(w) for name, w in network.weights.items()}
@@ -78,8 +101,11 @@ def trained_reader(key: str, source: str | Path) -> TextToMel:
         checkpoint = checkpoint_of(path)
         if checkpoint.kind != "text":
             raise ValueError(f"{key} is {path}, a run of kind {checkpoint.kind}; it must be of kind text")
-        config = build("", TextConfiguration, checkpoint.configuration).text
+        configuration = build("", TextConfiguration, checkpoint.configuration)
+        config, its = configuration.text, configuration.data.mel
         weights = without_critic(checkpoint.average)
+    if its != mel:
+        raise ValueError(f"{key} is {path}, whose [data] mel is not the configured one; it must be {mel}")
     model = TextToMel(config)
     model.load_state_dict(weights)
     return model.requires_grad_(False).eval()

@@ -28,7 +28,7 @@ from wavesynth.training.mel_critic import CriticisedTextToMel, adversarial_losse
 from wavesynth.training.pitch_spread import restore_pitch_spread
 from wavesynth.training.processes import Processes
 from wavesynth.training.provenance import provenance
-from wavesynth.training.reader import trained_reader
+from wavesynth.training.reader import align_folders, trained_reader
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
 from wavesynth.training.spoken import SPLITS, Recording, align_folder, aligned
 from wavesynth.training.start import located
@@ -61,7 +61,7 @@ class TextTask:
         self.adversarial = c.adversarial
         self.model = CriticisedTextToMel(c.text) if c.adversarial else TextToMel(c.text)
         if c.start_from is not None and not resume:
-            self.model.load_state_dict(self.model.state_dict() | _started(c.start_from, c.text))
+            self.model.load_state_dict(self.model.state_dict() | _started(c.start_from, c))
         for name, value in vars(scaling).items():
             getattr(self.model, name).copy_(torch.from_numpy(np.asarray(value)))
         self.training, self.validating = (Utterances(s, c.text, scaling, c.data.crop_frames) for s in splits)
@@ -157,10 +157,7 @@ class TextRecipe(Recipe[TextConfiguration]):
 
     def prepare(self, configuration: TextConfiguration, processes: Processes, track: Track) -> None:
         """Aligns the recordings, where that was not done yet."""
-        if processes.first:
-            for _, folder in configuration.data.folders:
-                align_folder(folder, configuration.data.mel, track)
-        processes.wait()
+        align_folders(configuration.data, processes, track)
 
     def notes(self, configuration: TextConfiguration) -> list[str]:
         """What was left out in aligning, and where the picture is."""
@@ -217,10 +214,10 @@ class TextRecipe(Recipe[TextConfiguration]):
         ]
 
 
-def _started(source: str, config: TextConfig) -> dict[str, Tensor]:
+def _started(source: str, configuration: TextConfiguration) -> dict[str, Tensor]:
     """The weights of the text network that `start_from` names. Raises ValueError if it has none of that shape."""
-    network = trained_reader("start_from", source)
-    if network.config != config:
+    network = trained_reader("start_from", source, configuration.data.mel)
+    if network.config != configuration.text:
         raise ValueError(
             f"start_from is {source}, whose network is another; [text] must be as there: {network.config}"
         )

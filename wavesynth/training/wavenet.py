@@ -22,7 +22,8 @@ from wavesynth.training.configuration import WaveNetConfiguration
 from wavesynth.training.converter import trained_converter
 from wavesynth.training.crops import CropTask
 from wavesynth.training.fused import fused_nats, fused_probabilities, is_supported
-from wavesynth.training.reader import Reading, trained_reader
+from wavesynth.training.processes import Processes
+from wavesynth.training.reader import Reading, align_folders, trained_reader
 from wavesynth.training.recipe import Exported, ExportOptions
 from wavesynth.training.start import starting_model, teaching_model
 from wavesynth.training.task import Task, Tensors
@@ -40,6 +41,12 @@ class WaveNetRecipe(VoiceRecipe[WaveNetConfiguration]):
     def parse(self, values: dict[str, Any]) -> WaveNetConfiguration:
         """A WaveNetConfiguration."""
         return build("", WaveNetConfiguration, values)
+
+    def prepare(self, configuration: WaveNetConfiguration, processes: Processes, track: Track) -> None:
+        """Makes the copies that the features come from, and aligns the recordings that are to be read."""
+        super().prepare(configuration, processes, track)
+        if configuration.reader is not None:
+            align_folders(configuration.data, processes, track)
 
     def task(self, configuration: WaveNetConfiguration, *, resume: bool, track: Track) -> Task:
         """Crops, and eq. 1 of van den Oord et al., 2016."""
@@ -84,7 +91,8 @@ class WaveNetTask(CropTask[Crops]):
         self.converter = None if source is None else trained_converter(source, configuration.data)
         reader, reading = configuration.reader, None
         if reader is not None:
-            reading = Reading(trained_reader("reader", reader), configuration.data.mel, track)
+            mel = configuration.data.mel
+            reading = Reading(trained_reader("reader", reader, mel), mel, track)
         c = model.config
         whole: dict[str, Any] = {
             "context": c.mel_context,
