@@ -108,7 +108,6 @@ def test_without_a_loudspeaker_it_says_what_to_do(reader, monkeypatch):
 
 def test_the_least_installation_speaks(reader, tmp_path):
     program = f"""
-import shutil
 import sys
 from wavesynth.__main__ import main
 sys.argv = ["wavesynth", "say", "Hello there.", "--voice", {str(reader)!r}, "--out", {str(tmp_path / "out.wav")!r}]

@@ -13,9 +13,6 @@ from wavesynth.evaluation.clips import LONGEST_CLIP, SHORTEST_CLIP, choose_clips
 
 __all__ = ["Prompt", "prompts_of"]
 
-#: Recordings that are looked at.
-_MOST = 1000
-
 
 @dataclass(frozen=True)
 class Prompt:
@@ -36,11 +33,11 @@ def prompts_of(
     Raises ValueError when the split has no recording of at least SHORTEST_CLIP seconds.
     """
     total = len(recordings.files(split))  # type: ignore[arg-type]
-    clips = choose_clips(recordings.split(split), recordings.sample_rate, _MOST)  # type: ignore[arg-type]
+    clips = choose_clips(recordings.split(split), recordings.sample_rate, total)  # type: ignore[arg-type]
     whole = [clip for clip in clips if clip.whole]
     known = [Prompt(c.name, transcripts[c.name], c.samples) for c in whole if transcripts.get(c.name)]
     reasons = {
-        f"shorter than {SHORTEST_CLIP:g} s or beyond the first {_MOST}": total - len(clips),
+        f"shorter than {SHORTEST_CLIP:g} s": total - len(clips),
         f"longer than {LONGEST_CLIP:g} s": len(clips) - len(whole),
         "without a transcript": len(whole) - len(known),
     }
