@@ -16,7 +16,6 @@ from prometheus_client import generate_latest
 from tests.server.calls import clip, configuration, of_audio, of_nothing, rest_of, resynthesized, stream_bytes
 from tests.server.frames import HandMade
 from wavesynth.engine.requests import InputReader
-from wavesynth.engine.scheduler import Capacity
 from wavesynth.server.callers import address_of, client_of
 from wavesynth.server.limits import Limits
 from wavesynth.server.pace import Pace
@@ -192,29 +191,6 @@ async def test_a_caller_who_vanished_gives_its_place_back(config, network, liste
                 await asyncio.to_thread(link.lose)
                 await has_a_place(stub)
                 call.cancel()
-
-
-@pytest.mark.parametrize("kind", ["real time", "recording"])
-async def test_calls_that_can_be_made_ahead_of_their_listeners_take_less_room(config, monkeypatch, kind):
-    """Here half as much: two calls in real time fit, or four of a recording; none of these reads all."""
-    half = classmethod(
-        lambda cls, n, voices: cls({v: [(n, 1.0)] for v in voices}, ahead_share=dict.fromkeys(voices, 0.5))
-    )
-    monkeypatch.setattr(Capacity, "of", half)
-    async with serving(config, live_streams=2) as (_, stub):
-
-        async def begun():
-            if kind == "real time":
-                return await live_call(stub)
-            call = stub.StreamSynthesize(pb.StreamSynthesizeRequest(**of_audio(16000 * 20)))
-            await call.read()
-            return call
-
-        held = [await begun() for _ in range(2 if kind == "real time" else 4)]
-        with pytest.raises(grpc.aio.AioRpcError, match=f"all {len(held)} places for live streams are taken"):
-            await begun()
-        for call in held:
-            call.cancel()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
