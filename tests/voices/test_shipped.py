@@ -31,6 +31,7 @@ SAID = {
     "allison-small": "d2c3ee5ef0296082",
     "babble": "f5be29a069d371bd",
     "five": "51250382d3939152",
+    "heart-reads": "1455be047fc9cf06",
     "nsh": "d71af34aad897f0d",
     "piano": "153d9b0528109334",
     "piano-free": "f864645cd8cae1d3",
@@ -42,13 +43,14 @@ HEARD = {
     "allison-reads": "b3c50b14a4a54806",
     "allison-small": "b3c50b14a4a54806",
     "five": "83b2f5739fe63936",
+    "heart-reads": "ecb756a0a38c2c59",
     "nsh": "a496e6dd92c5bf64",
     "piano": "44fc4d53322d6035",
 }
 #: And of the samples of flows, made from log-mel.
 FLOWED = {"allison-flow": "848579aed27d9be5"}
 #: And of the log-mel that those who take text make of a sentence.
-READ = {"allison-reads": "f3349efcbc9fbe7a"}
+READ = {"allison-reads": "f3349efcbc9fbe7a", "heart-reads": "03ce2b2108845cf2"}
 #: It is read as it always was, as long as its words are pronounced as they were.
 TEXT = "Hello, world: I read what you write."
 SHIPPED = find_voices()

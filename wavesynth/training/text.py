@@ -179,6 +179,10 @@ class TextRecipe(Recipe[TextConfiguration]):
         model = TextToMel(configuration.text)
         model.load_state_dict(without_critic(checkpoint.average))
         spread = restore_pitch_spread(model.eval(), _recordings(configuration, "validation", options.track))
+        if texts.spectrum_of is not None:
+            _take_spectrum(
+                model, trained_reader("[voice] spectrum_of", texts.spectrum_of, configuration.data.mel)
+            )
         own = {name: getattr(texts, name) for name in ("name", "description", "language", "licence")}
         voice = replace(
             vocoder,
@@ -197,6 +201,7 @@ class TextRecipe(Recipe[TextConfiguration]):
             "text network": f"{parameters / 1e6:.2f} M parameters",
             "vocoder": vocoder.name,
             "pitch spread by": f"{spread:.2f}",
+            **({} if texts.spectrum_of is None else {"spectrum of": Path(texts.spectrum_of).name}),
             "text network trained on": trained_on(configuration.data, checkpoint.step),
             "validation": "not measured" if bits is None else f"loss {bits * math.log(2):.4f}",
         }
@@ -222,6 +227,14 @@ def _started(source: str, configuration: TextConfiguration) -> dict[str, Tensor]
             f"start_from is {source}, whose network is another; [text] must be as there: {network.config}"
         )
     return network.state_dict()
+
+
+@torch.no_grad()
+def _take_spectrum(model: TextToMel, other: TextToMel) -> None:
+    """Gives each mel band the mean and the spread that it has of another network's speaker, and pauses theirs: the
+    equaliser that a vocoder needs which has never heard this speaker."""
+    for name in ("mean", "scale", "silence"):
+        getattr(model, name).copy_(getattr(other, name))
 
 
 def _vocoder_path(configuration: TextConfiguration) -> Path:

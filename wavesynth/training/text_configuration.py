@@ -16,6 +16,7 @@
     [voice]                                           # TextVoiceConfig
     name = "alice-reads"
     vocoder = "alice"                                 # the voice that says what the network makes
+    spectrum_of = "bob-reads"                         # whose spectrum it has, if the vocoder knows only that speaker
 
 A run of it is what wavesynth.training.text trains.
 """
@@ -34,9 +35,11 @@ __all__ = ["TextConfiguration", "TextVoiceConfig"]
 
 @dataclass(frozen=True)
 class TextVoiceConfig(VoiceConfig):
-    """With the voice that says what the network makes: one that ships, or a voice's folder."""
+    """With the voice that says what the network makes: one that ships, or a voice's folder. `spectrum_of` is a voice
+    that reads, or a run, whose speaker's mean and spread of each mel band the exported network has."""
 
     vocoder: str = "allison-small"
+    spectrum_of: str | None = None
 
 
 @dataclass(frozen=True)
