@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from wavesynth.models.text_to_mel import TextConfig, TextToMel
@@ -31,9 +30,7 @@ _PITCHES = TextConfig.PROSODY - 1
 def restore_pitch_spread(model: TextToMel, recordings: Sequence[Recording]) -> float:
     """Spreads the pitch that `model` predicts as that of `recordings`, which it should not have learned from, and
     returns by what factor. Voiced phonemes count, each by its duration."""
-    scaling = Scaling(
-        *(np.asarray(getattr(model, name)) for name in ("mean", "scale", "silence", "pitch_range"))
-    )
+    scaling = Scaling.of_network(model)
     longest = max(len(one.mel) for one in recordings) + TextConfig.FRAMES
     predicted, spoken, weights = [], [], []
     for batch in Utterances(recordings, model.config, scaling, longest).sequential(_TOGETHER):

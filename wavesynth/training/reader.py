@@ -49,8 +49,7 @@ class Reading:
 
     def __init__(self, network: TextToMel, mel: MelConfig, track: Track) -> None:
         self._network, self._mel, self._track = network, mel, track
-        values = (np.asarray(getattr(network, name)) for name in ("mean", "scale", "silence", "pitch_range"))
-        self._scaling = Scaling(*values)
+        self._scaling = Scaling.of_network(network)
 
     def __call__(self, recordings: Recordings, split: Split, found: Features) -> Tensor:
         """Log-mel [F, bands] of a split, in the order of its features."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from wavesynth.models.text_config import PAUSES, TextConfig
 from wavesynth.text.planning import frame_features, numbered, pitch_knots
@@ -43,6 +43,11 @@ class Scaling:
     scale: NDArray[np.float32]
     silence: NDArray[np.float32]
     pitch_range: NDArray[np.float32]
+
+    @classmethod
+    def of_network(cls, network: nn.Module) -> Scaling:
+        """That of a network which has learned."""
+        return cls(*(np.asarray(getattr(network, one.name)) for one in fields(cls)))
 
     @classmethod
     def of(cls, recordings: Sequence[Recording]) -> Scaling:
