@@ -4,12 +4,13 @@ What is measured is processor time, which other programs do not change as they d
 second of a stream's audio, from its input to its samples, alone and in company, and for the messages that carry it
 both ways. A machine that is shared with others is at times slower than it can be, and never faster. So the least of
 several measurements counts, of several starts too. All cores together have a second a second. Of that the streams may
-take `LIMIT`; the rest is for whoever listens on this machine, for the system, and for moments in which the machine is
-slower.
+take `LIMIT`, or `LIMIT_AHEAD` if all of them are made ahead of their listeners; the rest is for whoever listens on this
+machine, for the system, and for moments in which the machine is slower.
 
 A stream whose input comes in real time counts 1. Its next chunk can be made when its input is there, in one step with
 the streams whose input has just come too, and its input is a message too. A stream that is made ahead of its listener,
-of a whole recording or of text, can wait for company. So it counts less (`Capacity.ahead_share`).
+of a whole recording or of text, can wait for company, and has in hand what was made before such a moment. So it counts
+less (`Capacity.ahead_share`).
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ from wavesynth.text.speech import TextSpeech
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.voice import Voice
 
-__all__ = ["LIMIT", "Costs", "Load", "measure_capacity", "settled"]
+__all__ = ["LIMIT", "LIMIT_AHEAD", "Costs", "Load", "measure_capacity", "settled"]
 
 #: Part of the cores' time that live streams may take, as it is measured (docs/lab/2026-12-01-places.md).
 LIMIT = 0.6
+#: The same if all of them are made ahead of their listeners.
+LIMIT_AHEAD = 0.72
 #: The same for planes that advance all streams together, as for a GPU, of which nothing but the steps is measured.
 _LIMIT_OF_STEPS = 0.52
 #: Streams in a step of those whose input comes in real time, as a server was seen to make them.
@@ -159,7 +162,7 @@ def _load(costs: Costs, messages: float, reading: float, batch: int, cores: int)
         points.append((streams, streams * (costs.each(together) + messages) / cores))
     real_time = costs.each(min(_REAL_TIME_STEP, economical)) + messages
     ahead = costs.each(economical) + messages / 2 + reading  # its input is one message, or a text
-    return Load(points, ahead / real_time)
+    return Load(points, ahead / real_time * LIMIT / LIMIT_AHEAD)
 
 
 def settled(counts: Sequence[int], cost: Callable[[int], float]) -> Costs:

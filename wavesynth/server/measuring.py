@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 
-from wavesynth.engine.capacity import LIMIT, Costs, Load, measure_capacity
+from wavesynth.engine.capacity import LIMIT, LIMIT_AHEAD, Costs, Load, measure_capacity
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.plane import DataPlane
 from wavesynth.engine.scheduler import Capacity
@@ -66,6 +66,7 @@ def capacity_of_machine(
         live_streams={name: capacity.streams(name) for name in voices},
         made_ahead={name: capacity.streams(name, ahead=True) for name in voices},
         margin=round(1 - LIMIT, 2),
+        margin_ahead=round(1 - LIMIT_AHEAD, 2),
         measured="now" if remembered.changed else "before",
     )
     remembered.save()
