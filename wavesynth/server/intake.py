@@ -19,6 +19,7 @@ from wavesynth.server.admission import Admission
 from wavesynth.server.budget import InputBudget, Reserved
 from wavesynth.server.callers import address_of, client_of
 from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.messages import message_size
 from wavesynth.server.waiting import within
 from wavesynth.v1 import MAX_MESSAGE
 
@@ -29,7 +30,8 @@ _KEPT = ("/Score",)
 
 
 class Intake(grpc.aio.ServerInterceptor):
-    """Reads the messages of all calls; those of `guarded`, services' names, from callers with the token only."""
+    """Reads the messages of all calls, each of which comes with its size in bytes; those of `guarded`, services' names,
+    from callers with the token only."""
 
     def __init__(self, admission: Admission, guarded: tuple[str, ...]) -> None:
         self._admission, self._limits = admission, admission.limits
@@ -64,12 +66,12 @@ class Intake(grpc.aio.ServerInterceptor):
             with self._call(context) as reserved:
                 try:
                     self._check(method, context, reserved.client)
-                    request = await self._first(requests, reserved)
-                    if request is None:
+                    read = [await self._first(requests, reserved)]
+                    if read[0] is None:
                         raise invalid("the request is missing")
                 except RefusedError as refusal:
                     return await self._admission.refuse(method.rpartition("/")[2], context, refusal)
-                return await behaviour(request, context)
+                return await behaviour(read.pop(), context)  # which may drop it when it has looked at it
 
         return call
 
@@ -80,12 +82,13 @@ class Intake(grpc.aio.ServerInterceptor):
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext, reserved: Reserved
         ) -> AsyncGenerator[Any, None]:
             self._check(method, context, reserved.client)
-            request, kept = await self._first(requests, reserved), 0
-            while request is not None:
-                kept += request.ByteSize() if method.endswith(_KEPT) else 0
-                yield request
-                request = await anext(requests, None)
-                reserved.set(kept + (0 if request is None else request.ByteSize()))
+            message, kept = await self._first(requests, reserved), 0
+            while message is not None:
+                kept += message_size.get() if method.endswith(_KEPT) else 0
+                yield message
+                message, size = await anext(requests, None) or (None, 0)
+                message_size.set(size)
+                reserved.set(kept + size)
 
         async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
             with self._call(context) as reserved:
@@ -117,7 +120,8 @@ class Intake(grpc.aio.ServerInterceptor):
             raise RefusedError.full(sentence, 1.0, "calls")
 
     async def _first(self, requests: AsyncIterator[Any], reserved: Reserved) -> Any:
-        """The first message, for which there is room however long it is; None if there is none."""
+        """The first message, for which there is room however long it is; None if there is none. Its size is
+        `message_size` then."""
         seconds = self._limits.first_message
         async with within(seconds, self._budget.full()):
             await reserved.wait_for(MAX_MESSAGE)
@@ -126,9 +130,10 @@ class Intake(grpc.aio.ServerInterceptor):
         )
         async with within(seconds, RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)) as limit:
             with self._budget.reading(limit):
-                request = await anext(requests, None)
-        reserved.set(0 if request is None else request.ByteSize())
-        return request
+                message, size = await anext(requests, None) or (None, 0)
+        message_size.set(size)
+        reserved.set(size)
+        return message
 
 
 def _writing(behaviour: Callable[..., Any]) -> Callable[..., Any]:

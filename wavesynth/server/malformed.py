@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from wavesynth.server.admission import Admission
 from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.messages import Aside, Received
 
 __all__ = ["RefuseMalformed"]
 
@@ -23,11 +24,12 @@ __all__ = ["RefuseMalformed"]
 class RefuseMalformed(grpc.aio.ServerInterceptor):
     """Ends calls with INVALID_ARGUMENT for a message that cannot be decoded, whichever service they are for.
 
-    All methods take streams of messages, and write their answers: `Intake` (intake.py) has made them so.
+    All methods take streams of messages, each with its size, and write their answers: `Intake` (intake.py) has made
+    them so. Large messages are decoded `aside`.
     """
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(self, admission: Admission, aside: Aside) -> None:
+        self._admission, self._aside = admission, aside
 
     @override
     async def intercept_service(
@@ -42,7 +44,7 @@ class RefuseMalformed(grpc.aio.ServerInterceptor):
         method = handler_call_details.method.rpartition("/")[2]
         kind = "stream_stream" if handler.response_streaming else "stream_unary"
         changes = {
-            "request_deserializer": _decoding(handler.request_deserializer),
+            "request_deserializer": partial(Received, handler.request_deserializer),
             kind: self._of_many(method, getattr(handler, kind)),
         }
         return handler._replace(**changes)
@@ -53,7 +55,7 @@ class RefuseMalformed(grpc.aio.ServerInterceptor):
         async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
             try:
                 try:
-                    async with aclosing(_whole(requests)) as whole:
+                    async with aclosing(_whole(requests, self._aside)) as whole:
                         return await behaviour(whole, context)
                 except RefusedError as refusal:
                     await self._admission.refuse(method, context, refusal)
@@ -70,33 +72,17 @@ def _forget(error: BaseException) -> None:
     error.__traceback__ = error.__context__ = error.__cause__ = None
 
 
-@dataclass(frozen=True)
-class _Malformed:
-    """What came in a message's place."""
-
-    size: int
-
-    def sentence(self, number: int) -> str:
-        return f"message {number} is malformed: its {self.size} bytes are no protobuf message that this method takes"
-
-
-def _decoding(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    def decoded(data: bytes) -> Any:
-        try:
-            return decode(data)
-        except DecodeError:
-            return _Malformed(len(data))
-
-    return decoded
-
-
-async def _whole(requests: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
-    """The messages, until one is malformed. Raises RefusedError."""
+async def _whole(requests: AsyncIterator[Received], aside: Aside) -> AsyncGenerator[tuple[Any, int], None]:
+    """The messages and their sizes, until one is malformed. Raises RefusedError."""
     number = 0
-    received: Any = aiter(requests)
-    async with aclosing(received):  # gRPC keeps it, and it the last message
-        async for request in received:
+    stream: Any = aiter(requests)
+    async with aclosing(stream):
+        async for received in stream:
             number += 1
-            if isinstance(request, _Malformed):
-                raise invalid(request.sentence(number))
-            yield request
+            try:
+                yield await received.take(aside), received.size
+            except DecodeError:
+                raise invalid(
+                    f"message {number} is malformed: its {received.size} bytes are no protobuf message that this "
+                    "method takes"
+                ) from None

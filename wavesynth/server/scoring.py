@@ -18,21 +18,22 @@ from wavesynth.server.decoding import FIELDS, samples
 from wavesynth.server.encoding import sample_format
 from wavesynth.server.errors import invalid
 from wavesynth.server.limits import Limits
+from wavesynth.server.messages import Aside
 from wavesynth.server.pace import Pace
 from wavesynth.server.score_worker import ScoreJob, ScoreWorker
 from wavesynth.server.telemetry import Call
 from wavesynth.server.validation import Requests, refusals
-from wavesynth.server.waiting import checked_aside, next_message
+from wavesynth.server.waiting import next_message
 from wavesynth.v1 import synthesis_pb2 as pb
 
 __all__ = ["Scoring"]
 
 
 class Scoring:
-    """Scores recordings under the voices of `requests`, by `worker`."""
+    """Scores recordings under the voices of `requests`, by `worker`; long messages are checked `aside`."""
 
-    def __init__(self, requests: Requests, worker: ScoreWorker, limits: Limits) -> None:
-        self._requests, self._worker, self._limits = requests, worker, limits
+    def __init__(self, requests: Requests, worker: ScoreWorker, limits: Limits, aside: Aside) -> None:
+        self._requests, self._worker, self._limits, self._aside = requests, worker, limits, aside
 
     async def score(
         self, call: Call, requests: AsyncIterator[pb.ScoreRequest], pace: Pace
@@ -84,7 +85,7 @@ class Scoring:
         number = 1
         while (message := await next_message(requests, self._limits)) is not None:
             number += 1
-            piece, made = await checked_aside(message, partial(read, message))
+            piece, made = await self._aside.check(partial(read, message))
             pieces.append(piece)
             await pace.message(made / sample_rate)
         return pieces

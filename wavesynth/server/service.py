@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import grpc
+from numpy.typing import NDArray
 
 from wavesynth.engine.spoken import SpokenTimes
 from wavesynth.engine.stream import EngineOutput, EngineRequest, Statistics
@@ -18,13 +19,14 @@ from wavesynth.server.admission import Admission
 from wavesynth.server.async_engine import AsyncEngine, AsyncStream
 from wavesynth.server.callers import client_of
 from wavesynth.server.errors import RefusedError, invalid
+from wavesynth.server.messages import Aside
 from wavesynth.server.metronome import Metronome
 from wavesynth.server.pace import Pace, Paces
 from wavesynth.server.scoring import Scoring
 from wavesynth.server.telemetry import Call
 from wavesynth.server.texts import SpokenText, Texts
 from wavesynth.server.validation import Checked, GrowingInput, Requests, TextToRead
-from wavesynth.server.waiting import Answer, LiveInput, checked_aside, next_message
+from wavesynth.server.waiting import Answer, LiveInput, next_message
 from wavesynth.v1 import synthesis_pb2 as pb
 from wavesynth.v1.synthesis_pb2_grpc import SynthesisServiceServicer
 
@@ -32,13 +34,19 @@ __all__ = ["SynthesisService"]
 
 
 class SynthesisService(SynthesisServiceServicer):
-    """Serves the engine's voices; `requests` checks what is asked for."""
+    """Serves the engine's voices; `requests` checks what is asked for, `aside` if there is much of it."""
 
     def __init__(
-        self, engine: AsyncEngine, requests: Requests, admission: Admission, scoring: Scoring, texts: Texts
+        self,
+        engine: AsyncEngine,
+        requests: Requests,
+        admission: Admission,
+        scoring: Scoring,
+        texts: Texts,
+        aside: Aside,
     ) -> None:
         self._engine, self._requests, self._admission = engine, requests, admission
-        self._scoring, self._texts = scoring, texts
+        self._scoring, self._texts, self._aside = scoring, texts, aside
         self._limits = admission.limits
         self._paces = Paces(admission.limits.small_messages)
 
@@ -53,27 +61,27 @@ class SynthesisService(SynthesisServiceServicer):
         self, request: pb.SynthesizeRequest, context: grpc.aio.ServicerContext
     ) -> pb.SynthesizeResponse:
         """All the audio of a request, in one message."""
-        async with (
-            self._admission.call("Synthesize", context) as call,
-            self._open_whole(call, request, live=False) as (stream, messages),
-        ):
-            outputs = [output async for waiting in stream.outputs() for output in waiting]
-            call.sent(outputs)
-            return pb.SynthesizeResponse(chunk=messages.chunk(outputs))
+        async with self._admission.call("Synthesize", context) as call:
+            checked = await self._whole(request, live=False)
+            del request  # it may be long, and is not needed any more
+            async with self._open_whole(call, checked) as (stream, messages):
+                outputs = [output async for waiting in stream.outputs() for output in waiting]
+                call.sent(outputs)
+                return pb.SynthesizeResponse(chunk=messages.chunk(outputs))
 
     async def StreamSynthesize(  # type: ignore[override]  # noqa: N802
         self, request: pb.StreamSynthesizeRequest, context: grpc.aio.ServicerContext
     ) -> None:
         """The audio of a request, in a message for each chunk."""
-        async with (
-            self._admission.call("StreamSynthesize", context) as call,
-            self._open_whole(call, request, live=True) as (stream, messages),
-        ):
-            answer = Answer(context, self._limits, call)
-            async for outputs in stream.outputs():
-                if chunk := messages.chunk(outputs):
-                    await answer.send(pb.StreamSynthesizeResponse(chunk=chunk))
-                call.sent(outputs)
+        async with self._admission.call("StreamSynthesize", context) as call:
+            checked = await self._whole(request, live=True)
+            del request
+            async with self._open_whole(call, checked) as (stream, messages):
+                answer = Answer(context, self._limits, call)
+                async for outputs in stream.outputs():
+                    if chunk := messages.chunk(outputs):
+                        await answer.send(pb.StreamSynthesizeResponse(chunk=chunk))
+                    call.sent(outputs)
 
     async def Resynthesize(  # type: ignore[override]  # noqa: N802
         self, requests: AsyncIterator[pb.ResynthesizeRequest], context: grpc.aio.ServicerContext
@@ -110,13 +118,19 @@ class SynthesisService(SynthesisServiceServicer):
         async with self._admission.call("Score", context) as call:
             return await self._scoring.score(call, requests, self._paces.of(call.caller))
 
+    async def _whole(
+        self, request: pb.SynthesizeRequest | pb.StreamSynthesizeRequest, live: bool
+    ) -> Checked[NDArray[Any] | TextToRead | None]:
+        """What a call asks for whose input came in its request. Raises RefusedError."""
+        return await self._aside.check(
+            partial(self._requests.whole, request.synthesis, request.conditioning, live)
+        )
+
     @asynccontextmanager
     async def _open_whole(
-        self, call: Call, request: pb.SynthesizeRequest | pb.StreamSynthesizeRequest, live: bool
+        self, call: Call, checked: Checked[NDArray[Any] | TextToRead | None]
     ) -> AsyncIterator[tuple[AsyncStream, _Messages]]:
         """The stream of a call whose input came in its request, and what makes messages of its audio."""
-        check = partial(self._requests.whole, request.synthesis, request.conditioning, live)
-        checked = await checked_aside(request, check)
         asked, given = self._of(call, checked), checked.given
         if isinstance(given, TextToRead):
             text = await self._texts.open(given, asked.first_sample)
@@ -146,7 +160,7 @@ class SynthesisService(SynthesisServiceServicer):
         """Moves the input of a call to its stream."""
         given = LiveInput(requests, self._limits)
         while (message := await given.next()) is not None:
-            piece, samples = await checked_aside(message, partial(checked.given.read, message))
+            piece, samples = await self._aside.check(partial(checked.given.read, message))
             if len(piece):
                 await stream.push(piece, samples)
             given.had(samples / checked.sample_rate)

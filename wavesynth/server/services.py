@@ -31,6 +31,7 @@ from wavesynth.server.intake import Intake
 from wavesynth.server.limits import Limits
 from wavesynth.server.loading import tokens_of
 from wavesynth.server.malformed import RefuseMalformed
+from wavesynth.server.messages import Aside
 from wavesynth.server.reloading import Files, Reloaded
 from wavesynth.server.score_worker import score_worker
 from wavesynth.server.scoring import Scoring
@@ -93,13 +94,14 @@ class Services:
         self._admission = Admission(metrics, tokens_of(config, self._followed), config.limits, self._tracing)
         self._requests = requests
         self._score_worker = score_worker(max(1, _SCORE_CALLS // max(1, config.workers)))
-        scoring = Scoring(requests, self._score_worker, config.limits)
+        aside = Aside()
+        scoring = Scoring(requests, self._score_worker, config.limits, aside)
         self._texts = Texts(config.limits.text_characters)
-        self._service = SynthesisService(engine, requests, self._admission, scoring, self._texts)
+        self._service = SynthesisService(engine, requests, self._admission, scoring, self._texts, aside)
         self._image_worker = image_worker(max(1, _IMAGE_CALLS // max(1, config.workers)))
         self._images = ImageService(images, self._image_worker, self._admission)
         self._health = Health(_named(requests.voices))
-        interceptors = [RefuseMalformed(self._admission), Intake(self._admission, _SERVICES)]
+        interceptors = [RefuseMalformed(self._admission, aside), Intake(self._admission, _SERVICES)]
         self._grpc = grpc.aio.server(
             interceptors=interceptors,
             options=_grpc_options(shared, config.limits),

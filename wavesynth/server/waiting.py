@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 
@@ -18,12 +18,7 @@ from wavesynth.server.limits import Limits
 from wavesynth.server.request_ids import HEADER
 from wavesynth.server.telemetry import Call
 
-__all__ = ["Answer", "LiveInput", "checked_aside", "next_message", "within"]
-
-#: Bytes of a message that takes a millisecond or so to look through.
-_LARGE = 1 << 18
-
-T = TypeVar("T")
+__all__ = ["Answer", "LiveInput", "next_message", "within"]
 
 
 @asynccontextmanager
@@ -71,11 +66,6 @@ class LiveInput:
     def had(self, seconds: float) -> None:
         """The last one had so many seconds of audio."""
         self._behind = max(0.0, self._behind - 2 * seconds)
-
-
-async def checked_aside(message: Any, check: Callable[[], T]) -> T:
-    """What `check` makes of a message: of a large one on another thread, since the event loop is everybody's."""
-    return check() if message.ByteSize() < _LARGE else await asyncio.to_thread(check)
 
 
 class Answer:
