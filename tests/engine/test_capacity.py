@@ -9,7 +9,7 @@ import pytest
 from tests.engine.engines import VOICES, from_nothing
 from tests.voices_for_tests import make_text_voice
 from wavesynth.engine.admission import Admission, CapacityError
-from wavesynth.engine.capacity import LIMIT, Costs, measure_capacity, settled
+from wavesynth.engine.capacity import LIMIT, LIMIT_AHEAD, Costs, measure_capacity, settled
 from wavesynth.engine.composed_plane import ComposedPlane
 from wavesynth.engine.config import EngineConfig
 from wavesynth.engine.scheduler import Capacity
@@ -38,16 +38,16 @@ def measured(costs, message=0.0, workers=2, plane=OfCores):
 @pytest.mark.parametrize(
     ("costs", "message", "workers", "streams", "ahead"),
     [
-        (((1, 0.1), (4, 0.1)), 0.0, 2, 12, 12),  # 0.6 of two cores
-        (((1, 0.1), (4, 0.1)), 0.0, 1, 6, 6),
-        (((1, 0.1), (2, 0.05), (4, 0.05)), 0.0, 2, 24, 24),  # cheaper in company
-        (((1, 0.3), (2, 0.1), (4, 0.01)), 0.0, 2, 12, 12),  # two in a step, which are worth one
-        (((1, 0.1), (4, 0.1)), 0.0006, 2, 7, 9),  # 0.06 of messages a second, and half of it
+        (((1, 0.1), (4, 0.1)), 0.0, 2, 12, 14),  # 0.6 of two cores, and 0.71
+        (((1, 0.1), (4, 0.1)), 0.0, 1, 6, 7),
+        (((1, 0.1), (2, 0.05), (4, 0.05)), 0.0, 2, 24, 28),  # cheaper in company
+        (((1, 0.3), (2, 0.1), (4, 0.01)), 0.0, 2, 12, 14),  # two in a step, which are worth one
+        (((1, 0.1), (4, 0.1)), 0.0006, 2, 7, 10),  # 0.06 of messages a second, and half of it
         (((1, 2.0),), 0.0, 2, 0, 0),
     ],
 )
 def test_streams_may_take_their_part_of_all_cores(costs, message, workers, streams, ahead):
-    assert LIMIT == 0.6
+    assert (LIMIT, LIMIT_AHEAD) == (0.6, 0.71)
     capacity = measured(costs, message, workers)
     assert capacity.streams("free") == streams
     assert capacity.streams("free", ahead=True) == ahead
@@ -57,7 +57,7 @@ def test_streams_in_real_time_meet_by_chance_and_others_wait_for_company():
     """In a step of three a stream costs half of what it costs in one of two, which they are by chance."""
     capacity = measured(((1, 0.3), (2, 0.2), (3, 0.1)), plane=Six)
     assert capacity.streams("free") == 6
-    assert capacity.streams("free", ahead=True) == 12
+    assert capacity.streams("free", ahead=True) == 14
 
 
 def test_measuring_gives_room_for_a_tiny_voice():
@@ -81,7 +81,7 @@ def test_a_stream_of_text_takes_what_reading_takes_besides(reading, share):
     config = EngineConfig(workers=2)
     capacity = measure_capacity({"free": reader}, planes, config, 0.001, remembered=costs)
     assert capacity.streams("free") == 3  # of 0.3 + 0.1 in 1.2
-    assert capacity.ahead_share["free"] == pytest.approx(share)  # of 0.04 + 0.05 + reading
+    assert capacity.ahead_share["free"] == pytest.approx(share * LIMIT / LIMIT_AHEAD)  # of 0.04 + 0.05 + reading
     assert said["text"].each(1) > 0
 
 
@@ -124,8 +124,8 @@ def test_starts_on_a_quiet_and_on_a_busy_machine_state_the_same():
         capacity = measured(tuple(zip((1, 2, 3, 6), row, strict=True)), 150e-6, plane=Six)
         return capacity.streams("free"), capacity.streams("free", ahead=True)
 
-    assert {streams(row) for row in MEASURED} == {(6, 8)}
-    assert streams([1.5 * seconds for seconds in MEASURED[0]]) == (4, 5)
+    assert {streams(row) for row in MEASURED} == {(6, 9)}
+    assert streams([1.5 * seconds for seconds in MEASURED[0]]) == (4, 6)
 
 
 class Clock:
