@@ -94,6 +94,8 @@ class AsyncAudioStream:
                 task = asyncio.current_task()
                 if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                     raise
+                if self._call.complete:
+                    return
                 wait = self._call.wait_after(error, progress)
             finally:
                 responses.cancel()  # an abandoned asynchronous call goes on

@@ -41,6 +41,11 @@ class ResumableCall:
         """Of the whole, once the last chunk is there."""
 
     @property
+    def complete(self) -> bool:
+        """Whether the last chunk is there: a connection that breaks afterwards takes nothing away."""
+        return self.statistics is not None
+
+    @property
     def reconnected(self) -> int:
         """How often the call went on over a new connection."""
         return self._position.reconnected

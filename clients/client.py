@@ -74,6 +74,8 @@ class AudioStream:
                         progress.waits()
                     return
                 except grpc.RpcError as error:
+                    if self._call.complete:
+                        return
                     if self._closed.wait(self._call.wait_after(error, progress)):
                         raise service_error(error) from error
                     self._attempt = self._call.attempt()

@@ -22,6 +22,11 @@ from wavesynth.clients import (
 )
 from wavesynth.clients.errors import FailedError, ServiceError
 from wavesynth.clients.resuming import CallPosition
+from wavesynth.v1 import synthesis_pb2 as pb
+from wavesynth.v1.synthesis_pb2_grpc import (
+    SynthesisServiceServicer,
+    add_SynthesisServiceServicer_to_server,
+)
 
 # More than all buffers between a service and a reader who has stopped reading can hold.
 CLIP = np.random.default_rng(0).uniform(-0.3, 0.3, 240_000).astype(np.float32)
@@ -234,3 +239,36 @@ def test_a_server_that_stays_away_ends_the_call_after_the_callers_patience(serve
         server.kill()  # for good: this is the last test of this file
         with pytest.raises(UnavailableError):
             list(chunks)
+
+
+class BreaksAtTheEnd(SynthesisServiceServicer):
+    """A service whose connection breaks after the last chunk, before the status."""
+
+    calls = 0
+
+    def StreamSynthesize(self, request, context):  # noqa: N802
+        self.calls += 1
+        last = pb.Statistics(samples=2)
+        yield pb.StreamSynthesizeResponse(
+            chunk=pb.AudioChunk(audio=b"1234", sample_rate=16000, statistics=last)
+        )
+        context.abort(grpc.StatusCode.UNAVAILABLE, "it broke")
+
+
+def test_a_call_whose_last_chunk_is_there_is_complete_however_it_ends():
+    service, server = BreaksAtTheEnd(), grpc.server(ThreadPoolExecutor(2))
+    add_SynthesisServiceServicer_to_server(service, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+
+    async def asynchronous():
+        async with AsyncClient(address) as client:
+            return [chunk.pcm async for chunk in client.stream(seconds=1).chunks()]
+
+    server.start()
+    try:
+        with Client(address) as client:
+            assert [chunk.pcm for chunk in client.stream(seconds=1).chunks()] == [b"1234"]
+        assert asyncio.run(asynchronous()) == [b"1234"]
+        assert service.calls == 2
+    finally:
+        server.stop(None)
