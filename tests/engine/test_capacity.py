@@ -81,7 +81,9 @@ def test_a_stream_of_text_takes_what_reading_takes_besides(reading, share):
     config = EngineConfig(workers=2)
     capacity = measure_capacity({"free": reader}, planes, config, 0.001, remembered=costs)
     assert capacity.streams("free") == 3  # of 0.3 + 0.1 in 1.2
-    assert capacity.ahead_share["free"] == pytest.approx(share * LIMIT / LIMIT_AHEAD)  # of 0.04 + 0.05 + reading
+    assert capacity.ahead_share["free"] == pytest.approx(
+        share * LIMIT / LIMIT_AHEAD
+    )  # of 0.04 + 0.05 + reading
     assert said["text"].each(1) > 0
 
 

@@ -43,7 +43,7 @@ class Soak:
     """Live calls at once for which the server says that there is room."""
     seconds: float
     rounds: int
-    """The first one is the warm-up; of threads, which are started when they are needed, the first two."""
+    """The first one is the warm-up; of threads, which pools start when they are first needed, the first half of all."""
     noticed: Noticed
     looks: Sequence[Look]
     """In the order of time; the first is before the first call, the last when all callers have gone."""
@@ -89,7 +89,6 @@ def figures(soak: Soak) -> dict[str, Any]:
     others = [call for call in calls if not crowded(call.begun, soak.seconds, soak.rounds)]
     before, after = soak.looks[0], soak.looks[-1]
     audio = sum(float(call.lengths.sum()) for call in calls)
-    warm_up = soak.seconds / soak.rounds
     return {
         "places": soak.places,
         "minutes": soak.seconds / 60,
@@ -107,7 +106,7 @@ def figures(soak: Soak) -> dict[str, Any]:
         },
         "callers_late_ms": percentiles(soak.noticed.late),
         "resident_growth": _growth(soak),
-        "threads_in_the_warm_up": max(look.threads for look in soak.looks if look.at < 2 * warm_up),
+        "threads_in_the_first_half": max(look.threads for look in soak.looks if look.at < soak.seconds / 2),
         "server_processor_seconds_per_second": (after.processor_seconds - before.processor_seconds)
         / max(audio, 1e-9),
         "each_minute": [asdict(look) for look in _each(soak.looks, 60.0)],
@@ -157,6 +156,6 @@ def broken(figures: dict[str, Any]) -> list[str]:
     after, files = figures["after"], figures["before"]["open_files"]
     if after["open_files"] > files:
         found.append(f"{after['open_files']} open files were left, of {files} before")
-    if after["threads"] > (most := figures["threads_in_the_warm_up"]):
-        found.append(f"{after['threads']} threads were left; in the warm-up there were at most {most}")
+    if after["threads"] > (most := figures["threads_in_the_first_half"]):
+        found.append(f"{after['threads']} threads were left; in the first half there were at most {most}")
     return found

@@ -58,7 +58,7 @@ def test_a_soak_that_held_its_promises_says_nothing():
         (soak(), "nobody of the crowd was refused"),
         (soak(refused(0.01), memory=103), "the memory grew by 3.0%"),
         (soak(refused(0.01), files=11), "11 open files were left, of 10 before"),
-        (soak(refused(0.01), threads=9), "9 threads were left; in the warm-up there were at most 8"),
+        (soak(refused(0.01), threads=9), "9 threads were left; in the first half there were at most 8"),
     ],
 )
 def test_a_broken_promise_is_named(made, sentence):

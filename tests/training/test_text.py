@@ -131,6 +131,8 @@ def test_recordings_are_aligned_once_and_those_that_do_not_fit_are_named(tmp_pat
         ),
         (lambda v: v["data"].update(augment=0.5), "augment is 0.5; it must be 0 for a text network"),
         (lambda v: v.update(adversarial=-1.0), "adversarial is -1.0; it must be from 0 to 10"),
+        (lambda v: v.update(keep=1.0, start_from="x"), "keep is 1.0; it must be at least 0 and below 1"),
+        (lambda v: v.update(keep=0.4), "keep is 0.4; it must be 0 without start_from"),
         (lambda v: v["text"].update(bands=40), r"\[text\] bands is 40; it must be data.mel.bands, 80"),
         (lambda v: v["text"].update(channels=20), "channels is 20; it must be a multiple of 16"),
     ],
@@ -174,3 +176,18 @@ def test_an_exported_network_may_have_the_spectrum_of_another_speaker(run, folde
         wanted = other.text_network.weights[key] if key in ("mean", "scale", "silence") else own[key]
         np.testing.assert_array_equal(matched[key], wanted)
     assert not np.array_equal(own["mean"], matched["mean"])
+
+
+def test_an_exported_network_may_keep_a_part_of_the_weights_it_started_from(run, folder, vocoder, tmp_path):
+    found = {}
+    for name, top in (("start", {}), ("learned", {"keep": 0.0}), ("kept", {"keep": 0.25})):
+        source = run[0] if name == "start" else tmp_path / name
+        if name != "start":
+            runs.train(values(folder, vocoder, {"start_from": str(run[0]), **top}, steps=3), source)
+        export(source, tmp_path / "voice" / name)
+        found[name] = load_voice(tmp_path / "voice" / name).text_network.weights
+    for key in ("decoder.input.weight", "decoder.output.weight"):
+        assert not np.allclose(found["start"][key], found["learned"][key], atol=1e-3)
+        wanted = 0.25 * found["start"][key] + 0.75 * found["learned"][key]
+        np.testing.assert_allclose(found["kept"][key], wanted, atol=1e-3)
+    np.testing.assert_array_equal(found["kept"]["mean"], found["learned"]["mean"])

@@ -35,7 +35,7 @@ __all__ = ["LIMIT", "LIMIT_AHEAD", "Costs", "Load", "measure_capacity", "settled
 
 #: Part of the cores' time that live streams may take, as it is measured (docs/lab/2026-12-01-places.md).
 LIMIT = 0.6
-#: The same if all of them are made ahead of their listeners.
+#: The same if all of them are made ahead of their listeners (docs/lab/2026-12-01-sixteen-streams.md).
 LIMIT_AHEAD = 0.71
 #: The same for planes that advance all streams together, as for a GPU, of which nothing but the steps is measured.
 _LIMIT_OF_STEPS = 0.52

@@ -178,6 +178,8 @@ class TextRecipe(Recipe[TextConfiguration]):
         vocoder, texts = _vocoder(configuration), configuration.voice
         model = TextToMel(configuration.text)
         model.load_state_dict(without_critic(checkpoint.average))
+        if configuration.start_from is not None and configuration.keep:
+            _keep(model, _started(configuration.start_from, configuration), configuration.keep)
         spread = restore_pitch_spread(model.eval(), _recordings(configuration, "validation", options.track))
         if texts.spectrum_of is not None:
             _take_spectrum(
@@ -201,6 +203,7 @@ class TextRecipe(Recipe[TextConfiguration]):
             "text network": f"{parameters / 1e6:.2f} M parameters",
             "vocoder": vocoder.name,
             "pitch spread by": f"{spread:.2f}",
+            **({} if not configuration.keep else {"kept of its start": f"{configuration.keep:.0%}"}),
             **({} if texts.spectrum_of is None else {"spectrum of": Path(texts.spectrum_of).name}),
             "text network trained on": trained_on(configuration.data, checkpoint.step),
             "validation": "not measured" if bits is None else f"loss {bits * math.log(2):.4f}",
@@ -227,6 +230,15 @@ def _started(source: str, configuration: TextConfiguration) -> dict[str, Tensor]
             f"start_from is {source}, whose network is another; [text] must be as there: {network.config}"
         )
     return network.state_dict()
+
+
+@torch.no_grad()
+def _keep(model: TextToMel, start: dict[str, Tensor], part: float) -> None:
+    """Gives `model` this part of the weights that it started from: what it knew and few recordings do not teach is not
+    forgotten (Wortsman et al., "Robust fine-tuning of zero-shot models", 2021, equation 1). What describes the speaker
+    stays."""
+    for name, weight in model.named_parameters():
+        weight.lerp_(start[name], part)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
     kind = "text"
     start_from = "allison-reads"                      # a voice that takes text, or a run; leave out to begin anew
+    keep = 0.4                                        # how much of these weights the exported network has
     adversarial = 0.3                                 # how much a critic counts that knows predicted log-mel
 
     [text]                                            # TextConfig
@@ -44,13 +45,14 @@ class TextVoiceConfig(VoiceConfig):
 
 @dataclass(frozen=True)
 class TextConfiguration:
-    """A whole training run."""
+    """A whole training run. The exported network has the part `keep` of the weights that it started from."""
 
     data: DataConfig
     voice: TextVoiceConfig
     text: TextConfig = field(default_factory=TextConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     start_from: str | None = None
+    keep: float = 0.0
     adversarial: float = 0.0
     kind: str = "text"
 
@@ -60,6 +62,9 @@ class TextConfiguration:
             raise ValueError(f"[data] speakers has {names}; a text network must have one speaker")
         for name in ("perturb", "augment"):
             require(self.data, name, not getattr(self.data, name), "0 for a text network")
+        require(self, "keep", 0 <= self.keep < 1, "at least 0 and below 1")
+        if self.keep and self.start_from is None:
+            raise ValueError(f"keep is {self.keep:g}; it must be 0 without start_from")
         require(self, "adversarial", 0 <= self.adversarial <= 10, "from 0 to 10")
         if self.text.bands != self.data.mel.bands:
             raise ValueError(
