@@ -30,8 +30,7 @@ _KEPT = ("/Score",)
 
 
 class Intake(grpc.aio.ServerInterceptor):
-    """Reads the messages of all calls, each of which comes with its size in bytes; those of `guarded`, services' names,
-    from callers with the token only."""
+    """Reads the messages of all calls; those of `guarded`, services' names, from callers with the token only."""
 
     def __init__(self, admission: Admission, guarded: tuple[str, ...]) -> None:
         self._admission, self._limits = admission, admission.limits
@@ -82,13 +81,12 @@ class Intake(grpc.aio.ServerInterceptor):
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext, reserved: Reserved
         ) -> AsyncGenerator[Any, None]:
             self._check(method, context, reserved.client)
-            message, kept = await self._first(requests, reserved), 0
-            while message is not None:
+            request, kept = await self._first(requests, reserved), 0
+            while request is not None:
                 kept += message_size.get() if method.endswith(_KEPT) else 0
-                yield message
-                message, size = await anext(requests, None) or (None, 0)
-                message_size.set(size)
-                reserved.set(kept + size)
+                yield request
+                request = await anext(requests, None)
+                reserved.set(kept + (0 if request is None else message_size.get()))
 
         async def call(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext) -> Any:
             with self._call(context) as reserved:
@@ -120,8 +118,7 @@ class Intake(grpc.aio.ServerInterceptor):
             raise RefusedError.full(sentence, 1.0, "calls")
 
     async def _first(self, requests: AsyncIterator[Any], reserved: Reserved) -> Any:
-        """The first message, for which there is room however long it is; None if there is none. Its size is
-        `message_size` then."""
+        """The first message, for which there is room however long it is; None if there is none."""
         seconds = self._limits.first_message
         async with within(seconds, self._budget.full()):
             await reserved.wait_for(MAX_MESSAGE)
@@ -130,10 +127,9 @@ class Intake(grpc.aio.ServerInterceptor):
         )
         async with within(seconds, RefusedError(grpc.StatusCode.DEADLINE_EXCEEDED, sentence)) as limit:
             with self._budget.reading(limit):
-                message, size = await anext(requests, None) or (None, 0)
-        message_size.set(size)
-        reserved.set(size)
-        return message
+                request = await anext(requests, None)
+        reserved.set(0 if request is None else message_size.get())
+        return request
 
 
 def _writing(behaviour: Callable[..., Any]) -> Callable[..., Any]:

@@ -24,8 +24,8 @@ __all__ = ["RefuseMalformed"]
 class RefuseMalformed(grpc.aio.ServerInterceptor):
     """Ends calls with INVALID_ARGUMENT for a message that cannot be decoded, whichever service they are for.
 
-    All methods take streams of messages, each with its size, and write their answers: `Intake` (intake.py) has made
-    them so. Large messages are decoded `aside`.
+    All methods take streams of messages, and write their answers: `Intake` (intake.py) has made them so. Large messages
+    are decoded `aside`.
     """
 
     def __init__(self, admission: Admission, aside: Aside) -> None:
@@ -72,15 +72,15 @@ def _forget(error: BaseException) -> None:
     error.__traceback__ = error.__context__ = error.__cause__ = None
 
 
-async def _whole(requests: AsyncIterator[Received], aside: Aside) -> AsyncGenerator[tuple[Any, int], None]:
-    """The messages and their sizes, until one is malformed. Raises RefusedError."""
+async def _whole(requests: AsyncIterator[Received], aside: Aside) -> AsyncGenerator[Any, None]:
+    """The messages, until one is malformed. Raises RefusedError."""
     number = 0
     stream: Any = aiter(requests)
     async with aclosing(stream):
         async for received in stream:
             number += 1
             try:
-                yield await received.take(aside), received.size
+                yield await received.take(aside)
             except DecodeError:
                 raise invalid(
                     f"message {number} is malformed: its {received.size} bytes are no protobuf message that this "

@@ -57,6 +57,7 @@ class Received:
         """Bytes."""
 
     async def take(self, aside: Aside) -> Any:
-        """The message, once. Raises DecodeError."""
+        """The message, once; its size is `message_size` then. Raises DecodeError."""
         data, self._data = self._data, b""
+        message_size.set(self.size)
         return self._decode(data) if self.size < _LARGE else await aside.work(partial(self._decode, data))
