@@ -28,6 +28,7 @@ _GROUP = "wavesynth.kinds"
 _BUILT_IN = {
     "wavenet": "wavesynth.voices.wavenet:WaveNetKind",
     "flow": "wavesynth.voices.flow:FlowKind",
+    "harmonic": "wavesynth.voices.harmonic:HarmonicKind",
     "converter": "wavesynth.voices.converter:ConverterKind",
     "text": "wavesynth.voices.text:TextKind",
     "pixelcnn": "wavesynth.images.pixelcnn:PixelCNNKind",

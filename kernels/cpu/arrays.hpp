@@ -31,6 +31,7 @@ const T* expect(const char* name, const Array<T>& array, std::vector<size_t> sha
 // The Python classes of convnext.cpp, flow.cpp, plane.cpp, projector.cpp and stages.cpp.
 void add_convnext(nb::module_& m);
 void add_flow(nb::module_& m);
+void add_harmonic(nb::module_& m);
 void add_plane(nb::module_& m);
 void add_projector(nb::module_& m);
 void add_stages(nb::module_& m);

@@ -8,3 +8,4 @@
 #include "convert.hpp"
 #include "resample.hpp"
 #include "flow.hpp"
+#include "harmonic.hpp"

@@ -9,7 +9,8 @@ namespace wavesynth {
 
 #define WAVESYNTH_FUNCTIONS(isa)                                                                      \
   isa::batch, isa::activation_offset, isa::advance, isa::follow, isa::lead, isa::help, isa::log_mel,  \
-      isa::condition_hidden, isa::condition_frame, isa::convert, isa::resample, isa::project_all, isa::flow
+      isa::condition_hidden, isa::condition_frame, isa::convert, isa::resample, isa::project_all, isa::flow, \
+      isa::harmonic
 
 static const InstructionSet kInstructionSets[] = {
 #ifdef WAVESYNTH_AVX512

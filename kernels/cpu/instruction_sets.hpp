@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "flow_tables.hpp"
+#include "harmonic_tables.hpp"
 #include "network.hpp"
 #include "projection_tables.hpp"
 #include "stages.hpp"
@@ -28,6 +29,7 @@ struct InstructionSet {
   void (*resample)(const ResamplerTables&, const float*, int, float*);
   void (*project_all)(const ProjectionTables&, float* const*, const float* const*, const float* const*, int, int);
   void (*flow)(const FlowTables&, FlowCall*, int, int, bool);
+  void (*harmonic)(const HarmonicTables&, HarmonicCall*, int, int);
 };
 
 // The names of those that were compiled and that this processor has, fastest first.

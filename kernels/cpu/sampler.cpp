@@ -32,4 +32,5 @@ NB_MODULE(_kernels, m) {
   wavesynth::add_plane(m);
   wavesynth::add_convnext(m);
   wavesynth::add_flow(m);
+  wavesynth::add_harmonic(m);
 }

@@ -19,6 +19,26 @@ std::pair<int, int> extent(const T* row, size_t count) {
   return {static_cast<int>(first), static_cast<int>(end)};
 }
 
+// exp(-2 pi i k / points), by Taylor's series within an eighth of a turn: the same bits everywhere.
+inline std::pair<double, double> root(size_t k, size_t points) {
+  const size_t eighth = points / 8, octant = k / eighth, within = k % eighth;
+  const double angle = 0.78539816339744830962 * static_cast<double>(octant % 2 ? eighth - within : within) / static_cast<double>(eighth);
+  double sine = 0, cosine = 0;
+  for (int n = 20; n >= 2; n -= 2) {
+    cosine = (1 + cosine) * (-angle * angle / ((n - 1) * n));
+    sine = (1 + sine) * (-angle * angle / (n * (n + 1)));
+  }
+  cosine += 1, sine = angle * (1 + sine);
+  const size_t quarter = (octant + 1) / 2;  // the axis from which the angle counts
+  const double along = cosine, across = octant % 2 ? -sine : sine;
+  switch (quarter % 4) {
+    case 0: return {along, -across};
+    case 1: return {-across, -along};
+    case 2: return {-along, across};
+    default: return {across, along};
+  }
+}
+
 // The memory of dense layers.
 class DenseLayers {
  public:
@@ -63,26 +83,6 @@ class LogMel {
   const InstructionSet& set;
 
  private:
-  // exp(-2 pi i k / points), by Taylor's series within an eighth of a turn: the same bits everywhere.
-  static std::pair<double, double> root(size_t k, size_t points) {
-    const size_t eighth = points / 8, octant = k / eighth, within = k % eighth;
-    const double angle = 0.78539816339744830962 * static_cast<double>(octant % 2 ? eighth - within : within) / static_cast<double>(eighth);
-    double sine = 0, cosine = 0;
-    for (int n = 20; n >= 2; n -= 2) {
-      cosine = (1 + cosine) * (-angle * angle / ((n - 1) * n));
-      sine = (1 + sine) * (-angle * angle / (n * (n + 1)));
-    }
-    cosine += 1, sine = angle * (1 + sine);
-    const size_t quarter = (octant + 1) / 2;  // the axis from which the angle counts
-    const double along = cosine, across = octant % 2 ? -sine : sine;
-    switch (quarter % 4) {
-      case 0: return {along, -across};
-      case 1: return {-across, -along};
-      case 2: return {-along, across};
-      default: return {across, along};
-    }
-  }
-
   std::vector<double> taper_, bank_, root_re_, root_im_;
   std::vector<int> first_bin_, end_bin_;
   LogMelTables tables_;

@@ -11,7 +11,7 @@ from wavesynth.benchmarks.processor import usage
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
-#: That the system must have counted of what a process has spent by its own, finer clock: it counts whole ticks, in each of two kinds.
+#: What a process spends by its own clock, and what the system must have counted of it: whole ticks, of two kinds.
 SPENT, COUNTED = 0.4, 0.3
 #: Spends processor time and memory in a process of the name "a) b (c", whose parent does nothing but wait.
 SPENDER = f"""

@@ -1,4 +1,4 @@
-"""The data plane of flows, which needs no PyTorch, against the one in Python, which defines it."""
+"""The data plane of flows and harmonic voices, which needs no PyTorch, against that in Python, which defines it."""
 
 import time
 
@@ -18,6 +18,7 @@ from wavesynth.engine.planes import plane_of
 from wavesynth.engine.stream import EngineRequest
 from wavesynth.models.frame_flow import FrameFlow
 from wavesynth.models.frame_flow_config import FrameFlowConfig
+from wavesynth.models.harmonic import Harmonic, HarmonicConfig
 from wavesynth.networks import Network
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.samplers import make_sampler
@@ -35,7 +36,19 @@ def flow():
     return Voice(kind="flow", name="flow", network=Network.of(network))
 
 
-VOICES = {"plain": loaded(flow()), "converting": loaded(converting(flow()))}
+def harmonic():
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = Harmonic(HarmonicConfig(channels=16)).requires_grad_(False).eval()
+        network.dense[-1].weight.mul_(20)  # frames of noise and frames that are voiced
+    return Voice(kind="harmonic", name="harmonic", network=Network.of(network), preemphasis=0.0)
+
+
+VOICES = {
+    "plain": loaded(flow()),
+    "converting": loaded(converting(flow())),
+    "harmonic": loaded(harmonic()),
+}
 PLANES = {name: (plane_of(voice), ComposedPlane(voice)) for name, voice in VOICES.items()}
 
 

@@ -15,17 +15,17 @@ from wavesynth.training.task import Report, Validation
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
-def prepared(folder, seed=0):
-    """A folder as `wavesynth prepare` makes it: half a second of a noisy tone, four times."""
+def prepared(folder, seed=0, samples=8000):
+    """A folder as `wavesynth prepare` makes it: half a second, or so many samples, of a noisy tone, four times."""
     generator = torch.Generator().manual_seed(seed)
     files = []
     for number, split in enumerate(("train", "train", "train", "validation")):
-        waveform = 0.005 * torch.randn(8000, generator=generator)
-        waveform += 0.4 * torch.sin(0.05 * (1 + seed) * torch.arange(8000) + number)
+        waveform = 0.005 * torch.randn(samples, generator=generator)
+        waveform += 0.4 * torch.sin(0.05 * (1 + seed) * torch.arange(samples) + number)
         path = Path(folder) / "audio" / split / f"{number}.flac"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, waveform.numpy(), 16000)
-        files.append({"stem": str(number), "split": split, "samples": 8000})
+        files.append({"stem": str(number), "split": split, "samples": samples})
     (Path(folder) / "dataset.json").write_text(
         json.dumps({"format": FORMAT, "sample_rate": 16000, "files": files})
     )

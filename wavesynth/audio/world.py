@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wavesynth.extras import extra
 
-__all__ = ["FRAME", "Speech", "analyse", "f0", "synthesise"]
+__all__ = ["FRAME", "Speech", "analyse", "excitation", "f0", "synthesise"]
 
 #: Seconds from one frame to the next.
 FRAME = 0.005
@@ -46,6 +46,21 @@ def analyse(
     times = np.arange(len(frequency)) * FRAME
     envelope = library.cheaptrick(x, frequency, times, sample_rate)
     return Speech(frequency, envelope, library.d4c(x, frequency, times, sample_rate))
+
+
+def excitation(
+    samples: NDArray[np.float32], bands: int, hop: int, sample_rate: int = 16000
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What excites samples [N], every `hop` samples.
+
+    The fundamental frequency, hertz, 0 where unvoiced, [F]: Harvest. The share of the amplitude that is not periodic in
+    the middle of each of `bands` of equal width, [F, bands]: D4C (Morise, 2016).
+    """
+    library, x = _library(), samples.astype(np.float64)
+    frequency, times = library.harvest(x, sample_rate, frame_period=1000 * hop / sample_rate)
+    aperiodicity = library.d4c(x, frequency, times, sample_rate)
+    middles = (np.arange(bands) + 0.5) / bands * (aperiodicity.shape[1] - 1)
+    return frequency, aperiodicity[:, np.round(middles).astype(int)]
 
 
 def synthesise(speech: Speech, length: int, sample_rate: int = 16000) -> NDArray[np.float64]:

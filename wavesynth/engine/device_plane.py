@@ -19,7 +19,7 @@ from wavesynth.engine.native_plane import has_analysis, make_plane, open_stream,
 from wavesynth.engine.plane import Advanced
 from wavesynth.engine.spectra import DeviceSpectra, ProcessorSpectra, Spectra
 from wavesynth.engine.steps import Step, attempt
-from wavesynth.sampling.backends.flow import FlowSampler
+from wavesynth.sampling.backends.kernel import KernelSampler
 from wavesynth.sampling.windows import Tracks
 from wavesynth.voices.loaded import LoadedVoice
 from wavesynth.voices.wavenet import WaveNetVoice
@@ -38,8 +38,8 @@ _STREAMS_AT_A_TIME = 512
 def makes_frames(loaded: LoadedVoice) -> bool:
     """Whether the voice's sampler makes conditioning frames itself, and the kernels have its analysis."""
     voice, sampler = loaded.voice, loaded.sampler
-    # Exactly these classes: others may do something else.
-    known = type(sampler) is FlowSampler or (type(voice) is WaveNetVoice and sampler.takes_windows)
+    # Exactly these: another voice or sampler may do something else.
+    known = isinstance(sampler, KernelSampler) or (type(voice) is WaveNetVoice and sampler.takes_windows)
     return known and has_analysis(voice)
 
 
@@ -80,7 +80,7 @@ class DevicePlane:
     def __init__(self, loaded: LoadedVoice) -> None:
         voice, sampler = loaded.voice, loaded.sampler
         self._voice, self._sampler = voice, sampler
-        on_processor = type(sampler) is FlowSampler
+        on_processor = isinstance(sampler, KernelSampler)
         self._spectra: Spectra = (
             ProcessorSpectra(voice.mel) if on_processor else DeviceSpectra(sampler.executor, voice.mel)
         )

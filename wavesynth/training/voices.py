@@ -177,7 +177,7 @@ class AnyVoiceRecipe(VoiceRecipe[VoiceConfiguration]):
         facts = {
             "kind": voice.kind,
             "trained on": trained_on(configuration.data, checkpoint.step),
-            "validation": "not measured" if bits is None else f"{bits:.4f} bits/sample",
+            "validation": "not measured" if bits is None else f"{bits:.4f} bits/{self.unit}",
         }
         with atomic_path(out / "CARD.md") as path:
             path.write_text(voice_card(voice, facts), encoding="utf-8")
