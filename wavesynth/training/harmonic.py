@@ -2,28 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from wavesynth.checks import require_value
+from wavesynth.data.features import Track
+from wavesynth.models.harmonic import Excitation, Harmonic
 from wavesynth.training.configuration import VoiceConfiguration
+from wavesynth.training.excitations import Excitations, hear_folder
+from wavesynth.training.processes import Processes
+from wavesynth.training.spoken import SPLITS
+from wavesynth.training.task import Task, Tensors
 from wavesynth.training.voices import AnyVoiceRecipe
 
-__all__ = ["HarmonicRecipe"]
+__all__ = ["HarmonicRecipe", "HarmonicTask"]
 
-#: Hertz of the recordings that WORLD is given (wavesynth.voices.harmonic).
+#: Hertz of the recordings that WORLD hears.
 _RATE = 16000
 
 
+class HarmonicTask:
+    """What the network pays for random frames."""
+
+    fused = False
+
+    def __init__(self, configuration: VoiceConfiguration, track: Track) -> None:
+        data, config = configuration.data, configuration.model
+        self.model = Harmonic(config)
+        self.training, self.validating = (Excitations(data, split, config, track) for split in SPLITS)
+
+    @property
+    def content(self) -> str:
+        """A hash of all recordings, and of what was heard in them."""
+        return f"{self.training.content} {self.validating.content}"
+
+    @property
+    def validated(self) -> int:
+        """Frames of the validation split."""
+        return len(self.validating)
+
+    def batch(self, generator: torch.Generator, size: int) -> Tensors:
+        """`size` random frames of the training split."""
+        return self.training.batch(generator, size)
+
+    def validation(self, size: int) -> Iterator[Tensors]:
+        """The validation split."""
+        return self.validating.sequential(size)
+
+    def loss(self, model: Harmonic, mel: Tensor, voiced: Tensor, pitch: Tensor, noise: Tensor) -> Tensor:
+        """The nats of each frame [B, 1]."""
+        return model.nats(mel, Excitation(voiced[:, None], pitch[:, None], noise[:, None]))
+
+
 class HarmonicRecipe(AnyVoiceRecipe):
-    """As any voice's, by frames."""
+    """By frames; the voice is its network and what all voices have."""
 
     unit = "frame"
 
     def parse(self, values: dict[str, Any]) -> VoiceConfiguration:
-        """As `AnyVoiceRecipe.parse`; and samples must be as they are heard, for WORLD."""
+        """As `AnyVoiceRecipe.parse`, of recordings at 16 kHz that are not pre-emphasised."""
         configuration = super().parse(values)
         data = configuration.data
         rate = data.mel.sample_rate
-        require_value("[data] mel sample_rate", rate, rate == _RATE, f"{_RATE:,} for a harmonic voice")
+        require_value("[data] mel sample_rate", rate, rate == _RATE, f"{_RATE} for a harmonic voice")
         require_value("[data] preemphasis", data.preemphasis, data.preemphasis == 0, "0 for a harmonic voice")
+        require_value("[data] perturb", data.perturb, data.perturb == 0, "0 for a harmonic voice")
         return configuration
+
+    def prepare(self, configuration: VoiceConfiguration, processes: Processes, track: Track) -> None:
+        """Hears all recordings, minutes the first time. All processes wait for the first."""
+        if processes.first:
+            for _, folder in configuration.data.folders:
+                for split in SPLITS:
+                    hear_folder(folder, split, configuration.data, configuration.model.noises, track)
+        processes.wait()
+
+    def task(self, configuration: VoiceConfiguration, *, resume: bool, track: Track) -> Task:
+        """Frames, and what they cost."""
+        return HarmonicTask(configuration, track)
