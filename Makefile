@@ -61,8 +61,8 @@ bench-gpu: ## on a machine with an NVIDIA GPU: its tests and its speed, in 8 min
 
 TRAIN_MINUTES ?= 12
 DATA ?= datasets
-train-gpu: ## on a machine with an NVIDIA GPU: `anyone` learns from the folders in DATA for TRAIN_MINUTES (12)
-	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) tools/train_gpu.py --data $(DATA) --minutes $(TRAIN_MINUTES) --run runs/anyone $(TRAIN_OPTIONS)
+train-gpu: ## on a machine with an NVIDIA GPU: `anyone-wavenet` learns from the folders in DATA for TRAIN_MINUTES (12)
+	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) tools/train_gpu.py --data $(DATA) --minutes $(TRAIN_MINUTES) --run runs/anyone-wavenet $(TRAIN_OPTIONS)
 
 lock: $(READY) ## pin anew what the image installs, with hashes for every system, in requirements.lock
 	@$(BIN)/python -c "import uv" 2>/dev/null || $(BIN)/pip install --editable ".[deploy]"

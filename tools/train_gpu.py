@@ -1,6 +1,6 @@
-"""The most useful quarter of an hour on one GPU: the voice `anyone` goes on learning from folders of recordings.
+"""The most useful quarter of an hour on one GPU: the voice `anyone-wavenet` goes on learning from folders of recordings.
 
-python tools/train_gpu.py --data datasets --minutes 12 --run runs/anyone
+python tools/train_gpu.py --data datasets --minutes 12 --run runs/anyone-wavenet
 
 `--data` is a folder whose subfolders are training sets of `wavesynth prepare`, or folders of recordings, which are
 prepared first. The run leaves checkpoints in --run; another call goes on from the newest. At the end stands the voice
@@ -77,12 +77,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--config", type=Path, default=Path("wavesynth/configurations/anyone.toml"))
+    parser.add_argument("--config", type=Path, default=Path("wavesynth/configurations/anyone-wavenet.toml"))
     arguments = parser.parse_args()
     run: Path = arguments.run
     run.mkdir(parents=True, exist_ok=True)
     sets = prepared(arguments.data, run / "data")
-    config = run / "anyone.toml"
+    config = run / "anyone-wavenet.toml"
     config.write_text(configuration(arguments.config, sets, torch.cuda.is_available()), "utf-8")
     resume = ["--resume"] if list(run.glob("step-*.safetensors")) else []
     wavesynth("train", config, "--out", run, "--minutes", str(arguments.minutes), *resume)

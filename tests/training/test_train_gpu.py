@@ -9,12 +9,12 @@ import pytest
 from tools.train_gpu import configuration
 from wavesynth.training.run import read_run
 
-SHIPPED = Path(__file__).parents[2] / "wavesynth/configurations/anyone.toml"
+SHIPPED = Path(__file__).parents[2] / "wavesynth/configurations/anyone-wavenet.toml"
 
 
 @pytest.mark.parametrize("gpu", [False, True])
 def test_the_configuration_that_ships_learns_from_the_sets_that_are_there(gpu, tmp_path):
-    path = tmp_path / "anyone.toml"
+    path = tmp_path / "anyone-wavenet.toml"
     path.write_text(configuration(SHIPPED, [Path("a/b"), Path("c d")], gpu), "utf-8")
     written, shipped = read_run(path), read_run(SHIPPED)
     assert written.data.speakers == {"everyone": ("a/b", "c d")}

@@ -30,9 +30,17 @@ if TYPE_CHECKING:
 
 __all__ = ["live"]
 
+#: The voice that copies whoever speaks, where it is served. (The impulses of --measure-latency are nobody's speech.)
+_WHOEVER = "anyone"
+
 
 def live(
-    voice: Annotated[str, typer.Argument(help="Name of a voice; the service's default if not given.")] = "",
+    voice: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a voice; `anyone` if it is served, else the service's default, if not given."
+        ),
+    ] = "",
     address: Annotated[str, typer.Option(help="The service, host:port.")] = "localhost:50051",
     token_file: TokenFile = None,
     certificates: Certificates = None,
@@ -72,7 +80,7 @@ def live(
     Use headphones: a microphone that hears the loudspeaker speaks to itself. The latency is from the microphone's
     block to the loudspeaker's, without the devices' own buffers.
 
-    Example: wavesynth live allison-small --record session/
+    Example: wavesynth live --record session/
     """
     with one_sentence_errors():
         import gc
@@ -97,8 +105,9 @@ def live(
         with connect(address, token_file, certificates, client_cert, client_key) as client:
             try:
                 found = client.voices()
-                name = voice or found.default_voice
                 rates = {known.name: known.sample_rate for known in found.voices}
+                whoever = _WHOEVER if _WHOEVER in rates and not measure_latency else found.default_voice
+                name = voice or whoever
                 if name not in rates:
                     fail(f"voice is {name!r}; the voices are {', '.join(rates)}")
                 source = choose("input", microphone, rate, rates[name])

@@ -27,7 +27,7 @@ class HarmonicConfig:
     per_octave: int = 24
     lowest: float = 55.0
     noises: int = 8
-    minimum_phase: float = 0.5
+    minimum_phase: float = 0.6
     mel_bands: int = 80
     hop: int = 160
 
