@@ -19,6 +19,9 @@
 
 namespace wavesynth::WAVESYNTH_ISA {
 
+// Within ±most; what is no number is -most.
+inline float limited(float x, float most) { return x > -most ? std::min(x, most) : -most; }
+
 struct Angle { double cosine, sine; };
 
 // The cosine and sine of so many turns, by Taylor's series within an eighth of a turn.
@@ -99,7 +102,7 @@ inline float harmonic_noise_share(const HarmonicTables& t, const HarmonicWork& w
   const float at = static_cast<float>(bin) * static_cast<float>(t.noises) / static_cast<float>(t.bins() - 1) - 0.5f;
   const float within = std::min(std::max(at, 0.0f), static_cast<float>(t.noises - 1));
   const int below = std::min(static_cast<int>(within), std::max(t.noises - 2, 0)), next = std::min(below + 1, t.noises - 1);
-  const float low = sigmoid(logit[below]), high = sigmoid(logit[next]);
+  const float low = sigmoid(limited(logit[below], 80.0f)), high = sigmoid(limited(logit[next], 80.0f));
   return low + (within - static_cast<float>(below)) * (high - low);
 }
 
@@ -110,8 +113,8 @@ inline void harmonic_frame(const HarmonicTables& t, const float* mel, bool voice
   const int N = t.points, bins = t.bins();
   auto spectrum = [&](int k) {
     const int b = t.band[k], next = std::min(b + 1, t.bands - 1);
-    const float low = 2.302585093f * mel[b] + t.level[b], high = 2.302585093f * mel[next] + t.level[next];
-    return std::min(std::max(low + t.above[k] * (high - low), -60.0f), 60.0f);
+    const float low = 2.302585093f * limited(mel[b], 10.0f) + t.level[b], high = 2.302585093f * limited(mel[next], 10.0f) + t.level[next];
+    return low + t.above[k] * (high - low);
   };
   if (voiced) {
     // The cepstrum; twice its causal part transforms to the spectrum and its phase.

@@ -174,6 +174,14 @@ def test_its_temperature_is_how_loud_the_noise_is():
     assert np.allclose(quiet, 0.25 * loud, atol=1e-6) and np.abs(loud).max() > 0.005
 
 
+@pytest.mark.parametrize("value", [3e38, -3e38, 50.0])
+def test_log_mel_that_no_sound_has_makes_samples_all_the_same(value):
+    mel = log_mel(1)
+    mel[4:8] = value
+    made = sample(HarmonicSampler(network(), MEL), [FRAMES * HOP], mel=mel)
+    assert np.isfinite(made).all() and np.abs(made).max() <= 1
+
+
 def test_its_bytes_do_not_depend_on_cuts():
     sampler = HarmonicSampler(network(), MEL)
     whole = sample(sampler, [FRAMES * HOP])
