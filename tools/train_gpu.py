@@ -1,4 +1,4 @@
-"""The most useful quarter of an hour on one GPU: the voice `anyone-wavenet` goes on learning from folders of recordings.
+"""The most useful quarter of an hour on one GPU: the voice `anyone-wavenet` goes on learning from recordings.
 
 python tools/train_gpu.py --data datasets --minutes 12 --run runs/anyone-wavenet
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate, compress, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DevicePlane", "DeviceStream", "makes_frames"]
 
+#: Streams that one call advances best where several cores call.
+_BATCH = 4
 #: Streams whose samples are filtered before others get a turn: what is filtered together costs less, and comes later.
 _STREAMS_AT_A_TIME = 512
 
@@ -75,8 +78,6 @@ class DeviceStream:
 class DevicePlane:
     """A `DataPlane` of a voice of which `makes_frames` is true."""
 
-    batch: int | None = None
-
     def __init__(self, loaded: LoadedVoice) -> None:
         voice, sampler = loaded.voice, loaded.sampler
         self._voice, self._sampler = voice, sampler
@@ -86,7 +87,10 @@ class DevicePlane:
         )
         self.sample_rate = voice.sample_rate
         self._plane = make_plane(voice, None)
-        self._lock = threading.Lock()  # a sampler is for one thread
+        # A kernel that has no threads of its own may be called from several, each with some of the streams.
+        several = isinstance(sampler, KernelSampler) and sampler.threads == 1
+        self.batch = _BATCH if several else None
+        self._lock: AbstractContextManager[object] = nullcontext() if several else threading.Lock()
 
     @property
     def depth(self) -> int:

@@ -30,7 +30,8 @@ class HarmonicKind(VoiceKind):
     def sampler(
         self, voice: Voice, backend: str, threads: int, max_streams: int | None, max_batch: int | None
     ) -> Sampler:
-        """The kernel for processors, whatever the backend: a server with a GPU serves such a voice too."""
+        """The kernel for processors, whatever the backend: a server with a GPU serves such a voice too. Its calls may
+        overlap, so it has no threads of its own."""
         from wavesynth.sampling.backends.harmonic import HarmonicSampler
 
-        return HarmonicSampler(voice.network, voice.mel, threads)
+        return HarmonicSampler(voice.network, voice.mel)

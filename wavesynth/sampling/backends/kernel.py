@@ -49,7 +49,7 @@ class KernelSampler:
 
     def __init__(self, kernel: Any, threads: int = 1) -> None:
         self._kernel = kernel
-        self._threads = threads
+        self.threads = threads
         self._pool = ThreadPoolExecutor(threads, "sampler") if threads > 1 else None
         self._helpers = 0.0
         self._lock = threading.Lock()
@@ -81,7 +81,7 @@ class KernelSampler:
         n: int,
     ) -> NDArray[np.float32]:
         """The next `n` samples of every stream, [B, n]; the states move on in place."""
-        share = -(-len(states) // self._threads)
+        share = -(-len(states) // self.threads)
         if self._pool is None or share == len(states):
             return self._advance(states, conditioning, params, n)
         parts = [slice(first, first + share) for first in range(0, len(states), share)]
