@@ -1,4 +1,5 @@
-"""The pipeline around a sampler that makes conditioning frames itself: that of WaveNets on a GPU, or that of flows.
+"""The pipeline around a sampler that makes conditioning frames itself: that of WaveNets on a GPU, or that of
+flows and of harmonic voices.
 
 A stream's bookkeeping is in C++, as that of `NativePlane` (native_plane.py); the log-mel and the corrections are
 computed where the sampler says (spectra.py), for all streams of a step together. In between a step crosses Python as a
@@ -41,7 +42,7 @@ _STREAMS_AT_A_TIME = 512
 def makes_frames(loaded: LoadedVoice) -> bool:
     """Whether the voice's sampler makes conditioning frames itself, and the kernels have its analysis."""
     voice, sampler = loaded.voice, loaded.sampler
-    # Exactly these: another voice or sampler may do something else.
+    # A kernel's, or exactly this class of voices: another may do something else.
     known = isinstance(sampler, KernelSampler) or (type(voice) is WaveNetVoice and sampler.takes_windows)
     return known and has_analysis(voice)
 
