@@ -28,7 +28,7 @@ const T* expect(const char* name, const Array<T>& array, std::vector<size_t> sha
                               "; it must be " + text(shape.size(), [&](size_t i) { return shape[i]; }));
 }
 
-// The Python classes of convnext.cpp, flow.cpp, plane.cpp, projector.cpp and stages.cpp.
+// The Python classes of convnext.cpp, flow.cpp, harmonic.cpp, plane.cpp, projector.cpp and stages.cpp.
 void add_convnext(nb::module_& m);
 void add_flow(nb::module_& m);
 void add_harmonic(nb::module_& m);

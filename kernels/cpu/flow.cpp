@@ -7,15 +7,13 @@
 
 #include "flow_tables.hpp"
 #include "stage_tables.hpp"
+#include "window_calls.hpp"
 
 namespace wavesynth {
 
 namespace {
 
 class FlowSampler {
-  using States = std::vector<nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>>;
-  using Indices = nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
  public:
   // shape: block, order, past, lags, layers, residual, skip, couplings, coupling_channels, bands, channels, hop.
   FlowSampler(const std::map<std::string, int>& shape, const std::map<std::string, Array<float>>& weights, const std::string& instruction_set)
@@ -84,7 +82,7 @@ class FlowSampler {
   std::string instruction_set() const { return set_.name; }
 
   // states [B] of [state_size], indices [B] and samples [B, n] are changed in place; windows [B] of [F, 7, bands].
-  void advance(States states, Indices indices, Array<uint64_t> seeds,
+  void advance(WindowStates states, WindowIndices indices, Array<uint64_t> seeds,
                Array<float> temperatures, std::vector<Array<float>> windows,
                nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> samples) const {
     const size_t B = states.size(), n = samples.shape(1);
@@ -99,7 +97,7 @@ class FlowSampler {
 
   // The nats that the blocks of given samples [B, n] cost, into nats [B, n / block], beginning with a whole block; states and
   // indices move on as in `advance`.
-  void follow(States states, Indices indices, std::vector<Array<float>> windows, Array<float> samples,
+  void follow(WindowStates states, WindowIndices indices, std::vector<Array<float>> windows, Array<float> samples,
               nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> nats) const {
     const size_t B = states.size(), N = tables_.block;
     if (samples.ndim() != 2) throw std::invalid_argument("samples must have two dimensions");
@@ -116,26 +114,11 @@ class FlowSampler {
 
  private:
   // The calls for n samples of the streams, checked, without what only drawing or scoring needs.
-  std::vector<FlowCall> begun(const States& states, const Indices& indices, const std::vector<Array<float>>& windows, size_t rows, size_t n) const {
-    const FlowTables& t = tables_;
-    const size_t B = states.size(), hop = t.hop;
-    if (indices.shape(0) != B || windows.size() != B || rows != B)
-      throw std::invalid_argument("indices, windows and samples must have one entry for each of the " + std::to_string(B) + " states");
-    std::vector<FlowCall> calls(B);
-    for (size_t s = 0; s < B; s++) {
-      const uint64_t index = indices.data()[s];
-      const size_t frames = n ? (index + n - 1) / hop - index / hop + 1 : 0;
-      if (states[s].shape(0) != state_size())
-        throw std::invalid_argument("a state has " + std::to_string(states[s].shape(0)) + " numbers; it must have " + std::to_string(state_size()));
-      if (windows[s].ndim() != 3 || windows[s].shape(0) < frames) throw std::invalid_argument("windows has too few frames: " + std::to_string(frames) + " are needed");
-      expect("windows", windows[s], {windows[s].shape(0), 7, static_cast<size_t>(t.bands)});
-      calls[s] = {};
-      calls[s].state = states[s].data(), calls[s].index = index, calls[s].windows = windows[s].data();
-    }
-    return calls;
+  std::vector<FlowCall> begun(const WindowStates& states, const WindowIndices& indices, const std::vector<Array<float>>& windows, size_t rows, size_t n) const {
+    return window_calls<FlowCall>(states, indices, windows, rows, n, state_size(), tables_.hop, 7, tables_.bands);
   }
 
-  void run(std::vector<FlowCall>& calls, const Indices& indices, size_t n, bool scoring) const {
+  void run(std::vector<FlowCall>& calls, const WindowIndices& indices, size_t n, bool scoring) const {
     if (n) {
       nb::gil_scoped_release unlocked;
       set_.flow(tables_, calls.data(), static_cast<int>(calls.size()), static_cast<int>(n), scoring);

@@ -7,15 +7,13 @@
 
 #include "harmonic_tables.hpp"
 #include "stage_tables.hpp"
+#include "window_calls.hpp"
 
 namespace wavesynth {
 
 namespace {
 
 class HarmonicSampler {
-  using States = std::vector<nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>>;
-  using Indices = nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
  public:
   // level [bands]; band and above, both [bins], say between which bands a bin is; fade [2 hop].
   HarmonicSampler(int pitches, int per_octave, float lowest, int noises, float minimum_phase, float sample_rate,
@@ -68,23 +66,14 @@ class HarmonicSampler {
   std::string instruction_set() const { return set_.name; }
 
   // states [B] of [state_size], indices [B] and samples [B, n] are changed in place; windows [B] of [F, 7, bands].
-  void advance(States states, Indices indices, Array<uint64_t> seeds, Array<float> temperatures, std::vector<Array<float>> windows,
+  void advance(WindowStates states, WindowIndices indices, Array<uint64_t> seeds, Array<float> temperatures, std::vector<Array<float>> windows,
                nb::ndarray<float, nb::ndim<2>, nb::c_contig, nb::device::cpu> samples) const {
     const HarmonicTables& t = tables_;
-    const size_t B = states.size(), n = samples.shape(1), hop = t.hop;
-    if (indices.shape(0) != B || windows.size() != B || samples.shape(0) != B)
-      throw std::invalid_argument("indices, windows and samples must have one entry for each of the " + std::to_string(B) + " states");
+    const size_t B = states.size(), n = samples.shape(1);
+    std::vector<HarmonicCall> calls = window_calls<HarmonicCall>(states, indices, windows, samples.shape(0), n, state_size(), t.hop, t.kWindow, t.bands);
     expect("seeds", seeds, {B}), expect("temperatures", temperatures, {B});
-    std::vector<HarmonicCall> calls(B);
-    for (size_t s = 0; s < B; s++) {
-      const uint64_t index = indices.data()[s];
-      const size_t frames = n ? (index + n - 1) / hop - index / hop + 1 : 0;
-      if (states[s].shape(0) != state_size())
-        throw std::invalid_argument("a state has " + std::to_string(states[s].shape(0)) + " numbers; it must have " + std::to_string(state_size()));
-      if (windows[s].ndim() != 3 || windows[s].shape(0) < frames) throw std::invalid_argument("windows has too few frames: " + std::to_string(frames) + " are needed");
-      expect("windows", windows[s], {windows[s].shape(0), static_cast<size_t>(t.kWindow), static_cast<size_t>(t.bands)});
-      calls[s] = {states[s].data(), index, seeds.data()[s], temperatures.data()[s], windows[s].data(), samples.data() + s * n};
-    }
+    for (size_t s = 0; s < B; s++)
+      calls[s].seed = seeds.data()[s], calls[s].temperature = temperatures.data()[s], calls[s].samples = samples.data() + s * n;
     {
       nb::gil_scoped_release unlocked;
       set_.harmonic(t, calls.data(), static_cast<int>(B), static_cast<int>(n));
