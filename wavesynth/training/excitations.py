@@ -122,11 +122,8 @@ class Excitations:
             kept = hear_folder(folder, split, data, config.noises, track)
             try:
                 with np.load(kept) as file:
-                    arrays = dict(file)
-                    heard, ends = (
-                        Heard(*(arrays[field] for field in Heard._fields)),
-                        np.cumsum(arrays["lengths"]),
-                    )
+                    heard = Heard(*(file[field] for field in Heard._fields))
+                    ends = np.cumsum(file["lengths"])
             except (OSError, ValueError, KeyError, BadZipFile) as error:
                 raise ValueError(f"{kept} is damaged ({error}); delete it") from error
             digest.update(kept.name.encode() + heard.mel.tobytes() + heard.hertz.tobytes())
@@ -138,10 +135,8 @@ class Excitations:
                 rows += len(tracks[-1])
         #: A hash of all that is learned from.
         self.content = digest.hexdigest()
-        self._mel, self._begins = (
-            torch.from_numpy(np.concatenate(tracks)),
-            torch.from_numpy(np.concatenate(begins)),
-        )
+        self._mel = torch.from_numpy(np.concatenate(tracks))
+        self._begins = torch.from_numpy(np.concatenate(begins))
         hertz = np.concatenate([one.hertz for one in found])
         pitch = config.per_octave * np.log2(np.maximum(hertz, 1.0) / config.lowest)
         voiced = (hertz > 0) & (pitch >= 0) & (pitch <= config.pitches - 1)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from wavesynth.checks import require_value
@@ -15,7 +13,7 @@ from wavesynth.training.configuration import VoiceConfiguration
 from wavesynth.training.excitations import Excitations, hear_folder
 from wavesynth.training.processes import Processes
 from wavesynth.training.spoken import SPLITS
-from wavesynth.training.task import Task, Tensors
+from wavesynth.training.task import SplitTask, Task
 from wavesynth.training.voices import AnyVoiceRecipe
 
 __all__ = ["HarmonicRecipe", "HarmonicTask"]
@@ -24,7 +22,7 @@ __all__ = ["HarmonicRecipe", "HarmonicTask"]
 _RATE = 16000
 
 
-class HarmonicTask:
+class HarmonicTask(SplitTask[Excitations]):
     """What the network pays for random frames."""
 
     fused = False
@@ -33,24 +31,6 @@ class HarmonicTask:
         data, config = configuration.data, configuration.model
         self.model = Harmonic(config)
         self.training, self.validating = (Excitations(data, split, config, track) for split in SPLITS)
-
-    @property
-    def content(self) -> str:
-        """A hash of all recordings, and of what was heard in them."""
-        return f"{self.training.content} {self.validating.content}"
-
-    @property
-    def validated(self) -> int:
-        """Frames of the validation split."""
-        return len(self.validating)
-
-    def batch(self, generator: torch.Generator, size: int) -> Tensors:
-        """`size` random frames of the training split."""
-        return self.training.batch(generator, size)
-
-    def validation(self, size: int) -> Iterator[Tensors]:
-        """The validation split."""
-        return self.validating.sequential(size)
 
     def loss(self, model: Harmonic, mel: Tensor, voiced: Tensor, pitch: Tensor, noise: Tensor) -> Tensor:
         """The nats of each frame [B, 1]."""

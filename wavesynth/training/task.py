@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from signal import Signals as SignalName
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from wavesynth.training.configuration import TrainingConfig
 
-__all__ = ["Report", "RunConfiguration", "Stopped", "Task", "Tensors", "Validation"]
+__all__ = [
+    "ExampleSet",
+    "Report",
+    "RunConfiguration",
+    "SplitTask",
+    "Stopped",
+    "Task",
+    "Tensors",
+    "Validation",
+]
 
 #: A batch: what a task's `loss` takes after the model, [B, ...] each.
 Tensors = tuple[Tensor, ...]
@@ -46,6 +55,50 @@ class Task(Protocol):
     @property
     def content(self) -> str:
         """A hash of the training and the validation set."""
+
+
+class ExampleSet(Protocol):
+    """The examples of a split, such as utterances or frames."""
+
+    @property
+    def content(self) -> str:
+        """A hash of all that is learned from."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, generator: torch.Generator, size: int, /) -> Tensors:
+        """`size` random examples."""
+
+    def sequential(self, size: int, /) -> Iterator[Tensors]:
+        """All examples once, in batches of at most `size`."""
+
+
+Examples = TypeVar("Examples", bound=ExampleSet)
+
+
+class SplitTask(Generic[Examples]):
+    """A `Task` on two sets of examples; a subclass sets them."""
+
+    training: Examples
+    validating: Examples
+
+    @property
+    def content(self) -> str:
+        """A hash of all that is learned from, and of what it is judged by."""
+        return f"{self.training.content} {self.validating.content}"
+
+    @property
+    def validated(self) -> int:
+        """Examples of the validation split."""
+        return len(self.validating)
+
+    def batch(self, generator: torch.Generator, size: int) -> Tensors:
+        """`size` random examples of the training split."""
+        return self.training.batch(generator, size)
+
+    def validation(self, size: int) -> Iterator[Tensors]:
+        """The validation split."""
+        return self.validating.sequential(size)
 
 
 @dataclass(frozen=True)

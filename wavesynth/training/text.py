@@ -6,7 +6,6 @@ The first run finds the pitch of the recordings and aligns them with their phone
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from wavesynth.training.reader import align_folders, trained_reader
 from wavesynth.training.recipe import Exported, ExportOptions, Recipe
 from wavesynth.training.spoken import SPLITS, Recording, align_folder, aligned
 from wavesynth.training.start import located
-from wavesynth.training.task import Task, Tensors
+from wavesynth.training.task import SplitTask, Task
 from wavesynth.training.text_configuration import TextConfiguration
 from wavesynth.training.text_examples import Scaling, Utterances
 from wavesynth.training.voices import trained_on, voice_card
@@ -48,7 +47,7 @@ _UNVOICED = 0.1
 _SMOOTH = 0.3
 
 
-class TextTask:
+class TextTask(SplitTask[Utterances]):
     """An L1 distance of the log-mel, and of durations, pitch and energy, of whole utterances (`Utterances` has the
     shapes of a batch). The decoder is told the recordings' own."""
 
@@ -65,24 +64,6 @@ class TextTask:
         for name, value in vars(scaling).items():
             getattr(self.model, name).copy_(torch.from_numpy(np.asarray(value)))
         self.training, self.validating = (Utterances(s, c.text, scaling, c.data.crop_frames) for s in splits)
-
-    @property
-    def content(self) -> str:
-        """A hash of all recordings and their alignments."""
-        return f"{self.training.content} {self.validating.content}"
-
-    @property
-    def validated(self) -> int:
-        """Utterances of the validation split."""
-        return len(self.validating)
-
-    def batch(self, generator: torch.Generator, size: int) -> Tensors:
-        """`size` random utterances of the training split."""
-        return self.training.batch(generator, size)
-
-    def validation(self, size: int) -> Iterator[Tensors]:
-        """The validation split."""
-        return self.validating.sequential(size)
 
     def loss(
         self,
